@@ -1,0 +1,149 @@
+"""Runs an experiment: a generator that compiles a chunk of steps into one call, and hands out what they measured.
+
+While the caller writes one chunk's metrics, the device computes the next. The state is donated from chunk to chunk, so
+there is one copy of it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from time import perf_counter
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.engine.experiment import Experiment, TrainState, readout
+from padl.tasks.task import Data
+from padl.types import HParams, Key, Metrics, Params, PyTree
+
+
+class Best(NamedTuple):
+    """The parameters with the best evaluation so far. value: its deciding metric; step: when."""
+
+    value: jax.Array
+    step: jax.Array
+    params: Params
+    rest: PyTree
+
+
+@dataclass
+class Chunk:
+    """What some steps measured.
+
+    Attributes:
+        step: updates done at its end.
+        train: metrics of each of its steps, (steps,).
+        evaluation: metrics on the held-out rows at its end, {} where none was due.
+        diverged: the step, counted from 1, whose loss is the first that is not finite; None where all are.
+        compiling: seconds this chunk's programs took to trace and compile, 0 where they were ready.
+        state, best: with the last chunk, None before.
+    """
+
+    step: int
+    train: dict[str, np.ndarray]
+    evaluation: dict[str, float]
+    diverged: int | None
+    compiling: float
+    state: TrainState | None = None
+    best: Best | None = None
+
+
+def run(
+    experiment: Experiment,
+    key: Key,
+    hparams: HParams,
+    data: Data,
+    *,
+    steps: int,
+    every: int,
+    eval_every: int,
+    decides: tuple[str, Literal["max", "min"]],
+) -> Iterator[Chunk]:
+    """Train, chunk by chunk.
+
+    Args:
+        experiment: what to run, on `hparams` and `data`. key: of the run.
+        steps: how many updates. every: how many of them are one compiled call.
+        eval_every: evaluate after so many steps, and after the last.
+        decides: the metric of the evaluation that says which parameters are kept as the best, and which way.
+
+    Yields:
+        A Chunk for each call; the last holds the state. After a chunk that diverged no other follows.
+    """
+    started = perf_counter()
+    state = _init(experiment)(key, hparams, data)
+    best = _nothing_yet(state, decides)
+    compiling = perf_counter() - started
+    waiting = None
+    for length, evaluates in plan(steps, every, eval_every):
+        program, judge = _steps(experiment, length), _judge(experiment, decides)
+        fresh, started = program._cache_size() == 0 or (evaluates and judge._cache_size() == 0), perf_counter()
+        state, train = program(state, hparams, data)
+        evaluation: Metrics = {}
+        if evaluates:
+            evaluation, best = judge(best, state, hparams, data)
+        compiling += perf_counter() - started if fresh else 0.0
+        jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
+        if waiting is not None:
+            chunk = _fetch(*waiting)
+            if chunk.diverged is not None:
+                break
+            yield chunk
+        done = length if waiting is None else waiting[0] + length
+        waiting, compiling = (done, train, evaluation, compiling), 0.0
+    last = _fetch(*waiting)  # of the plan, or before it the one that diverged
+    last.state, last.best = state, best
+    yield last
+
+
+def plan(steps: int, every: int, eval_every: int) -> Iterator[tuple[int, bool]]:
+    """(length, whether an evaluation follows) of each call: at most `every` steps, ending where evaluations are due."""
+    done = 0
+    while done < steps:
+        due = min(steps, (done // eval_every + 1) * eval_every)
+        length = min(every, due - done)
+        done += length
+        yield length, done == due
+
+
+def _fetch(step: int, train: Metrics, evaluation: Metrics, compiling: float) -> Chunk:
+    host = {name: np.asarray(values) for name, values in train.items()}
+    bad = np.flatnonzero(~np.isfinite(host["loss"]))
+    diverged = int(step - len(host["loss"]) + bad[0] + 1) if len(bad) else None
+    return Chunk(step, host, {name: float(value) for name, value in evaluation.items()}, diverged, compiling)
+
+
+@lru_cache(maxsize=64)
+def _init(experiment: Experiment):
+    return jax.jit(experiment.init)
+
+
+@lru_cache(maxsize=64)
+def _steps(experiment: Experiment, length: int):
+    @partial(jax.jit, donate_argnums=0)
+    def steps(state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
+        return jax.lax.scan(lambda s, _: experiment.step(s, hparams, data), state, length=length)
+
+    return steps
+
+
+@lru_cache(maxsize=64)
+def _judge(experiment: Experiment, decides: tuple[str, str]):
+    name, direction = decides
+
+    @partial(jax.jit, donate_argnums=0)
+    def judge(best: Best, state: TrainState, hparams: HParams, data: Data) -> tuple[Metrics, Best]:
+        metrics = experiment.evaluate(state, hparams, data)
+        value = metrics[name]
+        better = value > best.value if direction == "max" else value < best.value
+        now = Best(value, state.step, readout(state), state.rest)
+        return metrics, jax.tree.map(lambda new, old: jnp.where(better, new, old), now, best)
+
+    return judge
+
+
+def _nothing_yet(state: TrainState, decides: tuple[str, str]) -> Best:
+    worst = jnp.float32(-jnp.inf if decides[1] == "max" else jnp.inf)
+    return Best(worst, jnp.zeros((), jnp.int32), *jax.tree.map(jnp.copy, (readout(state), state.rest)))

@@ -1,0 +1,23 @@
+"""Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
+
+leafwise.py lifts a rule to trees; descent.py follows the gradient and its memory, adaptive.py scales each coordinate,
+moments.py does both.
+"""
+
+from collections.abc import Callable
+
+from optax import GradientTransformationExtraArgs
+
+from padl import registry
+
+registry.discover(__name__, __path__)
+
+
+def __getattr__(name: str) -> Callable[..., GradientTransformationExtraArgs]:
+    if name in registry.optimizer.names():
+        return registry.optimizer.get(name).function
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return registry.optimizer.names()

@@ -1,0 +1,91 @@
+"""A step length of its own for every coordinate, from the history of its gradient. adagrad, rmsprop, adadelta."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from optax import GradientTransformationExtraArgs
+
+from padl.optimizers.leafwise import descend, leafwise
+from padl.registry import optimizer
+from padl.types import Scalar, ScalarOrSchedule
+
+
+class Squares(NamedTuple):
+    s: jax.Array
+
+
+class Steps(NamedTuple):
+    v: jax.Array
+    x: jax.Array
+
+
+def zero_squares(p: jax.Array) -> Squares:
+    return Squares(jnp.zeros_like(p))
+
+
+@optimizer(family="adaptive", reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)")
+def adagrad(learning_rate: ScalarOrSchedule = 1e-2, eps: Scalar = 1e-10) -> GradientTransformationExtraArgs:
+    """AdaGrad: each coordinate is divided by the root of the sum of its squared gradients. Steps shrink for ever.
+
+        s += g²      θ -= η g / (√s + eps)
+
+    Args:
+        learning_rate: η > 0, in units of the parameter: the length of the first step of every coordinate.
+        eps: > 0, in units of the gradient, outside the root; the sum starts from 0.
+    """
+
+    def direction(g, s, p, t):
+        total = s.s + g**2
+        return g / (jnp.sqrt(total) + eps), Squares(total)
+
+    return descend(leafwise(zero_squares, direction), learning_rate)
+
+
+@optimizer(family="adaptive", reference="Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5")
+def rmsprop(
+    learning_rate: ScalarOrSchedule = 1e-3, decay: Scalar = 0.9, eps: Scalar = 1e-8
+) -> GradientTransformationExtraArgs:
+    """RMSProp: AdaGrad whose sum of squares forgets, so that its steps do not die.
+
+        s = ρ s + (1-ρ) g²      θ -= η g / (√s + eps)
+
+    s starts from 0 and is not corrected: the first step has the length η / √(1-ρ).
+
+    Args:
+        learning_rate: η > 0, in units of the parameter.
+        decay: ρ in [0, 1); a memory of about 1/(1-ρ) steps.
+        eps: > 0, in units of the gradient, outside the root.
+    """
+
+    def direction(g, s, p, t):
+        mean = decay * s.s + (1 - decay) * g**2
+        return g / (jnp.sqrt(mean) + eps), Squares(mean)
+
+    return descend(leafwise(zero_squares, direction), learning_rate)
+
+
+@optimizer(family="adaptive", reference="Zeiler 2012, arXiv:1212.5701, algorithm 1")
+def adadelta(
+    learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Scalar = 1e-6
+) -> GradientTransformationExtraArgs:
+    """AdaDelta: RMSProp in the parameter's own units, the length of past steps in the place of a learning rate.
+
+        v = ρ v + (1-ρ) g²      Δ = √(x + eps) / √(v + eps) g      x = ρ x + (1-ρ) Δ²      θ -= η Δ
+
+    Args:
+        learning_rate: η > 0, without unit; the paper has none, which is 1.
+        decay: ρ in [0, 1).
+        eps: > 0, inside both roots as in the paper; it also sets the length of the first steps, about √eps.
+    """
+
+    def init(p):
+        return Steps(v=jnp.zeros_like(p), x=jnp.zeros_like(p))
+
+    def direction(g, s, p, t):
+        v = decay * s.v + (1 - decay) * g**2
+        delta = jnp.sqrt(s.x + eps) / jnp.sqrt(v + eps) * g
+        x = decay * s.x + (1 - decay) * delta**2  # Zeiler 2012, algorithm 1: accumulates Δ before any learning rate
+        return delta, Steps(v, x)
+
+    return descend(leafwise(init, direction), learning_rate)

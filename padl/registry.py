@@ -1,0 +1,253 @@
+"""Names: what is registered under which name, with which hyperparameters, by whom.
+
+    @optimizer(family="adam", reference="Kingma & Ba 2015, arXiv:1412.6980")
+    def adam(learning_rate: ScalarOrSchedule = 1e-3, ...): ...
+
+The decorated function comes back unchanged. Its signature is the only schema: the config node, the command line, the
+listing, the validation and the split into program and data are all read off it.
+"""
+
+import contextlib
+import difflib
+import importlib
+import inspect
+import math
+import numbers
+import pkgutil
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeVar, Union
+
+from padl.types import KINDS, WORDS, Domain, Kind, PadlError, Traced
+
+F = TypeVar("F", bound=Callable[..., Any])
+ANYTHING = Domain()
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """`; did you mean 'adam'?`, or nothing when no word is near."""
+    close = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A function with the part of its arguments that chooses the program. Equal choices share one compilation."""
+
+    function: Callable[..., Any]
+    static: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, *args: Any, **traced: Any) -> Any:
+        return self.function(*args, **dict(self.static), **traced)
+
+
+class Hyperparameter(NamedTuple):
+    """One argument of a registered function, as its signature states it."""
+
+    name: str
+    annotation: Any
+    default: Any
+    traced: bool
+    domain: Domain
+
+    def check(self, value: Any, where: str) -> Any:
+        """`value` in its declared type, or a PadlError that names `where`, what was expected and what came."""
+        fits, value = coerce(value, self.annotation)
+        if not fits:
+            raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")
+        for x in value if isinstance(value, tuple) else (value,):
+            real = isinstance(x, numbers.Real) and not isinstance(x, bool)
+            if real and (math.isnan(x) or x not in self.domain):
+                raise PadlError(f"{where}={value!r} is outside its domain {self.domain}")
+        return value
+
+
+def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
+    """Whether `value` is of the annotated type, and the value in it (1 as a float, 1e3 as an int, a list as a tuple)."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return coerce(value, args[0])
+    if origin in (Union, types.UnionType):
+        tries = [coerce(value, option) for option in args]
+        return next((t for t in tries if t[0]), (False, value))
+    if origin is Literal:
+        return value in args and type(value) in map(type, args), value
+    if origin is tuple:
+        return _coerce_tuple(value, args)
+    if annotation in (None, type(None)):
+        return value is None, value
+    if annotation is float:
+        real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        return real, float(value) if real else value
+    if annotation is int:
+        whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
+        return whole, int(value) if whole else value
+    if origin is not None or not isinstance(annotation, type):
+        return callable(value), value  # a Callable: only from Python
+    return isinstance(value, annotation), value
+
+
+def _coerce_tuple(value: Any, args: tuple[Any, ...]) -> tuple[bool, Any]:
+    if not isinstance(value, (list, tuple)):
+        return False, value
+    wanted = [args[0]] * len(value) if args[-1:] == (...,) else list(args)
+    if len(wanted) != len(value):
+        return False, value
+    items = [coerce(v, a) for v, a in zip(value, wanted, strict=True)]
+    return all(fits for fits, _ in items), tuple(v for _, v in items)
+
+
+def describe(annotation: Any) -> str:
+    """An annotation in a user's words: `a number`, `one of relu, tanh`, `a list of whole numbers`."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return describe(args[0])
+    if origin in (Union, types.UnionType):
+        words = [describe(a) for a in args]
+        return " or ".join(dict.fromkeys(w for w in words if w))
+    if origin is Literal:
+        return f"one of {', '.join(map(str, args))}" if len(args) > 1 else repr(args[0])
+    if origin is tuple:
+        return f"a list of {describe(args[0]).removeprefix('a ')}s"
+    if annotation in (None, type(None)):
+        return "null"
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(annotation, "")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is registered under one name."""
+
+    kind: Kind
+    name: str
+    function: Callable[..., Any]
+    family: str
+    reference: str
+    origin: str
+    traits: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def hyperparameters(self) -> dict[str, Hyperparameter]:
+        return signature(self.function, keyword_only=self.kind not in ("optimizer", "task"))
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All hyperparameters, `given` over defaults, each in its type and domain; PadlError names the first that is not."""
+        return check(given, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+
+    def split(self, given: Mapping[str, Any]) -> tuple[Choice, dict[str, float]]:
+        """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
+        values = self.check(given)
+        traced = {k: v for k, v in values.items() if self.hyperparameters[k].traced and isinstance(v, float)}
+        static = tuple((k, v) for k, v in values.items() if k not in traced)
+        return Choice(self.function, static), traced
+
+
+def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
+    """The hyperparameters of `function`: its arguments, or only the keyword-only ones, less those the house passes."""
+    hints = typing.get_type_hints(function.__init__ if isinstance(function, type) else function, include_extras=True)
+    found = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in ("where", "reduction", "rngs") or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
+            continue
+        notes = _notes(hints.get(name, Any))
+        domain = next((n for n in notes if isinstance(n, Domain)), WORDS.get(name, ANYTHING))
+        traced = any(isinstance(n, Traced) for n in notes)
+        default = None if parameter.default is parameter.empty else parameter.default
+        found[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain)
+    return found
+
+
+def _notes(annotation: Any) -> list[Any]:
+    """What `Annotated` says anywhere in an annotation."""
+    notes = list(getattr(annotation, "__metadata__", ()))
+    args = (annotation.__origin__,) if notes else typing.get_args(annotation)
+    return notes + [n for a in args if not isinstance(a, (list, str)) for n in _notes(a)]
+
+
+def check(
+    given: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, where: str, owner: str
+) -> dict[str, Any]:
+    """`given` over the defaults of `allowed`; an unknown key, a wrong type or a value outside its domain raises."""
+    for key in given:
+        if key not in allowed:
+            known = ", ".join(allowed) or "none"
+            raise PadlError(f"{owner} has no '{where}{key}'{near(key, allowed)} (it has: {known})")
+    return {k: h.check(given.get(k, h.default), where + k) for k, h in allowed.items()}
+
+
+class Registry:
+    """One kind of things by name. Called, it is the decorator that registers."""
+
+    def __init__(self, kind: Kind):
+        self.kind = kind
+        self._entries: dict[str, Entry] = {}
+
+    def __call__(self, *, name: str = "", family: str = "", reference: str = "", **traits: Any) -> Callable[[F], F]:
+        """Register the decorated function under `name`, its own by default.
+
+        Args:
+            family: which relatives it stands with in listings.
+            reference: the paper, and where it matters the equation.
+            traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`).
+        """
+
+        def register(function: F) -> F:
+            self.add(Entry(self.kind, name or function.__name__, function, family, reference, _origin[-1], traits))
+            return function
+
+        return register
+
+    def add(self, entry: Entry) -> None:
+        """Raises PadlError when the name is taken, naming both origins."""
+        if taken := self._entries.get(entry.name):
+            raise PadlError(f"two {self.kind}s are called '{entry.name}': one from {taken.origin}, one from {entry.origin}")
+        self._entries[entry.name] = entry
+
+    def get(self, name: str) -> Entry:
+        """Raises PadlError for an unknown name, with the nearest one known."""
+        if name not in self._entries:
+            advice = f"'padl list {self.kind}' shows all {len(self._entries)}"
+            raise PadlError(f"no {self.kind} '{name}'{near(str(name), self._entries) or ';'} {advice}")
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        return sorted(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+
+_origin = ["padl"]
+
+
+@contextlib.contextmanager
+def origin(whose: str) -> Iterator[None]:
+    """What registers inside this context is recorded as coming from `whose`; if it fails, nothing of it stays."""
+    before = {kind: dict(REGISTRIES[kind]._entries) for kind in KINDS}
+    _origin.append(whose)
+    try:
+        yield
+    except BaseException:
+        for kind in KINDS:
+            REGISTRIES[kind]._entries = before[kind]
+        raise
+    finally:
+        _origin.pop()
+
+
+def discover(package: str, path: Iterable[str]) -> None:
+    """Import every module of a package, so that what they decorate is registered."""
+    for module in pkgutil.iter_modules(path):
+        importlib.import_module(f"{package}.{module.name}")
+
+
+REGISTRIES: dict[Kind, Registry] = {kind: Registry(kind) for kind in KINDS}
+optimizer, loss, model, task, schedule = (REGISTRIES[kind] for kind in KINDS)

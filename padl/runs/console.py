@@ -1,0 +1,88 @@
+"""The console: a live line while a run goes, plain lines where there is no terminal, a table at the end.
+
+rich decides about colours, and respects NO_COLOR. Progress goes to standard error, the table to standard output.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from padl.runs.sink import Row
+
+PLAIN_SECONDS = 5.0  # between two plain lines
+SHOWN = ("loss", "accuracy", "rmse", "distance")
+Style = Literal["auto", "live", "plain", "none"]
+
+
+class ConsoleProgress:
+    """Progress: step, loss, the metric, steps per second, time left."""
+
+    def __init__(self, steps: int, style: Style = "auto"):
+        self.steps = steps
+        self.console = Console(stderr=True)
+        live = style == "live" or (style == "auto" and self.console.is_terminal)
+        self.live = _live_line(self.console, steps) if live else None
+        self.started = self.spoken = monotonic()
+        self.first_step = 0
+        self.shown: dict[str, float] = {}
+
+    def write(self, step: int, row: Row) -> None:
+        if not self.first_step:
+            self.first_step, self.started = step, monotonic()  # the rate leaves the first chunk out: it was compiling
+        self.shown |= {name: row[key] for name in SHOWN for key in (f"train/{name}", f"eval/{name}") if key in row}
+        seconds = monotonic() - self.started
+        rate = (step - self.first_step) / seconds if seconds > 0 else 0.0
+        text = "  ".join(f"{name} {value:.4g}" for name, value in self.shown.items())
+        if self.live:
+            self.live.update(self.live.task_ids[0], completed=step, text=text, rate=f"{rate:,.0f} steps/s")
+        elif step >= self.steps or step == self.first_step or monotonic() - self.spoken > PLAIN_SECONDS:
+            self.spoken = monotonic()
+            left = f"{(self.steps - step) / rate:.0f} s left" if rate else ""
+            parts = [f"step {step}/{self.steps}", text, f"{rate:,.0f} steps/s" if rate else "", left]
+            self.console.print("  ".join(p for p in parts if p), highlight=False, soft_wrap=True)
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        if self.live:
+            self.live.stop()
+
+
+def _live_line(console: Console, steps: int) -> Progress:
+    columns = [MofNCompleteColumn(), BarColumn(20), "{task.fields[text]}", "{task.fields[rate]}", TimeRemainingColumn()]
+    live = Progress(TextColumn("step"), *columns, console=console, transient=True)
+    live.add_task("training", total=steps, text="", rate="compiling")
+    live.start()
+    return live
+
+
+def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
+    """The table at the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
+    console = Console()
+    table = Table(title=summary["title"], title_justify="left", title_style="bold", header_style="bold")
+    table.add_column("metric")
+    table.add_column("final", justify="right")
+    best = summary["best"]
+    table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
+    for name, value in summary["final"].items():
+        table.add_row(name, _short(value), _short(best.get(name)) if best else "")
+    console.print(table)
+    facts = {
+        "status": summary["status"] + (f" ({summary['reason']})" if summary.get("reason") else ""),
+        "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
+        "time": f"{summary['wall_seconds']:.1f} s, {summary['compile_seconds']:.1f} s of it compiling",
+        "parameters": f"{summary['parameters']:,}",
+        "folder": str(folder or "none asked for"),
+    }
+    if wandb_folder:
+        facts["W&B"] = f"wandb sync {wandb_folder}"
+    for name, fact in facts.items():
+        console.print(f"[bold]{name:>10}[/bold]  ", end="", highlight=False)
+        console.print(fact, markup=False, highlight=False, soft_wrap=True)
+
+
+def _short(value: Any) -> str:
+    return "" if value is None else f"{value:.5g}"

@@ -1,0 +1,45 @@
+"""curves.png: how the metrics of a run went, training and held out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+LOG_RANGE = 30  # a positive curve that spans more than this gets a logarithmic axis
+COLOURS = {"train": "#0072B2", "eval": "#D55E00"}  # Okabe & Ito 2008: told apart by colour-blind readers
+WORDS = {"train": "training batches", "eval": "held out"}
+HIDDEN = ("learning_rate", "r2", "mae")  # in metrics.jsonl, not in the picture
+
+
+def draw(rows: Sequence[dict[str, Any]], title: str, file: Path) -> None:
+    """One panel for each metric, training and held out together.
+
+    Args:
+        rows: of metrics.jsonl. title: says task, seed and size. file: where the PNG goes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    keys = dict.fromkeys(key for row in rows for key in row if "/" in key)
+    names = [n for n in dict.fromkeys(key.partition("/")[2] for key in keys) if n not in HIDDEN]
+    figure = Figure(figsize=(4.8 * len(names), 3.6), layout="constrained", dpi=150)
+    FigureCanvasAgg(figure)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        _panel(axes, rows, name)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(file)
+
+
+def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str) -> None:
+    drawn: list[float] = []
+    for side, colour in COLOURS.items():
+        points = [(row["step"], row[f"{side}/{name}"]) for row in rows if f"{side}/{name}" in row]
+        if points:
+            axes.plot(*zip(*points, strict=True), color=colour, label=WORDS[side], lw=1.6, marker=".", ms=4 if len(points) < 60 else 0)
+            drawn += [y for _, y in points]
+    if drawn and min(drawn) > 0 and max(drawn) > LOG_RANGE * min(drawn):
+        axes.set_yscale("log")
+    axes.set_xlabel("step")
+    axes.set_ylabel(name)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)

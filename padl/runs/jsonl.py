@@ -1,0 +1,23 @@
+"""metrics.jsonl: one line of JSON for each row, flushed as it is written."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from padl.runs.record import strict
+from padl.runs.sink import Row
+
+
+class Jsonl:
+    """A line is whole or, where the machine stopped in its middle, lacks its newline; `read_metrics` knows."""
+
+    def __init__(self, folder: Path):
+        self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+
+    def write(self, step: int, row: Row) -> None:
+        self.file.write(json.dumps(strict({"step": step, **row}), allow_nan=False) + "\n")
+        self.file.flush()
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        self.file.close()

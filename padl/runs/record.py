@@ -1,0 +1,158 @@
+"""The run folder: config.yaml env.json metrics.jsonl summary.json status.json curves.png checkpoint/
+
+Its files are written here and read back here. No secret gets in: see `redact`.
+"""
+
+import json
+import math
+import os
+import platform
+import re
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import yaml
+
+from padl.types import PadlError
+
+Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
+PACKAGES = ("padl", "jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "orbax-checkpoint", "numpy")
+SECRET = re.compile(r"key|token|secret|password|passwd|credential", re.IGNORECASE)
+
+
+def create(root: str, label: str) -> Path:
+    """A new folder `root/<UTC time>-<label>-<random>`; no other run can get the same, whenever it starts.
+
+    Raises:
+        PadlError: it cannot be made there.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    folder = Path(root).expanduser().absolute() / f"{stamp}-{label}-{secrets.token_hex(3)}"
+    try:
+        folder.mkdir(parents=True, exist_ok=False)
+    except OSError as error:
+        raise PadlError(f"run.dir={root!r}: no folder can be made there ({error.strerror}): give another run.dir") from error
+    return folder
+
+
+def write_start(folder: Path, config: Mapping[str, Any], device: jax.Device, command: list[str]) -> None:
+    """config.yaml, env.json and the status "running"."""
+    write_text(folder / "config.yaml", yaml.safe_dump(redact(config), sort_keys=False, allow_unicode=True))
+    write_json(folder / "env.json", environment(device, command))
+    write_status(folder, "running", 0)
+
+
+def write_status(folder: Path, status: Status, step: int, reason: str = "") -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(folder / "status.json", {"status": status, "step": step, "reason": reason, "time": now, "pid": os.getpid()})
+
+
+def write_json(file: Path, content: Any) -> None:
+    write_text(file, json.dumps(redact(strict(content)), indent=2, allow_nan=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Replace a file at once: a reader sees the old or the new content, never a part."""
+    part = file.with_name(file.name + ".part")
+    with part.open("w", encoding="utf-8") as handle:
+        handle.write(text)
+        handle.flush()
+        os.fsync(handle.fileno())
+    part.replace(file)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.yaml as a dict; PadlError where `folder` holds no run."""
+    try:
+        return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise PadlError(f"{folder} is not the folder of a run: its config.yaml cannot be read") from error
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl; a last line that a crash left incomplete is passed over."""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    return [{k: _number(v) for k, v in json.loads(line).items()} for line in lines if line.endswith("\n")]
+
+
+def strict(value: Any) -> Any:
+    """Numbers that JSON has no words for as the strings "NaN", "Infinity", "-Infinity": `float` reads them back."""
+    if isinstance(value, Mapping):
+        return {str(k): strict(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _number(value: Any) -> Any:
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
+
+
+def environment(device: jax.Device, command: list[str]) -> dict[str, Any]:
+    """Versions, device, commit and command: what is needed to run it again."""
+    return {
+        "command": [redact_argument(word) for word in command],
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in PACKAGES if _installed(name)},
+        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.local_device_count()},
+        "machine": {"system": platform.platform(), "cores": os.cpu_count(), "host": socket.gethostname()},
+        "git": git_commit(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def git_commit() -> dict[str, Any] | None:
+    """The commit of the checkout that PADL runs from, and whether files differ from it; None outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        git = ["git", "-C", str(here)]
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "dirty": bool(changes.stdout.strip())}
+
+
+def redact(value: Any) -> Any:
+    """`value` with every secret replaced by ***: what stands under a key that names one, and the values of the
+    environment's variables that do, wherever they occur."""
+    if isinstance(value, Mapping):
+        return {k: "***" if SECRET.search(str(k)) and isinstance(v, str) and v else redact(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact(v) for v in value]
+    if isinstance(value, str):
+        for secret in _secrets():
+            value = value.replace(secret, "***")
+    return value
+
+
+def redact_argument(word: str) -> str:
+    """An argument of a command line, without the secret of `some.key=secret`."""
+    key, equals, _ = word.partition("=")
+    return f"{key}=***" if equals and SECRET.search(key) else redact(word)
+
+
+def _secrets() -> list[str]:
+    return [value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= 8]
+
+
+def command_line() -> list[str]:
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]

@@ -1,0 +1,102 @@
+"""Pictures, one class each. digits: handwritten, real. cracks: drawn. image_folder: the user's own."""
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from padl.registry import task
+from padl.tasks import concrete
+from padl.tasks.kinds import classification
+from padl.tasks.task import Task
+from padl.types import PadlError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+@task(
+    family="images",
+    loss="cross_entropy",
+    model="mlp",
+    reference="Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits (test set); shipped by scikit-learn",
+)
+def digits(held_out: float = 0.2) -> Task:
+    """Handwritten digits: 1,797 real images of 8 by 8 pixels, ten classes, shipped with scikit-learn.
+
+    Args:
+        held_out: share of the images that are evaluated on and never trained on, in (0, 1), stratified by class.
+    """
+    images, labels = _digits()
+    return classification(images, labels, 10, held_out=held_out, where="digits", synthetic=False)
+
+
+@lru_cache(maxsize=1)
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    found = find_spec("sklearn")  # only where it lies: importing scikit-learn would take longer than importing JAX
+    if found is None or not found.submodule_search_locations:
+        raise PadlError("task 'digits' reads the images that scikit-learn ships: pip install scikit-learn")
+    file = Path(found.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
+    table = np.loadtxt(file, delimiter=",", dtype=np.float32)
+    return table[:, :-1].reshape(-1, 8, 8, 1).astype(np.uint8), table[:, -1].astype(np.int32)
+
+
+@task(family="images", loss="cross_entropy", model="cnn", reference="lecture: drone image -> crack / no crack; synthetic")
+def cracks(rows: int = 1500, size: int = 32, hard_negatives: bool = True, held_out: float = 0.2, data_seed: int = 0) -> Task:
+    """Concrete with a crack or without one. Synthetic: the photographs are drawn, see `padl.tasks.concrete`.
+
+    Args:
+        rows: how many images, half of each class. size: pixels of a side, 16 or more.
+        hard_negatives: draw joints, stains and scratches that resemble cracks, in both classes.
+        held_out: share of the images that are evaluated on, in (0, 1). data_seed: of the drawing.
+    """
+    if size < 16:
+        raise PadlError(f"task.size={size} is too small to show a crack: 16 or more")
+    images, labels = _concrete(rows, size, data_seed, hard_negatives)
+    return classification(images, labels, 2, held_out=held_out, where="cracks", synthetic=True)
+
+
+@lru_cache(maxsize=4)
+def _concrete(rows: int, size: int, data_seed: int, hard_negatives: bool) -> tuple[np.ndarray, np.ndarray]:
+    return concrete.photographs(rows, size, data_seed, hard_negatives=hard_negatives)
+
+
+@task(family="images", loss="cross_entropy", model="cnn", reference="the user's own images")
+def image_folder(
+    path: str = "", size: int = 64, colour: Literal["grey", "rgb"] = "rgb", held_out: float = 0.2
+) -> Task:
+    """Your own images: a folder with one folder for each class, named like it.
+
+    Args:
+        path: of the folder.
+        size: pixels of a side that every image is resized to (bilinear; its proportions are not kept).
+        colour: read as grey or as colour images.
+        held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
+
+    Raises:
+        PadlError: no such folder, fewer than two classes, an image that cannot be read (named).
+    """
+    root = Path(path).expanduser()
+    if not path or not root.is_dir():
+        raise PadlError(f"task.path={path!r} is not a folder: give one that holds a folder of images for each class")
+    classes = sorted(d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith("."))
+    files = [(f, c) for c, name in enumerate(classes) for f in sorted((root / name).rglob("*")) if f.suffix.lower() in SUFFIXES]
+    empty = [name for c, name in enumerate(classes) if all(label != c for _, label in files)]
+    if len(classes) < 2 or empty:
+        lack = f"no image in the folder of class '{empty[0]}'" if empty else f"{len(classes)} class folders, needs two or more"
+        raise PadlError(f"task.path={path!r}: {lack}")
+    images = np.stack([_read(f, size, "L" if colour == "grey" else "RGB") for f, _ in files])
+    labels = np.array([label for _, label in files], np.int32)
+    return classification(images, labels, len(classes), held_out=held_out, where=path, synthetic=False, names=classes)
+
+
+def _read(file: Path, size: int, mode: str) -> np.ndarray:
+    """One image as (size, size, channels) uint8; PadlError names a file that cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image.convert(mode).resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, -1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PadlError(f"{file}: not a readable image ({error}): repair or remove it") from error

@@ -1,0 +1,137 @@
+"""The two kinds of supervised data. classification: labels; regression: one number.
+
+Inputs and targets are standardised by the training rows alone; metrics come in the target's own unit.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from padl.registry import Choice
+from padl.tasks.supervised import Problem, Supervised
+from padl.tasks.task import Split, Task, check_labels, random_split
+from padl.types import Metrics, PadlError
+
+
+def moments(values: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation in float32; a constant gets the deviation 1."""
+    centre, spread = values.mean(axes, dtype=np.float64), values.std(axes, dtype=np.float64)
+    return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
+
+
+def input_axes(inputs: np.ndarray) -> tuple[int, ...]:
+    """The axes that inputs are standardised over: each column of a table, each channel of images."""
+    return (0,) if inputs.ndim == 2 else tuple(range(inputs.ndim - 1))
+
+
+# Classification: labels 0 .. classes-1, one logit a class.
+
+
+def _labels(rows, stats, scalars):
+    return rows["labels"]
+
+
+def _accuracy(predictions, labels, stats):
+    return {"accuracy": (predictions.argmax(-1) == labels).astype(jnp.float32)}
+
+
+def _as_they_are(x, stats=None):
+    return x
+
+
+def classification(
+    inputs: np.ndarray, labels: np.ndarray, classes: int, *, held_out: float, where: str, **about: Any
+) -> Task:
+    """A task of telling classes apart, its split stratified by them.
+
+    Args:
+        inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.
+        held_out: share of the rows, in (0, 1). where: the data's name in an error. about: for the records.
+    """
+    if not len(labels):
+        raise PadlError(f"{where}: no rows")
+    check_labels(labels, classes, where)
+    problem = Problem(inputs.shape[1:], classes, _labels, _accuracy, _as_they_are, _as_they_are)
+
+    def split(seed: int, scalars: Mapping[str, float]) -> Split:
+        train, held = random_split(len(labels), held_out, seed, labels)
+        centre, spread = moments(inputs[train], input_axes(inputs))
+        return Split(train, held, {"mean": centre, "std": spread})
+
+    rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
+    about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}
+    return Task(_objective(problem), rows, split, ("labels", "indicators"), ("accuracy", "max"), about)
+
+
+# Regression: one value a row, trained in standard deviations of the training targets, measured in the target's unit.
+
+
+def _values(rows, stats, scalars):
+    noisy = rows["targets"] + scalars["noise"] * rows["noise"] if "noise" in rows else rows["targets"]
+    return (noisy - stats["target_mean"]) / stats["target_std"]
+
+
+def _errors(predictions, targets, stats):
+    error = predictions[:, 0] - targets
+    scale = stats["target_std"]
+    return {
+        "squared": (scale * error) ** 2,
+        "absolute": scale * jnp.abs(error),
+        "explained": error**2,
+        "first": targets,
+        "second": targets**2,
+    }
+
+
+def _regression_metrics(means: Metrics) -> Metrics:
+    spread = means["second"] - means["first"] ** 2
+    r2 = 1 - means["explained"] / jnp.where(spread > 0, spread, 1.0)
+    return {"rmse": jnp.sqrt(means["squared"]), "mae": means["absolute"], "r2": r2}
+
+
+def _in_unit(predictions, stats):
+    return predictions[:, 0] * stats["target_std"] + stats["target_mean"]
+
+
+def regression(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    *,
+    held_out: float,
+    where: str,
+    noise: np.ndarray | None = None,
+    **about: Any,
+) -> Task:
+    """A task of predicting one number.
+
+    Args:
+        inputs: (n, ...) numbers, standardised on the device. targets: (n,) numbers in one unit.
+        held_out, where, about: as in `classification`.
+        noise: (n,) deviations; the target is targets + (the task's scalar `noise`) * noise.
+    """
+    if not len(targets):
+        raise PadlError(f"{where}: no rows")
+    problem = Problem(inputs.shape[1:], 1, _values, _errors, _regression_metrics, _in_unit)
+
+    def split(seed: int, scalars: Mapping[str, float]) -> Split:
+        train, held = random_split(len(targets), held_out, seed)
+        centre, spread = moments(inputs[train], input_axes(inputs))
+        observed = targets if noise is None else targets + scalars["noise"] * noise
+        target_centre, target_spread = moments(observed[train], (0,))
+        stats = {"mean": centre, "std": spread, "target_mean": target_centre, "target_std": target_spread}
+        return Split(train, held, stats)
+
+    rows = {"inputs": inputs, "targets": targets.astype(np.float32)}
+    if noise is not None:
+        rows["noise"] = noise.astype(np.float32)
+    about = {"kind": "regression", "rows": len(targets), **about}
+    return Task(_objective(problem), rows, split, ("values",), ("rmse", "min"), about)
+
+
+def _objective(problem: Problem) -> Callable[..., Supervised]:
+    def objective(model: Choice, loss: Choice, word: str, dtype: Literal["float32", "bfloat16"]) -> Supervised:
+        return Supervised(problem, model, loss, word, dtype)
+
+    return objective

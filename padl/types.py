@@ -1,0 +1,108 @@
+"""The vocabulary: one word per thing; for each hyperparameter word its domain and the range worth searching.
+
+A hyperparameter annotated `Scalar` is data: it is traced, so that a thousand values share one compiled program. `int`,
+`bool`, `str` and `Literal` choose the program. `Scalar | None` is both: None leaves the mechanism out of the program.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import jax
+
+Key = jax.Array
+Params = Any  # a pytree of arrays
+PyTree = Any
+Metrics = dict[str, jax.Array]
+HParams = dict[str, dict[str, Any]]  # {"optimizer": {"learning_rate": 1e-3}, ...}: a pytree of scalars
+Schedule = Callable[[jax.Array], jax.Array]
+Kind = Literal["optimizer", "loss", "model", "task", "schedule"]
+KINDS: tuple[Kind, ...] = ("optimizer", "loss", "model", "task", "schedule")
+
+
+class Traced:
+    """Marks an annotation whose values are arguments of the compiled program, never constants in it."""
+
+
+Scalar = Annotated[float | jax.Array, Traced()]
+ScalarOrSchedule = Annotated[float | jax.Array | Schedule, Traced()]
+
+
+class PadlError(ValueError):
+    """A mistake that one line explains: what is wrong, where, and how to go on. No traceback is owed for it."""
+
+    exit_code = 2
+
+
+class Domain(NamedTuple):
+    """The interval a hyperparameter lives in, and the part of it worth searching.
+
+    A plugin gives a word of its own a domain where it uses it: `alpha: Annotated[Scalar, Domain(0.0, 1.0)]`.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+    search: tuple[float, float] | None = None
+    scale: Literal["linear", "log", "log1m"] = "linear"  # log1m: evenly spaced in log(1 - x), as decay rates want it
+
+    def __contains__(self, x: Any) -> bool:
+        above = x > self.low if self.low_open else x >= self.low
+        below = x < self.high if self.high_open else x <= self.high
+        return bool(above and below)
+
+    def __str__(self) -> str:
+        left, right = "(" if self.low_open or math.isinf(self.low) else "[", ")" if self.high_open else "]"
+        return f"{left}{self.low:g}, {self.high:g}{right}"
+
+
+POSITIVE = Domain(0.0, low_open=True, high_open=True)
+NON_NEGATIVE = Domain(0.0, high_open=True)
+FRACTION = Domain(0.0, 1.0)
+DECAY = Domain(0.0, 1.0, high_open=True, search=(0.5, 0.9999), scale="log1m")
+COUNT = Domain(1)
+
+WORDS: Mapping[str, Domain] = {
+    # optimizers
+    "learning_rate": POSITIVE._replace(search=(1e-5, 1.0), scale="log"),
+    "momentum": DECAY._replace(search=(0.5, 0.99)),
+    "momentum_decay": NON_NEGATIVE._replace(search=(0.0, 1.0)),
+    "decay": DECAY,
+    "b1": DECAY._replace(search=(0.5, 0.99)),
+    "b2": DECAY._replace(search=(0.9, 0.9999)),
+    "eps": POSITIVE._replace(search=(1e-12, 1e-2), scale="log"),
+    "weight_decay": NON_NEGATIVE._replace(search=(1e-6, 1.0), scale="log"),
+    # losses
+    "delta": Domain(0.0, low_open=True, search=(0.01, 10.0), scale="log"),
+    # schedules, all in fractions of the training
+    "warmup": FRACTION._replace(search=(0.0, 0.2)),
+    "cooldown": FRACTION._replace(search=(0.0, 0.5)),
+    "final": FRACTION._replace(search=(0.0, 0.1)),
+    "factor": Domain(0.0, 1.0, low_open=True, search=(0.1, 0.9)),
+    "every": Domain(0.0, 1.0, low_open=True, search=(0.1, 0.5)),
+    # models
+    "dropout": Domain(0.0, 1.0, high_open=True, search=(0.0, 0.5)),
+    "widths": COUNT,
+    "channels": COUNT,
+    # tasks
+    "noise": NON_NEGATIVE._replace(search=(0.0, 1.0)),
+    "condition": Domain(1.0, high_open=True, search=(1.0, 1e4), scale="log"),
+    "held_out": Domain(0.0, 1.0, low_open=True, high_open=True),
+    "rows": Domain(2),
+    "size": Domain(4, 4096),
+    "classes": Domain(2),
+    "data_seed": Domain(0, 2**32 - 1),
+    # the run
+    "seed": Domain(0, 2**32 - 1),
+    "steps": COUNT,
+    "epochs": COUNT,
+    "batch_size": COUNT,
+    "accumulate": COUNT,
+    "devices": COUNT,
+    "log_every": COUNT,
+    "eval_every": COUNT,
+    "steps_per_call": COUNT,
+    "clip_norm": POSITIVE._replace(search=(0.1, 10.0), scale="log"),
+    "ema": DECAY._replace(search=(0.9, 0.9999)),
+}
