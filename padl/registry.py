@@ -145,7 +145,8 @@ class Entry:
     def split(self, given: Mapping[str, Any]) -> tuple[Choice, dict[str, float]]:
         """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
         values = self.check(given)
-        traced = {k: v for k, v in values.items() if self.hyperparameters[k].traced and isinstance(v, float)}
+        data = {k for k, h in self.hyperparameters.items() if h.traced and values[k] is not None}
+        traced = {k: v for k, v in values.items() if k in data and not callable(v)}
         static = tuple((k, v) for k, v in values.items() if k not in traced)
         return Choice(self.function, static), traced
 
@@ -172,9 +173,7 @@ def _notes(annotation: Any) -> list[Any]:
     return notes + [n for a in args if not isinstance(a, (list, str)) for n in _notes(a)]
 
 
-def check(
-    given: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, where: str, owner: str
-) -> dict[str, Any]:
+def check(given: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, where: str, owner: str) -> dict[str, Any]:
     """`given` over the defaults of `allowed`; an unknown key, a wrong type or a value outside its domain raises."""
     for key in given:
         if key not in allowed:
@@ -208,7 +207,9 @@ class Registry:
     def add(self, entry: Entry) -> None:
         """Raises PadlError when the name is taken, naming both origins."""
         if taken := self._entries.get(entry.name):
-            raise PadlError(f"two {self.kind}s are called '{entry.name}': one from {taken.origin}, one from {entry.origin}")
+            raise PadlError(
+                f"two {self.kind}s are called '{entry.name}': one from {taken.origin}, one from {entry.origin}"
+            )
         self._entries[entry.name] = entry
 
     def get(self, name: str) -> Entry:

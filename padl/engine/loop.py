@@ -98,6 +98,13 @@ def run(
     yield last
 
 
+def trace(experiment: Experiment, key: Key, hparams: HParams, data: Data, length: int) -> TrainState:
+    """The shapes of the state; raises what tracing a call of `length` steps raises. `run` reuses the trace."""
+    state = _init(experiment).eval_shape(key, hparams, data)
+    _steps(experiment, length).eval_shape(state, hparams, data)
+    return state
+
+
 def plan(steps: int, every: int, eval_every: int) -> Iterator[tuple[int, bool]]:
     """(length, whether an evaluation follows) of each call: at most `every` steps, ending where evaluations are due."""
     done = 0

@@ -25,9 +25,13 @@ def devices(platform: Platform, count: int | None = None) -> list[jax.Device]:
         found = jax.devices() if platform == "auto" else jax.devices(platform)
     except (RuntimeError, AssertionError) as error:
         if platform == "auto":
-            raise PadlError(f"JAX finds no device ({str(error) or 'its plugin failed'}): look at JAX_PLATFORMS") from error
+            raise PadlError(
+                f"JAX finds no device ({str(error) or 'its plugin failed'}): look at JAX_PLATFORMS"
+            ) from error
         here = ", ".join(sorted({d.platform for d in jax.devices()}))
-        raise PadlError(f"device={platform}: there is none, JAX finds {here}; install its plugin or use device=auto") from error
+        raise PadlError(
+            f"device={platform}: there is none, JAX finds {here}; install its plugin or use device=auto"
+        ) from error
     if count is not None and count > len(found):
         raise PadlError(f"devices={count}: there are {len(found)} on {found[0].platform}")
     return found[:count]

@@ -15,7 +15,7 @@ from rich.table import Table
 from padl.runs.sink import Row
 
 PLAIN_SECONDS = 5.0  # between two plain lines
-SHOWN = ("loss", "accuracy", "rmse", "distance")
+SHOWN = {"train/loss": "loss", "eval/accuracy": "accuracy", "eval/rmse": "rmse", "eval/distance": "distance"}
 Style = Literal["auto", "live", "plain", "none"]
 
 
@@ -34,7 +34,7 @@ class ConsoleProgress:
     def write(self, step: int, row: Row) -> None:
         if not self.first_step:
             self.first_step, self.started = step, monotonic()  # the rate leaves the first chunk out: it was compiling
-        self.shown |= {name: row[key] for name in SHOWN for key in (f"train/{name}", f"eval/{name}") if key in row}
+        self.shown |= {name: row[key] for key, name in SHOWN.items() if key in row}
         seconds = monotonic() - self.started
         rate = (step - self.first_step) / seconds if seconds > 0 else 0.0
         text = "  ".join(f"{name} {value:.4g}" for name, value in self.shown.items())
@@ -82,6 +82,16 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
     for name, fact in facts.items():
         console.print(f"[bold]{name:>10}[/bold]  ", end="", highlight=False)
         console.print(fact, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_evaluation(again: Mapping[str, float], recorded: Mapping[str, float], which: str) -> None:
+    """An evaluation that was repeated, beside what the run wrote of it."""
+    table = Table(title=f"{which} parameters, held out", title_justify="left", title_style="bold", header_style="bold")
+    for column in ("metric", "now", "in the run"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name, value in again.items():
+        table.add_row(name, f"{value:.9g}", "" if name not in recorded else f"{recorded[name]:.9g}")
+    Console().print(table)
 
 
 def _short(value: Any) -> str:

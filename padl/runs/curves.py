@@ -34,7 +34,14 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str) -> None:
     for side, colour in COLOURS.items():
         points = [(row["step"], row[f"{side}/{name}"]) for row in rows if f"{side}/{name}" in row]
         if points:
-            axes.plot(*zip(*points, strict=True), color=colour, label=WORDS[side], lw=1.6, marker=".", ms=4 if len(points) < 60 else 0)
+            axes.plot(
+                *zip(*points, strict=True),
+                color=colour,
+                label=WORDS[side],
+                lw=1.6,
+                marker=".",
+                ms=4 if len(points) < 60 else 0,
+            )
             drawn += [y for _, y in points]
     if drawn and min(drawn) > 0 and max(drawn) > LOG_RANGE * min(drawn):
         axes.set_yscale("log")

@@ -39,7 +39,9 @@ def create(root: str, label: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=False)
     except OSError as error:
-        raise PadlError(f"run.dir={root!r}: no folder can be made there ({error.strerror}): give another run.dir") from error
+        raise PadlError(
+            f"run.dir={root!r}: no folder can be made there ({error.strerror}): give another run.dir"
+        ) from error
     return folder
 
 
@@ -52,7 +54,9 @@ def write_start(folder: Path, config: Mapping[str, Any], device: jax.Device, com
 
 def write_status(folder: Path, status: Status, step: int, reason: str = "") -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(folder / "status.json", {"status": status, "step": step, "reason": reason, "time": now, "pid": os.getpid()})
+    write_json(
+        folder / "status.json", {"status": status, "step": step, "reason": reason, "time": now, "pid": os.getpid()}
+    )
 
 
 def write_json(file: Path, content: Any) -> None:
@@ -75,6 +79,16 @@ def read_config(folder: Path) -> dict[str, Any]:
         return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise PadlError(f"{folder} is not the folder of a run: its config.yaml cannot be read") from error
+
+
+def read_json(file: Path) -> Any:
+    """A file of the folder; PadlError where it is missing or damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PadlError(
+            f"{file} cannot be read ({type(error).__name__}): the run is not finished, or damaged"
+        ) from error
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from padl.types import Key
 ROUNDS = 6
 
 
-def draw(key: Key, step: Int[Array, ""], rows: int, batch: int) -> Int[Array, "batch"]:
+def draw(key: Key, step: Int[Array, ""], rows: int, batch: int) -> Int[Array, " batch"]:
     """The row numbers of one step.
 
     Args:

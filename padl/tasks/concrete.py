@@ -149,7 +149,7 @@ def wander(rng: np.random.Generator, size: int, heading: float, length: float) -
     count, step = int(2 * size * length) + 1, 0.5 / size
     turn = np.cumsum(rng.normal(0, 1.2 * np.sqrt(step), count))  # about 1.2 radians over one frame, at any size
     stones = np.cumsum(rng.uniform(size=count) < step / 0.06)  # one every 0.06 frames
-    return path(size, heading + turn + rng.normal(0, 0.6, count)[stones])
+    return path(size, heading + turn + rng.normal(0, 0.6, count + 1)[stones])
 
 
 def gape(rng: np.random.Generator, size: int, points: np.ndarray, width: float) -> np.ndarray:
@@ -158,12 +158,12 @@ def gape(rng: np.random.Generator, size: int, points: np.ndarray, width: float) 
     unit = np.sqrt(2 * np.sqrt(np.pi) * reach)  # gives smoothed white noise deviation 1; dividing by std() may explode
     swell = unit * gaussian_filter(rng.normal(size=count), reach)
     taper = np.sqrt(np.sin(np.pi * (np.arange(count) + 0.5) / count))
-    return stroke(size, points, width * taper * np.exp(0.35 * swell + 0.2 * rng.normal(size=count)), taper)
+    return stroke(size, points, width * taper * np.exp(0.3 * swell + 0.2 * rng.normal(size=count)), taper)
 
 
 def fissure(rng: np.random.Generator, size: int) -> np.ndarray:
     """A crack through the frame, with up to two branches; as a change of brightness, like the distractors."""
-    heading, length, width = rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 1.6), rng.uniform(0.01, 0.03)
+    heading, length, width = rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 1.6), rng.uniform(0.007, 0.022)
     trunk = wander(rng, size, heading, length)
     trunk += rng.uniform(0.2, 0.8, 2) - trunk[len(trunk) // 2]
     mark = gape(rng, size, trunk, width)
@@ -172,7 +172,7 @@ def fissure(rng: np.random.Generator, size: int) -> np.ndarray:
         aside = heading + rng.choice([-1, 1]) * rng.uniform(0.4, 1.1)
         branch = fork + wander(rng, size, aside, length * rng.uniform(0.2, 0.5))
         mark = np.maximum(mark, gape(rng, size, branch, 0.6 * width))
-    return -rng.uniform(0.45, 0.95) * mark
+    return -rng.uniform(0.5, 0.95) * mark
 
 
 def camera(rng: np.random.Generator, size: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -42,8 +42,12 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1].reshape(-1, 8, 8, 1).astype(np.uint8), table[:, -1].astype(np.int32)
 
 
-@task(family="images", loss="cross_entropy", model="cnn", reference="lecture: drone image -> crack / no crack; synthetic")
-def cracks(rows: int = 1500, size: int = 32, hard_negatives: bool = True, held_out: float = 0.2, data_seed: int = 0) -> Task:
+@task(
+    family="images", loss="cross_entropy", model="cnn", reference="lecture: drone image -> crack / no crack; synthetic"
+)
+def cracks(
+    rows: int = 1500, size: int = 32, hard_negatives: bool = True, held_out: float = 0.2, data_seed: int = 0
+) -> Task:
     """Concrete with a crack or without one. Synthetic: the photographs are drawn, see `padl.tasks.concrete`.
 
     Args:
@@ -63,9 +67,7 @@ def _concrete(rows: int, size: int, data_seed: int, hard_negatives: bool) -> tup
 
 
 @task(family="images", loss="cross_entropy", model="cnn", reference="the user's own images")
-def image_folder(
-    path: str = "", size: int = 64, colour: Literal["grey", "rgb"] = "rgb", held_out: float = 0.2
-) -> Task:
+def image_folder(path: str = "", size: int = 64, colour: Literal["grey", "rgb"] = "rgb", held_out: float = 0.2) -> Task:
     """Your own images: a folder with one folder for each class, named like it.
 
     Args:
@@ -81,10 +83,19 @@ def image_folder(
     if not path or not root.is_dir():
         raise PadlError(f"task.path={path!r} is not a folder: give one that holds a folder of images for each class")
     classes = sorted(d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith("."))
-    files = [(f, c) for c, name in enumerate(classes) for f in sorted((root / name).rglob("*")) if f.suffix.lower() in SUFFIXES]
+    files = [
+        (f, c)
+        for c, name in enumerate(classes)
+        for f in sorted((root / name).rglob("*"))
+        if f.suffix.lower() in SUFFIXES
+    ]
     empty = [name for c, name in enumerate(classes) if all(label != c for _, label in files)]
     if len(classes) < 2 or empty:
-        lack = f"no image in the folder of class '{empty[0]}'" if empty else f"{len(classes)} class folders, needs two or more"
+        lack = (
+            f"no image in the folder of class '{empty[0]}'"
+            if empty
+            else f"{len(classes)} class folders, needs two or more"
+        )
         raise PadlError(f"task.path={path!r}: {lack}")
     images = np.stack([_read(f, size, "L" if colour == "grey" else "RGB") for f, _ in files])
     labels = np.array([label for _, label in files], np.int32)
@@ -97,6 +108,8 @@ def _read(file: Path, size: int, mode: str) -> np.ndarray:
 
     try:
         with Image.open(file) as image:
-            return np.asarray(image.convert(mode).resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, -1)
+            return np.asarray(image.convert(mode).resize((size, size), Image.Resampling.BILINEAR)).reshape(
+                size, size, -1
+            )
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PadlError(f"{file}: not a readable image ({error}): repair or remove it") from error

@@ -113,7 +113,9 @@ def surface(
     found = SURFACES[surface]
     start = found.start if start is None else tuple(start)
     if len(start) != len(found.start):
-        raise PadlError(f"task.start={list(start)} has {len(start)} numbers, surface '{surface}' has {len(found.start)}")
+        raise PadlError(
+            f"task.start={list(start)} has {len(start)} numbers, surface '{surface}' has {len(found.start)}"
+        )
     if not all(low <= x <= high for low, x, high in zip(found.low, start, found.high, strict=True)):
         raise PadlError(f"task.start={list(start)} is outside {surface}'s box from {found.low} to {found.high}")
     if condition is not None and surface != "valley":

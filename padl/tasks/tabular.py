@@ -98,7 +98,9 @@ def _read(path: str) -> tuple[list[str], list[list[str]]]:
             table = []
             for row in reader:
                 if row and len(row) != len(header):
-                    raise PadlError(f"{path}, line {reader.line_num}: {len(row)} fields where the header has {len(header)}")
+                    raise PadlError(
+                        f"{path}, line {reader.line_num}: {len(row)} fields where the header has {len(header)}"
+                    )
                 if row:
                     table.append([field.strip() for field in row])
     except (OSError, UnicodeDecodeError, csv_module.Error) as error:
@@ -114,7 +116,9 @@ def _read(path: str) -> tuple[list[str], list[list[str]]]:
 def _column(fields: list[str], name: str, path: str) -> np.ndarray:
     """Numbers as float64, or text; an empty field, NaN and infinity raise."""
     if "" in fields:
-        raise PadlError(f"{path}: empty field in column '{name}', row {fields.index('') + 1}: fill it or remove the row")
+        raise PadlError(
+            f"{path}: empty field in column '{name}', row {fields.index('') + 1}: fill it or remove the row"
+        )
     try:
         numbers = np.array([float(field) for field in fields])
     except ValueError:
@@ -141,5 +145,7 @@ def _classes(values: np.ndarray, classes: int | None, target: str, path: str) ->
             raise PadlError(f"{path}: column '{target}' has {len(found)} different values: no classes to tell apart")
         return [f"{v:g}" if values.dtype.kind == "f" else str(v) for v in found], labels
     if values.dtype.kind == "U" or (values != np.floor(values)).any():
-        raise PadlError(f"{path}: task.classes={classes} wants whole numbers in column '{target}': leave it out for text")
+        raise PadlError(
+            f"{path}: task.classes={classes} wants whole numbers in column '{target}': leave it out for text"
+        )
     return [str(c) for c in range(classes)], values.astype(np.int64)

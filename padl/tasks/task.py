@@ -83,7 +83,9 @@ def random_split(n: int, held_out: float, seed: int, labels: np.ndarray | None =
     parts = [np.split(rng.permutation(g), [round(len(g) * held_out)]) for g in groups]
     held, train = (np.sort(np.concatenate([p[side] for p in parts])).astype(np.int32) for side in (0, 1))
     if not len(held) or not len(train):
-        raise PadlError(f"held_out={held_out:g} of {n} rows leaves {len(train)} to train on and {len(held)} to hold out")
+        raise PadlError(
+            f"held_out={held_out:g} of {n} rows leaves {len(train)} to train on and {len(held)} to hold out"
+        )
     return train, held
 
 

@@ -1,0 +1,43 @@
+"""PADL: train neural networks, and study how they are trained.
+
+>>> import padl
+>>> tx = padl.optimizers.adam(1e-3)                                    # an Optax transformation
+>>> tx = padl.optimizer("adam", learning_rate=1e-3)                    # the same by name, its arguments checked
+>>> float(padl.losses.huber(predictions=jax.numpy.ones(3), targets=jax.numpy.zeros(3), delta=1.0))
+0.5
+>>> record = padl.train(task="digits", optimizer="nadam", steps=100)   # a whole run
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from padl import losses, models, optimizers, schedules, tasks
+    from padl.cli.names import loss, model, names, optimizer, schedule, task
+    from padl.cli.saved import evaluate, load
+    from padl.cli.train import train
+    from padl.types import PadlError
+
+_HOMES = {
+    "train": "padl.cli.train",
+    "load": "padl.cli.saved",
+    "evaluate": "padl.cli.saved",
+    "PadlError": "padl.types",
+    **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.cli.names"),
+}
+_MODULES = ("losses", "models", "optimizers", "schedules", "tasks")
+__all__ = [*_HOMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"padl.{name}")
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'padl' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

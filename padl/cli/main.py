@@ -1,0 +1,157 @@
+"""The command. What it does with a mistake: one line on standard error and exit code 2.
+
+0 done; 2 a mistake in the command, the configuration or the data; 3 diverged; 130 stopped by Ctrl-C. PADL_TRACEBACK=1
+shows the traceback behind a line. `--help` and `--version` import nothing heavy.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+USAGE = """\
+padl: train neural networks, and study how they are trained
+
+  padl train [KEY=VALUE ...]    train once; -m for every combination of KEY=A,B
+  padl list [KIND]              what there is: optimizer, loss, model, task, schedule
+  padl show NAME                the card of one of them: rule, arguments with ranges, reference
+  padl evaluate FOLDER          repeat the evaluation of a run [--best]
+
+  padl train                                        an MLP with Adam on handwritten digits
+  padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
+  padl train task=cracks model.channels=[8,16]      a task brings its own model and loss
+  padl train experiment=gradient_descent            several settings under one name
+  padl train --cfg job                              every knob, with its value
+  padl train --help                                 Hydra's own options; padl -sc install=bash: completion
+"""
+DIVERGED = 3
+
+
+def console() -> None:
+    """The entry point `padl`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Run a command line, without the program's name; returns the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return 0
+    if arguments[0] == "--version":
+        from padl import __version__
+
+        print(f"padl {__version__}")
+        return 0
+    return _guarded(arguments)
+
+
+def _guarded(arguments: list[str]) -> int:
+    from padl.types import PadlError
+
+    try:
+        return _dispatch(arguments)
+    except PadlError as error:
+        if os.environ.get("PADL_TRACEBACK") == "1":
+            raise
+        print(f"padl: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        if os.environ.get("PADL_TRACEBACK") == "1":
+            raise
+        print("padl: stopped; what was measured so far is in the run folder", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `padl list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command, *rest = arguments
+    if command in ("-sc", "--shell-completion"):
+        return _complete(arguments)
+    if command == "train":
+        return _train(rest)
+    if command == "list":
+        return _list(rest)
+    if command == "show":
+        return _show(rest)
+    if command == "evaluate":
+        return _evaluate(rest)
+    from padl.registry import near
+    from padl.types import PadlError
+
+    commands = ("train", "list", "show", "evaluate")
+    raise PadlError(f"no command '{command}'{near(command, commands)} ('padl --help' shows all)")
+
+
+def _train(rest: list[str]) -> int:
+    from padl.cli.configs import compose_and_call
+    from padl.cli.train import run
+    from padl.runs.console import print_summary
+
+    codes = [0]
+
+    def task(config: dict[str, Any]) -> float | None:
+        record = run(config, command=["padl", "train", *rest])
+        print_summary(record.summary, record.folder, record.wandb_folder)
+        codes.append(DIVERGED if record.status == "diverged" else 0)
+        return record.summary["best"].get(record.summary["decided_by"]["metric"])
+
+    compose_and_call(rest, task)
+    return max(codes)
+
+
+def _list(rest: list[str]) -> int:
+    from padl.cli.show import PLURALS, print_list
+    from padl.registry import near
+    from padl.types import PadlError
+
+    kinds = {word: kind for kind, plural in PLURALS.items() for word in (kind, plural)}
+    for word in rest:
+        if word not in kinds:
+            raise PadlError(f"no kind '{word}'{near(word, kinds)} (kinds: {', '.join(PLURALS)})")
+    print_list([kinds[word] for word in rest] or PLURALS)
+    return 0
+
+
+def _show(rest: list[str]) -> int:
+    from padl.cli.show import print_card
+    from padl.types import PadlError
+
+    if len(rest) != 1:
+        raise PadlError("padl show takes one name: padl show adam")
+    print_card(rest[0])
+    return 0
+
+
+def _evaluate(rest: list[str]) -> int:
+    from padl.cli import saved
+    from padl.runs.console import print_evaluation
+    from padl.types import PadlError
+
+    folders = [word for word in rest if not word.startswith("-")]
+    options = [word for word in rest if word.startswith("-")]
+    if len(folders) != 1 or options not in ([], ["--best"]):
+        raise PadlError(
+            "padl evaluate takes the folder of one run, and --best for its best parameters: padl evaluate runs/..."
+        )
+    which = "best" if options else "final"
+    folder = Path(folders[0])
+    print_evaluation(saved.evaluate(folder, which), saved.recorded(folder, which), which)
+    return 0
+
+
+def _complete(arguments: list[str]) -> int:
+    """Shell completion is Hydra's, for the words after `padl train`."""
+    from padl.cli.configs import compose_and_call
+
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split(" ")
+    if len(words) > 1 and words[1] == "train":
+        os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
+    elif line:
+        typed = words[-1]
+        print("\n".join(c for c in ("train", "list", "show", "evaluate") if len(words) == 2 and c.startswith(typed)))
+        return 0
+    compose_and_call(arguments, lambda config: None)
+    return 0

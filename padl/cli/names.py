@@ -1,0 +1,74 @@
+"""By name: what is registered, PADL's own and plugins'."""
+
+import importlib
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any
+
+import jax
+from optax import GradientTransformationExtraArgs
+
+from padl import plugins, registry
+from padl.registry import Registry
+from padl.types import KINDS, Kind, PadlError
+
+HOMES: dict[Kind, str] = {
+    "optimizer": "padl.optimizers",
+    "loss": "padl.losses",
+    "model": "padl.models",
+    "task": "padl.tasks",
+    "schedule": "padl.schedules",
+}
+
+
+@cache
+def load() -> tuple[plugins.Plugin, ...]:
+    """Fill the registries: PADL's own entries, then the plugins, which may use them."""
+    for home in HOMES.values():
+        importlib.import_module(home)
+    return plugins.load()
+
+
+def of(kind: Kind) -> Registry:
+    """The filled registry of one kind; PadlError for a kind there is not."""
+    if kind not in KINDS:
+        raise PadlError(f"no kind '{kind}'{registry.near(kind, KINDS)} (kinds: {', '.join(KINDS)})")
+    load()
+    return registry.REGISTRIES[kind]
+
+
+def names(kind: Kind) -> list[str]:
+    """All registered names of a kind: "optimizer", "loss", "model", "task" or "schedule"."""
+    return of(kind).names()
+
+
+def optimizer(name: str, **hyperparameters: Any) -> GradientTransformationExtraArgs:
+    """An optimizer by name; PadlError for an unknown name or argument, a wrong type, or a value outside its domain."""
+    entry = of("optimizer").get(name)
+    return entry.function(**entry.check(hyperparameters))
+
+
+def loss(name: str, **hyperparameters: Any) -> Callable[..., jax.Array]:
+    """A loss by name: (predictions, targets, *, where=None, reduction="mean") -> Array. Raises as `optimizer`."""
+    return _bound("loss", name, hyperparameters)
+
+
+def model(name: str, **hyperparameters: Any) -> Callable[..., Any]:
+    """A model by name: (shape, outputs, *, rngs) -> nnx.Module. Raises as `optimizer`."""
+    return _bound("model", name, hyperparameters)
+
+
+def schedule(name: str, **hyperparameters: Any) -> Callable[[jax.Array], jax.Array]:
+    """A schedule by name: fraction of the training -> share of the peak. Raises as `optimizer`."""
+    return _bound("schedule", name, hyperparameters)
+
+
+def task(name: str, **hyperparameters: Any) -> Any:
+    """A task by name, its data loaded: a `padl.tasks.Task`. Raises as `optimizer`, and for bad data."""
+    entry = of("task").get(name)
+    return entry.function(**entry.check(hyperparameters))
+
+
+def _bound(kind: Kind, name: str, hyperparameters: dict[str, Any]) -> Callable[..., Any]:
+    entry = of(kind).get(name)
+    return partial(entry.function, **entry.check(hyperparameters))

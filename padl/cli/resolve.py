@@ -1,0 +1,220 @@
+"""A configuration of names and values -> functions and numbers, or one line that says what is wrong with it.
+
+Everything is checked here, before anything is compiled, written or shown.
+"""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from padl.cli import names
+from padl.cli.settings import Run, Settings, WandbSettings, parse
+from padl.engine import experiment as experiments
+from padl.engine import loop, mesh
+from padl.registry import Choice, Entry
+from padl.tasks.task import Data, Objective, Task
+from padl.types import HParams, Key, Kind, PadlError
+
+STEPS, BATCH, EVALUATIONS = 2000, 64, 20  # where a configuration leaves them open
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, ready to go."""
+
+    config: dict[str, Any]
+    settings: Settings
+    run: Run
+    wandb: WandbSettings
+    task: Task
+    objective: Objective
+    experiment: experiments.Experiment
+    hparams: HParams
+    data: Data
+    key: Key
+    steps: int
+    eval_every: int
+    batch_size: int | None
+    device: jax.Device
+
+    @property
+    def title(self) -> str:
+        """`digits mlp adam, seed 0`."""
+        used = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
+        return f"{' '.join(used)}, seed {self.settings.seed}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the five names, resolved."""
+
+    entry: Entry
+    choice: Choice
+    scalars: dict[str, float]
+    config: dict[str, Any]
+
+
+def resolve(config: Mapping[str, Any]) -> Plan:
+    """Check a configuration whole and build what it names.
+
+    Args:
+        config: `task`, `model`, `loss`, `optimizer`, `schedule`, each a name or {"name": ..., hyperparameters}, and the
+            keys of `Settings`, `run` and `wandb`; what is left out has its default.
+
+    Raises:
+        PadlError: for the first thing that is wrong.
+    """
+    config = dict(config)
+    settings, run, wandb = parse(config)
+    parts = _parts(config)
+    task: Task = parts["task"].choice(**parts["task"].scalars)
+    _check_fit(parts, task, config)
+    devices = mesh.devices(settings.device, settings.devices)
+    split = task.split(settings.seed, parts["task"].scalars)
+    rows = len(split.train) or None
+    batch_size = _batch_size(settings, parts["optimizer"].entry, rows)
+    steps = _steps(settings, rows, batch_size)
+    over = mesh.for_rows(devices, batch_size and batch_size // settings.accumulate)
+    objective = _objective(task, parts, settings)
+    optimizer, schedule = parts["optimizer"].choice, parts["schedule"].choice
+    experiment = experiments.build(objective, optimizer, schedule, batch_size, settings.accumulate, over)
+    put = lambda tree: mesh.put(tree, devices, over)  # noqa: E731
+    full = {kind: part.config for kind, part in parts.items()}
+    plan = Plan(
+        config={**full, **asdict(settings), "run": asdict(run), "wandb": asdict(wandb)},
+        settings=settings,
+        run=run,
+        wandb=wandb,
+        task=task,
+        objective=objective,
+        experiment=experiment,
+        hparams=put(_hparams(parts, settings, steps)),
+        data=put(Data(dict(task.rows), split)),
+        key=put(jax.random.key(settings.seed)),
+        steps=steps,
+        eval_every=settings.eval_every or -(-steps // EVALUATIONS),
+        batch_size=batch_size,
+        device=devices[0],
+    )
+    _trace(plan, parts)
+    return plan
+
+
+def _parts(config: Mapping[str, Any]) -> dict[Kind, Part]:
+    """The five names; a task brings its loss and model where they are not given."""
+    task = _part("task", config.get("task") or "digits")
+    parts: dict[Kind, Part] = {"task": task}
+    for kind in ("model", "loss"):
+        wanted = config.get(kind) or task.entry.traits.get(kind)
+        if wanted:
+            parts[kind] = _part(kind, wanted)
+    parts["optimizer"] = _part("optimizer", config.get("optimizer") or "adam")
+    parts["schedule"] = _part("schedule", config.get("schedule") or "constant")
+    return parts
+
+
+def _part(kind: Kind, wanted: Any) -> Part:
+    given = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, Mapping) else {}
+    if not isinstance(given.get("name"), str):
+        raise PadlError(f"{kind}={wanted!r} must be a name, or a name with hyperparameters ('padl list {kind}')")
+    entry = names.of(kind).get(given.pop("name"))
+    choice, scalars = entry.split(given)
+    return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
+
+
+def _check_fit(parts: Mapping[Kind, Part], task: Task, config: Mapping[str, Any]) -> None:
+    """A loss must suit the task's targets; a task without data takes neither loss nor model."""
+    name = parts["task"].entry.name
+    if not task.fits:
+        for kind in ("loss", "model"):
+            if kind in parts:
+                raise PadlError(f"task '{name}' has no {kind}, its parameters are the point: leave {kind}= out")
+        for key in ("batch_size", "epochs", "dtype"):
+            if config.get(key) not in (None, "float32"):
+                raise PadlError(f"task '{name}' has no data and no model: leave {key}= out")
+        return
+    for kind in ("loss", "model"):
+        if kind not in parts:
+            raise PadlError(f"task '{name}' names no default {kind}: give {kind}=NAME")
+    loss = parts["loss"].entry
+    if loss.traits.get("targets", task.fits[0]) not in task.fits:
+        fitting = [e.name for e in names.of("loss") if e.traits.get("targets") in task.fits]
+        kind = task.about.get("kind", "task")
+        raise PadlError(
+            f"loss '{loss.name}' does not fit the {kind} '{name}': one of {', '.join(sorted(fitting))} does"
+        )
+
+
+def _batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | None:
+    if rows is None:
+        if settings.accumulate > 1:
+            raise PadlError(f"accumulate={settings.accumulate}: this task has no batches to cut: leave it out")
+        return None
+    whole = optimizer.traits.get("batch") == "all"
+    size = settings.batch_size or ("all" if whole else min(BATCH, rows))
+    size = rows if size == "all" else size
+    if whole and size != rows:
+        raise PadlError(
+            f"batch_size={size}: '{optimizer.name}' takes all {rows} rows at every step; optimizer=sgd does not"
+        )
+    if size > rows:
+        raise PadlError(f"batch_size={size} is larger than the {rows} training rows: at most {rows}, or `all`")
+    if size % settings.accumulate:
+        raise PadlError(f"accumulate={settings.accumulate} does not divide batch_size={size} into equal parts")
+    return size
+
+
+def _steps(settings: Settings, rows: int | None, batch_size: int | None) -> int:
+    if settings.steps and settings.epochs:
+        raise PadlError(f"steps={settings.steps} and epochs={settings.epochs} exclude each other: give one")
+    if settings.epochs and rows and batch_size:
+        return settings.epochs * (rows // batch_size)
+    return settings.steps or STEPS
+
+
+def _objective(task: Task, parts: Mapping[Kind, Part], settings: Settings) -> Objective:
+    if not task.fits:
+        return task.objective(None, None, "", settings.dtype)
+    word = parts["loss"].entry.traits.get("targets", task.fits[0])
+    return task.objective(parts["model"].choice, parts["loss"].choice, word, settings.dtype)
+
+
+def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HParams:
+    """Every scalar as float32: the data of the program."""
+    run = {"steps": steps, "clip_norm": settings.clip_norm, "ema": settings.ema}
+    scalars = {kind: parts[kind].scalars if kind in parts else {} for kind in names.HOMES}
+    scalars["run"] = {name: value for name, value in run.items() if value is not None}
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), scalars)
+
+
+def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:
+    """Trace the program without running it, so that a rule that cannot be compiled is refused before a run begins."""
+    length = min(plan.settings.steps_per_call, plan.eval_every, plan.steps)
+    try:
+        loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length)
+    except jax.errors.ConcretizationTypeError as error:
+        where = _blame(error)
+        raise PadlError(
+            f"{where} decides a Python branch by a traced value: use jnp.where,"
+            " or annotate the argument int, bool or Literal to make it part of the program"
+        ) from error
+    except PadlError:
+        raise
+    except (TypeError, ValueError) as error:
+        used = ", ".join(f"{kind} '{part.entry.name}'" for kind, part in parts.items() if part.entry.origin != "padl")
+        if not used:
+            raise
+        line = str(error).partition("\n")[0]
+        raise PadlError(f"{_blame(error)}: {type(error).__name__}: {line} (plugins in this run: {used})") from error
+
+
+def _blame(error: BaseException) -> str:
+    """`file:line, in function` of the last frame that is not a library's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith("<")]
+    last = (own or frames)[-1]
+    return f"{last.filename}:{last.lineno}, in {last.name}"

@@ -1,0 +1,101 @@
+"""What a run left: its trained model, callable, and its evaluation, repeated."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from padl.cli.resolve import Plan, resolve
+from padl.engine.experiment import TrainState
+from padl.runs import checkpoint, record
+from padl.types import PadlError, Params, PyTree
+
+Which = Literal["best", "final"]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A trained model: call it with inputs as the task holds them, (n, ...), not standardised.
+
+    Attributes:
+        params: {name: array}. rest: batch-norm statistics and the like. stats: of the training inputs.
+        config: of the run. task: what is known of the data (kind, names of the classes).
+    """
+
+    params: Params
+    rest: PyTree
+    stats: PyTree
+    config: dict[str, Any]
+    task: dict[str, Any]
+    objective: Any
+    hparams: Any
+    input_shape: tuple[int, ...]
+
+    def __call__(self, inputs: Any) -> jax.Array:
+        """Logits (n, classes), or the predicted numbers (n,) in the target's unit.
+
+        Raises:
+            PadlError: the inputs have another shape than those trained on.
+        """
+        inputs = jnp.asarray(inputs)
+        if inputs.shape[1:] != self.input_shape:
+            raise PadlError(f"inputs of shape {inputs.shape} given, this model takes (n, {str(self.input_shape)[1:]}")
+        predictions, _ = self.objective.predict(self.params, self.rest, self.hparams, inputs, self.stats, None)
+        return self.objective.problem.decode(predictions, self.stats)
+
+
+def load(folder: str | Path, which: Which = "best") -> TrainedModel:
+    """The trained model of a run folder.
+
+    Args:
+        folder: of a run with run.save=true. which: the parameters with the best evaluation, or the final ones.
+
+    Raises:
+        PadlError: no run there, nothing saved or not readable, data that are gone, a task without a model.
+    """
+    folder = Path(folder)
+    plan = replan(folder)
+    about = checkpoint.load_model(folder)
+    if about["input_shape"] is None:
+        raise PadlError(f"{folder} is a run of task '{plan.config['task']['name']}', which has no model to call")
+    tree, stats = checkpoint.load(folder, which), checkpoint.load(folder, "stats")
+    return TrainedModel(
+        params=tree["params"],
+        rest=tree["rest"],
+        stats=stats,
+        config=plan.config,
+        task=about["task"],
+        objective=plan.objective,
+        hparams=plan.hparams,
+        input_shape=tuple(about["input_shape"]),
+    )
+
+
+def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
+    """Evaluate what a run saved, again, on the rows that it held out.
+
+    Raises:
+        PadlError: as `load`.
+    """
+    folder = Path(folder)
+    plan = replan(folder)
+    tree = jax.tree.map(jnp.asarray, checkpoint.load(folder, which))
+    state = TrainState(jnp.zeros((), jnp.int32), plan.key, tree["params"], tree.get("rest") or {}, (), ())
+    return {k: float(v) for k, v in jax.jit(plan.experiment.evaluate)(state, plan.hparams, plan.data).items()}
+
+
+def recorded(folder: Path, which: Which) -> dict[str, float]:
+    """What the run itself wrote of that evaluation: {} where it has none."""
+    rows = [row for row in record.read_metrics(folder) if any(k.startswith("eval/") for k in row)]
+    if which == "best" and rows:
+        step = record.read_json(folder / "summary.json")["best"].get("step")
+        rows = [row for row in rows if row["step"] == step]
+    return {k.removeprefix("eval/"): v for k, v in rows[-1].items() if k.startswith("eval/")} if rows else {}
+
+
+def replan(folder: Path) -> Plan:
+    """The plan of a run from its folder, on the devices that are here."""
+    config = record.read_config(folder)
+    return resolve({**config, "device": "auto", "devices": None})

@@ -1,0 +1,73 @@
+"""What a run can be told beside its five names. The signatures are the schema; conf/train.yaml explains each word."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from padl.engine.mesh import Platform
+from padl.registry import Hyperparameter, check, near, signature
+from padl.runs.console import Style
+from padl.types import KINDS, PadlError, Scalar
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run folder: in which folder it is made (None: nowhere), and whether parameters and curves are kept in it."""
+
+    dir: str | None = "runs"
+    save: bool = True
+    plot: bool = True
+
+
+@dataclass(frozen=True)
+class WandbSettings:
+    """What W&B is told."""
+
+    mode: Literal["offline", "online", "disabled"] = "offline"
+    project: str = "padl"
+    group: str | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The knobs at the top of conf/train.yaml."""
+
+    seed: int = 0
+    steps: int | None = None
+    epochs: int | None = None
+    batch_size: int | Literal["all"] | None = None
+    accumulate: int = 1
+    clip_norm: Scalar | None = None
+    ema: Scalar | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    device: Platform = "auto"
+    devices: int | None = None
+    compilation_cache: str = "auto"
+    log_every: int = 50
+    eval_every: int | None = None
+    steps_per_call: int = 50
+    progress: Style = "auto"
+
+
+def schema(kind: type) -> dict[str, Hyperparameter]:
+    return signature(kind)
+
+
+def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings]:
+    """The settings of a configuration; its five names are not looked at. PadlError for what does not belong."""
+    groups = {"run": Run, "wandb": WandbSettings}
+    known = [*KINDS, *schema(Settings), *groups]
+    for key in config:
+        if key not in known:
+            raise PadlError(f"no key '{key}'{near(key, known)} (keys: {', '.join(known)})")
+    top = {k: v for k, v in config.items() if k in schema(Settings)}
+    settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
+    inner = [kind(**_group(config.get(name), kind, name)) for name, kind in groups.items()]
+    return settings, inner[0], inner[1]
+
+
+def _group(given: Any, kind: type, name: str) -> dict[str, Any]:
+    if not isinstance(given, dict | None):
+        raise PadlError(f"{name}={given!r} must be a group of keys: {', '.join(schema(kind))}")
+    return check(given or {}, schema(kind), where=f"{name}.", owner="a run")

@@ -1,0 +1,80 @@
+"""Strangers' code: installed packages with an entry point in the group "padl.plugins", and drop-in files.
+
+Drop-in folders are the `plugins/` of a checkout and those named in PADL_PLUGINS; never the current folder by itself. A
+plugin registers by the decorators of `padl.registry`. One that fails at import is kept with its reason; it leaves
+nothing registered and stops nothing.
+"""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from padl import registry
+
+GROUP = "padl.plugins"
+
+
+class Plugin(NamedTuple):
+    """name: of the distribution or file. broken: why it could not be loaded, "" where it was."""
+
+    name: str
+    broken: str
+
+
+@cache
+def load() -> tuple[Plugin, ...]:
+    """Load all plugins, once."""
+    return tuple(_attempt(name, importer) for name, importer in _found())
+
+
+def _found() -> Iterator[tuple[str, Callable[[], object]]]:
+    for entry in metadata.entry_points(group=GROUP):
+        owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+        yield owner, entry.load
+    for folder in folders():
+        if not folder.is_dir():
+            yield str(folder), lambda folder=folder: _no_folder(folder)
+        for file in sorted(folder.glob("*.py")):
+            yield f"{folder.name}/{file.name}", lambda file=file: _import_file(file)
+
+
+def folders() -> list[Path]:
+    """Where drop-in files are looked for."""
+    own = Path(__file__).parent.parent / "plugins"
+    named = [Path(p).expanduser() for p in os.environ.get("PADL_PLUGINS", "").split(os.pathsep) if p]
+    in_checkout = own.is_dir() and (own.parent / "pyproject.toml").is_file()
+    return [own, *named] if in_checkout else named
+
+
+def _attempt(name: str, importer: Callable[[], object]) -> Plugin:
+    try:
+        with registry.origin(name):
+            importer()
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a plugin may call sys.exit
+        return Plugin(name, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+    return Plugin(name, "")
+
+
+def _import_file(file: Path) -> object:
+    name = f"padl_plugin_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None  # a .py file has both
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _no_folder(folder: Path) -> None:
+    raise FileNotFoundError(f"PADL_PLUGINS names {folder}, which is no folder")

@@ -1,0 +1,47 @@
+"""Measurements of single steps -> rows to log: training metrics averaged over a window, evaluations as they come."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from padl.runs.sink import Row
+
+AS_THEY_ARE = ("learning_rate",)  # of the window's last step, under their own name; the others become train/NAME
+
+
+class Rows:
+    """Cuts a run into windows of `log_every` steps; the last may be shorter."""
+
+    def __init__(self, log_every: int):
+        self.log_every = log_every
+        self.step = 0
+        self.open: list[Mapping[str, np.ndarray]] = []
+
+    def take(
+        self, train: Mapping[str, np.ndarray], evaluation: Mapping[str, float], last: bool
+    ) -> Iterator[tuple[int, Row]]:
+        """The rows that these steps complete.
+
+        Args:
+            train: metrics of consecutive steps, (steps,). evaluation: metrics after them, or {}.
+            last: no step follows, so an unfinished window is a row too.
+        """
+        end = self.step + len(next(iter(train.values())))
+        evaluated = {f"eval/{name}": value for name, value in evaluation.items()}
+        while self.step < end:
+            boundary = (self.step // self.log_every + 1) * self.log_every
+            stop = min(boundary, end)
+            width = stop - self.step
+            self.open.append({name: values[:width] for name, values in train.items()})
+            train = {name: values[width:] for name, values in train.items()}
+            self.step = stop
+            complete = stop == boundary or (last and stop == end)
+            row = {**(self._close() if complete else {}), **(evaluated if stop == end else {})}
+            if row:
+                yield stop, row
+
+    def _close(self) -> dict[str, float]:
+        window = {name: np.concatenate([part[name] for part in self.open]) for name in self.open[0]}
+        self.open = []
+        means = {f"train/{n}": float(v.mean(dtype=np.float64)) for n, v in window.items() if n not in AS_THEY_ARE}
+        return {**means, **{name: float(window[name][-1]) for name in AS_THEY_ARE if name in window}}

@@ -1,0 +1,113 @@
+"""Weights & Biases, offline by default: a thread of its own takes the rows, so that training never waits for it.
+
+Whatever fails there (no key, no network, its service killed in mid-run) is said once and costs the run nothing:
+metrics.jsonl has every row.
+"""
+
+import queue
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from padl.runs.record import redact
+from padl.runs.sink import Row, warn
+
+INIT_SECONDS = 15  # for W&B to answer before the run goes on offline
+CLOSE_SECONDS = 60  # for what is still queued when training is done
+CLOSED = object()
+
+
+class Wandb:
+    """One W&B run.
+
+    Args:
+        folder: the run folder; W&B's own files go to `folder/wandb`.
+        mode: "offline" needs no account; "online" falls back to offline.
+        project, group, tags, name: as W&B shows the run. config: what it is filtered by.
+    """
+
+    def __init__(
+        self, folder: Path, *, mode: str, project: str, group: str | None, tags: tuple[str, ...], name: str | None,
+        config: Mapping[str, Any],
+    ):  # fmt: skip
+        self.folder = folder
+        self.run_folder: Path | None = None
+        options = {
+            "project": project,
+            "group": group,
+            "tags": tags,
+            "name": name or folder.name,
+            "config": redact(config),
+        }
+        self.rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._work, args=(mode, options), name="padl-wandb", daemon=True)
+        self.failed = False
+
+    def write(self, step: int, row: Row) -> None:
+        if not self.thread.ident:
+            self.thread.start()  # only now: W&B's import must not compete with the compilation of the first step
+        self.rows.put((step, dict(row)))
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        if not self.thread.ident:
+            return
+        self.rows.put((CLOSED, summary))
+        self.thread.join(CLOSE_SECONDS)
+        if self.thread.is_alive():
+            warn(f"W&B did not finish within {CLOSE_SECONDS} s; metrics.jsonl has every row")
+
+    def _work(self, mode: str, options: dict[str, Any]) -> None:
+        run = None
+        try:
+            run = self._start(mode, options)
+            while (item := self.rows.get())[0] is not CLOSED:
+                run.log(item[1], step=item[0])
+            run.summary.update(_flat(item[1]))
+        except BaseException as error:
+            self.failed = True
+            warn(f"W&B stopped ({_reason(error)}); the run goes on, metrics.jsonl has every row")
+        finally:
+            self._finish(run)
+
+    def _start(self, mode: str, options: dict[str, Any]) -> Any:
+        import wandb
+
+        def start(mode: str) -> Any:
+            settings = wandb.Settings(
+                console="off", silent=True, quiet=True, disable_git=True, disable_code=True, x_disable_stats=True,
+                x_disable_meta=True, x_save_requirements=False, init_timeout=INIT_SECONDS,
+            )  # fmt: skip
+            return wandb.init(dir=str(self.folder), mode=mode, reinit="create_new", settings=settings, **options)
+
+        (self.folder / "wandb").mkdir(exist_ok=True)
+        try:
+            run = start(mode)
+        except Exception as error:
+            if mode == "offline":
+                raise
+            warn(f"W&B is not reached ({_reason(error)}); this run is logged offline")
+            run = start("offline")
+        if run.offline:
+            self.run_folder = Path(run.dir).parent
+        return run
+
+    def _finish(self, run: Any) -> None:
+        try:
+            if run is not None:
+                run.finish(exit_code=1 if self.failed else 0)
+        except BaseException as error:
+            if not self.failed:
+                warn(f"W&B could not finish its run ({_reason(error)}); metrics.jsonl has every row")
+
+
+def _reason(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
+def _flat(summary: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"best": {"loss": 1}} -> {"best/loss": 1}."""
+    flat: dict[str, Any] = {}
+    for key, value in summary.items():
+        flat |= _flat(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
