@@ -28,7 +28,23 @@ _HOMES = {
     **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.cli.names"),
 }
 _MODULES = ("losses", "models", "optimizers", "schedules", "tasks")
-__all__ = [*_HOMES, *_MODULES]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "PadlError",
+    "evaluate",
+    "load",
+    "loss",
+    "losses",
+    "model",
+    "models",
+    "names",
+    "optimizer",
+    "optimizers",
+    "schedule",
+    "schedules",
+    "task",
+    "tasks",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -65,7 +65,8 @@ def _attempt(name: str, importer: Callable[[], object]) -> Plugin:
 def _import_file(file: Path) -> object:
     name = f"padl_plugin_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None  # a .py file has both
+    assert spec is not None  # a .py file has a spec, and a loader
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up
     try:

@@ -66,7 +66,7 @@ class Hyperparameter(NamedTuple):
 
 
 def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
-    """Whether `value` is of the annotated type, and the value in it (1 as a float, 1e3 as an int, a list as a tuple)."""
+    """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return coerce(value, args[0])
@@ -139,7 +139,7 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All hyperparameters, `given` over defaults, each in its type and domain; PadlError names the first that is not."""
+        """All hyperparameters, `given` over defaults; PadlError names the first of a wrong type or outside its domain."""
         return check(given, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
 
     def split(self, given: Mapping[str, Any]) -> tuple[Choice, dict[str, float]]:

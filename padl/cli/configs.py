@@ -1,7 +1,7 @@
 """Hydra: where conf/ lies, the nodes that the registries give, and its errors in one line.
 
-Each registered entry becomes a node of its group, so that `optimizer=adam optimizer.b1=0.8` composes; a task's node also
-puts its own loss and model in place. No node says what to import.
+Each registered entry becomes a node of its group, so that `optimizer=adam optimizer.b1=0.8` composes; a task's node
+also puts its own loss and model in place. No node says what to import.
 """
 
 import os
@@ -88,9 +88,8 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
             except PadlError as unknown:
                 return unknown
         if key == "experiment" and value not in experiments():
-            return PadlError(
-                f"no experiment '{value}'{near(value, experiments())} (there are: {', '.join(experiments())})"
-            )
+            known = ", ".join(experiments())
+            return PadlError(f"no experiment '{value}'{near(value, experiments())} (there are: {known})")
     known = keys(given)
     for key in given:
         if key not in known and not key.startswith(("hydra.", "hydra/")):

@@ -45,6 +45,7 @@ class Plan:
     def title(self) -> str:
         """`digits mlp adam, seed 0`."""
         used = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
+        used[0] = self.task.about.get("title", used[0])
         return f"{' '.join(used)}, seed {self.settings.seed}"
 
 

@@ -38,7 +38,7 @@ def print_list(kinds: Iterable[Kind]) -> None:
 
 
 def print_card(name: str, kind: Kind | None = None) -> None:
-    """The rule, the arguments with their ranges, the memory of the state, the reference. Every kind that has the name."""
+    """The rule, the arguments with their ranges, the state's memory, the reference; for every kind that has the name."""
     found = [e for k in ([kind] if kind else KINDS) for e in names.of(k) if e.name == name]
     if not found:
         everything = [n for k in KINDS for n in names.of(k).names()]

@@ -4,12 +4,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import jax
 import numpy as np
 
+from padl.cli.clock import Clock
 from padl.cli.resolve import Plan, resolve
 from padl.engine import loop
 from padl.engine.experiment import readout
@@ -64,7 +64,11 @@ def train(**config: Any) -> Record:
 
 def run(config: Mapping[str, Any], command: list[str]) -> Record:
     """Train as `config` says; `command` is what the user typed, for the records."""
-    clock = Clock()
+    with Clock() as clock:
+        return _run(config, command, clock)
+
+
+def _run(config: Mapping[str, Any], command: list[str], clock: Clock) -> Record:
     use_compilation_cache(config.get("compilation_cache", "auto"))
     plan = resolve(config)
     folder = _folder(plan, command)
@@ -73,7 +77,8 @@ def run(config: Mapping[str, Any], command: list[str]) -> Record:
     chunk = _follow(plan, sinks, folder, clock)
     summary = _summary(plan, chunk, memory.rows, clock)
     sinks.close(summary)
-    assert chunk.state is not None and chunk.best is not None  # the last chunk holds them
+    assert chunk.state is not None  # the last chunk holds both
+    assert chunk.best is not None
     final, best = (readout(chunk.state), chunk.state.rest), (chunk.best.params, chunk.best.rest)
     host = jax.tree.map(np.asarray, {"final": final, "best": best})
     if folder:
@@ -118,27 +123,6 @@ def history(rows: list[dict[str, float]]) -> dict[str, np.ndarray]:
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
 
 
-class Clock:
-    """Seconds of a run: all, those of compiling, and the speed of what came after the first chunk."""
-
-    def __init__(self) -> None:
-        self.started, self.compiling = perf_counter(), 0.0
-        self.marks: list[tuple[float, int]] = []
-
-    def mark(self, chunk: loop.Chunk) -> None:
-        self.compiling += chunk.compiling
-        self.marks = [*self.marks[:1], (perf_counter(), chunk.step)]
-
-    def wall(self) -> float:
-        return perf_counter() - self.started
-
-    def steps_per_second(self) -> float:
-        (t0, s0), (t1, s1) = self.marks[0], self.marks[-1]
-        if s1 == s0:  # a single chunk: all the time but that of compiling
-            t0, s0 = self.started + self.compiling, 0
-        return (s1 - s0) / max(t1 - t0, 1e-9)
-
-
 def _folder(plan: Plan, command: list[str]) -> Path | None:
     if plan.run.dir is None:
         return None
@@ -178,7 +162,7 @@ def _follow(plan: Plan, sinks: Sinks, folder: Path | None, clock: Clock) -> loop
     )  # fmt: skip
     try:
         for chunk in chunks:
-            clock.mark(chunk)
+            clock.mark(chunk.step)
             for step, row in rows.take(*_until_divergence(chunk), last=chunk.state is not None):
                 sinks.write(step, row)
     except BaseException as error:
@@ -210,7 +194,8 @@ def _stopped(error: BaseException, step: int, sinks: Sinks, folder: Path | None)
 
 
 def _summary(plan: Plan, chunk: loop.Chunk, rows: list[dict[str, float]], clock: Clock) -> dict[str, Any]:
-    assert chunk.best is not None and chunk.state is not None
+    assert chunk.best is not None
+    assert chunk.state is not None
     step = chunk.diverged or chunk.step
     evaluated = [row for row in rows if any(name.startswith("eval/") for name in row)]
     best_step = int(chunk.best.step)

@@ -1,9 +1,9 @@
 """An experiment: three pure functions whose hyperparameters, data and seed are arguments, never constants.
 
-    hparams = {"optimizer": {...}, "schedule": {...}, "model": {...}, "loss": {...}, "task": {...}, "run": {"steps": ...}}
+    hparams = {"optimizer": {...}, "schedule": {...}, "model": {...}, "loss": {...}, "task": {...}, "run": {...}}
 
-Its leaves are scalars. Which are present chooses the program ("clip_norm" and "ema" of "run" may be absent); their values
-do not: another learning rate, seed or number of steps compiles nothing.
+Its leaves are scalars. Which are present chooses the program ("clip_norm" and "ema" of "run" may be absent, "steps" is
+not); their values do not: another learning rate, seed or number of steps compiles nothing.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ class TrainState(NamedTuple):
 
 
 class Experiment(NamedTuple):
-    """init(key, hparams, data) -> state; step(state, hparams, data) -> (state, metrics); evaluate(state, ...) -> metrics."""
+    """What can be done with a run; all three are pure, and compiled where they are used."""
 
     init: Callable[[Key, HParams, Data], TrainState]
     step: Callable[[TrainState, HParams, Data], tuple[TrainState, Metrics]]
@@ -150,6 +150,6 @@ def readout(state: TrainState) -> Params:
 
 
 def _moved(average: Params, params: Params, step: jax.Array, decay: jax.Array) -> Params:
-    """average += (1 - d)(params - average), with d = min(decay, (1 + t) / (10 + t)), so that the start is soon forgotten."""
+    """average += (1 - d)(params - average), d = min(decay, (1 + t) / (10 + t)): the start is soon forgotten."""
     d = jnp.minimum(decay, (1 + step) / (10 + step))
     return jax.tree.map(lambda a, p: a + (1 - d).astype(a.dtype) * (p - a), average, params)

@@ -7,7 +7,6 @@ there is one copy of it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from time import perf_counter
 from typing import Literal, NamedTuple
 
 import jax
@@ -37,7 +36,6 @@ class Chunk:
         train: metrics of each of its steps, (steps,).
         evaluation: metrics on the held-out rows at its end, {} where none was due.
         diverged: the step, counted from 1, whose loss is the first that is not finite; None where all are.
-        compiling: seconds this chunk's programs took to trace and compile, 0 where they were ready.
         state, best: with the last chunk, None before.
     """
 
@@ -45,7 +43,6 @@ class Chunk:
     train: dict[str, np.ndarray]
     evaluation: dict[str, float]
     diverged: int | None
-    compiling: float
     state: TrainState | None = None
     best: Best | None = None
 
@@ -72,19 +69,14 @@ def run(
     Yields:
         A Chunk for each call; the last holds the state. After a chunk that diverged no other follows.
     """
-    started = perf_counter()
     state = _init(experiment)(key, hparams, data)
     best = _nothing_yet(state, decides)
-    compiling = perf_counter() - started
     waiting = None
     for length, evaluates in plan(steps, every, eval_every):
-        program, judge = _steps(experiment, length), _judge(experiment, decides)
-        fresh, started = program._cache_size() == 0 or (evaluates and judge._cache_size() == 0), perf_counter()
-        state, train = program(state, hparams, data)
+        state, train = _steps(experiment, length)(state, hparams, data)
         evaluation: Metrics = {}
         if evaluates:
-            evaluation, best = judge(best, state, hparams, data)
-        compiling += perf_counter() - started if fresh else 0.0
+            evaluation, best = _judge(experiment, decides)(best, state, hparams, data)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
         if waiting is not None:
             chunk = _fetch(*waiting)
@@ -92,7 +84,7 @@ def run(
                 break
             yield chunk
         done = length if waiting is None else waiting[0] + length
-        waiting, compiling = (done, train, evaluation, compiling), 0.0
+        waiting = (done, train, evaluation)
     last = _fetch(*waiting)  # of the plan, or before it the one that diverged
     last.state, last.best = state, best
     yield last
@@ -115,11 +107,11 @@ def plan(steps: int, every: int, eval_every: int) -> Iterator[tuple[int, bool]]:
         yield length, done == due
 
 
-def _fetch(step: int, train: Metrics, evaluation: Metrics, compiling: float) -> Chunk:
+def _fetch(step: int, train: Metrics, evaluation: Metrics) -> Chunk:
     host = {name: np.asarray(values) for name, values in train.items()}
     bad = np.flatnonzero(~np.isfinite(host["loss"]))
     diverged = int(step - len(host["loss"]) + bad[0] + 1) if len(bad) else None
-    return Chunk(step, host, {name: float(value) for name, value in evaluation.items()}, diverged, compiling)
+    return Chunk(step, host, {name: float(value) for name, value in evaluation.items()}, diverged)
 
 
 @lru_cache(maxsize=64)

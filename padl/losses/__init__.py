@@ -1,4 +1,4 @@
-"""Losses, each a number for every example (or element) until reduce.py reduces it: `padl.losses.huber(p, y, delta=1.0)`.
+"""Losses, a number for every example (or element) until reduce.py reduces it: `padl.losses.huber(p, y, delta=1.0)`.
 
 reduce.py holds masks, weights and means; regression.py and classification.py the losses.
 """

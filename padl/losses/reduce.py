@@ -1,8 +1,8 @@
 """Masks, weights and means of losses. Nothing else in PADL reduces a loss.
 
-`where` keeps an example (or element) in; what it leaves out cannot reach the value or the gradient, even as NaN, because
-it is replaced before the loss is computed. "sum_and_count" is the exact form for accumulation over micro-batches and
-devices: add the sums, add the counts, divide once.
+`where` keeps an example (or element) in; what it leaves out cannot reach the value or the gradient, even as NaN,
+because it is replaced before the loss is computed. "sum_and_count" is the exact form for accumulation over
+micro-batches and devices: add the sums, add the counts, divide once.
 """
 
 from typing import Any, Literal
@@ -64,12 +64,12 @@ def align(where: jax.Array, like: jax.Array) -> jax.Array:
 
 
 def masked(x: Num[Array, "..."], where: Bool[Array, "..."] | None) -> Num[Array, "..."]:
-    """`x` with 0 in the place of what `where` leaves out: the loss of it is finite, and no gradient reaches it."""
+    """`x` with 0 for what `where` leaves out: the loss of it is finite, and no gradient reaches it."""
     return x if where is None else jnp.where(align(where, x), x, 0)
 
 
 def floating(x: Any, what: str) -> Float[Array, "..."]:
-    """`x` in at least float32, so that half precision neither rounds nor overflows a loss. Integers and complex raise."""
+    """`x` in at least float32, so that half precision neither rounds nor overflows a loss; integers raise."""
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise PadlError(f"{what} must be real numbers, not {x.dtype.name}: convert with .astype(jnp.float32)")

@@ -1,4 +1,6 @@
-"""Models in flax.nnx. dense.py: linear, mlp. convolutional.py: cnn, on the convolution of conv.py. layers.py: shared parts.
+"""Models in flax.nnx.
+
+dense.py: linear, mlp. convolutional.py: cnn, on the convolution of conv.py. layers.py: shared parts.
 
 A model is built by `model(shape, outputs, *, rngs, ...)` from the shape of one input and the number of outputs, and
 called as `model(x)` to evaluate and `model(x, key)` to train: the key is the randomness of one step.

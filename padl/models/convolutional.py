@@ -1,5 +1,7 @@
 """Models of convolutions. cnn."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -11,13 +13,12 @@ from padl.types import Key, PadlError, Scalar
 
 
 class CNN(nnx.Module):
-    """Stages of a 3x3 convolution and a 2x2 maximum; then the mean over the image and a linear layer."""
+    """Stages of a 3x3 convolution and a 2x2 maximum; then the maximum over the image and a linear layer."""
 
     def __init__(self, inputs: int, outputs: int, channels: tuple[int, ...], block, rngs: nnx.Rngs):
         sizes = (inputs, *channels)
         convs = [
-            nnx.Conv(a, b, (3, 3), conv_general_dilated=conv_general_dilated, rngs=rngs)
-            for a, b in zip(sizes[:-1], sizes[1:], strict=True)
+            nnx.Conv(a, b, (3, 3), conv_general_dilated=conv_general_dilated, rngs=rngs) for a, b in pairwise(sizes)
         ]
         self.blocks = nnx.List([block(c, b) for c, b in zip(convs, channels, strict=True)])
         self.head = nnx.Linear(sizes[-1], outputs, rngs=rngs)
@@ -25,7 +26,7 @@ class CNN(nnx.Module):
     def __call__(self, x: jax.Array, key: Key | None = None) -> jax.Array:
         for block, k in zip(self.blocks, step_keys(key, len(self.blocks)), strict=True):
             x = halve(block(x, k))
-        return self.head(x.mean((1, 2)))
+        return self.head(x.max((1, 2)))
 
 
 def halve(x: jax.Array) -> jax.Array:
@@ -48,7 +49,7 @@ def cnn(
     dropout: Scalar | None = None,
     rngs: nnx.Rngs,
 ) -> nnx.Module:
-    """A convolutional network: 3x3 convolutions, each followed by a 2x2 maximum, then the mean over the image.
+    """A convolutional network: 3x3 convolutions, each followed by a 2x2 maximum, then the maximum over the image.
 
     Args:
         shape: (height, width, channels) of one image. outputs: their number.

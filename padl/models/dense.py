@@ -1,6 +1,7 @@
 """Models of dense layers on flattened inputs. linear, mlp."""
 
 import math
+from itertools import pairwise
 
 import jax
 from flax import nnx
@@ -15,9 +16,7 @@ class MLP(nnx.Module):
 
     def __init__(self, inputs: int, outputs: int, widths: tuple[int, ...], block, rngs: nnx.Rngs):
         sizes = (inputs, *widths)
-        self.blocks = nnx.List(
-            [block(nnx.Linear(a, b, rngs=rngs), b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
-        )
+        self.blocks = nnx.List([block(nnx.Linear(a, b, rngs=rngs), b) for a, b in pairwise(sizes)])
         self.head = nnx.Linear(sizes[-1], outputs, rngs=rngs)
 
     def __call__(self, x: jax.Array, key: Key | None = None) -> jax.Array:

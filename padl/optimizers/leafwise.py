@@ -1,4 +1,4 @@
-"""Lifts a rule written for one array to trees of arrays. The step count and the dtype policy live here and nowhere else.
+"""Lifts a rule written for one array to trees of arrays. The step count and the dtype policy live only here.
 
 A rule is two functions in the letters of its paper:
 
@@ -23,7 +23,7 @@ from padl.types import PyTree, ScalarOrSchedule
 
 
 class State(NamedTuple):
-    """count: updates applied so far, int32 (). shared: what all arrays share beside it. slots: mirrors of the parameters."""
+    """count: updates applied, int32. shared: what all arrays share beside it. slots: mirrors of the parameters."""
 
     count: jax.Array
     shared: PyTree

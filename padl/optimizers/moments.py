@@ -62,7 +62,7 @@ def adamw(
 
         θ -= η (m̂ / (√v̂ + eps) + λ θ)      m̂, v̂ as in `adam`
 
-    The decay is scaled by η and its schedule, as in torch and Optax; it acts on every parameter: `optax.masked` excepts.
+    The decay is scaled by η and its schedule, as in torch and Optax. It acts on all parameters; `optax.masked` excepts.
 
     Args:
         learning_rate, b1, b2, eps: as in `adam`.

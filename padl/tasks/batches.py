@@ -1,7 +1,7 @@
 """Which rows a step takes, as a pure function of (key, step): epochs without replacement, without a sort or a state.
 
-An epoch is a pseudo-random permutation that is evaluated, not stored: O(1) work and memory for an index. It vmaps, and a
-run resumes from its step number alone. Where the batch does not divide the rows, an epoch leaves out the remainder;
+An epoch is a pseudo-random permutation that is evaluated, not stored: O(1) work and memory for an index. It vmaps, and
+a run resumes from its step number alone. Where the batch does not divide the rows, an epoch leaves out the remainder;
 which rows these are differs from epoch to epoch.
 """
 

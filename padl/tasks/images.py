@@ -20,7 +20,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
     family="images",
     loss="cross_entropy",
     model="mlp",
-    reference="Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits (test set); shipped by scikit-learn",
+    reference="Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits (test set), from scikit-learn",
 )
 def digits(held_out: float = 0.2) -> Task:
     """Handwritten digits: 1,797 real images of 8 by 8 pixels, ten classes, shipped with scikit-learn.

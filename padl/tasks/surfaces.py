@@ -122,4 +122,6 @@ def surface(
         raise PadlError(f"task.condition is for task.surface=valley; '{surface}' has none: leave it out")
     nowhere = Split(np.zeros(0, np.int32), np.zeros(0, np.int32), {})
     objective: Callable[..., Any] = lambda model, loss, word, dtype: Descent(surface, start)  # noqa: E731
-    return Task(objective, {}, lambda seed, scalars: nowhere, (), ("loss", "min"), {"kind": "surface"})
+    return Task(
+        objective, {}, lambda seed, scalars: nowhere, (), ("loss", "min"), {"kind": "surface", "title": surface}
+    )

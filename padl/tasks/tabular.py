@@ -24,9 +24,9 @@ def permeability(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, 
 
         k / μ = d² φ³ / (72 τ (1 - φ)² μ)      predicted: log10 of it, in m² / (Pa s)
 
-    d: particle size, 20 to 500 µm; φ: porosity, 0.25 to 0.55; τ: tortuosity, (path / thickness)², 1.5 to 3.5, independent
-    of φ; μ: viscosity, 0.3 to 30 mPa s. d and μ are spread evenly in their logarithms. With τ = 2.5 this is Carman's
-    constant of 180.
+    d: particle size, 20 to 500 µm; φ: porosity, 0.25 to 0.55; τ: tortuosity, (path / thickness)², 1.5 to 3.5,
+    independent of φ; μ: viscosity, 0.3 to 30 mPa s. d and μ are spread evenly in their logarithms. With τ = 2.5 this is
+    Carman's constant of 180.
 
     Args:
         rows: how many samples.
@@ -41,7 +41,7 @@ def permeability(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, 
 
 @lru_cache(maxsize=4)
 def _packed_beds(rows: int, data_seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(size in µm, porosity, tortuosity, viscosity in mPa s), log10 of k / μ in SI units, standard normal deviations."""
+    """(size in µm, porosity, tortuosity, viscosity in mPa s), log10 of k / μ in SI, standard normal deviations."""
     rng = np.random.default_rng(data_seed)
     u = rng.uniform(size=(rows, 4))
     d, viscosity = 20 * 25 ** u[:, 0], 0.3 * 100 ** u[:, 3]

@@ -1,0 +1,40 @@
+"""The seconds of a run: all of them, those of compiling, and the speed of what came after the first chunk."""
+
+from time import perf_counter
+from typing import Any
+
+import jax
+
+COMPILING = ("/jax/core/compile/jaxpr_to_mlir_module_duration", "/jax/core/compile/backend_compile_duration")
+
+
+class Clock:
+    """A context manager: from its making on, and of compiling while it is entered."""
+
+    def __init__(self) -> None:
+        self.started, self.compiling = perf_counter(), 0.0
+        self.marks: list[tuple[float, int]] = []
+
+    def __enter__(self) -> "Clock":
+        jax.monitoring.register_event_duration_secs_listener(self._heard)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        jax.monitoring.unregister_event_duration_listener(self._heard)
+
+    def _heard(self, event: str, seconds: float, **_: Any) -> None:
+        if event in COMPILING:
+            self.compiling += seconds
+
+    def mark(self, step: int) -> None:
+        """So many steps are done."""
+        self.marks = [*self.marks[:1], (perf_counter(), step)]
+
+    def wall(self) -> float:
+        return perf_counter() - self.started
+
+    def steps_per_second(self) -> float:
+        (t0, s0), (t1, s1) = self.marks[0], self.marks[-1]
+        if s1 == s0:  # a single chunk: all the time but that of compiling
+            t0, s0 = self.started + self.compiling, 0
+        return (s1 - s0) / max(t1 - t0, 1e-9)
