@@ -1,8 +1,12 @@
 """`python -m padl`: the command, without the current folder on the import path."""
 
 import sys
+from pathlib import Path
 
-sys.path[:] = [p for p in sys.path if p]  # -m puts the current folder first: a stranger's jax.py would be run
+HOME = Path(__file__).resolve().parent.parent
+HERE = Path.cwd().resolve()
+if HERE != HOME:  # -m puts the current folder first, where a stranger's jax.py or hydra_plugins would be run
+    sys.path[:] = [p for p in sys.path if Path(p).resolve() != HERE]
 
 from padl.cli.main import console  # noqa: E402
 

@@ -84,7 +84,7 @@ def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
         return real, float(value) if real else value
     if annotation is int:
         whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
-        return whole, int(value) if whole else value
+        return whole, int(float(value)) if whole and not isinstance(value, int) else value
     if origin is not None or not isinstance(annotation, type):
         return callable(value), value  # a Callable: only from Python
     return isinstance(value, annotation), value
@@ -109,7 +109,7 @@ def describe(annotation: Any) -> str:
         words = [describe(a) for a in args]
         return " or ".join(dict.fromkeys(w for w in words if w))
     if origin is Literal:
-        return f"one of {', '.join(map(str, args))}" if len(args) > 1 else repr(args[0])
+        return repr(*args) if len(args) == 1 else f"one of {', '.join(map(str, args))}"
     if origin is tuple:
         return f"a list of {describe(args[0]).removeprefix('a ')}s"
     if annotation in (None, type(None)):
@@ -139,7 +139,7 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All hyperparameters, `given` over defaults; PadlError names the first of a wrong type or outside its domain."""
+        """All hyperparameters, `given` over defaults; PadlError for a wrong type or a value outside its domain."""
         return check(given, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
 
     def split(self, given: Mapping[str, Any]) -> tuple[Choice, dict[str, float]]:
@@ -186,7 +186,7 @@ class Registry:
     """One kind of things by name. Called, it is the decorator that registers."""
 
     def __init__(self, kind: Kind):
-        self.kind = kind
+        self.kind: Kind = kind
         self._entries: dict[str, Entry] = {}
 
     def __call__(self, *, name: str = "", family: str = "", reference: str = "", **traits: Any) -> Callable[[F], F]:
@@ -251,4 +251,4 @@ def discover(package: str, path: Iterable[str]) -> None:
 
 
 REGISTRIES: dict[Kind, Registry] = {kind: Registry(kind) for kind in KINDS}
-optimizer, loss, model, task, schedule = (REGISTRIES[kind] for kind in KINDS)
+optimizer, loss, model, task, schedule = REGISTRIES.values()

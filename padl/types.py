@@ -13,6 +13,7 @@ import jax
 Key = jax.Array
 Params = Any  # a pytree of arrays
 PyTree = Any
+Device = Any  # a jax.Device, which type checkers do not take for a type
 Metrics = dict[str, jax.Array]
 HParams = dict[str, dict[str, Any]]  # {"optimizer": {"learning_rate": 1e-3}, ...}: a pytree of scalars
 Schedule = Callable[[jax.Array], jax.Array]

@@ -22,9 +22,9 @@ class Clock:
     def __exit__(self, *_: Any) -> None:
         jax.monitoring.unregister_event_duration_listener(self._heard)
 
-    def _heard(self, event: str, seconds: float, **_: Any) -> None:
+    def _heard(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event in COMPILING:
-            self.compiling += seconds
+            self.compiling += duration_secs
 
     def mark(self, step: int) -> None:
         """So many steps are done."""

@@ -48,41 +48,48 @@ def compose_and_call(arguments: list[str], task: Callable[[dict[str, Any]], Any]
     """Run Hydra's application on a command line; `task` gets each composed configuration.
 
     Raises:
-        PadlError: what Hydra refuses, as one line. What `task` raises comes through as it is.
+        PadlError: what Hydra refuses, as one line. What `task` raises comes through as it is, in a multirun the first.
     """
     import hydra
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     store()
-    raised: list[BaseException] = []
+    raised: list[Exception] = []  # kept from Hydra, which would print lines of its own
 
     def call(config: DictConfig) -> Any:
         try:
             return task(OmegaConf.to_container(config, resolve=True))  # pyright: ignore[reportArgumentType]
-        except BaseException as error:
+        except Exception as error:
             raised.append(error)
-            raise
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
     sys.argv = ["padl train", *arguments]
     try:
         hydra.main(version_base="1.3", config_path=str(folder()), config_name="train")(call)()
-    except Exception as error:
-        if raised:
-            raise raised[0] from None
-        if isinstance(
-            error, (hydra.errors.HydraException, OmegaConfBaseException, AttributeError, AssertionError, OSError)
-        ):
-            raise explain(arguments, error) from error
+    except BrokenPipeError:
         raise
+    except Exception as error:
+        raise explain(arguments, error) from error
+    if raised and isinstance(raised[0], OmegaConfBaseException):
+        raise explain(arguments, raised[0])
+    if raised:
+        raise raised[0]
 
 
 def explain(arguments: list[str], error: Exception) -> PadlError:
-    """What is wrong with a command line that Hydra refused: an unknown name or key is found by name, else its own words."""
+    """What is wrong with a command line that Hydra refused: an unknown name or key, or else Hydra's own words."""
+    from hydra.errors import OverrideParseException
+
+    own_words = " ".join(str(error).split("\nSee https")[0].split("\nSet the environment")[0].split())
+    refused = PadlError(f"the configuration cannot be composed: {own_words}")
+    if isinstance(error, OverrideParseException):
+        return refused
     given = dict(word.lstrip("+~").split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
     for key, value in given.items():
-        if key in KINDS and value not in ("", "null") and "," not in value:
+        if key in KINDS and value in ("", "null"):
+            return PadlError(f"{key}={value} names nothing: leave it out for the usual {key}, or give a name")
+        if key in KINDS and "," not in value:
             try:
                 names.of(key).get(value)
             except PadlError as unknown:
@@ -94,8 +101,7 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
     for key in given:
         if key not in known and not key.startswith(("hydra.", "hydra/")):
             return PadlError(f"no key '{key}'{near(key, known)} ('padl train --cfg job' shows all keys)")
-    line = " ".join(str(error).split("\nSet the environment")[0].split())
-    return PadlError(f"the configuration cannot be composed: {line}")
+    return refused
 
 
 def experiments() -> list[str]:
@@ -106,7 +112,8 @@ def keys(given: Mapping[str, str]) -> list[str]:
     """All keys of the configuration that these overrides choose."""
     task = _chosen("task", given.get("task", "digits"))
     chosen: dict[Kind, Entry | None] = {"task": task}
-    for kind, default in (("optimizer", "adam"), ("schedule", "constant"), ("model", ""), ("loss", "")):
+    usual: dict[Kind, str] = {"optimizer": "adam", "schedule": "constant", "model": "", "loss": ""}
+    for kind, default in usual.items():
         brought = task.traits.get(kind) if task else None
         chosen[kind] = _chosen(kind, given.get(kind) or brought or default)
     inner = [f"{kind}.{name}" for kind, entry in chosen.items() if entry for name in ("name", *entry.hyperparameters)]

@@ -104,13 +104,13 @@ def _train(rest: list[str]) -> int:
 def _list(rest: list[str]) -> int:
     from padl.cli.show import PLURALS, print_list
     from padl.registry import near
-    from padl.types import PadlError
+    from padl.types import KINDS, Kind, PadlError
 
-    kinds = {word: kind for kind, plural in PLURALS.items() for word in (kind, plural)}
+    kinds: dict[str, Kind] = {word: kind for kind, plural in PLURALS.items() for word in (kind, plural)}
     for word in rest:
         if word not in kinds:
             raise PadlError(f"no kind '{word}'{near(word, kinds)} (kinds: {', '.join(PLURALS)})")
-    print_list([kinds[word] for word in rest] or PLURALS)
+    print_list([kinds[word] for word in rest] or list(KINDS))
     return 0
 
 

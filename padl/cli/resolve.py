@@ -17,7 +17,7 @@ from padl.engine import experiment as experiments
 from padl.engine import loop, mesh
 from padl.registry import Choice, Entry
 from padl.tasks.task import Data, Objective, Task
-from padl.types import HParams, Key, Kind, PadlError
+from padl.types import Device, HParams, Key, Kind, PadlError
 
 STEPS, BATCH, EVALUATIONS = 2000, 64, 20  # where a configuration leaves them open
 
@@ -39,7 +39,7 @@ class Plan:
     steps: int
     eval_every: int
     batch_size: int | None
-    device: jax.Device
+    device: Device
 
     @property
     def title(self) -> str:
@@ -71,6 +71,8 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     """
     config = dict(config)
     settings, run, wandb = parse(config)
+    if wandb.mode != "disabled" and run.dir is None:
+        raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
     parts = _parts(config)
     task: Task = parts["task"].choice(**parts["task"].scalars)
     _check_fit(parts, task, config)

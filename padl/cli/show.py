@@ -38,8 +38,9 @@ def print_list(kinds: Iterable[Kind]) -> None:
 
 
 def print_card(name: str, kind: Kind | None = None) -> None:
-    """The rule, the arguments with their ranges, the state's memory, the reference; for every kind that has the name."""
-    found = [e for k in ([kind] if kind else KINDS) for e in names.of(k) if e.name == name]
+    """The rule, arguments with ranges, the state's memory, the reference; for every kind that has the name."""
+    kinds = (kind,) if kind else KINDS
+    found = [entry for k in kinds for entry in names.of(k) if entry.name == name]
     if not found:
         everything = [n for k in KINDS for n in names.of(k).names()]
         raise PadlError(f"nothing is called '{name}'{near(name, everything)} ('padl list' shows everything)")

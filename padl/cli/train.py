@@ -106,7 +106,8 @@ def use_compilation_cache(where: Any) -> None:
     if where == "auto":
         import platformdirs
 
-        where = jax.config.jax_compilation_cache_dir or str(platformdirs.user_cache_path("padl") / "programs")
+        given = jax.config.read("jax_compilation_cache_dir")
+        where = given or str(platformdirs.user_cache_path("padl") / "programs")
     try:
         os.makedirs(where, mode=0o700, exist_ok=True)
     except (OSError, TypeError) as error:
@@ -140,7 +141,7 @@ def _sinks(plan: Plan, folder: Path | None, memory: Memory) -> list[Any]:
 
 def _wandb(plan: Plan, folder: Path | None) -> Wandb | None:
     told = plan.wandb
-    if told.mode == "disabled" or folder is None:
+    if told.mode == "disabled" or folder is None:  # resolve refuses W&B without a folder
         return None
     return Wandb(
         folder,

@@ -71,7 +71,8 @@ def run(
     """
     state = _init(experiment)(key, hparams, data)
     best = _nothing_yet(state, decides)
-    waiting = None
+    waiting: tuple[int, Metrics, Metrics] | None = None
+    done = 0
     for length, evaluates in plan(steps, every, eval_every):
         state, train = _steps(experiment, length)(state, hparams, data)
         evaluation: Metrics = {}
@@ -83,8 +84,9 @@ def run(
             if chunk.diverged is not None:
                 break
             yield chunk
-        done = length if waiting is None else waiting[0] + length
+        done += length
         waiting = (done, train, evaluation)
+    assert waiting is not None  # steps >= 1
     last = _fetch(*waiting)  # of the plan, or before it the one that diverged
     last.state, last.best = state, best
     yield last

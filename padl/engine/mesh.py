@@ -9,13 +9,13 @@ from typing import Literal
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from padl.types import PadlError, PyTree
+from padl.types import Device, PadlError, PyTree
 
 Platform = Literal["auto", "cpu", "gpu", "tpu"]
 AXIS = "rows"
 
 
-def devices(platform: Platform, count: int | None = None) -> list[jax.Device]:
+def devices(platform: Platform, count: int | None = None) -> list[Device]:
     """The devices of a platform, the first `count` of them.
 
     Raises:
@@ -37,7 +37,7 @@ def devices(platform: Platform, count: int | None = None) -> list[jax.Device]:
     return found[:count]
 
 
-def for_rows(devices: list[jax.Device], rows: int | None) -> Mesh | None:
+def for_rows(devices: list[Device], rows: int | None) -> Mesh | None:
     """A mesh of as many devices as divide `rows` evenly; None where that is one."""
     count = math.gcd(len(devices), rows or 1)
     if count == 1:
@@ -50,6 +50,6 @@ def spread(rows: jax.Array, mesh: Mesh | None) -> jax.Array:
     return rows if mesh is None else jax.lax.with_sharding_constraint(rows, NamedSharding(mesh, PartitionSpec(AXIS)))
 
 
-def put(tree: PyTree, devices: list[jax.Device], mesh: Mesh | None) -> PyTree:
+def put(tree: PyTree, devices: list[Device], mesh: Mesh | None) -> PyTree:
     """Copy a tree of arrays to the first device, or to every device of the mesh."""
     return jax.device_put(tree, devices[0] if mesh is None else NamedSharding(mesh, PartitionSpec()))

@@ -2,9 +2,10 @@
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Num
 
-from padl.losses.reduce import Reduction, floating, masked, reduce, same_shape
+from padl.losses.reduce import Reduced, Reduction, floating, masked, reduce, same_shape
 from padl.registry import loss
 from padl.types import PadlError
 
@@ -16,7 +17,7 @@ def bce_with_logits(
     *,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
-) -> jax.Array:
+) -> Reduced:
     """Binary cross entropy of a logit: the surprise at a yes or no. With one logit a class it is one against the rest.
 
         L(x, y) = y log(1 + e⁻ˣ) + (1-y) log(1 + eˣ)      dL/dx = σ(x) - y
@@ -40,7 +41,7 @@ def cross_entropy(
     *,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
-) -> jax.Array:
+) -> Reduced:
     """Cross entropy of a softmax: the surprise, in nats, at the class that came.
 
         L(x, y) = -Σ_c y_c log softmax(x)_c      dL/dx = softmax(x) - y
@@ -67,7 +68,7 @@ def checked_labels(y: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Labels that fit logits of this shape; PadlError with the first that does not, where values are known."""
     if y.shape != shape[:-1]:
         raise PadlError(f"labels of shape {y.shape} do not fit logits of shape {shape}: expected {shape[:-1]}")
-    if not isinstance(y, jax.core.Tracer) and (bad := jnp.argwhere((y < 0) | (y >= shape[-1]))).size:
+    if not isinstance(y, Tracer) and (bad := jnp.argwhere((y < 0) | (y >= shape[-1]))).size:
         at = tuple(int(i) for i in bad[0])
         raise PadlError(f"label {int(y[at])} at {at} is outside 0 .. {shape[-1] - 1}")
     return y
@@ -75,7 +76,7 @@ def checked_labels(y: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 def _surprise(x: jax.Array, y: jax.Array) -> jax.Array:
     """-log softmax(x)_y by log1p of what the other classes weigh: exact where it is tiny (4e-8 is not 0)."""
-    right = jnp.arange(x.shape[-1]) == y[..., None]
+    right = jax.nn.one_hot(y, x.shape[-1], dtype=bool)
     ahead = jnp.where(right, -jnp.inf, x - jnp.where(right, x, 0).sum(-1, keepdims=True))  # x_c - x_y
     m = jax.lax.stop_gradient(jnp.maximum(ahead.max(-1, keepdims=True), 0))
     rest = jnp.exp(ahead - m).sum(-1) + jnp.expm1(-m[..., 0])

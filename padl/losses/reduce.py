@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Num
 from padl.types import PadlError
 
 Reduction = Literal["mean", "sum", "none", "sum_and_count"]
+Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
 
 
 def reduce(
@@ -22,7 +23,7 @@ def reduce(
     where: Bool[Array, "..."] | None = None,
     weights: Float[Array, "..."] | None = None,
     reduction: Reduction = "mean",
-) -> Any:
+) -> Reduced:
     """Reduce the values of a loss.
 
     Args:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Num
 
-from padl.losses.reduce import Reduction, floating, masked, reduce, same_shape
+from padl.losses.reduce import Reduced, Reduction, floating, masked, reduce, same_shape
 from padl.registry import loss
 from padl.types import Scalar
 
@@ -23,7 +23,7 @@ def mse(
     *,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
-) -> jax.Array:
+) -> Reduced:
     """Mean squared error (L2).
 
         L(a) = a²      a = prediction - target
@@ -43,7 +43,7 @@ def mae(
     *,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
-) -> jax.Array:
+) -> Reduced:
     """Mean absolute error (L1). Its gradient is sign(a), and 0 at a = 0.
 
         L(a) = |a|      a = prediction - target
@@ -65,7 +65,7 @@ def huber(
     delta: Scalar = 1.0,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
-) -> jax.Array:
+) -> Reduced:
     """Huber: half the square near 0, linear further out, so that an outlier pulls with a bounded force.
 
         L(a) = ½ a²  for |a| <= δ,   δ (|a| - ½ δ)  otherwise      a = prediction - target

@@ -80,14 +80,17 @@ def descend(rule: Rule, learning_rate: ScalarOrSchedule) -> GradientTransformati
         learning_rate: a scalar, or a schedule of the count of updates already applied (0 at the first).
     """
 
-    def update(updates: PyTree, state: State, params: PyTree | None = None, **_: Any) -> tuple[PyTree, State]:
+    def init(params: PyTree) -> Any:
+        return rule.init(params)
+
+    def update(updates: PyTree, state: Any, params: PyTree | None = None, **_: Any) -> tuple[PyTree, Any]:
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
         directions, new = rule.direction(updates, state, params)
         like = updates if params is None else params
         steps = jax.tree.map(lambda d, p: (-jnp.asarray(rate, d.dtype) * d).astype(p.dtype), directions, like)
         return steps, new
 
-    return GradientTransformationExtraArgs(rule.init, update)
+    return GradientTransformationExtraArgs(init, update)
 
 
 def compute_dtype(p: jax.Array) -> Any:

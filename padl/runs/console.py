@@ -37,7 +37,7 @@ class ConsoleProgress:
         self.shown |= {name: row[key] for key, name in SHOWN.items() if key in row}
         seconds = monotonic() - self.started
         rate = (step - self.first_step) / seconds if seconds > 0 else 0.0
-        text = "  ".join(f"{name} {value:.4g}" for name, value in self.shown.items())
+        text = "  ".join(f"{name} {self.shown[name]:.4g}" for name in SHOWN.values() if name in self.shown)
         if self.live:
             self.live.update(self.live.task_ids[0], completed=step, text=text, rate=f"{rate:,.0f} steps/s")
         elif step >= self.steps or step == self.first_step or monotonic() - self.spoken > PLAIN_SECONDS:
@@ -62,14 +62,16 @@ def _live_line(console: Console, steps: int) -> Progress:
 def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
     """The table at the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
     console = Console()
-    table = Table(title=summary["title"], title_justify="left", title_style="bold", header_style="bold")
+    console.print(summary["title"], style="bold", highlight=False)
+    table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("final", justify="right")
     best = summary["best"]
     table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
     for name, value in summary["final"].items():
         table.add_row(name, _short(value), _short(best.get(name)) if best else "")
-    console.print(table)
+    if summary["final"] or best:
+        console.print(table)
     facts = {
         "status": summary["status"] + (f" ({summary['reason']})" if summary.get("reason") else ""),
         "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",

@@ -20,7 +20,7 @@ def draw(rows: Sequence[dict[str, Any]], title: str, file: Path) -> None:
     from matplotlib.figure import Figure
 
     keys = dict.fromkeys(key for row in rows for key in row if "/" in key)
-    names = [n for n in dict.fromkeys(key.partition("/")[2] for key in keys) if n not in HIDDEN]
+    names = sorted({key.partition("/")[2] for key in keys} - set(HIDDEN), key=lambda name: (name != "loss", name))
     figure = Figure(figsize=(4.8 * len(names), 3.6), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):

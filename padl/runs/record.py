@@ -21,7 +21,7 @@ from typing import Any, Literal
 import jax
 import yaml
 
-from padl.types import PadlError
+from padl.types import Device, PadlError
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 PACKAGES = ("padl", "jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "orbax-checkpoint", "numpy")
@@ -45,7 +45,7 @@ def create(root: str, label: str) -> Path:
     return folder
 
 
-def write_start(folder: Path, config: Mapping[str, Any], device: jax.Device, command: list[str]) -> None:
+def write_start(folder: Path, config: Mapping[str, Any], device: Device, command: list[str]) -> None:
     """config.yaml, env.json and the status "running"."""
     write_text(folder / "config.yaml", yaml.safe_dump(redact(config), sort_keys=False, allow_unicode=True))
     write_json(folder / "env.json", environment(device, command))
@@ -112,7 +112,7 @@ def _number(value: Any) -> Any:
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
-def environment(device: jax.Device, command: list[str]) -> dict[str, Any]:
+def environment(device: Device, command: list[str]) -> dict[str, Any]:
     """Versions, device, commit and command: what is needed to run it again."""
     return {
         "command": [redact_argument(word) for word in command],

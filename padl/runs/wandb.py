@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from padl.runs.record import redact
 from padl.runs.sink import Row, warn
@@ -16,6 +16,7 @@ from padl.runs.sink import Row, warn
 INIT_SECONDS = 15  # for W&B to answer before the run goes on offline
 CLOSE_SECONDS = 60  # for what is still queued when training is done
 CLOSED = object()
+Mode = Literal["offline", "online"]
 
 
 class Wandb:
@@ -28,20 +29,14 @@ class Wandb:
     """
 
     def __init__(
-        self, folder: Path, *, mode: str, project: str, group: str | None, tags: tuple[str, ...], name: str | None,
+        self, folder: Path, *, mode: Mode, project: str, group: str | None, tags: tuple[str, ...], name: str | None,
         config: Mapping[str, Any],
     ):  # fmt: skip
         self.folder = folder
         self.run_folder: Path | None = None
-        options = {
-            "project": project,
-            "group": group,
-            "tags": tags,
-            "name": name or folder.name,
-            "config": redact(config),
-        }
+        options = {"project": project, "group": group, "tags": tags, "name": name or folder.name, "config": config}
         self.rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._work, args=(mode, options), name="padl-wandb", daemon=True)
+        self.thread = threading.Thread(target=self._work, args=(mode, redact(options)), name="padl-wandb", daemon=True)
         self.failed = False
 
     def write(self, step: int, row: Row) -> None:
@@ -57,7 +52,7 @@ class Wandb:
         if self.thread.is_alive():
             warn(f"W&B did not finish within {CLOSE_SECONDS} s; metrics.jsonl has every row")
 
-    def _work(self, mode: str, options: dict[str, Any]) -> None:
+    def _work(self, mode: Mode, options: dict[str, Any]) -> None:
         run = None
         try:
             run = self._start(mode, options)
@@ -70,10 +65,10 @@ class Wandb:
         finally:
             self._finish(run)
 
-    def _start(self, mode: str, options: dict[str, Any]) -> Any:
+    def _start(self, mode: Mode, options: dict[str, Any]) -> Any:
         import wandb
 
-        def start(mode: str) -> Any:
+        def start(mode: Mode) -> Any:
             settings = wandb.Settings(
                 console="off", silent=True, quiet=True, disable_git=True, disable_code=True, x_disable_stats=True,
                 x_disable_meta=True, x_save_requirements=False, init_timeout=INIT_SECONDS,

@@ -16,8 +16,8 @@ from padl.types import Metrics, PadlError
 
 
 def moments(values: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation in float32; a constant gets the deviation 1."""
-    centre, spread = values.mean(axes, dtype=np.float64), values.std(axes, dtype=np.float64)
+    """Mean and standard deviation over these axes, which stay with length 1, in float32; 1 for that of a constant."""
+    centre, spread = (np.asarray(f(values, axes, dtype=np.float64, keepdims=True)) for f in (np.mean, np.std))
     return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
 
 
@@ -119,7 +119,7 @@ def regression(
         train, held = random_split(len(targets), held_out, seed)
         centre, spread = moments(inputs[train], input_axes(inputs))
         observed = targets if noise is None else targets + scalars["noise"] * noise
-        target_centre, target_spread = moments(observed[train], (0,))
+        target_centre, target_spread = (m[0] for m in moments(observed[train], (0,)))
         stats = {"mean": centre, "std": spread, "target_mean": target_centre, "target_std": target_spread}
         return Split(train, held, stats)
 

@@ -85,7 +85,7 @@ class Descent:
 
     def distance(self, point: jax.Array) -> jax.Array:
         """To the nearest minimum."""
-        return jnp.sqrt(((point - jnp.asarray(SURFACES[self.name].minima)) ** 2).sum(-1)).min()
+        return jnp.sqrt(((point[None] - jnp.asarray(SURFACES[self.name].minima)) ** 2).sum(-1)).min()
 
     def finish(self, statistics: Metrics) -> Metrics:
         return statistics

@@ -91,6 +91,8 @@ def csv(
 
 def _read(path: str) -> tuple[list[str], list[list[str]]]:
     """The header and the rows, every row as long as the header."""
+    if not path:
+        raise PadlError("task 'csv' needs a table: task.path=FILE.csv, and task.target=COLUMN unless it is the last")
     try:
         with Path(path).expanduser().open(newline="", encoding="utf-8-sig") as file:
             reader = csv_module.reader(file, strict=True)

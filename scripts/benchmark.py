@@ -1,0 +1,454 @@
+"""How fast PADL is, as ratios against peers that are measured in turns with it: A B A B ...
+
+    python scripts/benchmark.py [NAME ...] [--json FILE] [--rounds N] [--no-fail]
+
+    loop     an MLP on digits in the engine's loop       : the same mathematics by hand, jit and lax.scan
+    metrics  the same, a row of metrics every 50 steps   : the same peer, which writes nothing
+    eager    the same work as loop                       : one jit call a step; torch on the CPU where it is installed
+    conv     a CNN in the engine's loop                  : one jit call a step, with XLA's own convolutions
+    update   16.8 M parameters in 100 arrays, each rule  : Optax's rule; and no temporary of the parameters' size
+    compile  eight learning rates in one process         : the programs that runs 2 to 8 compile, none
+    start    `padl train` to its first step; `--help`    : `import jax`
+
+A ratio is the median over rounds of (seconds of PADL / seconds of the peer in the same round), so that what slows the
+machine down slows both. Everything is compiled and run once before it is timed. A ratio above its bound is `over`, and
+then the exit code is 1. Machines differ in their ratios too: the output says which one it was.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import metadata
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from rich.console import Console
+from rich.table import Table
+
+import padl
+from padl.cli import names
+from padl.cli.resolve import Plan, resolve
+from padl.engine import loop
+from padl.models.convolutional import halve
+from padl.runs.jsonl import Jsonl
+from padl.runs.rows import Rows
+from padl.tasks import batches
+from padl.tasks.supervised import standardise
+
+EVERY = 50  # steps of one compiled call
+CALLS = 20  # calls in one timing
+UPDATES = 5  # updates in one timing
+ARRAYS, SIDE = 100, 410  # 100 × 410 × 410 = 16.8 M parameters
+TEMPORARY = 0.01  # of the parameters' bytes
+COMPILE = "/jax/core/compile/backend_compile_duration"  # JAX's event, once a program
+FIRST_STEP = ("train", "steps=1", "log_every=1", "run.dir=null", "wandb.mode=disabled", "progress=none")
+
+Timing = Callable[[], float]  # does some work and returns its seconds for one unit of it
+
+
+@dataclass
+class Result:
+    """One line of the table.
+
+    Attributes:
+        case: which of the benchmark's measurements; "" where it has one. peer: what it was weighed against.
+        value: the ratio, or for `compile` a count; None where there is nothing to weigh against.
+        low, high: the least and the largest of the rounds. ours, theirs: median seconds.
+        fault: what else is wrong, "" if nothing. note: what a reader should know.
+        benchmark, bound: filled in by the decorator.
+    """
+
+    case: str
+    peer: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    ours: float | None = None
+    theirs: float | None = None
+    note: str = ""
+    fault: str = ""
+    benchmark: str = ""
+    bound: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.fault or (self.value is not None and self.bound is not None and self.value > self.bound):
+            return "over"
+        return "ok" if self.value is not None and self.bound is not None else "-"
+
+
+Benchmark = Callable[[int], Iterator[Result]]
+BENCHMARKS: dict[str, Benchmark] = {}
+
+
+def benchmark(name: str, at_most: float | dict[str, float]) -> Callable[[Benchmark], Benchmark]:
+    """Register a benchmark: (rounds) -> results. at_most: its bound, or {case: bound}; a case left out has none."""
+
+    def register(function: Benchmark) -> Benchmark:
+        def bounded(rounds: int) -> Iterator[Result]:
+            for result in function(rounds):
+                result.benchmark = name
+                result.bound = at_most.get(result.case) if isinstance(at_most, dict) else at_most
+                yield result
+
+        BENCHMARKS[name] = bounded
+        return function
+
+    return register
+
+
+def weigh(case: str, peer: str, ours: Timing, theirs: Timing, rounds: int, note: str = "", fault: str = "") -> Result:
+    """Time both in turns, after one run of each that does not count."""
+    ours(), theirs()
+    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    ratios = [a / b for a, b in pairs]
+    medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
+    return Result(case, peer, statistics.median(ratios), min(ratios), max(ratios), *medians, note, fault)
+
+
+# Training steps: PADL's loop, and the same mathematics without it.
+
+
+def digits() -> Plan:
+    return resolve({"task": "digits", "model": {"name": "mlp", "widths": [128, 128]}, "batch_size": 64})
+
+
+def in_the_loop(plan: Plan, follow: Callable[[loop.Chunk], Any] = lambda chunk: None) -> Timing:
+    """Seconds a step of `loop.run`, without its initialisation and its evaluation; `follow` gets what is measured."""
+    steps = EVERY * (CALLS + 3)  # when the last is timed the next is running already, and the last one evaluates
+
+    def seconds() -> float:
+        chunks = loop.run(
+            plan.experiment, plan.key, plan.hparams, plan.data, steps=steps, every=EVERY, eval_every=steps,
+            decides=plan.task.decides,
+        )  # fmt: skip
+        follow(next(chunks))
+        start = perf_counter()
+        for chunk in islice(chunks, CALLS):
+            follow(chunk)
+        spent = perf_counter() - start
+        list(chunks)  # to the end: nothing of it may run while the peer is timed
+        return spent / (CALLS * EVERY)
+
+    return seconds
+
+
+def mlp(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+    x = x.reshape(len(x), -1)
+    for i in range(2):
+        x = jax.nn.relu(x @ params[f"blocks.{i}.linear.kernel"] + params[f"blocks.{i}.linear.bias"])
+    return x @ params["head.kernel"] + params["head.bias"]
+
+
+def cnn(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+    """Differs from PADL's in the convolution alone, which is the one that `flax.nnx.Conv` takes by default."""
+    for i in range(3):
+        kernel, bias = params[f"blocks.{i}.linear.kernel"], params[f"blocks.{i}.linear.bias"]
+        same = jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+        x = halve(jax.nn.relu(same + bias))
+    return x.max((1, 2)) @ params["head.kernel"] + params["head.bias"]
+
+
+def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool) -> Timing:
+    """Seconds a step of a hand-written loop: same rows, same parameters, same loss and accuracy, Optax's Adam."""
+    size, adam = plan.batch_size or 1, optax.adam(1e-3)
+
+    def step(carry, key, data):
+        params, state, count = carry
+        train = data.split.train
+        rows = train[batches.draw(jax.random.fold_in(key, 1), count, len(train), size)]
+        x, labels = standardise(data.rows["inputs"][rows], data.split.stats), data.rows["labels"][rows]
+
+        def loss(params):
+            logits = forward(params, x)
+            value = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+            return value, (logits.argmax(-1) == labels).mean()
+
+        (value, accuracy), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        updates, state = adam.update(grads, state, params)
+        return (optax.apply_updates(params, updates), state, count + 1), (value, accuracy)
+
+    def steps(carry, key, data):
+        return jax.lax.scan(lambda c, _: step(c, key, data), carry, length=EVERY)
+
+    params = jax.jit(plan.experiment.init)(plan.key, plan.hparams, plan.data).params
+    call = jax.jit(steps if scanned else step, donate_argnums=0)
+    carry = (params, adam.init(params), jnp.zeros((), jnp.int32))
+    return repeat(lambda c: call(c, plan.key, plan.data), carry, CALLS if scanned else CALLS * EVERY, CALLS * EVERY)
+
+
+def repeat(call: Callable[[Any], tuple[Any, Any]], carry: Any, times: int, units: int) -> Timing:
+    """Seconds a unit of carry, out = call(carry), done so many times and waited for."""
+    kept = [carry]
+
+    def seconds() -> float:
+        start = perf_counter()
+        for _ in range(times):
+            kept[0], out = call(kept[0])
+        jax.block_until_ready((kept[0], out))
+        return (perf_counter() - start) / units
+
+    return seconds
+
+
+@benchmark("loop", at_most=1.05)
+def loop_without_logging(rounds: int) -> Iterator[Result]:
+    plan = digits()
+    yield weigh("", "jit and lax.scan by hand", in_the_loop(plan), by_hand(plan, mlp, scanned=True), rounds)
+
+
+@benchmark("metrics", at_most=1.10)
+def loop_with_metrics(rounds: int) -> Iterator[Result]:
+    plan = digits()
+    with tempfile.TemporaryDirectory() as folder:
+        rows, file = Rows(log_every=EVERY), Jsonl(Path(folder))
+
+        def follow(chunk: loop.Chunk) -> None:
+            for step, row in rows.take(chunk.train, chunk.evaluation, last=False):
+                file.write(step, row)
+
+        peer = by_hand(plan, mlp, scanned=True)
+        yield weigh("", "the same, writing nothing", in_the_loop(plan, follow), peer, rounds)
+        file.close({})
+
+
+@benchmark("eager", at_most=1.0)
+def against_one_call_a_step(rounds: int) -> Iterator[Result]:
+    plan = digits()
+    result = weigh("jit", "one jax.jit call a step", in_the_loop(plan), by_hand(plan, mlp, scanned=False), rounds)
+    yield faster(result)
+    if importlib.util.find_spec("torch") is None:
+        yield Result("torch", "torch", note="torch is not installed")
+        return
+    torch = importlib.import_module("torch")
+    peer = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
+    yield faster(weigh("torch", peer, in_the_loop(plan), in_torch(torch, plan), rounds))
+
+
+def faster(result: Result) -> Result:
+    if result.value:
+        result.note = f"{1 / result.value:.2f} times as fast"
+    return result
+
+
+def in_torch(torch: Any, plan: Plan) -> Timing:
+    """Seconds a step of the usual loop in torch, on data in memory: an epoch's order drawn at its start."""
+    images, labels, train = (
+        torch.tensor(jax.device_get(x))
+        for x in (*(plan.data.rows[k] for k in ("inputs", "labels")), plan.data.split.train)
+    )
+    mean, std = (torch.tensor(jax.device_get(plan.data.split.stats[k])) for k in ("mean", "std"))
+    layer, relu = torch.nn.Linear, torch.nn.ReLU
+    net = torch.nn.Sequential(torch.nn.Flatten(), layer(64, 128), relu(), layer(128, 128), relu(), layer(128, 10))
+    adam, loss = torch.optim.Adam(net.parameters(), lr=1e-3), torch.nn.CrossEntropyLoss()
+    size = plan.batch_size or 1
+
+    def rows() -> Iterator[Any]:
+        while True:
+            order = train[torch.randperm(len(train))]
+            yield from order[: len(order) // size * size].split(size)
+
+    def step(batch: Any) -> None:
+        x, y = (images[batch].float() - mean) / std, labels[batch].long()
+        logits = net(x)
+        value = loss(logits, y)
+        adam.zero_grad()
+        value.backward()
+        adam.step()
+        with torch.no_grad():
+            (logits.argmax(-1) == y).float().mean()
+
+    def seconds() -> float:
+        start = perf_counter()
+        for batch in islice(rows(), CALLS * EVERY):
+            step(batch)
+        return (perf_counter() - start) / (CALLS * EVERY)
+
+    return seconds
+
+
+@benchmark("conv", at_most=1.0)
+def convolutions_in_the_loop(rounds: int) -> Iterator[Result]:
+    plan = resolve({"task": "cracks", "model": "cnn", "batch_size": 32})
+    peer = "one jax.jit call a step, lax.conv_general_dilated"
+    yield weigh("", peer, in_the_loop(plan), by_hand(plan, cnn, scanned=False), rounds)
+
+
+# Updates of many parameters.
+
+OPTAX: dict[str, tuple[str, optax.GradientTransformation]] = {
+    "gd": ("optax.sgd", optax.sgd(1e-1)),
+    "sgd": ("optax.sgd", optax.sgd(1e-2)),
+    "momentum": ("optax.sgd(momentum)", optax.sgd(1e-2, momentum=0.9)),
+    "nesterov": ("optax.sgd(momentum, nesterov)", optax.sgd(1e-2, momentum=0.9, nesterov=True)),
+    "adagrad": ("optax.adagrad", optax.adagrad(1e-2, initial_accumulator_value=0.0, eps=1e-10)),
+    "rmsprop": ("optax.rmsprop", optax.rmsprop(1e-3, decay=0.9, eps=1e-8)),
+    "adadelta": ("optax.adadelta", optax.adadelta(1.0, rho=0.9, eps=1e-6)),
+    "adam": ("optax.adam", optax.adam(1e-3)),
+    "adamw": ("optax.adamw", optax.adamw(1e-3, weight_decay=1e-2)),
+    "nadam": ("optax.nadam, momentum that does not warm up", optax.nadam(2e-3)),
+}
+
+
+@benchmark("update", at_most=1.05)
+def updates(rounds: int) -> Iterator[Result]:
+    for entry in names.of("optimizer"):
+        if entry.origin != "padl":
+            continue
+        choice, scalars = entry.split({})
+        ours, temporary = updater(choice, {k: jnp.float32(v) for k, v in scalars.items()})
+        note = f"temporaries {temporary:.2%} of the parameters"
+        fault = note if temporary >= TEMPORARY else ""
+        if entry.name not in OPTAX:
+            yield Result(entry.name, "none in Optax", note=note, fault=fault)
+            continue
+        peer, rule = OPTAX[entry.name]
+        theirs, _ = updater(lambda rule=rule: rule, {})
+        yield weigh(entry.name, peer, ours, theirs, rounds, note, fault)
+
+
+def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, float]:
+    """Seconds an update in place, and the program's temporaries as a share of the parameters; `scalars` are traced."""
+
+    def update(carry, grads, scalars):
+        params, state = carry
+        rule = optax.with_extra_args_support(make(**scalars))
+        changes, state = rule.update(grads, state, params)
+        return (optax.apply_updates(params, changes), state), ()
+
+    draw = jax.jit(lambda key: list(jax.random.normal(key, (ARRAYS, SIDE, SIDE))))
+    params, grads = draw(jax.random.key(0)), draw(jax.random.key(1))
+    carry = (params, jax.jit(lambda params, scalars: make(**scalars).init(params))(params, scalars))
+    compiled = jax.jit(update, donate_argnums=0).lower(carry, grads, scalars).compile()
+    temporary = compiled.memory_analysis().temp_size_in_bytes / sum(p.nbytes for p in params)
+    return repeat(lambda c: compiled(c, grads, scalars), carry, UPDATES, UPDATES), temporary
+
+
+# What happens before the first step.
+
+
+@benchmark("compile", at_most=0)
+def programs_of_a_sweep(rounds: int) -> Iterator[Result]:
+    compiled = []
+    for i in range(8):
+        heard: list[str] = []
+        listen: Any = lambda event, seconds, heard=heard, **_: heard.append(event)  # noqa: E731
+        jax.monitoring.register_event_duration_secs_listener(listen)
+        padl.train(optimizer={"name": "adam", "learning_rate": 1e-3 * 2**-i}, steps=100, compilation_cache="off")
+        jax.monitoring.unregister_event_duration_listener(listen)
+        compiled.append(heard.count(COMPILE))
+    yield Result("", "none", sum(compiled[1:]), note=f"programs compiled by each of 8 runs: {compiled}")
+
+
+@benchmark("start", at_most={"warm": 2.5, "help": 0.5})
+def starts(rounds: int) -> Iterator[Result]:
+    with tempfile.TemporaryDirectory() as folder:
+        folders = (f"{folder}/programs-{i}" for i in range(rounds + 1))
+        cold = lambda: process(folder, next(folders), "-m", "padl", *FIRST_STEP)  # noqa: E731
+        same = partial(process, folder, f"{folder}/programs")
+        warm = partial(same, "-m", "padl", *FIRST_STEP)
+        peer = partial(same, "-c", "import jax")
+        warm()
+        note = "wall time of a process; bytecode cached on both sides; programs of 1 step, 1 evaluation"
+        yield weigh("cold", "import jax", cold, peer, rounds, f"{note}, compiled anew")
+        yield weigh("warm", "import jax", warm, peer, rounds, f"{note}, from the compilation cache")
+        yield weigh("help", "import jax", partial(same, "-m", "padl", "--help"), peer, rounds, "padl --help")
+
+
+def process(folder: str, programs: str, *arguments: str) -> float:
+    """Seconds of a Python process. Bytecode goes to `folder`, compiled programs to `programs`."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "JAX_COMPILATION_CACHE_DIR": programs}
+    start = perf_counter()
+    done = subprocess.run([sys.executable, *arguments], env=environment, cwd=folder, capture_output=True, text=True)
+    seconds = perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+    return seconds
+
+
+# The report.
+
+
+def machine(rounds: int) -> dict[str, Any]:
+    device = jax.devices()[0]
+    return {
+        "versions": {name: metadata.version(name) for name in ("padl", "jax", "jaxlib", "optax", "flax", "numpy")},
+        "python": platform.python_version(),
+        "device": f"{device.platform} {device.device_kind}",
+        "cores": os.cpu_count(),
+        "load": [round(x, 2) for x in os.getloadavg()],
+        "rounds": rounds,
+    }
+
+
+def table(results: list[Result]) -> Table:
+    shown = Table(header_style="bold")
+    for column in ("benchmark", "against", "PADL", "peer", "ratio", "min to max", "at most", "verdict"):
+        shown.add_column(column, justify="left" if column in ("benchmark", "against", "verdict") else "right")
+    for r in results:
+        ratio = "" if r.value is None else f"{r.value:.3g}"
+        spread = "" if r.low is None else f"{r.low:.3g} to {r.high:.3g}"
+        bound, style = "" if r.bound is None else f"{r.bound:g}", {"over": "red", "ok": "green"}.get(r.verdict)
+        name = f"{r.benchmark} {r.case}".strip()
+        shown.add_row(name, r.peer, short(r.ours), short(r.theirs), ratio, spread, bound, r.verdict, style=style)
+    return shown
+
+
+def short(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    unit, scale = next(((u, s) for u, s in (("s", 1), ("ms", 1e-3)) if seconds >= s), ("µs", 1e-6))
+    return f"{seconds / scale:.3g} {unit}"
+
+
+def report(results: list[Result], where: dict[str, Any]) -> None:
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(table(results))
+    for r in results:
+        if r.note or r.fault:
+            console.print(f"{r.benchmark} {r.case}: {r.note or r.fault}", highlight=False, soft_wrap=True)
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    console.print(f"{versions}, Python {where['python']}; {where['device']}, {where['cores']} cores", highlight=False)
+    load = f"load {where['load'][0]} at the start, {os.getloadavg()[0]:.2f} at the end"
+    console.print(f"medians of {where['rounds']} rounds after one that does not count; {load}", highlight=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without one")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="how often each pair is timed (7)")
+    parser.add_argument("--no-fail", action="store_true", help="exit with 0 whatever the ratios")
+    options = parser.parse_args()
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark '{unknown[0]}': there are {', '.join(BENCHMARKS)}")
+    where, results = machine(options.rounds), []
+    for name in options.names or BENCHMARKS:
+        for result in BENCHMARKS[name](options.rounds):
+            print(f"{name} {result.case}: {result.verdict}", file=sys.stderr, flush=True)
+            results.append(result)
+    report(results, where)
+    if options.json:
+        rows = [{**asdict(result), "verdict": result.verdict} for result in results]
+        options.json.write_text(json.dumps({"machine": where, "results": rows}, indent=2) + "\n", encoding="utf-8")
+    return int(not options.no_fail and any(result.verdict == "over" for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

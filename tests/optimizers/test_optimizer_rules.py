@@ -1,0 +1,323 @@
+"""What the optimizers compute: against NumPy from the papers, identities between rules, Optax, and torch's numbers."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from padl import optimizers
+from padl.types import PadlError
+
+STEPS = 20
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "optimizers.json").read_text())
+
+
+@pytest.fixture
+def x64():
+    with jax.enable_x64(True):
+        yield
+
+
+def walk(tx, start, gradient):
+    """The parameters after each step, and their start: gradient(k, params) at step k = 0, 1, ..."""
+
+    def step(carry, k):
+        params, state = carry
+        updates, state = tx.update(gradient(k, params), state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), params
+
+    @jax.jit
+    def run(params):
+        return jax.lax.scan(step, (params, tx.init(params)), jnp.arange(STEPS))[1]
+
+    return np.asarray(run(jnp.asarray(start)))
+
+
+def random_problem():
+    """A start and a gradient for every step, float64, of many magnitudes: a fixed seed."""
+    rng = np.random.default_rng(0)
+    return rng.normal(size=7), rng.normal(size=(STEPS, 7)) * 10.0 ** rng.integers(-3, 3, size=7)
+
+
+def follow(tx):
+    """The path of an optimizer along the random gradients."""
+    start, gradients = random_problem()
+    gradients = jnp.asarray(gradients)
+    return walk(tx, start, lambda k, params: gradients[k])
+
+
+# The rules in float64 NumPy, from the lecture (gd to adam) and the papers. Each yields the parameters after each step.
+
+
+def numpy_sgd(x, grads, learning_rate):
+    for g in grads:
+        x = x - learning_rate * g
+        yield x
+
+
+def numpy_momentum(x, grads, learning_rate, momentum):
+    v = np.zeros_like(x)
+    for g in grads:
+        v = momentum * v + g
+        x = x - learning_rate * v
+        yield x
+
+
+def numpy_nesterov(x, grads, learning_rate, momentum):
+    v = np.zeros_like(x)  # the lecture's velocity, which contains -learning_rate
+    for g in grads:
+        before, v = v, momentum * v - learning_rate * g
+        x = x + v + momentum * (v - before)
+        yield x
+
+
+def numpy_adagrad(x, grads, learning_rate, eps):
+    scale_factor = np.zeros_like(x)
+    for g in grads:
+        scale_factor = scale_factor + g * g
+        x = x - learning_rate * g / (np.sqrt(scale_factor) + eps)
+        yield x
+
+
+def numpy_rmsprop(x, grads, learning_rate, decay, eps):
+    scale_factor = np.zeros_like(x)
+    for g in grads:
+        scale_factor = decay * scale_factor + (1 - decay) * g * g
+        x = x - learning_rate * g / (np.sqrt(scale_factor) + eps)
+        yield x
+
+
+def numpy_adadelta(x, grads, learning_rate, decay, eps):
+    """Zeiler 2012, algorithm 1, in its own RMS[·] = √(E[·²] + eps)."""
+    of_g, of_step = np.zeros_like(x), np.zeros_like(x)
+    for g in grads:
+        of_g = decay * of_g + (1 - decay) * g**2
+        step = -np.sqrt(of_step + eps) / np.sqrt(of_g + eps) * g
+        of_step = decay * of_step + (1 - decay) * step**2
+        x = x + learning_rate * step
+        yield x
+
+
+def numpy_adamw(x, grads, learning_rate, b1, b2, eps, weight_decay=0.0):
+    """Kingma & Ba 2015, algorithm 1, and line 12 of Loshchilov & Hutter 2019, algorithm 2, with α = 1."""
+    m, v = np.zeros_like(x), np.zeros_like(x)
+    for t, g in enumerate(grads, start=1):
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        m_hat, v_hat = m / (1 - b1**t), v / (1 - b2**t)
+        x = x - learning_rate * (m_hat / (np.sqrt(v_hat) + eps) + weight_decay * x)
+        yield x
+
+
+def numpy_nadam(x, grads, learning_rate, b1, b2, eps, momentum_decay):
+    """Dozat 2016, algorithm 2, with the μ of its section 3.1."""
+    m, v = np.zeros_like(x), np.zeros_like(x)
+    mu = [b1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(len(grads) + 2)]
+    for t, g in enumerate(grads, start=1):
+        m = b1 * m + (1 - b1) * g
+        v = b2 * v + (1 - b2) * g**2
+        m_hat = mu[t + 1] * m / (1 - np.prod(mu[1 : t + 2])) + (1 - mu[t]) * g / (1 - np.prod(mu[1 : t + 1]))
+        x = x - learning_rate * m_hat / (np.sqrt(v / (1 - b2**t)) + eps)
+        yield x
+
+
+MOMENTS = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
+RULES = {  # eps is large enough to show where it stands
+    "sgd": (numpy_sgd, {"learning_rate": 0.1}),
+    "gd": (numpy_sgd, {"learning_rate": 0.1}),
+    "momentum": (numpy_momentum, {"learning_rate": 0.1, "momentum": 0.7}),
+    "nesterov": (numpy_nesterov, {"learning_rate": 0.1, "momentum": 0.7}),
+    "adagrad": (numpy_adagrad, {"learning_rate": 0.1, "eps": 1e-3}),
+    "rmsprop": (numpy_rmsprop, {"learning_rate": 0.1, "decay": 0.8, "eps": 1e-3}),
+    "adadelta": (numpy_adadelta, {"learning_rate": 0.5, "decay": 0.8, "eps": 1e-3}),
+    "adam": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS}),
+    "adamw": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
+    "nadam": (numpy_nadam, {"learning_rate": 0.1, **MOMENTS, "momentum_decay": 0.5}),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_twenty_steps_are_those_of_the_paper(name, x64):
+    rule, hyperparameters = RULES[name]
+    expected = np.stack(list(rule(*random_problem(), **hyperparameters)))
+    path = follow(getattr(optimizers, name)(**hyperparameters))
+    np.testing.assert_allclose(path, expected, rtol=1e-10, atol=1e-13)  # float64 over 20 steps; atol where x crosses 0
+
+
+DEFAULTS = {
+    "sgd": {"learning_rate": 1e-2},
+    "gd": {"learning_rate": 1e-1},
+    "momentum": {"learning_rate": 1e-2, "momentum": 0.9},
+    "nesterov": {"learning_rate": 1e-2, "momentum": 0.9},
+    "adagrad": {"learning_rate": 1e-2, "eps": 1e-10},
+    "rmsprop": {"learning_rate": 1e-3, "decay": 0.9, "eps": 1e-8},
+    "adadelta": {"learning_rate": 1.0, "decay": 0.9, "eps": 1e-6},
+    "adam": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
+    "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
+    "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
+}
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_the_defaults_are_the_ones_stated(name, x64):
+    rule, _ = RULES[name]
+    expected = np.stack(list(rule(*random_problem(), **DEFAULTS[name])))
+    np.testing.assert_allclose(follow(getattr(optimizers, name)()), expected, rtol=1e-10, atol=1e-13)  # as above
+
+
+# Identities
+
+
+def bowl(k, params):
+    """The gradient of Σ h x² / 2, which depends on where it is taken."""
+    return jnp.array([1.0, 0.3, 5.0]) * params
+
+
+def test_nesterov_is_the_lectures_look_ahead_seen_from_another_point(x64):
+    rate, rho = 0.05, 0.8
+    start = np.array([1.0, -2.0, 0.5])
+    ours = walk(optimizers.nesterov(rate, rho), start, bowl)
+    x, v = start, np.zeros(3)
+    for seen in ours:
+        v = rho * v - rate * np.asarray(bowl(0, x + rho * v))
+        x = x + v
+        np.testing.assert_allclose(seen, x + rho * v, rtol=1e-12, atol=1e-15)  # float64, 20 steps
+
+
+ADAM = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
+SAME = {
+    "momentum(0) = sgd": (optimizers.momentum(0.1, 0.0), optimizers.sgd(0.1)),
+    "nesterov(0) = sgd": (optimizers.nesterov(0.1, 0.0), optimizers.sgd(0.1)),
+    "gd = sgd": (optimizers.gd(0.1), optimizers.sgd(0.1)),
+    "adamw(weight_decay=0) = adam": (optimizers.adamw(0.1, **ADAM, weight_decay=0.0), optimizers.adam(0.1, **ADAM)),
+    "rmsprop(decay=0) = adam(b1=0, b2=0)": (
+        optimizers.rmsprop(0.1, decay=0.0, eps=1e-3),
+        optimizers.adam(0.1, b1=0.0, b2=0.0, eps=1e-3),
+    ),
+}
+
+
+@pytest.mark.parametrize("identity", SAME)
+def test_one_rule_is_a_case_of_another(identity, x64):
+    one, other = map(follow, SAME[identity])
+    np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-15)  # the same arithmetic but for a term + 0 x
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e15])
+@pytest.mark.parametrize("name", ["adam", "nadam", "adagrad"])
+def test_the_first_step_has_one_length_whatever_the_scale_of_the_gradient(name, scale):
+    tx = getattr(optimizers, name)(learning_rate=0.01)
+    g = jnp.array([1.0, -3.0]) * scale
+    updates, _ = tx.update(g, tx.init(g), g)
+    length = {"adam": 0.01, "adagrad": 0.01, "nadam": 0.01 * nadam_first_step()}[name]
+    # eps / |g| is 1e-5 at the smallest scale, and 1 - 0.999 carries the rounding of 0.999 to float32, 3e-5
+    np.testing.assert_allclose(updates, [-length, length], rtol=1e-4)
+
+
+def nadam_first_step(b1=0.9, psi=4e-3):
+    mu = [b1 * (1 - 0.5 * 0.96 ** (t * psi)) for t in range(3)]
+    return mu[2] * (1 - b1) / (1 - mu[1] * mu[2]) + (1 - mu[1]) / (1 - mu[1])
+
+
+def test_adam_without_its_bias_correction_would_take_a_first_step_three_times_too_long():
+    rate, b1, b2 = 0.01, 0.9, 0.999
+    uncorrected = rate * (1 - b1) / np.sqrt(1 - b2)  # what the lecture's first listing does, for any g
+    assert uncorrected / rate == pytest.approx(3.16, abs=0.01)
+    tx = optimizers.adam(rate, b1, b2)
+    g = jnp.array([2.0])
+    updates, _ = tx.update(g, tx.init(g), g)
+    np.testing.assert_allclose(abs(updates), rate, rtol=1e-4)  # float32, as above
+    assert abs(abs(float(updates[0])) - uncorrected) > rate
+
+
+def test_the_first_step_of_rmsprop_is_longer_by_the_root_of_its_memory():
+    tx = optimizers.rmsprop(0.01, decay=0.99)
+    g = jnp.array([1.0, -1e3])
+    updates, _ = tx.update(g, tx.init(g), g)
+    np.testing.assert_allclose(updates, [-0.1, 0.1], rtol=1e-5)  # float32 rounding of 0.99
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_gradient_that_is_always_zero_moves_nothing_but_what_decays(name):
+    tx = getattr(optimizers, name)(learning_rate=0.1)
+    path = walk(tx, np.ones(2, np.float32), lambda k, params: jnp.zeros_like(params))
+    shrinks = 1 - 0.1 * 1e-2 if name == "adamw" else 1.0
+    np.testing.assert_allclose(path[-1], shrinks**STEPS, rtol=1e-5)  # 20 roundings of float32
+
+
+def test_the_weight_decay_of_adamw_does_not_pass_through_the_moments(x64):
+    start, gradients = random_problem()
+    weights = {"a": jnp.asarray(start), "b": jnp.asarray(start) * 100}
+    tx = optimizers.adamw(0.1, weight_decay=0.5)
+    state = tx.init(weights)
+    for g in gradients[:3]:
+        _, state = tx.update({"a": jnp.asarray(g), "b": jnp.asarray(g)}, state, weights)
+    for slot in state.slots:
+        np.testing.assert_array_equal(slot["a"], slot["b"])
+
+
+def test_adamw_without_parameters_says_what_to_pass():
+    tx = optimizers.adamw()
+    g = jnp.ones(2)
+    with pytest.raises(PadlError, match=r"update\(grads, state, params\)"):
+        tx.update(g, tx.init(g))
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_a_schedule_sees_the_count_of_updates_already_applied(name):
+    tx = getattr(optimizers, name)(learning_rate=lambda count: jnp.where(count == 0, 0.0, 10.0**count))
+    g = jnp.ones(2)
+    state, steps = tx.init(g), []
+    for _ in range(3):
+        updates, state = tx.update(g, state, g)
+        steps.append(-float(updates[0]))
+    assert steps == pytest.approx([0.0, 10.0, 100.0], rel=1e-4)  # as the first step of adam
+
+
+# Optax
+
+
+def in_optax():
+    m = MOMENTS
+    return {
+        "sgd": (optimizers.sgd(0.1), optax.sgd(0.1)),
+        "momentum": (optimizers.momentum(0.1, 0.7), optax.sgd(0.1, momentum=0.7)),
+        "nesterov": (optimizers.nesterov(0.1, 0.7), optax.sgd(0.1, momentum=0.7, nesterov=True)),
+        # Optax has eps inside the root here; without it, and from 0, the rules are one
+        "adagrad": (optimizers.adagrad(0.1, eps=0.0), optax.adagrad(0.1, initial_accumulator_value=0.0, eps=0.0)),
+        "rmsprop": (optimizers.rmsprop(0.1, 0.8, 1e-3), optax.rmsprop(0.1, 0.8, 1e-3, eps_in_sqrt=False)),
+        "adadelta": (optimizers.adadelta(0.5, 0.8, 1e-3), optax.adadelta(0.5, 0.8, 1e-3)),
+        "adam": (optimizers.adam(0.1, **m), optax.adam(0.1, **m)),
+        "adamw": (optimizers.adamw(0.1, **m, weight_decay=0.3), optax.adamw(0.1, **m, weight_decay=0.3)),
+    }
+
+
+@pytest.mark.parametrize("name", in_optax())
+def test_optax_takes_the_same_path(name, x64):
+    ours, theirs = map(follow, in_optax()[name])
+    np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)  # float64 over 20 steps
+
+
+def test_nadam_is_not_optaxs_which_has_no_momentum_schedule(x64):
+    # In Optax 0.2.8 the momentum is b1 from the first step; Dozat's, and torch's, starts from about b1/2.
+    ours, theirs = follow(optimizers.nadam(0.1)), follow(optax.nadam(0.1))
+    assert abs(ours - theirs).max() > 0.01
+    without_warmup = follow(optimizers.nadam(0.1, momentum_decay=1e6))  # 0.96^(t ψ) is 0 from the first step
+    np.testing.assert_allclose(without_warmup, theirs, rtol=1e-10, atol=1e-13)  # float64 over 20 steps
+
+
+# torch
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda c: c["padl"])
+def test_torch_walked_the_same_path(case, x64):
+    h, minimum, start = (np.array(GOLDEN["problem"][k]) for k in ("curvature", "minimum", "start"))
+    tx = getattr(optimizers, case["padl"])(**case["hyperparameters"])
+    path = walk(tx, start, lambda k, params: h * (params - minimum))
+    expected = np.array(case["path"])
+    np.testing.assert_allclose(path[: len(expected)], expected, rtol=1e-10, atol=1e-13)  # float64 over 10 steps

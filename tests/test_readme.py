@@ -1,0 +1,70 @@
+"""The README is true: its commands run, its Python runs, its tables name what is there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import padl
+from padl.cli import names
+from padl.types import KINDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+FAST = ("wandb.mode=disabled", "progress=none", "devices=1", "run.save=false", "run.plot=false")
+
+
+def commands() -> list[str]:
+    """Every line of the README's shell blocks, and what stands behind an &&, without its comment."""
+    lines = [line.partition(" #")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+    return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("padl")])
+def test_a_command_of_the_readme_runs(padl_command, command):
+    _, *words = shlex.split(command)
+    if words[0] == "train" and "--cfg" not in words:
+        words += FAST
+    code, out, err = padl_command(*words)
+    assert (code, err) == (0, "")
+    assert out
+
+
+def test_the_readme_has_no_command_that_no_test_knows():
+    known = ("padl ", "pip install -c constraints.txt -e", "pytest")
+    assert not [c for c in commands() if not c.startswith(known)]
+
+
+def test_the_ci_runs_the_readmes_test_command():
+    (install,) = [c for c in commands() if c.startswith("pip") and "test" in c]
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert f"{install} && pytest" in script
+
+
+def test_the_readmes_python_runs(capsys):
+    (code,) = [text for kind, text in BLOCKS if kind == "python"]
+    exec(compile(code.replace("steps=500", "steps=50"), "README.md", "exec"), {})
+    assert "accuracy" in capsys.readouterr().out
+
+
+def test_the_readmes_commands_for_own_data_run(padl_command, tmp_path):
+    (tmp_path / "table.csv").write_text("size,price\n" + "".join(f"{i},{2.5 * i}\n" for i in range(30)))
+    line = next(w for w in re.findall(r"`(padl train task=csv.*?)`", README))
+    code, _, err = padl_command(*shlex.split(line)[1:], "steps=5", *FAST)
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_table_names_everything_there_is(kind):
+    (row,) = re.findall(rf"^\| {kind} \| (.*) \|$", README, re.MULTILINE)
+    listed = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`(.*?)`", row))))
+    own = {n for n in padl.names(kind) if names.of(kind).get(n).origin == "padl"}
+    assert listed == own
+
+
+def test_every_file_that_the_readme_links_is_there():
+    links = re.findall(r"\]\((?!http)(.*?)\)", README)
+    assert not [link for link in links if not (ROOT / link).exists()]
+

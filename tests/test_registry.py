@@ -1,0 +1,195 @@
+"""Names, signatures as schemas, and plugins."""
+
+from typing import Annotated, Literal
+
+import jax.numpy as jnp
+import pytest
+
+import padl
+from padl import plugins, registry
+from padl.registry import Choice, Entry, Registry, coerce, signature
+from padl.types import KINDS, Domain, PadlError, Scalar
+
+
+def example(rate: Scalar = 0.1, count: int = 2, mode: Literal["a", "b"] = "a", off: Scalar | None = None):
+    """An example."""
+    return rate, count, mode, off
+
+
+def entry(function=example, name="example", origin="here") -> Entry:
+    return Entry("optimizer", name, function, "", "", origin)
+
+
+def test_a_decorated_function_comes_back_unchanged():
+    assert Registry("optimizer")(family="x")(example) is example
+
+
+def test_a_name_that_is_taken_raises_and_names_both_origins():
+    kept = Registry("optimizer")
+    kept.add(entry(origin="mine"))
+    with pytest.raises(PadlError, match=r"'example'.*from mine.*from yours"):
+        kept.add(entry(origin="yours"))
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    with pytest.raises(PadlError, match=r"no optimizer 'adm'; did you mean 'adam'\?"):
+        padl.optimizer("adm")
+
+
+def test_an_unknown_kind_suggests_the_nearest():
+    with pytest.raises(PadlError, match="did you mean 'optimizer'"):
+        padl.names("optimiser")
+
+
+def test_scalars_are_data_and_the_rest_chooses_the_program():
+    choice, scalars = entry().split({"rate": 1, "mode": "b"})
+    assert scalars == {"rate": 1.0}
+    assert choice == Choice(example, (("count", 2), ("mode", "b"), ("off", None)))
+    assert choice(rate=3.0) == (3.0, 2, "b", None)
+
+
+def test_an_optional_scalar_is_data_when_it_is_given():
+    assert entry().split({"off": 2})[1] == {"rate": 0.1, "off": 2.0}
+
+
+def test_equal_choices_are_one_key_of_a_cache():
+    assert hash(entry().split({"rate": 1.0})[0]) == hash(entry().split({"rate": 2.0})[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"rat": 1.0}, r"has no 'optimizer.rat'; did you mean 'rate'\?"),
+        ({"rate": "fast"}, "optimizer.rate='fast' is not a number"),
+        ({"rate": True}, "optimizer.rate=True is not a number"),
+        ({"rate": None}, "optimizer.rate=None is not a number"),
+        ({"count": 1.5}, "optimizer.count=1.5 is not a whole number"),
+        ({"mode": "c"}, "optimizer.mode='c' is not one of a, b"),
+        ({"off": "x"}, "optimizer.off='x' is not a number or null"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_name(given, message):
+    with pytest.raises(PadlError, match=message):
+        entry().check(given)
+
+
+@pytest.mark.parametrize("value", [-0.1, 0.0, float("nan"), float("inf")])
+def test_a_value_outside_its_domain_is_refused(value):
+    with pytest.raises(PadlError, match=r"outside its domain \(0, inf\)"):
+        padl.optimizer("sgd", learning_rate=value)
+
+
+def test_a_plugin_gives_its_own_word_a_domain():
+    def own(alpha: Annotated[Scalar, Domain(0.0, 1.0)] = 0.5): ...
+
+    assert signature(own)["alpha"].traced
+    with pytest.raises(PadlError, match=r"\[0, 1\]"):
+        entry(own).check({"alpha": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "result"),
+    [
+        (1e3, int, 1000),
+        (1, float, 1.0),
+        ([1, 2], tuple[int, ...], (1, 2)),
+        ("all", int | Literal["all"] | None, "all"),
+        (None, int | Literal["all"] | None, None),
+        (jnp.float32(2), Scalar, jnp.float32(2)),
+    ],
+)
+def test_a_value_is_brought_into_its_type(value, annotation, result):
+    assert coerce(value, annotation) == (True, result)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_entry_says_what_it_is(kind):
+    for name in padl.names(kind):
+        found = registry.REGISTRIES[kind].get(name)
+        assert found.summary.endswith((".", ":"))
+        assert found.reference or kind == "schedule"
+        assert all(h.default is not None or h.name for h in found.hyperparameters.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_default_lies_in_its_domain(kind):
+    for found in (registry.REGISTRIES[kind].get(name) for name in padl.names(kind)):
+        found.check({})
+
+
+def test_every_search_range_lies_in_its_domain():
+    from padl.types import WORDS
+
+    assert all(end in domain for domain in WORDS.values() for end in domain.search or ())
+
+
+def test_the_functions_of_a_package_are_its_registered_names():
+    assert padl.optimizers.adam is registry.optimizer.get("adam").function
+    assert "huber" in dir(padl.losses)
+    with pytest.raises(AttributeError, match="adamm"):
+        _ = padl.optimizers.adamm
+
+
+def test_a_loss_by_name_has_its_hyperparameters():
+    loss = padl.loss("huber", delta=0.5)
+    assert loss(jnp.array([2.0]), jnp.array([0.0])) == pytest.approx(0.5 * (2.0 - 0.25))
+
+
+PLUGIN = """
+from padl.registry import schedule
+@schedule()
+def {name}(fraction):
+    "A plugin's."
+    return fraction
+"""
+
+
+@pytest.fixture
+def registries_restored():
+    before = {kind: dict(r._entries) for kind, r in registry.REGISTRIES.items()}
+    yield
+    for kind, entries in before.items():
+        registry.REGISTRIES[kind]._entries = entries
+
+
+@pytest.mark.usefixtures("registries_restored")
+class TestPlugins:
+    def load(self, folder, monkeypatch):
+        padl.names("schedule")
+        monkeypatch.setattr(plugins, "folders", lambda: [folder])
+        return {p.name.rpartition("/")[2]: p.broken for p in plugins.load.__wrapped__()}
+
+    def test_a_drop_in_file_registers_with_its_origin(self, tmp_path, monkeypatch):
+        (tmp_path / "mine.py").write_text(PLUGIN.format(name="mine"))
+        assert self.load(tmp_path, monkeypatch)["mine.py"] == ""
+        assert registry.schedule.get("mine").origin == f"{tmp_path.name}/mine.py"
+
+    def test_a_broken_plugin_is_kept_with_its_reason_and_stops_nothing(self, tmp_path, monkeypatch):
+        (tmp_path / "a.py").write_text(PLUGIN.format(name="half") + "\nraise SystemExit('gone')")
+        (tmp_path / "b.py").write_text(PLUGIN.format(name="whole"))
+        found = self.load(tmp_path, monkeypatch)
+        assert found["a.py"] == "SystemExit: gone"
+        assert found["b.py"] == ""
+        assert "whole" in registry.schedule.names()
+        assert "half" not in registry.schedule.names()
+
+    def test_a_plugin_cannot_take_a_name_of_padl(self, tmp_path, monkeypatch):
+        (tmp_path / "a.py").write_text(PLUGIN.format(name="cosine"))
+        assert "one from padl, one from" in self.load(tmp_path, monkeypatch)["a.py"]
+
+    def test_a_folder_that_is_not_there_is_reported(self, tmp_path, monkeypatch):
+        assert "no folder" in next(iter(self.load(tmp_path / "gone", monkeypatch).values()))
+
+    def test_the_current_folder_is_not_searched(self, tmp_path, monkeypatch):
+        (tmp_path / "plugins").mkdir()
+        monkeypatch.chdir(tmp_path)
+        assert tmp_path / "plugins" not in plugins.folders()
+
+    def test_named_folders_are_searched(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("PADL_PLUGINS", str(tmp_path))
+        assert tmp_path in plugins.folders()
+
+
+def test_the_worked_plugin_trains():
+    record = padl.train(optimizer={"name": "signum", "learning_rate": 0.01}, task="surface", steps=50)
+    assert record.summary["final"]["loss"] < 6.25  # the height of its start

@@ -1,0 +1,144 @@
+"""The schedules: hand-computed points, the range [0, 1], phases without length, numbers as data."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import padl
+from padl import registry, schedules
+
+NAMES = padl.names("schedule")
+GRID = np.linspace(0, 1, 101)
+F32 = 5e-7  # some roundings of float32 of numbers near 1
+
+POINTS = [  # (schedule, hyperparameters, fraction, share of the peak)
+    ("constant", {}, 0.0, 1.0),
+    ("constant", {}, 1.0, 1.0),
+    ("linear", {}, 0.25, 0.75),
+    ("linear", {"final": 0.5}, 0.5, 0.75),
+    ("linear", {"final": 0.5}, 1.0, 0.5),
+    ("exponential", {"final": 0.01}, 0.0, 1.0),
+    ("exponential", {"final": 0.01}, 0.5, 0.1),
+    ("exponential", {"final": 0.01}, 1.0, 0.01),
+    ("exponential", {"final": 0.0}, 0.0, 1.0),
+    ("exponential", {"final": 0.0}, 0.5, 0.0),
+    ("step", {"every": 0.25, "factor": 0.5}, 0.0, 1.0),
+    ("step", {"every": 0.25, "factor": 0.5}, 0.24, 1.0),
+    ("step", {"every": 0.25, "factor": 0.5}, 0.25, 0.5),
+    ("step", {"every": 0.25, "factor": 0.5}, 0.8, 0.125),
+    ("step", {"every": 1.0, "factor": 0.5}, 0.99, 1.0),
+    ("cosine", {}, 0.0, 1.0),
+    ("cosine", {}, 1 / 3, 0.75),
+    ("cosine", {}, 0.5, 0.5),
+    ("cosine", {"final": 0.2}, 0.5, 0.6),
+    ("cosine", {"final": 0.2}, 1.0, 0.2),
+    ("warmup_cosine", {"warmup": 0.2}, 0.0, 0.0),
+    ("warmup_cosine", {"warmup": 0.2}, 0.05, 0.25),
+    ("warmup_cosine", {"warmup": 0.2}, 0.2, 1.0),
+    ("warmup_cosine", {"warmup": 0.2, "final": 0.1}, 0.6, 0.55),
+    ("warmup_cosine", {"warmup": 0.2, "final": 0.1}, 1.0, 0.1),
+    ("warmup_cosine", {"warmup": 0.0}, 0.0, 1.0),
+    ("warmup_cosine", {"warmup": 1.0}, 0.5, 0.5),
+    ("warmup_cosine", {"warmup": 1.0}, 1.0, 1.0),
+    ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.0, 0.0),
+    ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.05, 0.5),
+    ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.5, 1.0),
+    ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.8, 0.5),
+    ("wsd", {"warmup": 0.1, "cooldown": 0.4, "final": 0.5}, 0.8, 0.75),
+    ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 1.0, 0.0),
+    ("wsd", {"warmup": 0.0}, 0.0, 1.0),
+    ("wsd", {"cooldown": 0.0}, 1.0, 1.0),
+    ("wsd", {"warmup": 0.0, "cooldown": 0.0, "final": 0.3}, 1.0, 1.0),
+    ("wsd", {"warmup": 0.0, "cooldown": 1.0}, 0.25, 0.75),
+]
+
+
+@pytest.mark.parametrize(("name", "hyperparameters", "fraction", "share"), POINTS)
+def test_a_point_is_where_hand_computation_puts_it(name, hyperparameters, fraction, share):
+    value = getattr(schedules, name)(jnp.float32(fraction), **hyperparameters)
+    np.testing.assert_allclose(value, share, rtol=1e-5, atol=F32)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_schedule_stays_between_nothing_and_the_peak_for_all_its_numbers(name):
+    shape, numbers = registry.schedule.get(name).split({})
+    corners = {  # the ends of each domain and points between them
+        "final": [0.0, 0.1, 1.0],
+        "warmup": [0.0, 0.1, 0.7, 1.0],
+        "cooldown": [0.0, 0.05, 0.1, 0.35, 1.0],
+        "every": [0.01, 1 / 3, 1.0],
+        "factor": [0.1, 1.0],
+    }
+    axes = np.meshgrid(*(corners.get(k, [0.5 * v, v]) for k, v in numbers.items()), indexing="ij")
+    grid = {k: jnp.asarray(a.ravel(), jnp.float32) for k, a in zip(numbers, axes, strict=True)}
+    fractions = jnp.asarray(GRID, jnp.float32)
+    grid["of no use"] = jnp.zeros(axes[0].size if axes else 1)  # vmap wants an axis where a schedule has no numbers
+
+    @jax.jit
+    @jax.vmap
+    def values_of(numbers):
+        return shape(fractions, **{k: v for k, v in numbers.items() if k != "of no use"})
+
+    values = values_of(grid)
+    assert np.isfinite(values).all()
+    assert values.min() >= 0.0
+    assert values.max() <= 1.0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_second_value_of_any_number_compiles_nothing(name):
+    shape, numbers = registry.schedule.get(name).split({})
+    assert numbers.keys() == {p.name for p in inspect.signature(shape.function).parameters.values() if p.kind == 3}
+    traces = []
+
+    @jax.jit
+    def of(fraction, numbers):
+        traces.append(1)
+        return shape(fraction, **numbers)
+
+    fraction = jnp.float32(0.875)
+    for scale in (1.0, 0.5):
+        scaled = {k: scale * v for k, v in numbers.items()}
+        np.testing.assert_allclose(of(fraction, scaled), shape(fraction, **scaled), rtol=1e-5)  # float32, fused or not
+    assert len(traces) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_array_of_fractions_gives_each_its_own_value(name):
+    shape = getattr(schedules, name)
+    fractions = jnp.asarray(GRID, jnp.float32).reshape(1, 101)
+    values = shape(fractions)
+    assert values.shape == (1, 101)
+    for i in (0, 40, 100):
+        np.testing.assert_allclose(values[0, i], shape(fractions[0, i]), rtol=1e-5, atol=F32)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("warmup_cosine", "wsd")])
+def test_without_warmup_training_starts_at_the_peak_and_never_rises(name):
+    values = np.asarray(getattr(schedules, name)(jnp.asarray(GRID, jnp.float32)))
+    assert values[0] == 1.0
+    assert (np.diff(values) <= 0).all()
+
+
+@pytest.mark.parametrize("phases", range(1, 13))
+def test_a_step_falls_exactly_at_the_training_step_that_begins_a_phase(phases):
+    # step / steps and 1 / phases are both rounded to float32, and their quotient must not round below a whole number
+    for steps in (phases, 7 * phases, 100 * phases, 1000):
+        k = np.arange(steps)
+        values = schedules.step(jnp.asarray(k, jnp.float32) / steps, every=jnp.float32(1 / phases), factor=0.5)
+        np.testing.assert_allclose(values, 0.5 ** (k * phases // steps), rtol=1e-5)  # float32 powers
+
+
+def test_warmup_cosine_without_warmup_is_cosine():
+    fractions = jnp.asarray(GRID, jnp.float32)
+    without = schedules.warmup_cosine(fractions, warmup=0.0, final=0.1)
+    np.testing.assert_allclose(without, schedules.cosine(fractions, final=0.1), atol=F32)
+
+
+def test_wsd_of_nothing_but_cooldown_is_linear():
+    fractions = jnp.asarray(GRID, jnp.float32)
+    alone = schedules.wsd(fractions, warmup=0.0, cooldown=1.0, final=0.1)
+    np.testing.assert_allclose(alone, schedules.linear(fractions, final=0.1), atol=F32)
