@@ -34,7 +34,7 @@ def exponential(fraction: jax.Array, *, final: Scalar = 0.01) -> jax.Array:
 @schedule()
 def step(fraction: jax.Array, *, every: Scalar = 1 / 3, factor: Scalar = 0.1) -> jax.Array:
     """Multiplied by `factor` in (0, 1] each time another `every` of the training, in (0, 1], is done."""
-    return factor ** jnp.floor(fraction / every)
+    return factor ** jnp.floor(fraction / every * (1 + 1e-6))  # float32 may put a boundary an ulp too late
 
 
 @schedule(reference="Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5 without restarts")
@@ -54,8 +54,8 @@ def warmup_cosine(fraction: jax.Array, *, warmup: Scalar = 0.1, final: Scalar = 
 def wsd(fraction: jax.Array, *, warmup: Scalar = 0.05, cooldown: Scalar = 0.2, final: Scalar = 0.0) -> jax.Array:
     """Warm up over the first `warmup` of training, stay, fall on a line to `final` over the last `cooldown` of it."""
     up = jnp.where(fraction < warmup, fraction / _positive(warmup), 1.0)
-    done = (fraction - (1 - cooldown)) / _positive(cooldown)
-    return up * jnp.where(done > 0, linear(done, final=final), 1.0)
+    done = jnp.clip((fraction - (1 - cooldown)) / _positive(cooldown), 0, 1)
+    return up * jnp.where(cooldown > 0, linear(done, final=final), 1.0)
 
 
 def _positive(x: Scalar) -> jax.Array:

@@ -106,7 +106,7 @@ def use_compilation_cache(where: Any) -> None:
     if where == "auto":
         import platformdirs
 
-        given = jax.config.read("jax_compilation_cache_dir")
+        given = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
         where = given or str(platformdirs.user_cache_path("padl") / "programs")
     try:
         os.makedirs(where, mode=0o700, exist_ok=True)

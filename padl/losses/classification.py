@@ -30,7 +30,8 @@ def bce_with_logits(
     x, y = floating(predictions, "predictions"), jnp.asarray(targets)
     same_shape(x, y)
     x, y = masked(x, where), masked(y, where).astype(x.dtype)
-    value = y * jax.nn.softplus(-x) + (1 - y) * jax.nn.softplus(x)  # no cancellation where the prediction is right
+    yes, no = jnp.where(y == 0, 0, jax.nn.softplus(-x)), jnp.where(y == 1, 0, jax.nn.softplus(x))
+    value = y * yes + (1 - y) * no  # two terms >= 0: nothing cancels where the prediction is right
     return reduce(value, where=where, reduction=reduction)
 
 
@@ -58,9 +59,14 @@ def cross_entropy(
     x = masked(x, where)
     if jnp.issubdtype(y.dtype, jnp.floating):
         same_shape(x, y)
-        value = -(masked(y, where).astype(x.dtype) * jax.nn.log_softmax(x)).sum(-1)
+        y = masked(y, where).astype(x.dtype)
+        value = -(y * jnp.where(y == 0, 0, jax.nn.log_softmax(x))).sum(-1)  # 0 log 0 is 0, and so is its gradient
     else:
-        value = _surprise(x, checked_labels(masked(y, where), x.shape))
+        y = checked_labels(masked(y, where), x.shape)
+        right = jax.nn.one_hot(y, x.shape[-1], dtype=bool)
+        value = _surprise(x, right) * jnp.where(
+            right.any(-1), 1.0, jnp.nan
+        )  # a product, so that the gradient is NaN too
     return reduce(value, where=where, reduction=reduction)
 
 
@@ -74,11 +80,21 @@ def checked_labels(y: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return y
 
 
-def _surprise(x: jax.Array, y: jax.Array) -> jax.Array:
-    """-log softmax(x)_y by log1p of what the other classes weigh: exact where it is tiny (4e-8 is not 0)."""
-    right = jax.nn.one_hot(y, x.shape[-1], dtype=bool)
+@jax.custom_jvp
+def _surprise(x: jax.Array, right: jax.Array) -> jax.Array:
+    """-log softmax(x)_y by log1p of what the other classes weigh: exact where it is tiny (4e-8 is not 0).
+
+    x: logits (*batch, classes). right: True at the class that came, the same shape.
+    """
     ahead = jnp.where(right, -jnp.inf, x - jnp.where(right, x, 0).sum(-1, keepdims=True))  # x_c - x_y
-    m = jax.lax.stop_gradient(jnp.maximum(ahead.max(-1, keepdims=True), 0))
-    rest = jnp.exp(ahead - m).sum(-1) + jnp.expm1(-m[..., 0])
-    valid = right.any(-1)
-    return (m[..., 0] + jnp.log1p(rest)) * jnp.where(valid, 1.0, jnp.nan)  # a product: NaN reaches the gradient too
+    m = jnp.maximum(ahead.max(-1), 0)
+    m = jnp.where(jnp.isinf(m), 0, m)  # an infinite loss is left to the sum: inf - inf would be NaN
+    return m + jnp.log1p(jnp.exp(ahead - m[..., None]).sum(-1) + jnp.expm1(-m))
+
+
+@_surprise.defjvp
+def _surprise_jvp(primals, tangents):
+    (x, right), (dx, _) = primals, tangents
+    others = jnp.where(right, 0, jax.nn.softmax(x))
+    gradient = jnp.where(right, -others.sum(-1, keepdims=True), others)  # softmax(x) - y: finite where the loss is not
+    return _surprise(x, right), (gradient * dx).sum(-1)

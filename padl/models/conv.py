@@ -27,28 +27,38 @@ def conv_general_dilated(
     rhs: jax.Array,
     window_strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    feature_group_count: int = 1,
-    precision: Any = None,
-    **unused: Any,
+    **options: Any,
 ) -> jax.Array:
-    """For `flax.nnx.Conv(conv_general_dilated=...)`: two-dimensional ones without dilation or groups are made fast.
+    """For `flax.nnx.Conv(conv_general_dilated=...)`: a plain convolution of NHWC images is made fast.
 
     Args:
-        lhs: images (N, H, W, C). rhs: kernels (kh, kw, C, O). The others as in `lax.conv_general_dilated`.
+        lhs: images (N, H, W, C). rhs: kernels (kh, kw, C, O). window_strides, padding, options: as in
+            `lax.conv_general_dilated`, which takes over where they ask for more (dilation, groups, another layout).
     """
-    dilated = any(d != 1 for d in (*(lhs_dilation or ()), *(rhs_dilation or ())))
-    if lhs.ndim != 4 or dilated or feature_group_count != 1 or precision is not None:
-        return lax.conv_general_dilated(
-            lhs, rhs, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers, feature_group_count,
-            precision=precision,
-        )  # fmt: skip
+    if not _is_plain(lhs, rhs, **options):
+        return lax.conv_general_dilated(lhs, rhs, window_strides, padding, **options)
     strides = tuple(window_strides)
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(lhs.shape[1:3], rhs.shape[:2], strides, padding)
     return conv(strides, tuple(map(tuple, padding)), lhs, rhs)
+
+
+def _is_plain(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    lhs_dilation: Any = None,
+    rhs_dilation: Any = None,
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    **others: Any,
+) -> bool:
+    """Whether all options are those of a two-dimensional convolution of NHWC images with HWIO kernels."""
+    if lhs.ndim != 4 or feature_group_count != 1 or any(option is not None for option in others.values()):
+        return False
+    if any(d != 1 for d in (*(lhs_dilation or ()), *(rhs_dilation or ()))):
+        return False
+    layout = lax.conv_dimension_numbers(lhs.shape, rhs.shape, dimension_numbers)
+    return layout == lax.conv_dimension_numbers(lhs.shape, rhs.shape, NHWC)
 
 
 def _conv(x: jax.Array, w: jax.Array, **options: Any) -> jax.Array:

@@ -54,7 +54,9 @@ def leafwise(
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(params)
         slots = [init(p.astype(compute_dtype(p))) for p in map(jnp.asarray, leaves)]
-        return State(jnp.zeros((), jnp.int32), jax.tree.map(jnp.asarray, start), _by_slot(init, slots, tree))
+        return State(
+            jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.asarray(x, float), start), _by_slot(init, slots, tree)
+        )
 
     def direct_tree(grads: PyTree, state: State, params: PyTree) -> tuple[PyTree, State]:
         leaves, tree = jax.tree.flatten(grads)
