@@ -51,7 +51,7 @@ from padl.tasks import batches
 from padl.tasks.supervised import standardise
 
 EVERY = 50  # steps of one compiled call
-CALLS = 20  # calls in one timing
+CALLS, LONG_CALLS = 20, 4  # calls in one timing; where a step takes milliseconds
 UPDATES = 5  # updates in one timing
 ARRAYS, SIDE = 100, 410  # 100 × 410 × 410 = 16.8 M parameters
 TEMPORARY = 0.01  # of the parameters' bytes
@@ -68,18 +68,16 @@ class Result:
     Attributes:
         case: which of the benchmark's measurements; "" where it has one. peer: what it was weighed against.
         value: the ratio, or for `compile` a count; None where there is nothing to weigh against.
-        low, high: the least and the largest of the rounds. ours, theirs: median seconds.
-        fault: what else is wrong, "" if nothing. note: what a reader should know.
+        spread: the least and the largest ratio. seconds: medians, PADL's and the peer's.
+        note: what a reader should know. fault: what is wrong beside the value, "" for nothing.
         benchmark, bound: filled in by the decorator.
     """
 
     case: str
     peer: str
     value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    ours: float | None = None
-    theirs: float | None = None
+    spread: tuple[float, ...] = ()
+    seconds: tuple[float, ...] = ()
     note: str = ""
     fault: str = ""
     benchmark: str = ""
@@ -87,9 +85,8 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        if self.fault or (self.value is not None and self.bound is not None and self.value > self.bound):
-            return "over"
-        return "ok" if self.value is not None and self.bound is not None else "-"
+        weighed = self.value is not None and self.bound is not None
+        return "over" if self.fault or (weighed and self.value > self.bound) else "ok" if weighed else "-"
 
 
 Benchmark = Callable[[int], Iterator[Result]]
@@ -117,8 +114,8 @@ def weigh(case: str, peer: str, ours: Timing, theirs: Timing, rounds: int, note:
     ours(), theirs()
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     ratios = [a / b for a, b in pairs]
-    medians = [statistics.median(column) for column in zip(*pairs, strict=True)]
-    return Result(case, peer, statistics.median(ratios), min(ratios), max(ratios), *medians, note, fault)
+    seconds = tuple(statistics.median(column) for column in zip(*pairs, strict=True))
+    return Result(case, peer, statistics.median(ratios), (min(ratios), max(ratios)), seconds, note, fault)
 
 
 # Training steps: PADL's loop, and the same mathematics without it.
@@ -128,9 +125,9 @@ def digits() -> Plan:
     return resolve({"task": "digits", "model": {"name": "mlp", "widths": [128, 128]}, "batch_size": 64})
 
 
-def in_the_loop(plan: Plan, follow: Callable[[loop.Chunk], Any] = lambda chunk: None) -> Timing:
+def in_the_loop(plan: Plan, calls: int = CALLS, follow: Callable[[loop.Chunk], Any] = lambda chunk: None) -> Timing:
     """Seconds a step of `loop.run`, without its initialisation and its evaluation; `follow` gets what is measured."""
-    steps = EVERY * (CALLS + 3)  # when the last is timed the next is running already, and the last one evaluates
+    steps = EVERY * (calls + 3)  # when the last is timed the next is running already, and the last one evaluates
 
     def seconds() -> float:
         chunks = loop.run(
@@ -139,11 +136,11 @@ def in_the_loop(plan: Plan, follow: Callable[[loop.Chunk], Any] = lambda chunk: 
         )  # fmt: skip
         follow(next(chunks))
         start = perf_counter()
-        for chunk in islice(chunks, CALLS):
+        for chunk in islice(chunks, calls):
             follow(chunk)
         spent = perf_counter() - start
         list(chunks)  # to the end: nothing of it may run while the peer is timed
-        return spent / (CALLS * EVERY)
+        return spent / (calls * EVERY)
 
     return seconds
 
@@ -164,7 +161,7 @@ def cnn(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     return x.max((1, 2)) @ params["head.kernel"] + params["head.bias"]
 
 
-def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool) -> Timing:
+def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool, calls: int = CALLS) -> Timing:
     """Seconds a step of a hand-written loop: same rows, same parameters, same loss and accuracy, Optax's Adam."""
     size, adam = plan.batch_size or 1, optax.adam(1e-3)
 
@@ -189,18 +186,18 @@ def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool) -> 
     params = jax.jit(plan.experiment.init)(plan.key, plan.hparams, plan.data).params
     call = jax.jit(steps if scanned else step, donate_argnums=0)
     carry = (params, adam.init(params), jnp.zeros((), jnp.int32))
-    return repeat(lambda c: call(c, plan.key, plan.data), carry, CALLS if scanned else CALLS * EVERY, CALLS * EVERY)
+    return repeat(lambda c: call(c, plan.key, plan.data), carry, calls if scanned else calls * EVERY, calls * EVERY)
 
 
 def repeat(call: Callable[[Any], tuple[Any, Any]], carry: Any, times: int, units: int) -> Timing:
-    """Seconds a unit of carry, out = call(carry), done so many times and waited for."""
-    kept = [carry]
+    """Seconds a unit of carry, out = call(carry), done so many times and waited for, on a new copy of `carry`."""
 
     def seconds() -> float:
+        now, out = jax.block_until_ready(jax.tree.map(jnp.copy, carry)), None  # where arrays lie in memory matters
         start = perf_counter()
         for _ in range(times):
-            kept[0], out = call(kept[0])
-        jax.block_until_ready((kept[0], out))
+            now, out = call(now)
+        jax.block_until_ready((now, out))
         return (perf_counter() - start) / units
 
     return seconds
@@ -223,60 +220,44 @@ def loop_with_metrics(rounds: int) -> Iterator[Result]:
                 file.write(step, row)
 
         peer = by_hand(plan, mlp, scanned=True)
-        yield weigh("", "the same, writing nothing", in_the_loop(plan, follow), peer, rounds)
+        yield weigh("", "the same, writing nothing", in_the_loop(plan, follow=follow), peer, rounds)
         file.close({})
 
 
 @benchmark("eager", at_most=1.0)
 def against_one_call_a_step(rounds: int) -> Iterator[Result]:
     plan = digits()
-    result = weigh("jit", "one jax.jit call a step", in_the_loop(plan), by_hand(plan, mlp, scanned=False), rounds)
-    yield faster(result)
+    yield weigh("jit", "one jax.jit call a step", in_the_loop(plan), by_hand(plan, mlp, scanned=False), rounds)
     if importlib.util.find_spec("torch") is None:
         yield Result("torch", "torch", note="torch is not installed")
         return
     torch = importlib.import_module("torch")
     peer = f"torch {torch.__version__}, {torch.get_num_threads()} threads"
-    yield faster(weigh("torch", peer, in_the_loop(plan), in_torch(torch, plan), rounds))
-
-
-def faster(result: Result) -> Result:
-    if result.value:
-        result.note = f"{1 / result.value:.2f} times as fast"
-    return result
+    yield weigh("torch", peer, in_the_loop(plan), in_torch(torch, plan), rounds)
 
 
 def in_torch(torch: Any, plan: Plan) -> Timing:
     """Seconds a step of the usual loop in torch, on data in memory: an epoch's order drawn at its start."""
-    images, labels, train = (
-        torch.tensor(jax.device_get(x))
-        for x in (*(plan.data.rows[k] for k in ("inputs", "labels")), plan.data.split.train)
-    )
-    mean, std = (torch.tensor(jax.device_get(plan.data.split.stats[k])) for k in ("mean", "std"))
-    layer, relu = torch.nn.Linear, torch.nn.ReLU
-    net = torch.nn.Sequential(torch.nn.Flatten(), layer(64, 128), relu(), layer(128, 128), relu(), layer(128, 10))
-    adam, loss = torch.optim.Adam(net.parameters(), lr=1e-3), torch.nn.CrossEntropyLoss()
-    size = plan.batch_size or 1
+    rows, split, nn = plan.data.rows, plan.data.split, torch.nn
+    told = (rows["inputs"], rows["labels"], split.train, split.stats["mean"], split.stats["std"])
+    images, labels, train, mean, std = (torch.tensor(jax.device_get(x)) for x in told)
+    layers = nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 10)
+    net, loss, size = nn.Sequential(nn.Flatten(), *layers), nn.CrossEntropyLoss(), plan.batch_size or 1
+    adam = torch.optim.Adam(net.parameters(), lr=1e-3)
 
-    def rows() -> Iterator[Any]:
+    def drawn() -> Iterator[Any]:
         while True:
-            order = train[torch.randperm(len(train))]
-            yield from order[: len(order) // size * size].split(size)
-
-    def step(batch: Any) -> None:
-        x, y = (images[batch].float() - mean) / std, labels[batch].long()
-        logits = net(x)
-        value = loss(logits, y)
-        adam.zero_grad()
-        value.backward()
-        adam.step()
-        with torch.no_grad():
-            (logits.argmax(-1) == y).float().mean()
+            yield from train[torch.randperm(len(train))][: len(train) // size * size].split(size)
 
     def seconds() -> float:
         start = perf_counter()
-        for batch in islice(rows(), CALLS * EVERY):
-            step(batch)
+        for batch in islice(drawn(), CALLS * EVERY):
+            x, y = (images[batch].float() - mean) / std, labels[batch].long()
+            logits = net(x)
+            adam.zero_grad()
+            loss(logits, y).backward()
+            adam.step()
+            (logits.argmax(-1) == y).float().mean()
         return (perf_counter() - start) / (CALLS * EVERY)
 
     return seconds
@@ -286,7 +267,7 @@ def in_torch(torch: Any, plan: Plan) -> Timing:
 def convolutions_in_the_loop(rounds: int) -> Iterator[Result]:
     plan = resolve({"task": "cracks", "model": "cnn", "batch_size": 32})
     peer = "one jax.jit call a step, lax.conv_general_dilated"
-    yield weigh("", peer, in_the_loop(plan), by_hand(plan, cnn, scanned=False), rounds)
+    yield weigh("", peer, in_the_loop(plan, LONG_CALLS), by_hand(plan, cnn, scanned=False, calls=LONG_CALLS), rounds)
 
 
 # Updates of many parameters.
@@ -307,19 +288,17 @@ OPTAX: dict[str, tuple[str, optax.GradientTransformation]] = {
 
 @benchmark("update", at_most=1.05)
 def updates(rounds: int) -> Iterator[Result]:
-    for entry in names.of("optimizer"):
-        if entry.origin != "padl":
-            continue
+    for entry in (e for e in names.of("optimizer") if e.origin == "padl"):
         choice, scalars = entry.split({})
-        ours, temporary = updater(choice, {k: jnp.float32(v) for k, v in scalars.items()})
+        ours, temporary = updater(choice, jax.tree.map(jnp.float32, scalars))
         note = f"temporaries {temporary:.2%} of the parameters"
         fault = note if temporary >= TEMPORARY else ""
         if entry.name not in OPTAX:
-            yield Result(entry.name, "none in Optax", note=note, fault=fault)
+            yield Result(entry.name, "none here", note=note, fault=fault)
             continue
         peer, rule = OPTAX[entry.name]
-        theirs, _ = updater(lambda rule=rule: rule, {})
-        yield weigh(entry.name, peer, ours, theirs, rounds, note, fault)
+        theirs, its = updater(lambda rule=rule: rule, {})
+        yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {its:.2%}", fault)
 
 
 def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, float]:
@@ -364,18 +343,18 @@ def starts(rounds: int) -> Iterator[Result]:
         warm = partial(same, "-m", "padl", *FIRST_STEP)
         peer = partial(same, "-c", "import jax")
         warm()
-        note = "wall time of a process; bytecode cached on both sides; programs of 1 step, 1 evaluation"
-        yield weigh("cold", "import jax", cold, peer, rounds, f"{note}, compiled anew")
-        yield weigh("warm", "import jax", warm, peer, rounds, f"{note}, from the compilation cache")
-        yield weigh("help", "import jax", partial(same, "-m", "padl", "--help"), peer, rounds, "padl --help")
+        note = "wall time of a process, bytecode cached on both sides; padl"
+        yield weigh("cold", "import jax", cold, peer, rounds, f"{note} {' '.join(FIRST_STEP)}, programs compiled anew")
+        yield weigh("warm", "import jax", warm, peer, rounds, f"{note}: the same, programs from the compilation cache")
+        yield weigh("help", "import jax", partial(same, "-m", "padl", "--help"), peer, rounds, f"{note} --help")
 
 
 def process(folder: str, programs: str, *arguments: str) -> float:
     """Seconds of a Python process. Bytecode goes to `folder`, compiled programs to `programs`."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "JAX_COMPILATION_CACHE_DIR": programs}
+    own = {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "JAX_COMPILATION_CACHE_DIR": programs}
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
     start = perf_counter()
-    done = subprocess.run([sys.executable, *arguments], env=environment, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *arguments], env=env, cwd=folder, capture_output=True, text=True)
     seconds = perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
@@ -387,53 +366,53 @@ def process(folder: str, programs: str, *arguments: str) -> float:
 
 def machine(rounds: int) -> dict[str, Any]:
     device = jax.devices()[0]
+    packages = {name: metadata.version(name) for name in ("padl", "jax", "jaxlib", "optax", "flax", "numpy")}
     return {
-        "versions": {name: metadata.version(name) for name in ("padl", "jax", "jaxlib", "optax", "flax", "numpy")},
-        "python": platform.python_version(),
+        "versions": packages | {"python": platform.python_version()},
         "device": f"{device.platform} {device.device_kind}",
         "cores": os.cpu_count(),
-        "load": [round(x, 2) for x in os.getloadavg()],
+        "load": os.getloadavg()[0],
         "rounds": rounds,
     }
 
 
-def table(results: list[Result]) -> Table:
-    shown = Table(header_style="bold")
+def report(results: list[Result], where: dict[str, Any]) -> None:
+    console, table = Console(width=None if sys.stdout.isatty() else 150, highlight=False), Table(header_style="bold")
     for column in ("benchmark", "against", "PADL", "peer", "ratio", "min to max", "at most", "verdict"):
-        shown.add_column(column, justify="left" if column in ("benchmark", "against", "verdict") else "right")
+        table.add_column(column)
     for r in results:
-        ratio = "" if r.value is None else f"{r.value:.3g}"
-        spread = "" if r.low is None else f"{r.low:.3g} to {r.high:.3g}"
-        bound, style = "" if r.bound is None else f"{r.bound:g}", {"over": "red", "ok": "green"}.get(r.verdict)
-        name = f"{r.benchmark} {r.case}".strip()
-        shown.add_row(name, r.peer, short(r.ours), short(r.theirs), ratio, spread, bound, r.verdict, style=style)
-    return shown
+        ours, theirs = map(short, r.seconds) if r.seconds else ("", "")
+        ratio, bound = ("" if x is None else f"{x:.3g}" for x in (r.value, r.bound))
+        cells = (
+            f"{r.benchmark} {r.case}",
+            r.peer,
+            ours,
+            theirs,
+            ratio,
+            " to ".join(f"{x:.3g}" for x in r.spread),
+            bound,
+        )
+        table.add_row(*cells, r.verdict, style={"over": "red", "ok": "green"}.get(r.verdict))
+    console.print(table)
+    for r in results:
+        if r.note:
+            console.print(f"{r.benchmark} {r.case}: {r.note}", soft_wrap=True)
+    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
+    console.print(f"{versions}; {where['device']}, {where['cores']} cores", soft_wrap=True)
+    load = f"load {where['load']:.2f} at the start, {os.getloadavg()[0]:.2f} at the end"
+    console.print(f"medians of {where['rounds']} rounds after one that does not count; {load}", soft_wrap=True)
 
 
-def short(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
+def short(seconds: float) -> str:
     unit, scale = next(((u, s) for u, s in (("s", 1), ("ms", 1e-3)) if seconds >= s), ("µs", 1e-6))
     return f"{seconds / scale:.3g} {unit}"
-
-
-def report(results: list[Result], where: dict[str, Any]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    console.print(table(results))
-    for r in results:
-        if r.note or r.fault:
-            console.print(f"{r.benchmark} {r.case}: {r.note or r.fault}", highlight=False, soft_wrap=True)
-    versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
-    console.print(f"{versions}, Python {where['python']}; {where['device']}, {where['cores']} cores", highlight=False)
-    load = f"load {where['load'][0]} at the start, {os.getloadavg()[0]:.2f} at the end"
-    console.print(f"medians of {where['rounds']} rounds after one that does not count; {load}", highlight=False)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all without one")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
-    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="how often each pair is timed (7)")
+    parser.add_argument("--rounds", type=int, default=7, metavar="N", help="how often each pair is timed; 7")
     parser.add_argument("--no-fail", action="store_true", help="exit with 0 whatever the ratios")
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:

@@ -284,3 +284,13 @@ def test_the_wheel_holds_conf_and_trains_from_any_folder(tmp_path):
     done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stdout
+
+
+def test_a_table_takes_the_loss_of_its_kind(padl_command, tmp_path):
+    numbers = "".join(f"{i},{i % 7 + 0.5},{'even' if i % 2 == 0 else 'odd'}\n" for i in range(40))
+    (tmp_path / "table.csv").write_text("a,b,c\n" + numbers)
+    for target, metric in (("b", "rmse"), ("c", "accuracy")):
+        words = ("task=csv", "task.path=table.csv", f"task.target={target}")
+        code, out, err = padl_command("train", *words, *QUICK)
+        assert (code, err) == (0, "")
+        assert metric in out

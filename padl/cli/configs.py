@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from padl.cli import names
+from padl.cli.resolve import AUTO
 from padl.cli.settings import Run, Settings, WandbSettings, schema
 from padl.registry import Entry, near
 from padl.types import KINDS, Kind, PadlError
@@ -30,14 +31,21 @@ def store() -> None:
     """Give Hydra a node for every registered entry."""
     from hydra.core.config_store import ConfigStore
 
+    ConfigStore.instance().store(group="loss", name=AUTO, node={"name": AUTO}, package="loss", provider="padl")
     for kind in KINDS:
         for entry in names.of(kind):
             content = {"name": entry.name, **{k: _plain(h.default) for k, h in entry.hyperparameters.items()}}
             if kind == "task":
-                brings = [{f"override /{k}": entry.traits.get(k)} for k in ("model", "loss")]
+                brings = [{f"override /{k}": _brought(entry, k)} for k in ("model", "loss")]
                 content = {"defaults": [*brings, "_self_"], "task": content}
             package = "_global_" if kind == "task" else kind
             ConfigStore.instance().store(group=kind, name=entry.name, node=content, package=package, provider="padl")
+
+
+def _brought(task: Entry, kind: str) -> str | None:
+    """The model or loss of a task; `auto` where its data decide."""
+    own = task.traits.get(kind)
+    return own if own is None or isinstance(own, str) else AUTO
 
 
 def _plain(value: Any) -> Any:
@@ -89,7 +97,7 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
     for key, value in given.items():
         if key in KINDS and value in ("", "null"):
             return PadlError(f"{key}={value} names nothing: leave it out for the usual {key}, or give a name")
-        if key in KINDS and "," not in value:
+        if key in KINDS and "," not in value and (key, value) != ("loss", AUTO):
             try:
                 names.of(key).get(value)
             except PadlError as unknown:
@@ -114,7 +122,7 @@ def keys(given: Mapping[str, str]) -> list[str]:
     chosen: dict[Kind, Entry | None] = {"task": task}
     usual: dict[Kind, str] = {"optimizer": "adam", "schedule": "constant", "model": "", "loss": ""}
     for kind, default in usual.items():
-        brought = task.traits.get(kind) if task else None
+        brought = _brought(task, kind) if task else None
         chosen[kind] = _chosen(kind, given.get(kind) or brought or default)
     inner = [f"{kind}.{name}" for kind, entry in chosen.items() if entry for name in ("name", *entry.hyperparameters)]
     groups = [f"{g}.{k}" for g, c in (("run", Run), ("wandb", WandbSettings)) for k in schema(c)]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from padl.cli import names
 from padl.cli.settings import Run, Settings, WandbSettings, parse
@@ -20,6 +20,7 @@ from padl.tasks.task import Data, Objective, Task
 from padl.types import Device, HParams, Key, Kind, PadlError
 
 STEPS, BATCH, EVALUATIONS = 2000, 64, 20  # where a configuration leaves them open
+AUTO = "auto"  # in the place of a loss or model: what the task brings
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     settings, run, wandb = parse(config)
     if wandb.mode != "disabled" and run.dir is None:
         raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
-    parts = _parts(config)
+    parts: dict[Kind, Part] = {"task": _part("task", config.get("task") or "digits")}
     task: Task = parts["task"].choice(**parts["task"].scalars)
+    parts |= _other_parts(config, parts["task"].entry.traits, task)
     _check_fit(parts, task, config)
     devices = mesh.devices(settings.device, settings.devices)
     split = task.split(settings.seed, parts["task"].scalars)
@@ -107,12 +109,14 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def _parts(config: Mapping[str, Any]) -> dict[Kind, Part]:
-    """The five names; a task brings its loss and model where they are not given."""
-    task = _part("task", config.get("task") or "digits")
-    parts: dict[Kind, Part] = {"task": task}
+def _other_parts(config: Mapping[str, Any], brings: Mapping[str, Any], task: Task) -> dict[Kind, Part]:
+    """The other names; a task brings its model and its loss (one for each kind of data that it may hold) where they
+    are not given, or given as `auto`."""
+    parts: dict[Kind, Part] = {}
     for kind in ("model", "loss"):
-        wanted = config.get(kind) or task.entry.traits.get(kind)
+        own = brings.get(kind)
+        own = own.get(task.about["kind"]) if isinstance(own, Mapping) else own
+        wanted = config.get(kind) if config.get(kind) not in (None, AUTO, {"name": AUTO}) else own
         if wanted:
             parts[kind] = _part(kind, wanted)
     parts["optimizer"] = _part("optimizer", config.get("optimizer") or "adam")
@@ -191,14 +195,14 @@ def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HPar
     run = {"steps": steps, "clip_norm": settings.clip_norm, "ema": settings.ema}
     scalars = {kind: parts[kind].scalars if kind in parts else {} for kind in names.HOMES}
     scalars["run"] = {name: value for name, value in run.items() if value is not None}
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), scalars)
+    return jax.tree.map(np.float32, scalars)
 
 
 def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:
     """Trace the program without running it, so that a rule that cannot be compiled is refused before a run begins."""
     length = min(plan.settings.steps_per_call, plan.eval_every, plan.steps)
     try:
-        loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length)
+        loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.decides)
     except jax.errors.ConcretizationTypeError as error:
         where = _blame(error)
         raise PadlError(

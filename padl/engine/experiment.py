@@ -74,7 +74,7 @@ def build(
 
     def init(key: Key, hparams: HParams, data: Data) -> TrainState:
         params, rest = objective.init(jax.random.fold_in(key, INIT), hparams, data)
-        average = jax.tree.map(jnp.copy, params) if "ema" in hparams["run"] else ()
+        average = params if "ema" in hparams["run"] else ()
         return TrainState(jnp.zeros((), jnp.int32), key, params, rest, transformation(hparams).init(params), average)
 
     def parts_of_batch(state: TrainState, data: Data) -> jax.Array | None:

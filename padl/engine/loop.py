@@ -69,8 +69,7 @@ def run(
     Yields:
         A Chunk for each call; the last holds the state. After a chunk that diverged no other follows.
     """
-    state = _init(experiment)(key, hparams, data)
-    best = _nothing_yet(state, decides)
+    state, best = _start(experiment, decides)(key, hparams, data)
     waiting: tuple[int, Metrics, Metrics] | None = None
     done = 0
     for length, evaluates in plan(steps, every, eval_every):
@@ -92,11 +91,17 @@ def run(
     yield last
 
 
-def trace(experiment: Experiment, key: Key, hparams: HParams, data: Data, length: int) -> TrainState:
-    """The shapes of the state; raises what tracing a call of `length` steps raises. `run` reuses the trace."""
-    state = _init(experiment).eval_shape(key, hparams, data)
+def trace(
+    experiment: Experiment,
+    key: Key,
+    hparams: HParams,
+    data: Data,
+    length: int,
+    decides: tuple[str, Literal["max", "min"]],
+) -> None:
+    """Raise what tracing a call of `length` steps raises; `run` reuses the trace."""
+    state, _ = _start(experiment, decides).eval_shape(key, hparams, data)
     _steps(experiment, length).eval_shape(state, hparams, data)
-    return state
 
 
 def plan(steps: int, every: int, eval_every: int) -> Iterator[tuple[int, bool]]:
@@ -117,8 +122,16 @@ def _fetch(step: int, train: Metrics, evaluation: Metrics) -> Chunk:
 
 
 @lru_cache(maxsize=64)
-def _init(experiment: Experiment):
-    return jax.jit(experiment.init)
+def _start(experiment: Experiment, decides: tuple[str, str]):
+    """(key, hparams, data) -> (the first state, a best that any evaluation beats)."""
+    worst = -jnp.inf if decides[1] == "max" else jnp.inf
+
+    @jax.jit
+    def start(key: Key, hparams: HParams, data: Data) -> tuple[TrainState, Best]:
+        state = experiment.init(key, hparams, data)
+        return state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.rest)
+
+    return start
 
 
 @lru_cache(maxsize=64)
@@ -143,8 +156,3 @@ def _judge(experiment: Experiment, decides: tuple[str, str]):
         return metrics, jax.tree.map(lambda new, old: jnp.where(better, new, old), now, best)
 
     return judge
-
-
-def _nothing_yet(state: TrainState, decides: tuple[str, str]) -> Best:
-    worst = jnp.float32(-jnp.inf if decides[1] == "max" else jnp.inf)
-    return Best(worst, jnp.zeros((), jnp.int32), *jax.tree.map(jnp.copy, (readout(state), state.rest)))

@@ -30,8 +30,8 @@ def bce_with_logits(
     x, y = floating(predictions, "predictions"), jnp.asarray(targets)
     same_shape(x, y)
     x, y = masked(x, where), masked(y, where).astype(x.dtype)
-    yes, no = jnp.where(y == 0, 0, jax.nn.softplus(-x)), jnp.where(y == 1, 0, jax.nn.softplus(x))
-    value = y * yes + (1 - y) * no  # two terms >= 0: nothing cancels where the prediction is right
+    # two terms >= 0: nothing cancels where the prediction is right
+    value = weighed(y, jax.nn.softplus(-x)) + weighed(1 - y, jax.nn.softplus(x))
     return reduce(value, where=where, reduction=reduction)
 
 
@@ -60,7 +60,7 @@ def cross_entropy(
     if jnp.issubdtype(y.dtype, jnp.floating):
         same_shape(x, y)
         y = masked(y, where).astype(x.dtype)
-        value = -(y * jnp.where(y == 0, 0, jax.nn.log_softmax(x))).sum(-1)  # 0 log 0 is 0, and so is its gradient
+        value = weighed(y, -jax.nn.log_softmax(x)).sum(-1)
     else:
         y = checked_labels(masked(y, where), x.shape)
         right = jax.nn.one_hot(y, x.shape[-1], dtype=bool)
@@ -68,6 +68,11 @@ def cross_entropy(
             right.any(-1), 1.0, jnp.nan
         )  # a product, so that the gradient is NaN too
     return reduce(value, where=where, reduction=reduction)
+
+
+def weighed(y: jax.Array, surprise: jax.Array) -> jax.Array:
+    """y times the surprise. What never comes does not surprise: 0 * inf is 0."""
+    return y * jnp.where((y == 0) & jnp.isinf(surprise), 0, surprise)
 
 
 def checked_labels(y: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -60,7 +60,9 @@ def mean(total: jax.Array, count: jax.Array) -> jax.Array:
 
 
 def align(where: jax.Array, like: jax.Array) -> jax.Array:
-    """A mask of leading axes -> a mask of all axes of `like`."""
+    """A mask of leading axes -> a mask of all axes of `like`; PadlError where it fits no leading axes."""
+    if where.shape != like.shape[: where.ndim]:
+        raise PadlError(f"where of shape {where.shape} masks no leading axes of {like.shape}")
     return jnp.broadcast_to(where.reshape(where.shape + (1,) * (like.ndim - where.ndim)), like.shape)
 
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from padl.runs.sink import Row
@@ -52,8 +52,9 @@ class ConsoleProgress:
 
 
 def _live_line(console: Console, steps: int) -> Progress:
-    columns = [MofNCompleteColumn(), BarColumn(20), "{task.fields[text]}", "{task.fields[rate]}", TimeRemainingColumn()]
-    live = Progress(TextColumn("step"), *columns, console=console, transient=True)
+    texts = ["{task.fields[text]}", "{task.fields[rate]}", "eta"]
+    columns = ["step", MofNCompleteColumn(), BarColumn(20), *texts, TimeRemainingColumn()]
+    live = Progress(*columns, console=console, transient=True)
     live.add_task("training", total=steps, text="", rate="compiling")
     live.start()
     return live

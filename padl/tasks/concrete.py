@@ -11,9 +11,9 @@ Places, lengths and widths are fractions of the frame's side, so a scene looks a
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 SMALLEST = 16  # pixels; below, a crack's zigzag is finer than the pixels that would show it
 
@@ -50,6 +50,13 @@ def stroke(size: int, points: np.ndarray, width: np.ndarray | float, ink: np.nda
 # The surface: reflectance, around 1.
 
 
+def gaussian(field: np.ndarray, deviation: float, **options: Any) -> np.ndarray:
+    """SciPy's Gaussian filter, imported with the first picture: it takes longer to import than many a run to start."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(field, deviation, **options)
+
+
 def clouds(rng: np.random.Generator, size: int, slope: float) -> np.ndarray:
     """Noise of mean 0 and deviation 1 whose amplitude falls as frequency to the power -slope: 0 is sand, 2 is fog."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size))
@@ -60,7 +67,7 @@ def clouds(rng: np.random.Generator, size: int, slope: float) -> np.ndarray:
 
 def aggregate(rng: np.random.Generator, size: int) -> np.ndarray:
     """Stones in the cement: patches of one scale, -1 to 1, with soft borders."""
-    grain = gaussian_filter(rng.normal(size=(size, size)), np.hypot(0.4, rng.uniform(0.005, 0.025) * size), mode="wrap")
+    grain = gaussian(rng.normal(size=(size, size)), np.hypot(0.4, rng.uniform(0.005, 0.025) * size), mode="wrap")
     return np.tanh(1.5 * grain / grain.std())
 
 
@@ -108,7 +115,7 @@ def stain(rng: np.random.Generator, size: int) -> np.ndarray:
         length = rng.uniform(0.2, 0.7)
         points = arc(size, middle + np.array([length / 2, rng.normal(0, 0.1)]), np.pi / 2 + rng.normal(0, 0.04), length)
         drip = stroke(size, points, rng.uniform(0.01, 0.05), np.linspace(1, 0, len(points)))
-        damp = np.maximum(damp, gaussian_filter(drip, 0.01 * size))
+        damp = np.maximum(damp, gaussian(drip, 0.01 * size))
     return -rng.uniform(0.15, 0.45) * damp
 
 
@@ -156,7 +163,7 @@ def gape(rng: np.random.Generator, size: int, points: np.ndarray, width: float) 
     """The mark of a crack along these points: it swells and thins; its borders are rough, its ends fine and faint."""
     count, reach = len(points), 0.1 * size  # in steps: 0.05 frames
     unit = np.sqrt(2 * np.sqrt(np.pi) * reach)  # gives smoothed white noise deviation 1; dividing by std() may explode
-    swell = unit * gaussian_filter(rng.normal(size=count), reach)
+    swell = unit * gaussian(rng.normal(size=count), reach)
     taper = np.sqrt(np.sin(np.pi * (np.arange(count) + 0.5) / count))
     return stroke(size, points, width * taper * np.exp(0.3 * swell + 0.2 * rng.normal(size=count)), taper)
 
@@ -184,7 +191,7 @@ def camera(rng: np.random.Generator, size: int) -> Callable[[np.ndarray], np.nda
     noise = rng.uniform(0.005, 0.025) * rng.normal(size=(size, size))
 
     def expose(scene: np.ndarray) -> np.ndarray:
-        seen = exposure * gaussian_filter(scene * light, blur)
+        seen = exposure * gaussian(scene * light, blur)
         return np.clip(grey + contrast * (seen - exposure) + noise, 0, 1).astype(np.float32)
 
     return expose

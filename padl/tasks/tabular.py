@@ -51,7 +51,12 @@ def _packed_beds(rows: int, data_seed: int) -> tuple[np.ndarray, np.ndarray, np.
     return inputs, np.log10(k / (viscosity * 1e-3)), rng.standard_normal(rows)
 
 
-@task(family="tables", loss="mse", model="mlp", reference="the user's own table")
+@task(
+    family="tables",
+    loss={"regression": "mse", "classification": "cross_entropy"},
+    model="mlp",
+    reference="the user's own table",
+)
 def csv(
     path: str = "",
     target: str = "",
