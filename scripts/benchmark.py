@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib import metadata
 from itertools import islice
@@ -61,7 +61,7 @@ FIRST_STEP = ("train", "steps=1", "log_every=1", "run.dir=null", "wandb.mode=dis
 Timing = Callable[[], float]  # does some work and returns its seconds for one unit of it
 
 
-@dataclass
+@dataclass(frozen=True)
 class Result:
     """One line of the table.
 
@@ -69,8 +69,7 @@ class Result:
         case: which of the benchmark's measurements; "" where it has one. peer: what it was weighed against.
         value: the ratio, or for `compile` a count; None where there is nothing to weigh against.
         spread: the least and the largest ratio. seconds: medians, PADL's and the peer's.
-        note: what a reader should know. fault: what is wrong beside the value, "" for nothing.
-        benchmark, bound: filled in by the decorator.
+        note: for the reader. fault: what is wrong beside the value. benchmark, bound: the decorator's.
     """
 
     case: str
@@ -85,23 +84,22 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        weighed = self.value is not None and self.bound is not None
-        return "over" if self.fault or (weighed and self.value > self.bound) else "ok" if weighed else "-"
+        if self.value is None or self.bound is None:
+            return "over" if self.fault else "-"
+        return "over" if self.fault or self.value > self.bound else "ok"
 
 
 Benchmark = Callable[[int], Iterator[Result]]
 BENCHMARKS: dict[str, Benchmark] = {}
 
 
-def benchmark(name: str, at_most: float | dict[str, float]) -> Callable[[Benchmark], Benchmark]:
-    """Register a benchmark: (rounds) -> results. at_most: its bound, or {case: bound}; a case left out has none."""
+def benchmark(name: str, **at_most: float) -> Callable[[Benchmark], Benchmark]:
+    """Register a benchmark: (rounds) -> results. at_most: {case: bound}, `each` for all; a case left out has none."""
 
     def register(function: Benchmark) -> Benchmark:
         def bounded(rounds: int) -> Iterator[Result]:
             for result in function(rounds):
-                result.benchmark = name
-                result.bound = at_most.get(result.case) if isinstance(at_most, dict) else at_most
-                yield result
+                yield replace(result, benchmark=name, bound=at_most.get("each", at_most.get(result.case)))
 
         BENCHMARKS[name] = bounded
         return function
@@ -111,14 +109,11 @@ def benchmark(name: str, at_most: float | dict[str, float]) -> Callable[[Benchma
 
 def weigh(case: str, peer: str, ours: Timing, theirs: Timing, rounds: int, note: str = "", fault: str = "") -> Result:
     """Time both in turns, after one run of each that does not count."""
-    ours(), theirs()
+    _ = ours(), theirs()
     pairs = [(ours(), theirs()) for _ in range(rounds)]
     ratios = [a / b for a, b in pairs]
     seconds = tuple(statistics.median(column) for column in zip(*pairs, strict=True))
     return Result(case, peer, statistics.median(ratios), (min(ratios), max(ratios)), seconds, note, fault)
-
-
-# Training steps: PADL's loop, and the same mathematics without it.
 
 
 def digits() -> Plan:
@@ -127,13 +122,11 @@ def digits() -> Plan:
 
 def in_the_loop(plan: Plan, calls: int = CALLS, follow: Callable[[loop.Chunk], Any] = lambda chunk: None) -> Timing:
     """Seconds a step of `loop.run`, without its initialisation and its evaluation; `follow` gets what is measured."""
-    steps = EVERY * (calls + 3)  # when the last is timed the next is running already, and the last one evaluates
+    steps = EVERY * (calls + 3)  # beside those timed: the first, one that runs already at the end, one that evaluates
+    run = partial(loop.run, plan.experiment, plan.key, plan.hparams, plan.data, decides=plan.task.decides)
 
     def seconds() -> float:
-        chunks = loop.run(
-            plan.experiment, plan.key, plan.hparams, plan.data, steps=steps, every=EVERY, eval_every=steps,
-            decides=plan.task.decides,
-        )  # fmt: skip
+        chunks = run(steps=steps, every=EVERY, eval_every=steps)
         follow(next(chunks))
         start = perf_counter()
         for chunk in islice(chunks, calls):
@@ -203,28 +196,28 @@ def repeat(call: Callable[[Any], tuple[Any, Any]], carry: Any, times: int, units
     return seconds
 
 
-@benchmark("loop", at_most=1.05)
-def loop_without_logging(rounds: int) -> Iterator[Result]:
+@benchmark("loop", each=1.05)
+def without_logging(rounds: int) -> Iterator[Result]:
     plan = digits()
     yield weigh("", "jit and lax.scan by hand", in_the_loop(plan), by_hand(plan, mlp, scanned=True), rounds)
 
 
-@benchmark("metrics", at_most=1.10)
-def loop_with_metrics(rounds: int) -> Iterator[Result]:
-    plan = digits()
+@benchmark("metrics", each=1.10)
+def with_metrics(rounds: int) -> Iterator[Result]:
+    plan, rows = digits(), Rows(log_every=EVERY)
     with tempfile.TemporaryDirectory() as folder:
-        rows, file = Rows(log_every=EVERY), Jsonl(Path(folder))
+        file = Jsonl(Path(folder))
 
         def follow(chunk: loop.Chunk) -> None:
             for step, row in rows.take(chunk.train, chunk.evaluation, last=False):
                 file.write(step, row)
 
-        peer = by_hand(plan, mlp, scanned=True)
-        yield weigh("", "the same, writing nothing", in_the_loop(plan, follow=follow), peer, rounds)
+        ours, theirs = in_the_loop(plan, follow=follow), by_hand(plan, mlp, scanned=True)
+        yield weigh("", "the same, writing nothing", ours, theirs, rounds)
         file.close({})
 
 
-@benchmark("eager", at_most=1.0)
+@benchmark("eager", each=1.0)
 def against_one_call_a_step(rounds: int) -> Iterator[Result]:
     plan = digits()
     yield weigh("jit", "one jax.jit call a step", in_the_loop(plan), by_hand(plan, mlp, scanned=False), rounds)
@@ -263,14 +256,12 @@ def in_torch(torch: Any, plan: Plan) -> Timing:
     return seconds
 
 
-@benchmark("conv", at_most=1.0)
+@benchmark("conv", each=1.0)
 def convolutions_in_the_loop(rounds: int) -> Iterator[Result]:
     plan = resolve({"task": "cracks", "model": "cnn", "batch_size": 32})
     peer = "one jax.jit call a step, lax.conv_general_dilated"
     yield weigh("", peer, in_the_loop(plan, LONG_CALLS), by_hand(plan, cnn, scanned=False, calls=LONG_CALLS), rounds)
 
-
-# Updates of many parameters.
 
 OPTAX: dict[str, tuple[str, optax.GradientTransformation]] = {
     "gd": ("optax.sgd", optax.sgd(1e-1)),
@@ -286,19 +277,19 @@ OPTAX: dict[str, tuple[str, optax.GradientTransformation]] = {
 }
 
 
-@benchmark("update", at_most=1.05)
+@benchmark("update", each=1.05)
 def updates(rounds: int) -> Iterator[Result]:
     for entry in (e for e in names.of("optimizer") if e.origin == "padl"):
         choice, scalars = entry.split({})
         ours, temporary = updater(choice, jax.tree.map(jnp.float32, scalars))
         note = f"temporaries {temporary:.2%} of the parameters"
         fault = note if temporary >= TEMPORARY else ""
-        if entry.name not in OPTAX:
+        if entry.name in OPTAX:
+            peer, rule = OPTAX[entry.name]
+            theirs, its = updater(lambda rule=rule: rule, {})
+            yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {its:.2%}", fault)
+        else:
             yield Result(entry.name, "none here", note=note, fault=fault)
-            continue
-        peer, rule = OPTAX[entry.name]
-        theirs, its = updater(lambda rule=rule: rule, {})
-        yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {its:.2%}", fault)
 
 
 def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, float]:
@@ -314,27 +305,26 @@ def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str
     params, grads = draw(jax.random.key(0)), draw(jax.random.key(1))
     carry = (params, jax.jit(lambda params, scalars: make(**scalars).init(params))(params, scalars))
     compiled = jax.jit(update, donate_argnums=0).lower(carry, grads, scalars).compile()
-    temporary = compiled.memory_analysis().temp_size_in_bytes / sum(p.nbytes for p in params)
+    memory: Any = compiled.memory_analysis()
+    temporary = memory.temp_size_in_bytes / sum(p.nbytes for p in params)
     return repeat(lambda c: compiled(c, grads, scalars), carry, UPDATES, UPDATES), temporary
 
 
-# What happens before the first step.
-
-
-@benchmark("compile", at_most=0)
+@benchmark("compile", each=0)
 def programs_of_a_sweep(rounds: int) -> Iterator[Result]:
-    compiled = []
-    for i in range(8):
-        heard: list[str] = []
-        listen: Any = lambda event, seconds, heard=heard, **_: heard.append(event)  # noqa: E731
-        jax.monitoring.register_event_duration_secs_listener(listen)
-        padl.train(optimizer={"name": "adam", "learning_rate": 1e-3 * 2**-i}, steps=100, compilation_cache="off")
-        jax.monitoring.unregister_event_duration_listener(listen)
-        compiled.append(heard.count(COMPILE))
+    compiled = [0] * 8
+
+    def listen(event: str, seconds: float, **_: Any) -> None:
+        compiled[run] += event == COMPILE
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    for run in range(len(compiled)):
+        padl.train(optimizer={"name": "adam", "learning_rate": 1e-3 * 2**-run}, steps=100, compilation_cache="off")
+    jax.monitoring.unregister_event_duration_listener(listen)
     yield Result("", "none", sum(compiled[1:]), note=f"programs compiled by each of 8 runs: {compiled}")
 
 
-@benchmark("start", at_most={"warm": 2.5, "help": 0.5})
+@benchmark("start", warm=2.5, help=0.5)
 def starts(rounds: int) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder:
         folders = (f"{folder}/programs-{i}" for i in range(rounds + 1))
@@ -361,19 +351,11 @@ def process(folder: str, programs: str, *arguments: str) -> float:
     return seconds
 
 
-# The report.
-
-
 def machine(rounds: int) -> dict[str, Any]:
-    device = jax.devices()[0]
     packages = {name: metadata.version(name) for name in ("padl", "jax", "jaxlib", "optax", "flax", "numpy")}
-    return {
-        "versions": packages | {"python": platform.python_version()},
-        "device": f"{device.platform} {device.device_kind}",
-        "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
-        "rounds": rounds,
-    }
+    here = {"device": f"{jax.default_backend()} {jax.devices()[0].device_kind}", "cores": os.cpu_count()}
+    versions = packages | {"python": platform.python_version()}
+    return {"versions": versions, **here, "load": os.getloadavg()[0], "rounds": rounds}
 
 
 def report(results: list[Result], where: dict[str, Any]) -> None:
@@ -381,22 +363,13 @@ def report(results: list[Result], where: dict[str, Any]) -> None:
     for column in ("benchmark", "against", "PADL", "peer", "ratio", "min to max", "at most", "verdict"):
         table.add_column(column)
     for r in results:
-        ours, theirs = map(short, r.seconds) if r.seconds else ("", "")
-        ratio, bound = ("" if x is None else f"{x:.3g}" for x in (r.value, r.bound))
-        cells = (
-            f"{r.benchmark} {r.case}",
-            r.peer,
-            ours,
-            theirs,
-            ratio,
-            " to ".join(f"{x:.3g}" for x in r.spread),
-            bound,
-        )
-        table.add_row(*cells, r.verdict, style={"over": "red", "ok": "green"}.get(r.verdict))
+        numbers = [f"{x:.3g}" if x is not None else "" for x in (r.value, r.bound)]
+        cells = (f"{r.benchmark} {r.case}", r.peer, *(map(short, r.seconds) if r.seconds else ("", "")), numbers[0])
+        colour = {"over": "red", "ok": "green"}.get(r.verdict)
+        table.add_row(*cells, " to ".join(f"{x:.3g}" for x in r.spread), numbers[1], r.verdict, style=colour)
     console.print(table)
-    for r in results:
-        if r.note:
-            console.print(f"{r.benchmark} {r.case}: {r.note}", soft_wrap=True)
+    for r in (r for r in results if r.note):
+        console.print(f"{r.benchmark} {r.case}: {r.note}", soft_wrap=True)
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
     console.print(f"{versions}; {where['device']}, {where['cores']} cores", soft_wrap=True)
     load = f"load {where['load']:.2f} at the start, {os.getloadavg()[0]:.2f} at the end"

@@ -65,9 +65,9 @@ REFUSED = [
     ("task=csv task.path=nan.csv", "nan in column 'y', row 2 of 3"),
     ("task=csv task.path=labels.csv task.classes=2", "label 7 in row 3 is outside 0 .. 1"),
     ("task=csv task.path=empty.csv", "no rows below the header"),
-    ("task=csv task.path=gone.csv", "task.path='gone.csv' cannot be read as CSV: No such file or directory"),
+    ("task=csv task.path=gone.csv", "gone.csv' cannot be read as CSV: No such file or directory"),
     ("task=image_folder task.path=pictures", "bad.png: not a readable image"),
-    ("task=image_folder task.path=gone", "task.path='gone' is not a folder"),
+    ("task=image_folder task.path=gone", "gone' is not a folder"),
     # the machine
     ("device=tpu", "device=tpu: there is none, JAX finds cpu"),
     ("devices=99", "devices=99: there are 4 on cpu"),

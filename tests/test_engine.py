@@ -1,4 +1,4 @@
-"""The compiled engine, from functions alone: what a run computes, what compiles, what is donated, what devices share."""
+"""The compiled engine, from functions alone: what runs compute, what compiles, what is donated, what devices share."""
 
 import jax
 import jax.numpy as jnp

@@ -67,4 +67,3 @@ def test_the_table_names_everything_there_is(kind):
 def test_every_file_that_the_readme_links_is_there():
     links = re.findall(r"\]\((?!http)(.*?)\)", README)
     assert not [link for link in links if not (ROOT / link).exists()]
-

@@ -144,6 +144,14 @@ def {name}(fraction):
 """
 
 
+BRANCHES = """
+from padl import optimizers, registry, types
+@registry.optimizer()
+def branches(momentum: types.Scalar = 0.1):
+    return optimizers.momentum(0.1, momentum) if momentum > 0.5 else optimizers.sgd(0.1)
+"""
+
+
 @pytest.fixture
 def registries_restored():
     before = {kind: dict(r._entries) for kind, r in registry.REGISTRIES.items()}
@@ -179,6 +187,23 @@ class TestPlugins:
 
     def test_a_folder_that_is_not_there_is_reported(self, tmp_path, monkeypatch):
         assert "no folder" in next(iter(self.load(tmp_path / "gone", monkeypatch).values()))
+
+    def test_an_installed_package_registers_by_its_entry_point(self, tmp_path, monkeypatch):
+        (tmp_path / "stranger.py").write_text(PLUGIN.format(name="installed"))
+        (tmp_path / "stranger-1.0.dist-info").mkdir()
+        (tmp_path / "stranger-1.0.dist-info" / "METADATA").write_text("Name: stranger\nVersion: 1.0\n")
+        (tmp_path / "stranger-1.0.dist-info" / "entry_points.txt").write_text("[padl.plugins]\nany = stranger\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert self.load(tmp_path / "gone", monkeypatch)["stranger 1.0"] == ""
+        assert registry.schedule.get("installed").origin == "stranger 1.0"
+
+    def test_a_rule_that_branches_on_a_traced_value_is_named(self, tmp_path, monkeypatch):
+        (tmp_path / "branch.py").write_text(BRANCHES)
+        self.load(tmp_path, monkeypatch)
+        with pytest.raises(
+            PadlError, match=r"branch\.py:5.* decides a Python branch by a traced value: use jnp\.where"
+        ):
+            padl.train(task="surface", optimizer="branches", steps=2)
 
     def test_the_current_folder_is_not_searched(self, tmp_path, monkeypatch):
         (tmp_path / "plugins").mkdir()

@@ -112,6 +112,20 @@ def test_a_regression_predicts_in_the_targets_unit(tmp_path):
     assert np.sqrt((error**2).mean()) < 0.5  # decades, of data that spread over four
 
 
+def test_a_model_is_loaded_without_its_data_and_evaluated_from_any_folder(tmp_path, monkeypatch):
+    table = tmp_path / "table.csv"
+    table.write_text("x,y\n" + "".join(f"{i},{2 * i + 0.5}\n" for i in range(40)))
+    run = {"dir": "runs", "plot": False}
+    made = padl.train(task={"name": "csv", "path": "table.csv"}, model="linear", steps=20, devices=1, run=run)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert padl.evaluate(made.folder)["rmse"] == made.summary["final"]["rmse"]
+    table.unlink()
+    assert padl.load(made.folder)(np.array([[1.0], [2.0]])).shape == (2,)
+    with pytest.raises(PadlError, match="No such file"):
+        padl.evaluate(made.folder)
+
+
 def test_inputs_of_another_shape_are_refused(small_run):
     with pytest.raises(PadlError, match=r"this model takes \(n, 8, 8, 1\)"):
         padl.load(small_run.folder)(np.zeros((2, 64)))

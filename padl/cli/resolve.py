@@ -6,6 +6,7 @@ Everything is checked here, before anything is compiled, written or shown.
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -74,7 +75,7 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     settings, run, wandb = parse(config)
     if wandb.mode != "disabled" and run.dir is None:
         raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
-    parts: dict[Kind, Part] = {"task": _part("task", config.get("task") or "digits")}
+    parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
     task: Task = parts["task"].choice(**parts["task"].scalars)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
     _check_fit(parts, task, config)
@@ -88,7 +89,7 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     optimizer, schedule = parts["optimizer"].choice, parts["schedule"].choice
     experiment = experiments.build(objective, optimizer, schedule, batch_size, settings.accumulate, over)
     put = lambda tree: mesh.put(tree, devices, over)  # noqa: E731
-    full = {kind: part.config for kind, part in parts.items()}
+    full = {kind: found.config for kind, found in parts.items()}
     plan = Plan(
         config={**full, **asdict(settings), "run": asdict(run), "wandb": asdict(wandb)},
         settings=settings,
@@ -118,17 +119,20 @@ def _other_parts(config: Mapping[str, Any], brings: Mapping[str, Any], task: Tas
         own = own.get(task.about["kind"]) if isinstance(own, Mapping) else own
         wanted = config.get(kind) if config.get(kind) not in (None, AUTO, {"name": AUTO}) else own
         if wanted:
-            parts[kind] = _part(kind, wanted)
-    parts["optimizer"] = _part("optimizer", config.get("optimizer") or "adam")
-    parts["schedule"] = _part("schedule", config.get("schedule") or "constant")
+            parts[kind] = part(kind, wanted)
+    parts["optimizer"] = part("optimizer", config.get("optimizer") or "adam")
+    parts["schedule"] = part("schedule", config.get("schedule") or "constant")
     return parts
 
 
-def _part(kind: Kind, wanted: Any) -> Part:
+def part(kind: Kind, wanted: Any) -> Part:
+    """Look one name up and check its hyperparameters."""
     given = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, Mapping) else {}
     if not isinstance(given.get("name"), str):
         raise PadlError(f"{kind}={wanted!r} must be a name, or a name with hyperparameters ('padl list {kind}')")
     entry = names.of(kind).get(given.pop("name"))
+    if kind == "task" and isinstance(given.get("path"), str) and given["path"]:
+        given["path"] = str(Path(given["path"]).expanduser().absolute())  # the record must hold in any folder
     choice, scalars = entry.split(given)
     return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
 

@@ -7,9 +7,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from padl.cli.resolve import Plan, resolve
+from padl.cli.resolve import Plan, part, resolve
 from padl.engine.experiment import TrainState
 from padl.runs import checkpoint, record
+from padl.tasks import kinds
+from padl.tasks.supervised import Predictor
 from padl.types import PadlError, Params, PyTree
 
 Which = Literal["best", "final"]
@@ -22,6 +24,7 @@ class TrainedModel:
     Attributes:
         params: {name: array}. rest: batch-norm statistics and the like. stats: of the training inputs.
         config: of the run. task: what is known of the data (kind, names of the classes).
+        predictor, scalars, input_shape: what predicts, with which hyperparameters, from inputs of what shape.
     """
 
     params: Params
@@ -29,8 +32,8 @@ class TrainedModel:
     stats: PyTree
     config: dict[str, Any]
     task: dict[str, Any]
-    objective: Any
-    hparams: Any
+    predictor: Predictor
+    scalars: dict[str, float]
     input_shape: tuple[int, ...]
 
     def __call__(self, inputs: Any) -> jax.Array:
@@ -42,34 +45,36 @@ class TrainedModel:
         inputs = jnp.asarray(inputs)
         if inputs.shape[1:] != self.input_shape:
             raise PadlError(f"inputs of shape {inputs.shape} given, this model takes (n, {str(self.input_shape)[1:]}")
-        predictions, _ = self.objective.predict(self.params, self.rest, self.hparams, inputs, self.stats, None)
-        return self.objective.problem.decode(predictions, self.stats)
+        predictions, _ = self.predictor(self.params, self.rest, self.scalars, inputs, self.stats)
+        return self.predictor.problem.decode(predictions, self.stats)
 
 
 def load(folder: str | Path, which: Which = "best") -> TrainedModel:
-    """The trained model of a run folder.
+    """The trained model of a run folder. It needs the folder alone, not the data that it was trained on.
 
     Args:
         folder: of a run with run.save=true. which: the parameters with the best evaluation, or the final ones.
 
     Raises:
-        PadlError: no run there, nothing saved or not readable, data that are gone, a task without a model.
+        PadlError: no run there, nothing saved or not as it was written, a task without a model.
     """
     folder = Path(folder)
-    plan = replan(folder)
-    about = checkpoint.load_model(folder)
+    config, about = record.read_config(folder), checkpoint.load_model(folder)
     if about["input_shape"] is None:
-        raise PadlError(f"{folder} is a run of task '{plan.config['task']['name']}', which has no model to call")
+        raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
+    model = part("model", config["model"])
+    shape = tuple(about["input_shape"])
+    problem = kinds.problem(about["task"]["kind"], shape, about["task"].get("classes", 1))
     tree, stats = checkpoint.load(folder, which), checkpoint.load(folder, "stats")
     return TrainedModel(
         params=tree["params"],
-        rest=tree["rest"],
+        rest=tree.get("rest") or {},
         stats=stats,
-        config=plan.config,
+        config=config,
         task=about["task"],
-        objective=plan.objective,
-        hparams=plan.hparams,
-        input_shape=tuple(about["input_shape"]),
+        predictor=Predictor(problem, model.choice, config["dtype"]),
+        scalars=model.scalars,
+        input_shape=shape,
     )
 
 
@@ -77,7 +82,7 @@ def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
     """Evaluate what a run saved, again, on the rows that it held out.
 
     Raises:
-        PadlError: as `load`.
+        PadlError: as `load`, and where the data are gone or not what the task accepts.
     """
     folder = Path(folder)
     plan = replan(folder)

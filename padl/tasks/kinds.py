@@ -3,14 +3,15 @@
 Inputs and targets are standardised by the training rows alone; metrics come in the target's own unit.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from padl.registry import Choice
-from padl.tasks.supervised import Problem, Supervised
+from padl.tasks.supervised import Dtype, Predictor, Problem, Supervised
 from padl.tasks.task import Split, Task, check_labels, random_split
 from padl.types import Metrics, PadlError
 
@@ -53,7 +54,6 @@ def classification(
     if not len(labels):
         raise PadlError(f"{where}: no rows")
     check_labels(labels, classes, where)
-    problem = Problem(inputs.shape[1:], classes, _labels, _accuracy, _as_they_are, _as_they_are)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
         train, held = random_split(len(labels), held_out, seed, labels)
@@ -62,7 +62,8 @@ def classification(
 
     rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
     about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}
-    return Task(_objective(problem), rows, split, ("labels", "indicators"), ("accuracy", "max"), about)
+    objective = partial(_objective, problem("classification", inputs.shape[1:], classes))
+    return Task(objective, rows, split, ("labels", "indicators"), ("accuracy", "max"), about)
 
 
 # Regression: one value a row, trained in standard deviations of the training targets, measured in the target's unit.
@@ -113,7 +114,6 @@ def regression(
     """
     if not len(targets):
         raise PadlError(f"{where}: no rows")
-    problem = Problem(inputs.shape[1:], 1, _values, _errors, _regression_metrics, _in_unit)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
         train, held = random_split(len(targets), held_out, seed)
@@ -127,11 +127,20 @@ def regression(
     if noise is not None:
         rows["noise"] = noise.astype(np.float32)
     about = {"kind": "regression", "rows": len(targets), **about}
-    return Task(_objective(problem), rows, split, ("values",), ("rmse", "min"), about)
+    objective = partial(_objective, problem("regression", inputs.shape[1:], 1))
+    return Task(objective, rows, split, ("values",), ("rmse", "min"), about)
 
 
-def _objective(problem: Problem) -> Callable[..., Supervised]:
-    def objective(model: Choice, loss: Choice, word: str, dtype: Literal["float32", "bfloat16"]) -> Supervised:
-        return Supervised(problem, model, loss, word, dtype)
+def problem(kind: str, shape: tuple[int, ...], outputs: int) -> Problem:
+    """What a program needs to know of "classification" or "regression" data: enough to call a trained model again.
 
-    return objective
+    Args:
+        shape: of one input. outputs: numbers a model gives for it.
+    """
+    if kind == "classification":
+        return Problem(shape, outputs, _labels, _accuracy, _as_they_are, _as_they_are)
+    return Problem(shape, outputs, _values, _errors, _regression_metrics, _in_unit)
+
+
+def _objective(problem: Problem, model: Choice, loss: Choice, word: str, dtype: Dtype) -> Supervised:
+    return Supervised(Predictor(problem, model, dtype), loss, word)

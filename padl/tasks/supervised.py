@@ -15,6 +15,7 @@ from padl.tasks.task import Data
 from padl.types import HParams, Key, Metrics, Params, PyTree
 
 EVALUATION_BATCH = 1024
+Dtype = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -70,34 +71,38 @@ def _name(path: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Supervised:
-    """Minimise the mean of `loss` between a model's predictions and the targets. An `Objective`.
+class Predictor:
+    """A model on the inputs of a problem.
 
     Attributes:
-        problem, model, loss: as their types say.
-        word: what the loss calls its targets: "labels", "indicators" (one number a class, 0 or 1) or "values".
         dtype: "float32" or "bfloat16", of the model's arithmetic; parameters, loss and metrics stay in float32.
     """
 
     problem: Problem
     model: Choice
-    loss_function: Choice
-    word: str
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Dtype = "float32"
 
-    def skeleton(self, hparams: HParams) -> Skeleton:
-        return skeleton(self.model, self.problem.shape, self.problem.outputs, tuple(sorted(hparams["model"])))
-
-    def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
-        module = self.model(self.problem.shape, self.problem.outputs, rngs=nnx.Rngs(key), **hparams["model"])
+    def init(self, key: Key, scalars: Mapping[str, Any]) -> tuple[Params, PyTree]:
+        """Parameters and the rest of the state, by name; `scalars` are the model's traced hyperparameters."""
+        module = self.model(self.problem.shape, self.problem.outputs, rngs=nnx.Rngs(key), **scalars)
         _, params, rest = nnx.split(module, nnx.Param, ...)
         return to_names(params), to_names(rest)
 
-    def predict(
-        self, params: Params, rest: PyTree, hparams: HParams, inputs: jax.Array, stats: PyTree, key: Key | None
+    def __call__(
+        self,
+        params: Params,
+        rest: PyTree,
+        scalars: Mapping[str, Any],
+        inputs: jax.Array,
+        stats: PyTree,
+        key: Key | None = None,
     ) -> tuple[jax.Array, PyTree]:
-        """Predictions in float32 for raw inputs (batch, *shape), and the rest of the state after them."""
-        bones = self.skeleton(hparams)
+        """Predictions in float32 for raw inputs (batch, *shape), and the rest of the state after them.
+
+        Args:
+            key: the randomness of a training step; None evaluates.
+        """
+        bones = skeleton(self.model, self.problem.shape, self.problem.outputs, tuple(sorted(scalars)))
         dtype = jnp.dtype(self.dtype)
         params = jax.tree.map(lambda p: p.astype(dtype), params)
         states = from_names(params, bones.params), from_names(rest, bones.rest)
@@ -106,11 +111,32 @@ class Supervised:
         after = to_names(nnx.split(module, nnx.Param, ...)[2])
         return predictions.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, rest)
 
+
+@dataclass(frozen=True)
+class Supervised:
+    """Minimise the mean of a loss between a model's predictions and the targets. An `Objective`.
+
+    Attributes:
+        loss_function: with the static part of its hyperparameters.
+        word: what the loss calls its targets: "labels", "indicators" (one number a class, 0 or 1) or "values".
+    """
+
+    predictor: Predictor
+    loss_function: Choice
+    word: str
+
+    @property
+    def problem(self) -> Problem:
+        return self.predictor.problem
+
+    def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
+        return self.predictor.init(key, hparams["model"])
+
     def _compare(self, params, rest, hparams, data: Data, rows, key, where=None):
         """(sum, count) of the loss, the rest of the state, and what is measured of every row."""
         batch = {name: column[rows] for name, column in data.rows.items()}
         stats = data.split.stats
-        predictions, rest = self.predict(params, rest, hparams, batch["inputs"], stats, key)
+        predictions, rest = self.predictor(params, rest, hparams["model"], batch["inputs"], stats, key)
         targets = self.problem.targets(batch, stats, hparams["task"])
         measured = self.problem.measure(predictions, targets, stats)
         if self.word == "indicators":
