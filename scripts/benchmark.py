@@ -6,7 +6,8 @@
     metrics  the same, a row of metrics every 50 steps   : the same peer, which writes nothing
     eager    the same work as loop                       : one jit call a step; torch on the CPU where it is installed
     conv     a CNN in the engine's loop                  : one jit call a step, with XLA's own convolutions
-    update   16.8 M parameters in 100 arrays, each rule  : Optax's rule; and no temporary of the parameters' size
+    update   16.8 M parameters in 100 arrays, each rule  : Optax's, its numbers traced too; and no large temporary
+    constants  the Adam family, its numbers traced       : Optax's, its numbers compiled in; for information, no bound
     compile  eight learning rates in one process         : the programs that runs 2 to 8 compile, none
     start    `padl train` to its first step; `--help`    : `import jax`
 
@@ -16,7 +17,6 @@ then the exit code is 1. Machines differ in their ratios too: the output says wh
 """
 
 import argparse
-import importlib
 import importlib.util
 import json
 import os
@@ -51,10 +51,8 @@ from padl.tasks import batches
 from padl.tasks.supervised import standardise
 
 EVERY = 50  # steps of one compiled call
-CALLS, LONG_CALLS = 20, 4  # calls in one timing; where a step takes milliseconds
-UPDATES = 5  # updates in one timing
-ARRAYS, SIDE = 100, 410  # 100 × 410 × 410 = 16.8 M parameters
-TEMPORARY = 0.01  # of the parameters' bytes
+CALLS, LONG_CALLS, UPDATES = 20, 4, 5  # in one timing: calls, calls of steps that take milliseconds, updates
+ARRAYS, SIDE, TEMPORARY = 100, 410, 0.05  # 100 × 410² = 16.8 M parameters; five arrays' worth is too much
 COMPILE = "/jax/core/compile/backend_compile_duration"  # JAX's event, once a program
 FIRST_STEP = ("train", "steps=1", "log_every=1", "run.dir=null", "wandb.mode=disabled", "progress=none")
 
@@ -109,8 +107,7 @@ def benchmark(name: str, **at_most: float) -> Callable[[Benchmark], Benchmark]:
 
 def weigh(case: str, peer: str, ours: Timing, theirs: Timing, rounds: int, note: str = "", fault: str = "") -> Result:
     """Time both in turns, after one run of each that does not count."""
-    _ = ours(), theirs()
-    pairs = [(ours(), theirs()) for _ in range(rounds)]
+    pairs = [(ours(), theirs()) for _ in range(rounds + 1)][1:]
     ratios = [a / b for a, b in pairs]
     seconds = tuple(statistics.median(column) for column in zip(*pairs, strict=True))
     return Result(case, peer, statistics.median(ratios), (min(ratios), max(ratios)), seconds, note, fault)
@@ -263,17 +260,17 @@ def convolutions_in_the_loop(rounds: int) -> Iterator[Result]:
     yield weigh("", peer, in_the_loop(plan, LONG_CALLS), by_hand(plan, cnn, scanned=False, calls=LONG_CALLS), rounds)
 
 
-OPTAX: dict[str, tuple[str, optax.GradientTransformation]] = {
-    "gd": ("optax.sgd", optax.sgd(1e-1)),
-    "sgd": ("optax.sgd", optax.sgd(1e-2)),
-    "momentum": ("optax.sgd(momentum)", optax.sgd(1e-2, momentum=0.9)),
-    "nesterov": ("optax.sgd(momentum, nesterov)", optax.sgd(1e-2, momentum=0.9, nesterov=True)),
-    "adagrad": ("optax.adagrad", optax.adagrad(1e-2, initial_accumulator_value=0.0, eps=1e-10)),
-    "rmsprop": ("optax.rmsprop", optax.rmsprop(1e-3, decay=0.9, eps=1e-8)),
-    "adadelta": ("optax.adadelta", optax.adadelta(1.0, rho=0.9, eps=1e-6)),
-    "adam": ("optax.adam", optax.adam(1e-3)),
-    "adamw": ("optax.adamw", optax.adamw(1e-3, weight_decay=1e-2)),
-    "nadam": ("optax.nadam, momentum that does not warm up", optax.nadam(2e-3)),
+OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
+    "gd": ("optax.sgd", optax.sgd),
+    "sgd": ("optax.sgd", optax.sgd),
+    "momentum": ("optax.sgd(momentum)", optax.sgd),
+    "nesterov": ("optax.sgd(momentum, nesterov)", partial(optax.sgd, nesterov=True)),
+    "adagrad": ("optax.adagrad", partial(optax.adagrad, initial_accumulator_value=0.0)),
+    "rmsprop": ("optax.rmsprop", optax.rmsprop),
+    "adadelta": ("optax.adadelta", lambda learning_rate, decay, eps: optax.adadelta(learning_rate, decay, eps)),
+    "adam": ("optax.adam", optax.adam),
+    "adamw": ("optax.adamw", optax.adamw),
+    "nadam": ("optax.nadam, momentum that does not warm up", lambda momentum_decay, **told: optax.nadam(**told)),
 }
 
 
@@ -284,12 +281,22 @@ def updates(rounds: int) -> Iterator[Result]:
         ours, temporary = updater(choice, jax.tree.map(jnp.float32, scalars))
         note = f"temporaries {temporary:.2%} of the parameters"
         fault = note if temporary >= TEMPORARY else ""
-        if entry.name in OPTAX:
-            peer, rule = OPTAX[entry.name]
-            theirs, its = updater(lambda rule=rule: rule, {})
-            yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {its:.2%}", fault)
-        else:
+        if entry.name not in OPTAX:
             yield Result(entry.name, "none here", note=note, fault=fault)
+            continue
+        peer, rule = OPTAX[entry.name]
+        theirs, its = updater(rule, jax.tree.map(jnp.float32, scalars))
+        yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {its:.2%}", fault)
+
+
+@benchmark("constants")
+def updates_against_constants(rounds: int) -> Iterator[Result]:
+    for entry in (e for e in names.of("optimizer") if e.name in OPTAX and e.family == "adam"):
+        choice, scalars = entry.split({})
+        peer, rule = OPTAX[entry.name]
+        ours, _ = updater(choice, jax.tree.map(jnp.float32, scalars))
+        theirs, _ = updater(partial(rule, **scalars), {})
+        yield weigh(entry.name, f"{peer}, its numbers constants", ours, theirs, rounds)
 
 
 def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, float]:
@@ -312,9 +319,10 @@ def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str
 
 @benchmark("compile", each=0)
 def programs_of_a_sweep(rounds: int) -> Iterator[Result]:
+    jax.clear_caches()
     compiled = [0] * 8
 
-    def listen(event: str, seconds: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: Any) -> None:
         compiled[run] += event == COMPILE
 
     jax.monitoring.register_event_duration_secs_listener(listen)
@@ -353,9 +361,9 @@ def process(folder: str, programs: str, *arguments: str) -> float:
 
 def machine(rounds: int) -> dict[str, Any]:
     packages = {name: metadata.version(name) for name in ("padl", "jax", "jaxlib", "optax", "flax", "numpy")}
-    here = {"device": f"{jax.default_backend()} {jax.devices()[0].device_kind}", "cores": os.cpu_count()}
+    device = f"{jax.default_backend()} {jax.devices()[0].device_kind}, {os.cpu_count()} cores"
     versions = packages | {"python": platform.python_version()}
-    return {"versions": versions, **here, "load": os.getloadavg()[0], "rounds": rounds}
+    return {"versions": versions, "device": device, "load": os.getloadavg()[0], "rounds": rounds}
 
 
 def report(results: list[Result], where: dict[str, Any]) -> None:
@@ -371,9 +379,9 @@ def report(results: list[Result], where: dict[str, Any]) -> None:
     for r in (r for r in results if r.note):
         console.print(f"{r.benchmark} {r.case}: {r.note}", soft_wrap=True)
     versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
-    console.print(f"{versions}; {where['device']}, {where['cores']} cores", soft_wrap=True)
     load = f"load {where['load']:.2f} at the start, {os.getloadavg()[0]:.2f} at the end"
-    console.print(f"medians of {where['rounds']} rounds after one that does not count; {load}", soft_wrap=True)
+    rounds = f"medians of {where['rounds']} rounds after one that does not count"
+    console.print(f"{versions}; {where['device']}, {load}; {rounds}", soft_wrap=True)
 
 
 def short(seconds: float) -> str:
@@ -390,11 +398,8 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark '{unknown[0]}': there are {', '.join(BENCHMARKS)}")
-    where, results = machine(options.rounds), []
-    for name in options.names or BENCHMARKS:
-        for result in BENCHMARKS[name](options.rounds):
-            print(f"{name} {result.case}: {result.verdict}", file=sys.stderr, flush=True)
-            results.append(result)
+    where = machine(options.rounds)
+    results = [result for name in options.names or BENCHMARKS for result in BENCHMARKS[name](options.rounds)]
     report(results, where)
     if options.json:
         rows = [{**asdict(result), "verdict": result.verdict} for result in results]

@@ -288,3 +288,10 @@ def test_an_accelerator_that_is_not_there_is_refused_in_one_line():
         mesh.devices("tpu")
     with pytest.raises(padl.PadlError, match="devices=99: there are 4 on cpu"):
         mesh.devices("cpu", 99)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7, 2**31, 2**32 - 1])
+def test_the_key_of_a_run_is_that_of_its_seed(seed):
+    from padl.cli.resolve import run_key
+
+    np.testing.assert_array_equal(jax.random.key_data(run_key(seed)), jax.random.key_data(jax.random.key(seed)))

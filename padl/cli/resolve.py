@@ -100,7 +100,7 @@ def resolve(config: Mapping[str, Any]) -> Plan:
         experiment=experiment,
         hparams=put(_hparams(parts, settings, steps)),
         data=put(Data(dict(task.rows), split)),
-        key=put(jax.random.key(settings.seed)),
+        key=put(run_key(settings.seed)),
         steps=steps,
         eval_every=settings.eval_every or -(-steps // EVALUATIONS),
         batch_size=batch_size,
@@ -200,6 +200,11 @@ def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HPar
     scalars = {kind: parts[kind].scalars if kind in parts else {} for kind in names.HOMES}
     scalars["run"] = {name: value for name, value in run.items() if value is not None}
     return jax.tree.map(np.float32, scalars)
+
+
+def run_key(seed: int) -> Key:
+    """`jax.random.key(seed)`, for a seed below 2³², without compiling a program for it."""
+    return jax.random.wrap_key_data(np.array([0, seed], np.uint32), impl="threefry2x32")
 
 
 def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:

@@ -84,8 +84,9 @@ def adadelta(
 
     def direction(g, s, p, t):
         v = decay * s.v + (1 - decay) * g**2
-        delta = jnp.sqrt(s.x + eps) / jnp.sqrt(v + eps) * g
-        x = decay * s.x + (1 - decay) * delta**2  # Zeiler 2012, algorithm 1: accumulates Δ before any learning rate
+        delta = jnp.sqrt((s.x + eps) / (v + eps)) * g
+        # Δ² is written out, in another order: XLA would keep what two results share in memory, for all arrays at once.
+        x = decay * s.x + (1 - decay) * (s.x + eps) / (v + eps) * g**2  # of Δ before any learning rate, as in the paper
         return delta, Steps(v, x)
 
     return descend(leafwise(init, direction), learning_rate)
