@@ -46,7 +46,7 @@ from padl.cli.resolve import Plan, resolve
 from padl.engine import loop
 from padl.models.convolutional import halve
 from padl.runs.jsonl import Jsonl
-from padl.runs.rows import Rows
+from padl.runs.rows import Windows
 from padl.tasks import batches
 from padl.tasks.supervised import standardise
 
@@ -201,7 +201,7 @@ def without_logging(rounds: int) -> Iterator[Result]:
 
 @benchmark("metrics", each=1.10)
 def with_metrics(rounds: int) -> Iterator[Result]:
-    plan, rows = digits(), Rows(log_every=EVERY)
+    plan, rows = digits(), Windows(log_every=EVERY)
     with tempfile.TemporaryDirectory() as folder:
         file = Jsonl(Path(folder))
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 import padl
 from padl.runs import record
-from padl.runs.rows import Rows
+from padl.runs.rows import Windows
 from padl.runs.sink import Memory, Sinks
 from padl.types import PadlError
 
@@ -240,11 +240,11 @@ def test_a_sink_that_fails_is_dropped_with_one_warning(capsys):
 def test_rows_are_means_over_windows_whatever_the_chunks():
     values = np.arange(1.0, 24.0)
     for cuts in ([23], [1] * 23, [5, 10, 8], [7, 7, 7, 2]):
-        rows, out, at = Rows(5), [], 0
+        windows, out, at = Windows(5), [], 0
         for i, cut in enumerate(cuts):
             part = {"loss": values[at : at + cut], "learning_rate": values[at : at + cut]}
             at += cut
-            out += list(rows.take(part, {}, last=i == len(cuts) - 1))
+            out += list(windows.take(part, {}, last=i == len(cuts) - 1))
         assert [step for step, _ in out] == [5, 10, 15, 20, 23]
         assert [row["train/loss"] for _, row in out] == [3.0, 8.0, 13.0, 18.0, 22.0]
         assert [row["learning_rate"] for _, row in out] == [5.0, 10.0, 15.0, 20.0, 23.0]

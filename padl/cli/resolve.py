@@ -204,7 +204,7 @@ def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HPar
 
 def run_key(seed: int) -> Key:
     """`jax.random.key(seed)`, for a seed below 2³², without compiling a program for it."""
-    return jax.random.wrap_key_data(np.array([0, seed], np.uint32), impl="threefry2x32")
+    return jax.random.wrap_key_data(jax.device_put(np.array([0, seed], np.uint32)), impl="threefry2x32")
 
 
 def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:

@@ -36,15 +36,20 @@ class Chunk:
         train: metrics of each of its steps, (steps,).
         evaluation: metrics on the held-out rows at its end, {} where none was due.
         diverged: the step, counted from 1, whose loss is the first that is not finite; None where all are.
-        state, best: with the last chunk, None before.
     """
 
     step: int
     train: dict[str, np.ndarray]
     evaluation: dict[str, float]
     diverged: int | None
-    state: TrainState | None = None
-    best: Best | None = None
+
+
+@dataclass
+class LastChunk(Chunk):
+    """The last, with what training leaves; where it diverged, `state` is of some steps later and not finite."""
+
+    state: TrainState
+    best: Best
 
 
 def run(
@@ -67,7 +72,7 @@ def run(
         decides: the metric of the evaluation that says which parameters are kept as the best, and which way.
 
     Yields:
-        A Chunk for each call; the last holds the state. After a chunk that diverged no other follows.
+        A Chunk for each call, a LastChunk for the last. After one that diverged no other follows.
     """
     state, best = _start(experiment, decides)(key, hparams, data)
     waiting: tuple[int, Metrics, Metrics] | None = None
@@ -87,8 +92,7 @@ def run(
         waiting = (done, train, evaluation)
     assert waiting is not None  # steps >= 1
     last = _fetch(*waiting)  # of the plan, or before it the one that diverged
-    last.state, last.best = state, best
-    yield last
+    yield LastChunk(**vars(last), state=state, best=best)
 
 
 def trace(

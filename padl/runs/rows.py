@@ -9,7 +9,7 @@ from padl.runs.sink import Row
 AS_THEY_ARE = ("learning_rate",)  # of the window's last step, under their own name; the others become train/NAME
 
 
-class Rows:
+class Windows:
     """Cuts a run into windows of `log_every` steps; the last may be shorter."""
 
     def __init__(self, log_every: int):

@@ -1,0 +1,48 @@
+"""Where compiled programs are kept, so that the next process need not compile them again."""
+
+import os
+from typing import Any
+
+import jax
+
+from padl.types import PadlError
+
+
+def use_compilation_cache(where: Any) -> None:
+    """Keep compiled programs on disk, however quickly they compiled.
+
+    Args:
+        where: "auto", the folder that JAX was given (JAX_COMPILATION_CACHE_DIR) or else one in the user's cache folder;
+            "off"; or a folder.
+
+    Raises:
+        PadlError: the folder cannot be made.
+    """
+    if where == "off":
+        jax.config.update("jax_enable_compilation_cache", False)
+        return
+    given = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    folder = (given or _users_folder()) if where == "auto" else where
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except (OSError, TypeError) as error:
+        raise PadlError(f"compilation_cache={folder!r} cannot be made: give another folder, or `off`") from error
+    jax.config.update("jax_enable_compilation_cache", True)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    if str(folder) != given:
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        _forget_the_last_folder()
+
+
+def _users_folder() -> str:
+    import platformdirs
+
+    return str(platformdirs.user_cache_path("padl") / "programs")
+
+
+def _forget_the_last_folder() -> None:
+    """JAX opens the folder at its first compilation, and would keep to it."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    compilation_cache.reset_cache()
