@@ -32,8 +32,6 @@ ScalarOrSchedule = Annotated[float | jax.Array | Schedule, Traced()]
 class PadlError(ValueError):
     """A mistake that one line explains: what is wrong, where, and how to go on. No traceback is owed for it."""
 
-    exit_code = 2
-
 
 class Domain(NamedTuple):
     """The interval a hyperparameter lives in, and the part of it worth searching.

@@ -35,7 +35,7 @@ def data(task=TASK, seed=0, scalars=None):
 
 
 def build(objective_=None, optimizer=padl.optimizers.sgd, schedule=padl.schedules.constant, batch=8, **options):
-    return experiments.build(objective_ or objective(), optimizer, schedule, batch, **options)
+    return experiments.Experiment(objective_ or objective(), optimizer, schedule, batch, **options)
 
 
 def run(experiment, steps=40, every=10, eval_every=20, hp=None, d=None, decides=("accuracy", "max")):
@@ -73,8 +73,9 @@ def test_how_many_steps_are_one_call_changes_nothing():
     np.testing.assert_array_equal(losses(run(build(), every=7)), losses(run(build(), every=20)))
 
 
-def test_equal_arguments_give_the_same_experiment_and_so_the_same_program():
-    assert build() is build()
+def test_equal_arguments_give_equal_experiments_and_so_one_program():
+    assert hash(build()) == hash(build())
+    assert loop._steps(build(), 10) is loop._steps(build(), 10)
 
 
 def test_another_value_of_any_scalar_compiles_nothing():
@@ -251,6 +252,20 @@ def test_the_rule_gets_what_the_contract_promises():
     state = jax.eval_shape(experiment.init, KEY, hparams(), data())
     jax.eval_shape(experiment.step, state, hparams(), data())
     assert {"value", "grad", "value_fn"} <= set(seen)
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_the_value_function_of_a_rule_is_the_loss_of_the_whole_batch(accumulate):
+    import optax
+
+    def update(updates, state, params=None, *, value, value_fn, **extra):
+        return jax.tree.map(jnp.zeros_like, updates), (value, value_fn(params))
+
+    rule = optax.GradientTransformationExtraArgs(lambda p: (jnp.zeros(()), jnp.zeros(())), update)
+    experiment, hp, d = build(optimizer=lambda **_: rule, batch=16, accumulate=accumulate), hparams(), data()
+    state, _ = jax.jit(experiment.step)(jax.jit(experiment.init)(KEY, hp, d), hp, d)
+    value, again = state.opt_state
+    assert float(value) == pytest.approx(float(again), rel=1e-6)
 
 
 def test_a_transformation_of_optax_can_be_run():

@@ -236,3 +236,22 @@ def test_a_wrong_surface_is_refused(options, message):
 def test_a_split_with_an_empty_side_is_refused():
     with pytest.raises(PadlError, match="leaves 1797 to train on and 0 to hold out"):
         padl.task("digits", held_out=1e-6).split(0, {})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_data_of_a_task_that_are_not_finite_are_refused_with_their_place(value):
+    from padl.tasks.kinds import classification, regression
+
+    inputs = np.ones((4, 3), np.float32)
+    inputs[2, 1] = value
+    with pytest.raises(PadlError, match="in column 'input 2', row 3 of 4"):
+        classification(inputs, np.array([0, 1, 0, 1]), 2, held_out=0.5, where="mine")
+    with pytest.raises(PadlError, match="in column 'target', row 1 of 4"):
+        regression(np.ones((4, 1)), np.array([value, 0, 0, 0]), held_out=0.5, where="mine")
+
+
+def test_labels_of_a_task_outside_its_classes_are_refused_with_their_row():
+    from padl.tasks.kinds import classification
+
+    with pytest.raises(PadlError, match="label 2 in row 4 is outside 0"):
+        classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, held_out=0.5, where="mine")

@@ -4,6 +4,7 @@
 shows the traceback behind a line. `--help` and `--version` import nothing heavy.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -25,7 +26,8 @@ padl: train neural networks, and study how they are trained
   padl train --cfg job                              every knob, with its value
   padl train --help                                 Hydra's own options; padl -sc install=bash: completion
 """
-DIVERGED = 3
+MISTAKE, DIVERGED, INTERRUPTED = 2, 3, 130
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's errors that one line explains
 
 
 def console() -> None:
@@ -54,19 +56,18 @@ def _guarded(arguments: list[str]) -> int:
 
     try:
         return _dispatch(arguments)
-    except PadlError as error:
-        if os.environ.get("PADL_TRACEBACK") == "1":
-            raise
-        print(f"padl: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        if os.environ.get("PADL_TRACEBACK") == "1":
-            raise
-        print("padl: stopped; what was measured so far is in the run folder", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # `padl list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (PadlError, KeyboardInterrupt, OSError) as error:
+        if os.environ.get("PADL_TRACEBACK") == "1" or (isinstance(error, OSError) and error.errno not in DISK):
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            print("padl: stopped; what was measured so far is in the run folder", file=sys.stderr)
+            return INTERRUPTED
+        line = f"{error.filename or 'a file of the run'}: {error.strerror}" if isinstance(error, OSError) else error
+        print(f"padl: {line}", file=sys.stderr)
+        return MISTAKE
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -12,15 +12,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.cli import names
+from padl.cli import fit, names
 from padl.cli.settings import Run, Settings, WandbSettings, parse
-from padl.engine import experiment as experiments
 from padl.engine import loop, mesh
+from padl.engine.experiment import Experiment
 from padl.registry import Choice, Entry
 from padl.tasks.task import Data, Objective, Task
 from padl.types import Device, HParams, Key, Kind, PadlError
 
-STEPS, BATCH, EVALUATIONS = 2000, 64, 20  # where a configuration leaves them open
+EVALUATIONS = 20  # of a run that does not say how often
 AUTO = "auto"  # in the place of a loss or model: what the task brings
 
 
@@ -34,7 +34,7 @@ class Plan:
     wandb: WandbSettings
     task: Task
     objective: Objective
-    experiment: experiments.Experiment
+    experiment: Experiment
     hparams: HParams
     data: Data
     key: Key
@@ -78,16 +78,16 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
     task: Task = parts["task"].choice(**parts["task"].scalars)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
-    _check_fit(parts, task, config)
+    fit.check_names({kind: found.entry for kind, found in parts.items()}, task, config)
     devices = mesh.devices(settings.device, settings.devices)
     split = task.split(settings.seed, parts["task"].scalars)
     rows = len(split.train) or None
-    batch_size = _batch_size(settings, parts["optimizer"].entry, rows)
-    steps = _steps(settings, rows, batch_size)
+    batch_size = fit.batch_size(settings, parts["optimizer"].entry, rows)
+    steps = fit.steps(settings, rows, batch_size)
     over = mesh.for_rows(devices, batch_size and batch_size // settings.accumulate)
     objective = _objective(task, parts, settings)
     optimizer, schedule = parts["optimizer"].choice, parts["schedule"].choice
-    experiment = experiments.build(objective, optimizer, schedule, batch_size, settings.accumulate, over)
+    experiment = Experiment(objective, optimizer, schedule, batch_size, settings.accumulate, over)
     put = lambda tree: mesh.put(tree, devices, over)  # noqa: E731
     full = {kind: found.config for kind, found in parts.items()}
     plan = Plan(
@@ -135,56 +135,6 @@ def part(kind: Kind, wanted: Any) -> Part:
         given["path"] = str(Path(given["path"]).expanduser().absolute())  # the record must hold in any folder
     choice, scalars = entry.split(given)
     return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
-
-
-def _check_fit(parts: Mapping[Kind, Part], task: Task, config: Mapping[str, Any]) -> None:
-    """A loss must suit the task's targets; a task without data takes neither loss nor model."""
-    name = parts["task"].entry.name
-    if not task.fits:
-        for kind in ("loss", "model"):
-            if kind in parts:
-                raise PadlError(f"task '{name}' has no {kind}, its parameters are the point: leave {kind}= out")
-        for key in ("batch_size", "epochs", "dtype"):
-            if config.get(key) not in (None, "float32"):
-                raise PadlError(f"task '{name}' has no data and no model: leave {key}= out")
-        return
-    for kind in ("loss", "model"):
-        if kind not in parts:
-            raise PadlError(f"task '{name}' names no default {kind}: give {kind}=NAME")
-    loss = parts["loss"].entry
-    if loss.traits.get("targets", task.fits[0]) not in task.fits:
-        fitting = [e.name for e in names.of("loss") if e.traits.get("targets") in task.fits]
-        kind = task.about.get("kind", "task")
-        raise PadlError(
-            f"loss '{loss.name}' does not fit the {kind} '{name}': one of {', '.join(sorted(fitting))} does"
-        )
-
-
-def _batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | None:
-    if rows is None:
-        if settings.accumulate > 1:
-            raise PadlError(f"accumulate={settings.accumulate}: this task has no batches to cut: leave it out")
-        return None
-    whole = optimizer.traits.get("batch") == "all"
-    size = settings.batch_size or ("all" if whole else min(BATCH, rows))
-    size = rows if size == "all" else size
-    if whole and size != rows:
-        raise PadlError(
-            f"batch_size={size}: '{optimizer.name}' takes all {rows} rows at every step; optimizer=sgd does not"
-        )
-    if size > rows:
-        raise PadlError(f"batch_size={size} is larger than the {rows} training rows: at most {rows}, or `all`")
-    if size % settings.accumulate:
-        raise PadlError(f"accumulate={settings.accumulate} does not divide batch_size={size} into equal parts")
-    return size
-
-
-def _steps(settings: Settings, rows: int | None, batch_size: int | None) -> int:
-    if settings.steps and settings.epochs:
-        raise PadlError(f"steps={settings.steps} and epochs={settings.epochs} exclude each other: give one")
-    if settings.epochs and rows and batch_size:
-        return settings.epochs * (rows // batch_size)
-    return settings.steps or STEPS
 
 
 def _objective(task: Task, parts: Mapping[Kind, Part], settings: Settings) -> Objective:

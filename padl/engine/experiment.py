@@ -7,7 +7,7 @@ not); their values do not: another learning rate, seed or number of steps compil
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -34,114 +34,126 @@ class TrainState(NamedTuple):
     average: PyTree  # exponential moving average of the parameters, () without
 
 
-class Experiment(NamedTuple):
-    """What can be done with a run; all three are pure, and compiled where they are used."""
+@dataclass(frozen=True)
+class Experiment:
+    """What can be done with a run: three pure functions, `init`, `step` and `evaluate`, compiled where they are used.
 
-    init: Callable[[Key, HParams, Data], TrainState]
-    step: Callable[[TrainState, HParams, Data], tuple[TrainState, Metrics]]
-    evaluate: Callable[[TrainState, HParams, Data], Metrics]
+    Equal experiments are equal keys of JAX's caches, and so share their compiled programs.
 
-
-@lru_cache(maxsize=64)
-def build(
-    objective: Objective,
-    optimizer: Callable[..., optax.GradientTransformation],
-    schedule: Callable[..., jax.Array],
-    batch_size: int | None = None,
-    accumulate: int = 1,
-    mesh: jax.sharding.Mesh | None = None,
-) -> Experiment:
-    """Put an experiment together. Equal arguments give the same experiment, and so the same compiled programs.
-
-    Args:
+    Attributes:
         objective: what is minimised.
-        optimizer: (scalars) -> an Optax transformation; it is called inside the program, with traced scalars.
+        optimizer: (scalars) -> an Optax transformation; called inside the program, with traced scalars.
         schedule: (fraction of the training done, scalars) -> share of the peak learning rate.
         batch_size: rows of a step, a multiple of `accumulate`; None for an objective without rows.
         accumulate: into how many parts a batch is cut to save memory; the step is that of the whole batch.
         mesh: devices to spread every part over.
     """
 
-    def transformation(hparams: HParams) -> optax.GradientTransformationExtraArgs:
-        scalars = dict(hparams["optimizer"])
-        if "learning_rate" in scalars:
-            peak = scalars["learning_rate"]
-            scalars["learning_rate"] = lambda count: peak * share(count, hparams)
-        return optax.with_extra_args_support(optimizer(**scalars))
+    objective: Objective
+    optimizer: Callable[..., optax.GradientTransformation]
+    schedule: Callable[..., jax.Array]
+    batch_size: int | None = None
+    accumulate: int = 1
+    mesh: jax.sharding.Mesh | None = None
 
-    def share(count: jax.Array, hparams: HParams) -> jax.Array:
-        return schedule(count / hparams["run"]["steps"], **hparams["schedule"])
-
-    def init(key: Key, hparams: HParams, data: Data) -> TrainState:
-        params, rest = objective.init(jax.random.fold_in(key, INIT), hparams, data)
+    def init(self, key: Key, hparams: HParams, data: Data) -> TrainState:
+        params, rest = self.objective.init(jax.random.fold_in(key, INIT), hparams, data)
         average = params if "ema" in hparams["run"] else ()
-        return TrainState(jnp.zeros((), jnp.int32), key, params, rest, transformation(hparams).init(params), average)
+        opt_state = self._transformation(hparams).init(params)
+        return TrainState(jnp.zeros((), jnp.int32), key, params, rest, opt_state, average)
 
-    def parts_of_batch(state: TrainState, data: Data) -> jax.Array | None:
-        """The rows of this step, int32 (accumulate, batch_size / accumulate)."""
-        if batch_size is None:
-            return None
-        train = data.split.train
-        drawn = batches.draw(jax.random.fold_in(state.key, ORDER), state.step, train.shape[0], batch_size)
-        return train[drawn].reshape(accumulate, -1)
-
-    def step(state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
-        noise = jax.random.fold_in(jax.random.fold_in(state.key, NOISE), state.step)
-        parts = parts_of_batch(state, data)
-
-        def mean_loss(params: Params, rest: PyTree) -> tuple[jax.Array, tuple[PyTree, Metrics]]:
-            rows = None if parts is None else meshes.spread(parts[0], mesh)
-            sum_and_count, aux = objective.loss(params, rest, hparams, data, rows, noise)
-            return mean(*sum_and_count), aux
-
-        if accumulate == 1:
-            (value, (rest, stats)), grads = jax.value_and_grad(mean_loss, has_aux=True)(state.params, state.rest)
-        else:
-            value, rest, stats, grads = accumulated(state, hparams, data, parts, noise)
-        raw = grads
-        if "clip_norm" in hparams["run"]:
-            grads, _ = optax.clip_by_global_norm(hparams["run"]["clip_norm"]).update(grads, optax.EmptyState())
-        updates, opt_state = transformation(hparams).update(
-            grads, state.opt_state, state.params, value=value, grad=raw, value_fn=lambda p: mean_loss(p, state.rest)[0]
+    def step(self, state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
+        """One update. The metrics are those of the batch before it."""
+        batch = self._batch(state, hparams, data)
+        value, rest, stats, gradient = batch.differentiate(state.params, state.rest)
+        clipped = _clipped(gradient, hparams["run"])
+        updates, opt_state = self._transformation(hparams).update(
+            clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=batch.value_at(state.rest)
         )
         params: Any = optax.apply_updates(state.params, updates)
-        average = state.average
-        if "ema" in hparams["run"]:
-            average = _moved(average, params, state.step, hparams["run"]["ema"])
-        metrics = {"loss": value, **objective.finish(stats)}
+        average = _moved(state.average, params, state.step, hparams["run"])
+        metrics = {"loss": value, **self.objective.finish(stats)}
         if "learning_rate" in hparams["optimizer"]:
-            metrics["learning_rate"] = hparams["optimizer"]["learning_rate"] * share(state.step, hparams)
+            metrics["learning_rate"] = self._learning_rate(state.step, hparams)
         return TrainState(state.step + 1, state.key, params, rest, opt_state, average), metrics
 
-    def accumulated(state: TrainState, hparams: HParams, data: Data, parts: jax.Array | None, noise: Key):
-        """Mean loss and its gradient over all parts, as if they were one: sums are added, and divided once."""
+    def evaluate(self, state: TrainState, hparams: HParams, data: Data) -> Metrics:
+        """Loss and metrics of the parameters to keep, on the held-out rows."""
+        return self.objective.evaluate(readout(state), state.rest, hparams, data)
 
-        def total(params, rest, rows, key):
-            (total, count), (rest, stats) = objective.loss(params, rest, hparams, data, rows, key)
-            return total, (count, rest, stats)
+    def _transformation(self, hparams: HParams) -> optax.GradientTransformationExtraArgs:
+        scalars = dict(hparams["optimizer"])
+        if "learning_rate" in scalars:
+            scalars["learning_rate"] = lambda count: self._learning_rate(count, hparams)
+        return optax.with_extra_args_support(self.optimizer(**scalars))
 
-        def add(carry, part):
-            rest, grads, sums = carry
-            rows, i = part
-            of_part = jax.value_and_grad(total, has_aux=True)
-            key = jax.random.fold_in(noise, i)
-            (value, (count, rest, stats)), new = of_part(state.params, rest, meshes.spread(rows, mesh), key)
-            return (rest, jax.tree.map(jnp.add, grads, new), jax.tree.map(jnp.add, sums, (value, count, stats))), None
+    def _learning_rate(self, count: jax.Array, hparams: HParams) -> jax.Array:
+        share = self.schedule(count / hparams["run"]["steps"], **hparams["schedule"])
+        return hparams["optimizer"]["learning_rate"] * share
 
-        assert parts is not None  # cli refuses accumulation for objectives without rows
-        example = jax.eval_shape(total, state.params, state.rest, parts[0], noise)
-        like = (example[0], example[1][0], example[1][2])
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (state.params, like))
-        (rest, grads, (value, count, stats)), _ = jax.lax.scan(
-            add, (state.rest, *zeros), (parts, jnp.arange(accumulate))
-        )
-        stats = {name: s / accumulate for name, s in stats.items()}
-        return mean(value, count), rest, stats, jax.tree.map(lambda g: mean(g, count.astype(g.dtype)), grads)
+    def _batch(self, state: TrainState, hparams: HParams, data: Data) -> "Batch":
+        """The batch of this step: its rows, int32 (accumulate, batch_size / accumulate), and its randomness."""
+        key = jax.random.fold_in(jax.random.fold_in(state.key, NOISE), state.step)
+        if self.batch_size is None:
+            return Batch(self, hparams, data, None, key)
+        train = data.split.train
+        order = jax.random.fold_in(state.key, ORDER)
+        rows = train[batches.draw(order, state.step, train.shape[0], self.batch_size)]
+        return Batch(self, hparams, data, rows.reshape(self.accumulate, -1), key)
 
-    def evaluate(state: TrainState, hparams: HParams, data: Data) -> Metrics:
-        return objective.evaluate(readout(state), state.rest, hparams, data)
 
-    return Experiment(init, step, evaluate)
+class Batch(NamedTuple):
+    """The loss of a batch and its gradient, whole or in parts: sums are added up, and divided once."""
+
+    experiment: Experiment
+    hparams: HParams
+    data: Data
+    parts: jax.Array | None
+    key: Key
+
+    def total(self, params: Params, rest: PyTree, i: Any = 0) -> tuple[jax.Array, tuple[jax.Array, PyTree, Metrics]]:
+        """The sum of the loss over part i; its count, the state after it, and its statistics."""
+        rows = None if self.parts is None else meshes.spread(self.parts[i], self.experiment.mesh)
+        key = self.key if self.experiment.accumulate == 1 else jax.random.fold_in(self.key, i)
+        (total, count), (rest, stats) = self.experiment.objective.loss(params, rest, self.hparams, self.data, rows, key)
+        return total, (count, rest, stats)
+
+    def differentiate(self, params: Params, rest: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
+        """Mean loss, the state after it, statistics, and the gradient of the mean loss."""
+        if self.experiment.accumulate > 1:
+            return self._differentiate_parts(params, rest)
+
+        def mean_loss(params):
+            total, (count, after, stats) = self.total(params, rest)
+            return mean(total, count), (after, stats)
+
+        (value, (after, stats)), gradient = jax.value_and_grad(mean_loss, has_aux=True)(params)
+        return value, after, stats, gradient
+
+    def _differentiate_parts(self, params: Params, rest: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
+        of_part = jax.value_and_grad(self.total, has_aux=True)
+
+        def add(carry, i):
+            rest, sums = carry
+            (total, (count, rest, stats)), gradient = of_part(params, rest, i)
+            return (rest, jax.tree.map(jnp.add, sums, (total, count, stats, gradient))), None
+
+        total, (count, _, stats) = jax.eval_shape(self.total, params, rest)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (total, count, stats, params))
+        indices = jnp.arange(self.experiment.accumulate)
+        (rest, (total, count, stats, gradient)), _ = jax.lax.scan(add, (rest, zeros), indices)
+        stats = {name: s / self.experiment.accumulate for name, s in stats.items()}
+        return mean(total, count), rest, stats, jax.tree.map(lambda g: mean(g, count.astype(g.dtype)), gradient)
+
+    def value_at(self, rest: PyTree) -> Callable[[Params], jax.Array]:
+        """params -> mean loss over the whole batch, for rules that search along a line."""
+
+        def value(params: Params) -> jax.Array:
+            parts = [self.total(params, rest, i) for i in range(self.experiment.accumulate)]
+            totals, counts = (jnp.stack(column).sum() for column in zip(*((t, c) for t, (c, *_) in parts), strict=True))
+            return mean(totals, counts)
+
+        return value
 
 
 def readout(state: TrainState) -> Params:
@@ -149,7 +161,15 @@ def readout(state: TrainState) -> Params:
     return state.average if state.average != () else state.params
 
 
-def _moved(average: Params, params: Params, step: jax.Array, decay: jax.Array) -> Params:
+def _clipped(gradient: Params, run: dict[str, jax.Array]) -> Params:
+    if "clip_norm" not in run:
+        return gradient
+    return optax.clip_by_global_norm(run["clip_norm"]).update(gradient, optax.EmptyState())[0]
+
+
+def _moved(average: PyTree, params: Params, step: jax.Array, run: dict[str, jax.Array]) -> PyTree:
     """average += (1 - d)(params - average), d = min(decay, (1 + t) / (10 + t)): the start is soon forgotten."""
-    d = jnp.minimum(decay, (1 + step) / (10 + step))
+    if "ema" not in run:
+        return average
+    d = jnp.minimum(run["ema"], (1 + step) / (10 + step))
     return jax.tree.map(lambda a, p: a + (1 - d).astype(a.dtype) * (p - a), average, params)

@@ -12,7 +12,7 @@ import numpy as np
 
 from padl.registry import Choice
 from padl.tasks.supervised import Dtype, Predictor, Problem, Supervised
-from padl.tasks.task import Split, Task, check_labels, random_split
+from padl.tasks.task import Split, Task, check_finite, check_labels, random_split
 from padl.types import Metrics, PadlError
 
 
@@ -51,8 +51,7 @@ def classification(
         inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.
         held_out: share of the rows, in (0, 1). where: the data's name in an error. about: for the records.
     """
-    if not len(labels):
-        raise PadlError(f"{where}: no rows")
+    _check_inputs(inputs, where)
     check_labels(labels, classes, where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
@@ -112,8 +111,8 @@ def regression(
         held_out, where, about: as in `classification`.
         noise: (n,) deviations; the target is targets + (the task's scalar `noise`) * noise.
     """
-    if not len(targets):
-        raise PadlError(f"{where}: no rows")
+    _check_inputs(inputs, where)
+    check_finite(targets[:, None], ["target"], where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
         train, held = random_split(len(targets), held_out, seed)
@@ -129,6 +128,14 @@ def regression(
     about = {"kind": "regression", "rows": len(targets), **about}
     objective = partial(_objective, problem("regression", inputs.shape[1:], 1))
     return Task(objective, rows, split, ("values",), ("rmse", "min"), about)
+
+
+def _check_inputs(inputs: np.ndarray, where: str) -> None:
+    if not len(inputs):
+        raise PadlError(f"{where}: no rows")
+    if np.issubdtype(inputs.dtype, np.floating):
+        table = inputs.reshape(len(inputs), -1)
+        check_finite(table, [f"input {i + 1}" for i in range(table.shape[1])], where)
 
 
 def problem(kind: str, shape: tuple[int, ...], outputs: int) -> Problem:
