@@ -180,7 +180,8 @@ def _keep(plan: Plan, kept: dict[str, Any], summary: dict[str, Any], rows: Rows,
         checkpoint.save(folder, {**trees, "stats": stats} if stats else trees, _model(plan))
     if plan.run.plot:
         counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
-        curves.draw(rows, f"{plan.title}{f', {counts}' if counts else ''}", folder / "curves.png")
+        title, words = (f"{plan.title}, {counts}", curves.ON_DATA) if counts else (plan.title, curves.ON_A_SURFACE)
+        curves.draw(rows, title, folder / "curves.png", words)
     record.write_status(folder, summary["status"], summary["steps"], summary["reason"])
 
 

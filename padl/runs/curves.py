@@ -1,20 +1,22 @@
 """curves.png: how the metrics of a run went, training and held out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 LOG_RANGE = 30  # a positive curve that spans more than this gets a logarithmic axis
 COLOURS = {"train": "#0072B2", "eval": "#D55E00"}  # Okabe & Ito 2008: told apart by colour-blind readers
-WORDS = {"train": "training batches", "eval": "held out"}
+ON_DATA = {"train": "training batches", "eval": "held out"}
+ON_A_SURFACE = {"train": "mean over the steps before", "eval": "at the step"}
 HIDDEN = ("learning_rate", "r2", "mae")  # in metrics.jsonl, not in the picture
 
 
-def draw(rows: Sequence[dict[str, Any]], title: str, file: Path) -> None:
+def draw(rows: Sequence[dict[str, Any]], title: str, file: Path, words: Mapping[str, str] = ON_DATA) -> None:
     """One panel for each metric, training and held out together.
 
     Args:
         rows: of metrics.jsonl. title: says task, seed and size. file: where the PNG goes.
+        words: what the curves of "train" and "eval" are.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -24,12 +26,12 @@ def draw(rows: Sequence[dict[str, Any]], title: str, file: Path) -> None:
     figure = Figure(figsize=(4.8 * len(names), 3.6), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        _panel(axes, rows, name)
+        _panel(axes, rows, name, words)
     figure.suptitle(title, fontsize=10)
     figure.savefig(file)
 
 
-def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str) -> None:
+def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, words: Mapping[str, str]) -> None:
     drawn: list[float] = []
     for side, colour in COLOURS.items():
         points = [(row["step"], row[f"{side}/{name}"]) for row in rows if f"{side}/{name}" in row]
@@ -37,7 +39,7 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str) -> None:
             axes.plot(
                 *zip(*points, strict=True),
                 color=colour,
-                label=WORDS[side],
+                label=words[side],
                 lw=1.6,
                 marker=".",
                 ms=4 if len(points) < 60 else 0,
