@@ -198,6 +198,7 @@ def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
         ({"wandb": {"api_key": "abcdefgh"}}, {"wandb": {"api_key": "***"}}),
         ({"note": "it is canary-value, hidden"}, {"note": "it is ***, hidden"}),
         ({"steps": 5, "list": ["canary-value"]}, {"steps": 5, "list": ["***"]}),
+        ({"tokenizer": "bytes", "monkey": "yes"}, {"tokenizer": "bytes", "monkey": "yes"}),
     ],
 )
 def test_secrets_are_kept_out_of_files(monkeypatch, given, kept):

@@ -25,7 +25,7 @@ from padl.types import Device, PadlError
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 PACKAGES = ("padl", "jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "orbax-checkpoint", "numpy")
-SECRET = re.compile(r"key|token|secret|password|passwd|credential", re.IGNORECASE)
+SECRET = re.compile(r"(^|[^a-z])(key|token|secret|password|passwd|credentials?)$", re.IGNORECASE)  # how its name ends
 
 
 def create(root: str, label: str) -> Path:
