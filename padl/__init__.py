@@ -1,6 +1,6 @@
 """PADL: train neural networks, and study how they are trained.
 
->>> import padl
+>>> import jax, padl
 >>> tx = padl.optimizers.adam(1e-3)                                    # an Optax transformation
 >>> tx = padl.optimizer("adam", learning_rate=1e-3)                    # the same by name, its arguments checked
 >>> float(padl.losses.huber(predictions=jax.numpy.ones(3), targets=jax.numpy.zeros(3), delta=1.0))

@@ -48,7 +48,7 @@ def folders() -> list[Path]:
     own = Path(__file__).parent.parent / "plugins"
     named = [Path(p).expanduser() for p in os.environ.get("PADL_PLUGINS", "").split(os.pathsep) if p]
     in_checkout = own.is_dir() and (own.parent / "pyproject.toml").is_file()
-    return [own, *named] if in_checkout else named
+    return list(dict.fromkeys(folder.resolve() for folder in ([own, *named] if in_checkout else named)))
 
 
 def _attempt(name: str, importer: Callable[[], object]) -> Plugin:

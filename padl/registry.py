@@ -13,6 +13,7 @@ import importlib
 import inspect
 import math
 import numbers
+import os
 import pkgutil
 import types
 import typing
@@ -20,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, Union
+
+import numpy as np
 
 from padl.types import KINDS, WORDS, Domain, Kind, PadlError, Traced
 
@@ -52,6 +55,7 @@ class Hyperparameter(NamedTuple):
     default: Any
     traced: bool
     domain: Domain
+    required: bool = False
 
     def check(self, value: Any, where: str) -> Any:
         """`value` in its declared type, or a PadlError that names `where`, what was expected and what came."""
@@ -59,15 +63,22 @@ class Hyperparameter(NamedTuple):
         if not fits:
             raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")
         for x in value if isinstance(value, tuple) else (value,):
-            real = isinstance(x, numbers.Real) and not isinstance(x, bool)
-            if real and (math.isnan(x) or x not in self.domain):
+            if not isinstance(x, numbers.Real) or isinstance(x, bool):
+                continue
+            if math.isnan(x) or x not in self.domain:
                 raise PadlError(f"{where}={value!r} is outside its domain {self.domain}")
+            with np.errstate(over="ignore"):
+                rounded = float(np.float32(x))
+            if self.traced and rounded not in self.domain:
+                raise PadlError(f"{where}={value!r} is {rounded:g} in float32, outside its domain {self.domain}")
         return value
 
 
 def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
     """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is Any:
+        return True, value
     if origin is typing.Annotated:
         return coerce(value, args[0])
     if origin in (Union, types.UnionType):
@@ -79,6 +90,8 @@ def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
         return _coerce_tuple(value, args)
     if annotation in (None, type(None)):
         return value is None, value
+    if annotation is str and isinstance(value, os.PathLike):
+        return True, os.fspath(value)
     if annotation is float:
         real = isinstance(value, numbers.Real) and not isinstance(value, bool)
         return real, float(value) if real else value
@@ -162,7 +175,8 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         domain = next((n for n in notes if isinstance(n, Domain)), WORDS.get(name, ANYTHING))
         traced = any(isinstance(n, Traced) for n in notes)
         default = None if parameter.default is parameter.empty else parameter.default
-        found[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain)
+        required = parameter.default is parameter.empty
+        found[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required)
     return found
 
 
@@ -179,6 +193,9 @@ def check(given: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, wh
         if key not in allowed:
             known = ", ".join(allowed) or "none"
             raise PadlError(f"{owner} has no '{where}{key}'{near(key, allowed)} (it has: {known})")
+    for key, hyperparameter in allowed.items():
+        if hyperparameter.required and given.get(key) is None:
+            raise PadlError(f"{where}{key} of {owner} has no default: give it a value")
     return {k: h.check(given.get(k, h.default), where + k) for k, h in allowed.items()}
 
 

@@ -6,11 +6,13 @@ A schedule is a shape, [0, 1] -> [0, 1], without units: learning rate = peak × 
 its form, and a sweep over peaks or lengths is one program. `fraction` may be an array.
 """
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 
 from padl.registry import schedule
-from padl.types import Scalar
+from padl.types import Domain, Scalar
 
 
 @schedule()
@@ -26,7 +28,9 @@ def linear(fraction: jax.Array, *, final: Scalar = 0.0) -> jax.Array:
 
 
 @schedule()
-def exponential(fraction: jax.Array, *, final: Scalar = 0.01) -> jax.Array:
+def exponential(
+    fraction: jax.Array, *, final: Annotated[Scalar, Domain(0.0, 1.0, True, search=(1e-3, 0.1), scale="log")] = 0.01
+) -> jax.Array:
     """Falls by the same factor in equal times, from the peak to `final`, a share of the peak in (0, 1]."""
     return final**fraction
 

@@ -53,7 +53,11 @@ class Domain(NamedTuple):
 
     def __str__(self) -> str:
         left, right = "(" if self.low_open or math.isinf(self.low) else "[", ")" if self.high_open else "]"
-        return f"{left}{self.low:g}, {self.high:g}{right}"
+        return f"{left}{_short(self.low)}, {_short(self.high)}{right}"
+
+
+def _short(x: float) -> str:
+    return str(int(x)) if math.isfinite(x) and x == int(x) else f"{x:g}"
 
 
 POSITIVE = Domain(0.0, low_open=True, high_open=True)

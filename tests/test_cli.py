@@ -27,7 +27,7 @@ REFUSED = [
     # unknown keys
     ("stps=5", "no key 'stps'; did you mean 'steps'?"),
     ("+stps=5", "no key 'stps'; did you mean 'steps'?"),
-    ("optimizer.learning_rat=1", "no key 'optimizer.learning_rat'; did you mean 'optimizer.learning_rate'?"),
+    ("optimizer.learning_rat=1", "optimizer 'adam' has no key 'optimizer.learning_rat'; did you mean 'learning_rate'?"),
     ("+optimizer.learning_rat=1", "'optimizer.learning_rat'; did you mean 'learning_rate'?"),
     ("wandb.mod=offline", "no key 'wandb.mod'; did you mean 'wandb.mode'?"),
     ("+model._target_=os.system", "model 'mlp' has no 'model._target_'"),

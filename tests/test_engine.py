@@ -310,3 +310,42 @@ def test_the_key_of_a_run_is_that_of_its_seed(seed):
     from padl.cli.resolve import run_key
 
     np.testing.assert_array_equal(jax.random.key_data(run_key(seed)), jax.random.key_data(jax.random.key(seed)))
+
+
+def test_a_last_update_that_destroys_the_parameters_is_a_divergence():
+    chunks = run(build(), steps=1, every=1, eval_every=1, hp=hparams(optimizer={"learning_rate": 1e38}))
+    assert chunks[-1].diverged == 1
+    assert int(chunks[-1].best.step) == 0
+
+
+@pytest.mark.parametrize("norm", ["none", "layer", "batch"])
+def test_a_half_precision_model_multiplies_in_half_precision(norm):
+    model = Choice(padl.models.mlp, (("widths", (8, 8)), ("norm", norm)))
+    experiment, hp, d = build(objective(model, dtype="bfloat16")), hparams(), data()
+    state = jax.eval_shape(experiment.init, KEY, hp, d)
+    text = str(jax.make_jaxpr(experiment.evaluate)(state, hp, d))
+    products = [line for line in text.splitlines() if "dot_general" in line]
+    assert len(products) == 3
+    assert all(":bf16" in line for line in products)
+
+
+def test_a_model_that_hides_a_scalar_in_its_structure_is_refused():
+    from flax import nnx
+
+    class Hidden(nnx.Module):
+        def __init__(self, slope):
+            self.slope = slope
+
+    def hidden(shape, outputs, *, slope=1.0, rngs):
+        return Hidden(slope)
+
+    with pytest.raises(padl.PadlError, match="keeps a Scalar"):
+        run(build(objective(Choice(hidden))), hp=hparams(model={"slope": 2.0}))
+
+
+def test_updates_that_are_not_of_the_parameters_form_are_refused():
+    import optax
+
+    rule = optax.GradientTransformation(lambda p: (), lambda g, s, p=None: (jax.tree.map(lambda x: x.sum(), g), s))
+    with pytest.raises(padl.PadlError, match="must be alike"):
+        run(build(optimizer=lambda **_: rule))

@@ -120,6 +120,9 @@ def test_a_model_is_loaded_without_its_data_and_evaluated_from_any_folder(tmp_pa
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert padl.evaluate(made.folder)["rmse"] == made.summary["final"]["rmse"]
+    table.write_text(table.read_text() + "99,1\n")
+    with pytest.raises(PadlError, match="are not those that"):
+        padl.evaluate(made.folder)
     table.unlink()
     assert padl.load(made.folder)(np.array([[1.0], [2.0]])).shape == (2,)
     with pytest.raises(PadlError, match="No such file"):
@@ -288,7 +291,7 @@ def test_ctrl_c_leaves_the_rows_and_the_status_interrupted(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.rstrip().endswith("what was measured so far is in the run folder")
+    assert err.rstrip().endswith("a run that had begun keeps its rows in its folder")
     assert "Traceback" not in err
     assert record.read_json(folder / "status.json")["status"] == "interrupted"
     assert len(record.read_metrics(folder)) > 3
@@ -327,5 +330,5 @@ def test_online_without_a_key_falls_back_to_offline(tmp_path, monkeypatch, capfd
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     made = padl.train(**TINY, run={"dir": str(tmp_path / "runs")}, wandb={"mode": "online"})
-    assert capfd.readouterr().err.count("padl: W&B is not reached") == 1
+    assert capfd.readouterr().err.count("padl: W&B has no API key") == 1
     assert made.wandb_folder.name.startswith("offline-run-")

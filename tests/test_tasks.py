@@ -255,3 +255,48 @@ def test_labels_of_a_task_outside_its_classes_are_refused_with_their_row():
 
     with pytest.raises(PadlError, match="label 2 in row 4 is outside 0"):
         classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, held_out=0.5, where="mine")
+
+
+def test_the_valley_is_one_where_no_condition_is_given():
+    made = padl.train(task={"name": "surface", "surface": "valley"}, optimizer={"name": "sgd"}, steps=1)
+    assert made.history["train/loss"][0] == pytest.approx(0.5 * (10.0**2 + 100 * 1.0**2))
+
+
+@pytest.mark.parametrize("scale", [1e-21, 1.0, 1e21])
+def test_the_error_of_a_regression_is_measured_in_any_unit(tmp_path, scale):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(60)
+    lines = "".join(f"{a},{scale * (2 * a + 0.1 * b)}\n" for a, b in zip(x, rng.standard_normal(60), strict=True))
+    task = {"name": "csv", "path": table(tmp_path, "x,y\n" + lines)}
+    made = padl.train(
+        task=task, model="linear", optimizer={"name": "adam", "learning_rate": 0.05}, steps=200, devices=1
+    )
+    assert 0.05 < made.summary["best"]["rmse"] / scale < 0.2
+    assert "train/r2" not in made.history
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y\n" + "".join(f"{i},{10**9 + i}.5\n" for i in range(9)), "which float32 cannot tell apart"),
+        ("x,y\n1e300,2.5\n1,3.5\n", "too large for float32"),
+        ("x,y\n" + "1,2.5\n" * 9 + "NA,3.5\n", "'NA' in column 'x', row 10, is no number"),
+        ("x;y\n1;2\n", "separated by semicolons"),
+        ("x,y\n" + "".join(f"{i},1.5\n" for i in range(9)), "the target is 1.5 in every row"),
+        ("x,y\n" + "".join(f"id-{i},{i}.5\n" for i in range(40)), "holds 40 different texts"),
+    ],
+)
+def test_a_table_that_would_train_to_nonsense_is_refused(tmp_path, text, message):
+    with pytest.raises(PadlError, match=message):
+        padl.task("csv", path=table(tmp_path, text))
+
+
+def test_pictures_of_more_than_eight_bits_are_refused(pictures):
+    Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(pictures / "dark" / "deep.png")
+    with pytest.raises(PadlError, match="more than 8 bits"):
+        padl.task("image_folder", path=str(pictures))
+
+
+def test_the_data_that_are_kept_cannot_be_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        padl.task("digits").rows["inputs"][:] = 0

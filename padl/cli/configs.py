@@ -6,6 +6,7 @@ also puts its own loss and model in place. No node says what to import.
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,9 +73,10 @@ def compose_and_call(arguments: list[str], task: Callable[[dict[str, Any]], Any]
             raised.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
-    sys.argv = ["padl train", *arguments]
     try:
-        hydra.main(version_base="1.3", config_path=str(folder()), config_name="train")(call)()
+        with tempfile.TemporaryDirectory() as own:  # of -m: Hydra writes multirun.yaml there, secrets and all
+            sys.argv = ["padl train", *arguments, *([f"hydra.sweep.dir={own}"] if _is_multirun(arguments) else [])]
+            hydra.main(version_base="1.3", config_path=str(folder()), config_name="train")(call)()
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -82,7 +84,12 @@ def compose_and_call(arguments: list[str], task: Callable[[dict[str, Any]], Any]
     if raised and isinstance(raised[0], OmegaConfBaseException):
         raise explain(arguments, raised[0])
     if raised:
-        raise raised[0]
+        more = f" ({len(raised) - 1} more runs were refused)" if len(raised) > 1 else ""
+        raise PadlError(f"{raised[0]}{more}") if more and isinstance(raised[0], PadlError) else raised[0]
+
+
+def _is_multirun(arguments: list[str]) -> bool:
+    return any(word in ("-m", "--multirun") for word in arguments)
 
 
 def explain(arguments: list[str], error: Exception) -> PadlError:
@@ -92,41 +99,68 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
     own_words = " ".join(str(error).split("\nSee https")[0].split("\nSet the environment")[0].split())
     refused = PadlError(f"the configuration cannot be composed: {own_words}")
     if isinstance(error, OverrideParseException):
-        return refused
+        advice = (
+            """text with other signs than letters, digits and /._- wants quotes of its own: 'task.path="größe.csv"'"""
+        )
+        return PadlError(f"{refused}; {advice}")
     given = dict(word.lstrip("+~").split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
+    several = _is_multirun(arguments)
     for key, value in given.items():
         if key in KINDS and value in ("", "null"):
             return PadlError(f"{key}={value} names nothing: leave it out for the usual {key}, or give a name")
-        if key in KINDS and "," not in value and (key, value) != ("loss", AUTO):
-            try:
-                names.of(key).get(value)
-            except PadlError as unknown:
-                return unknown
-        if key == "experiment" and value not in experiments():
-            known = ", ".join(experiments())
-            return PadlError(f"no experiment '{value}'{near(value, experiments())} (there are: {known})")
-    known = keys(given)
+        if key in (*KINDS, *OWN_GROUPS) and "," in value and not several:
+            return PadlError(f"{key}={value} gives several names: add -m to run each")
+        for name in value.split(","):
+            if key in KINDS and (key, name) != ("loss", AUTO) and name not in names.of(key).names():
+                return _unknown_name(key, name)
+            if key == "experiment" and name not in experiments():
+                known = ", ".join(experiments())
+                return PadlError(f"no experiment '{name}'{near(name, experiments())} (there are: {known})")
+    chosen = _chosen_entries(given)
+    known = keys(chosen)
     for key in given:
         if key not in known and not key.startswith(("hydra.", "hydra/")):
-            return PadlError(f"no key '{key}'{near(key, known)} ('padl train --cfg job' shows all keys)")
+            return _unknown_key(key, known, chosen)
     return refused
+
+
+def _unknown_name(kind: Kind, name: str) -> PadlError:
+    try:
+        names.find(kind, name)
+    except PadlError as unknown:
+        return unknown
+    raise AssertionError(f"{kind} '{name}' is known")
+
+
+def _unknown_key(key: str, known: list[str], chosen: Mapping[Kind, Entry | None]) -> PadlError:
+    kind, dot, name = key.partition(".")
+    entry = chosen.get(kind) if dot else None  # pyright: ignore[reportArgumentType, reportCallIssue]
+    if entry:
+        has = ", ".join(entry.hyperparameters) or "none"
+        return PadlError(f"{kind} '{entry.name}' has no key '{key}'{near(name, entry.hyperparameters)} (it has: {has})")
+    return PadlError(f"no key '{key}'{near(key, known)} ('padl train --cfg job' shows all keys)")
 
 
 def experiments() -> list[str]:
     return sorted(file.stem for file in (folder() / "experiment").glob("*.yaml"))
 
 
-def keys(given: Mapping[str, str]) -> list[str]:
-    """All keys of the configuration that these overrides choose."""
-    task = _chosen("task", given.get("task", "digits"))
-    chosen: dict[Kind, Entry | None] = {"task": task}
-    usual: dict[Kind, str] = {"optimizer": "adam", "schedule": "constant", "model": "", "loss": ""}
-    for kind, default in usual.items():
-        brought = _brought(task, kind) if task else None
-        chosen[kind] = _chosen(kind, given.get(kind) or brought or default)
+def keys(chosen: Mapping[Kind, Entry | None]) -> list[str]:
+    """All keys of a configuration with these entries."""
     inner = [f"{kind}.{name}" for kind, entry in chosen.items() if entry for name in ("name", *entry.hyperparameters)]
     groups = [f"{g}.{k}" for g, c in (("run", Run), ("wandb", WandbSettings)) for k in schema(c)]
     return [*KINDS, *OWN_GROUPS, *schema(Settings), *groups, *inner]
+
+
+def _chosen_entries(given: Mapping[str, str]) -> dict[Kind, Entry | None]:
+    """The entries that a command line names, or leaves at their defaults."""
+    task = _chosen("task", given.get("task", "digits"))
+    usual: dict[Kind, str] = {"optimizer": "adam", "schedule": "constant", "model": "", "loss": ""}
+    chosen: dict[Kind, Entry | None] = {"task": task}
+    for kind, default in usual.items():
+        brought = _brought(task, kind) if task else None
+        chosen[kind] = _chosen(kind, given.get(kind) or brought or default)
+    return chosen
 
 
 def _chosen(kind: Kind, name: str) -> Entry | None:

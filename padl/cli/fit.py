@@ -14,7 +14,9 @@ STEPS, BATCH = 2000, 64  # where a configuration leaves them open
 
 def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, Any]) -> None:
     """A loss must suit the task's targets; a task without data takes neither loss nor model."""
-    name = entries["task"].name
+    name, optimizer, schedule = (entries[kind].name for kind in ("task", "optimizer", "schedule"))
+    if schedule != "constant" and "learning_rate" not in entries["optimizer"].hyperparameters:
+        raise PadlError(f"schedule={schedule}: optimizer '{optimizer}' has no learning_rate to schedule: leave it out")
     if not task.fits:
         for kind in ("loss", "model"):
             if kind in entries:
@@ -58,7 +60,9 @@ def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | 
 def steps(settings: Settings, rows: int | None, batch_size: int | None) -> int:
     """Updates of a run."""
     if settings.steps and settings.epochs:
-        raise PadlError(f"steps={settings.steps} and epochs={settings.epochs} exclude each other: give one")
+        raise PadlError(
+            f"steps={settings.steps} and epochs={settings.epochs} exclude each other: give one, the other as null"
+        )
     if settings.epochs and rows and batch_size:
         return settings.epochs * (rows // batch_size)
     return settings.steps or STEPS

@@ -6,6 +6,7 @@ shows the traceback behind a line. `--help` and `--version` import nothing heavy
 
 import errno
 import gc
+import io
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ padl: train neural networks, and study how they are trained
   padl train --cfg job                              every knob, with its value
   padl train --help                                 Hydra's own options; padl -sc install=bash: completion
 """
+HELP = ("-h", "--help", "help")
 MISTAKE, DIVERGED, INTERRUPTED = 2, 3, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's errors that one line explains
 
@@ -33,6 +35,9 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's 
 def console() -> None:
     """The entry point `padl`."""
     gc.set_threshold(100_000, 50, 100)  # what imports and traces make stays: looking through it is a fifth of the start
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without η and ρ
     code = main(sys.argv[1:])
     gc.freeze()  # nor at the end
     sys.exit(code)
@@ -40,34 +45,44 @@ def console() -> None:
 
 def main(arguments: list[str]) -> int:
     """Run a command line, without the program's name; returns the exit code."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(USAGE, end="")
+    try:
+        return _guarded(arguments)
+    except BrokenPipeError:  # `padl list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        if os.environ.get("PADL_TRACEBACK") == "1":
+            raise
+        print("padl: stopped; a run that had begun keeps its rows in its folder", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _guarded(arguments: list[str]) -> int:
+    if not arguments or _asks_help(arguments):
+        print(USAGE, end="", flush=True)
         return 0
     if arguments[0] == "--version":
         from padl import __version__
 
-        print(f"padl {__version__}")
+        print(f"padl {__version__}", flush=True)
         return 0
-    return _guarded(arguments)
-
-
-def _guarded(arguments: list[str]) -> int:
     from padl.types import PadlError
 
     try:
         return _dispatch(arguments)
-    except BrokenPipeError:  # `padl list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (PadlError, KeyboardInterrupt, OSError) as error:
+    except BrokenPipeError:
+        raise
+    except (PadlError, OSError) as error:
         if os.environ.get("PADL_TRACEBACK") == "1" or (isinstance(error, OSError) and error.errno not in DISK):
             raise
-        if isinstance(error, KeyboardInterrupt):
-            print("padl: stopped; what was measured so far is in the run folder", file=sys.stderr)
-            return INTERRUPTED
         line = f"{error.filename or 'a file of the run'}: {error.strerror}" if isinstance(error, OSError) else error
         print(f"padl: {line}", file=sys.stderr)
         return MISTAKE
+
+
+def _asks_help(arguments: list[str]) -> bool:
+    """Whether a word asks for help; that of `train` is Hydra's."""
+    return arguments[0] != "train" and any(word in HELP for word in arguments)
 
 
 def _dispatch(arguments: list[str]) -> int:

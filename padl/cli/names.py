@@ -9,7 +9,7 @@ import jax
 from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
-from padl.registry import Registry
+from padl.registry import Entry, Registry
 from padl.types import KINDS, Kind, PadlError
 
 HOMES: dict[Kind, str] = {
@@ -37,6 +37,17 @@ def of(kind: Kind) -> Registry:
     return registry.REGISTRIES[kind]
 
 
+def find(kind: Kind, name: str) -> Entry:
+    """The entry of this name; PadlError for an unknown one, which says so where a broken plugin may be why."""
+    try:
+        return of(kind).get(name)
+    except PadlError as error:
+        broken = [plugin.name for plugin in load() if plugin.broken]
+        if not broken:
+            raise
+        raise PadlError(f"{error}; plugins that could not be loaded: {', '.join(broken)}") from error
+
+
 def names(kind: Kind) -> list[str]:
     """All registered names of a kind: "optimizer", "loss", "model", "task" or "schedule"."""
     return of(kind).names()
@@ -44,7 +55,7 @@ def names(kind: Kind) -> list[str]:
 
 def optimizer(name: str, **hyperparameters: Any) -> GradientTransformationExtraArgs:
     """An optimizer by name; PadlError for an unknown name or argument, a wrong type, or a value outside its domain."""
-    entry = of("optimizer").get(name)
+    entry = find("optimizer", name)
     return entry.function(**entry.check(hyperparameters))
 
 
@@ -65,10 +76,10 @@ def schedule(name: str, **hyperparameters: Any) -> Callable[[jax.Array], jax.Arr
 
 def task(name: str, **hyperparameters: Any) -> Any:
     """A task by name, its data loaded: a `padl.tasks.Task`. Raises as `optimizer`, and for bad data."""
-    entry = of("task").get(name)
+    entry = find("task", name)
     return entry.function(**entry.check(hyperparameters))
 
 
 def _bound(kind: Kind, name: str, hyperparameters: dict[str, Any]) -> Callable[..., Any]:
-    entry = of(kind).get(name)
+    entry = find(kind, name)
     return partial(entry.function, **entry.check(hyperparameters))

@@ -75,6 +75,8 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     settings, run, wandb = parse(config)
     if wandb.mode != "disabled" and run.dir is None:
         raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
+    if run.dir == "":
+        raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
     parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
     task: Task = parts["task"].choice(**parts["task"].scalars)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
@@ -129,10 +131,18 @@ def part(kind: Kind, wanted: Any) -> Part:
     """Look one name up and check its hyperparameters."""
     given = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, Mapping) else {}
     if not isinstance(given.get("name"), str):
-        raise PadlError(f"{kind}={wanted!r} must be a name, or a name with hyperparameters ('padl list {kind}')")
-    entry = names.of(kind).get(given.pop("name"))
-    if kind == "task" and isinstance(given.get("path"), str) and given["path"]:
+        what = wanted if isinstance(wanted, (str, int, float, list)) else f"a {type(wanted).__name__}"
+        raise PadlError(f"{kind}={what} must be a name, or a name with hyperparameters ('padl list {kind}')")
+    entry = names.find(kind, given.pop("name"))
+    if kind == "task" and isinstance(given.get("path"), (str, Path)) and str(given["path"]):
         given["path"] = str(Path(given["path"]).expanduser().absolute())  # the record must hold in any folder
+    for key, value in given.items():
+        if callable(value):
+            raise PadlError(
+                f"{kind}.{key} of a run is a value, not a function: a learning rate's course is schedule=NAME"
+            )
+        if isinstance(value, (jax.Array, np.ndarray, np.generic)) and value.ndim == 0:
+            given[key] = value.item()
     choice, scalars = entry.split(given)
     return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
 
@@ -170,7 +180,7 @@ def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:
         ) from error
     except PadlError:
         raise
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         used = ", ".join(f"{kind} '{part.entry.name}'" for kind, part in parts.items() if part.entry.origin != "padl")
         if not used:
             raise

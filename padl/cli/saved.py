@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from padl.cli.resolve import Plan, part, resolve
 from padl.engine.experiment import TrainState
+from padl.engine.loop import evaluator
 from padl.runs import checkpoint, record
 from padl.tasks import kinds
 from padl.tasks.supervised import Predictor
@@ -17,7 +18,7 @@ from padl.types import PadlError, Params, PyTree
 Which = Literal["best", "final"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainedModel:
     """A trained model: call it with inputs as the task holds them, (n, ...), not standardised.
 
@@ -59,6 +60,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
         PadlError: no run there, nothing saved or not as it was written, a task without a model.
     """
     folder = Path(folder)
+    _check_which(which)
     config, about = record.read_config(folder), checkpoint.load_model(folder)
     if about["input_shape"] is None:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
@@ -85,10 +87,18 @@ def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
         PadlError: as `load`, and where the data are gone or not what the task accepts.
     """
     folder = Path(folder)
+    _check_which(which)
     plan = replan(folder)
+    if checkpoint.load_model(folder)["data"] != plan.task.digest():
+        raise PadlError(f"the data of task '{plan.config['task']['name']}' are not those that {folder} was trained on")
     tree = jax.tree.map(jnp.asarray, checkpoint.load(folder, which))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, tree["params"], tree.get("rest") or {}, (), ())
-    return {k: float(v) for k, v in jax.jit(plan.experiment.evaluate)(state, plan.hparams, plan.data).items()}
+    return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
+
+
+def _check_which(which: str) -> None:
+    if which not in ("best", "final"):
+        raise PadlError(f"which={which!r} is none of best, final")
 
 
 def recorded(folder: Path, which: Which) -> dict[str, float]:
@@ -101,6 +111,7 @@ def recorded(folder: Path, which: Which) -> dict[str, float]:
 
 
 def replan(folder: Path) -> Plan:
-    """The plan of a run from its folder, on the devices that are here."""
+    """The plan of a run from its folder, on as many devices as it had if they are here: others round otherwise."""
     config = record.read_config(folder)
-    return resolve({**config, "device": "auto", "devices": None})
+    count = config["devices"] if (config["devices"] or 0) <= len(jax.devices()) else None
+    return resolve({**config, "device": "auto", "devices": count})

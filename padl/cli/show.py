@@ -8,12 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from padl.cli import names
 from padl.registry import Entry, Hyperparameter, describe, near
+from padl.runs.console import Output
 from padl.types import KINDS, Domain, Kind, PadlError
 
 PLURALS: dict[Kind, str] = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
@@ -21,7 +21,7 @@ PLURALS: dict[Kind, str] = {kind: "losses" if kind == "loss" else f"{kind}s" for
 
 def print_list(kinds: Iterable[Kind]) -> None:
     """A table for each kind: name, hyperparameters with defaults, family, reference, origin; then broken plugins."""
-    console = Console()
+    console = Output()
     for kind in kinds:
         table = Table(title=PLURALS[kind], title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
         for column in ("name", "hyperparameters", "family", "reference", "origin"):
@@ -45,10 +45,10 @@ def print_card(name: str, kind: Kind | None = None) -> None:
         everything = [n for k in KINDS for n in names.of(k).names()]
         raise PadlError(f"nothing is called '{name}'{near(name, everything)} ('padl list' shows everything)")
     for entry in found:
-        _print_entry(Console(), entry)
+        _print_entry(Output(), entry)
 
 
-def _print_entry(console: Console, entry: Entry) -> None:
+def _print_entry(console: Output, entry: Entry) -> None:
     console.print(f"[bold]{entry.kind} {entry.name}[/bold]")
     console.print(inspect.getdoc(entry.function) or "no description", markup=False, highlight=False, soft_wrap=True)
     if entry.hyperparameters:
@@ -80,7 +80,12 @@ def _print_entry(console: Console, entry: Entry) -> None:
 def state_arrays(entry: Entry) -> float:
     """How many arrays of the parameters' size an optimizer keeps."""
     size = 10_000
-    state = jax.eval_shape(lambda: entry.function(**entry.check({})).init(jnp.zeros(size)))
+    try:
+        state = jax.eval_shape(lambda: entry.function(**entry.check({})).init(jnp.zeros(size)))
+    except Exception as error:  # a stranger's code
+        raise PadlError(
+            f"optimizer '{entry.name}' from {entry.origin} fails: {type(error).__name__}: {error}"
+        ) from error
     return sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / size
 
 

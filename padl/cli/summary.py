@@ -22,7 +22,7 @@ def summarise(plan: Plan, last: loop.LastChunk, rows: Rows, clock: Clock) -> dic
     return {
         "title": plan.title,
         "status": "diverged" if last.diverged else "finished",
-        "reason": f"loss {last.train['loss'][step - 1 - last.step]} at step {step}" if last.diverged else "",
+        "reason": _reason(last) if last.diverged else "",
         "steps": step,
         "decided_by": {"metric": plan.task.decides[0], "direction": plan.task.decides[1]},
         "final": of_side(evaluated[-1], "eval") if evaluated and not last.diverged else {},
@@ -35,6 +35,13 @@ def summarise(plan: Plan, last: loop.LastChunk, rows: Rows, clock: Clock) -> dic
         "batch_size": plan.batch_size,
         "rows": {"train": len(plan.data.split.train), "held_out": len(plan.data.split.held_out)},
     }
+
+
+def _reason(last: loop.LastChunk) -> str:
+    loss = float(last.train["loss"][last.diverged - 1 - last.step]) if last.diverged else 0.0
+    if not np.isfinite(loss):
+        return f"loss {loss} at step {last.diverged}"
+    return f"loss {last.evaluation['loss']} on the held-out rows after step {last.diverged}"
 
 
 def of_side(row: Mapping[str, float], side: str) -> dict[str, float]:

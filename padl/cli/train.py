@@ -68,8 +68,9 @@ def train(
     chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
     quiet: dict[str, Any] = {**chosen, **QUIET, **settings}
     for group in ("run", "wandb"):
-        if isinstance(quiet[group], Mapping):
-            quiet[group] = {**QUIET[group], **quiet[group]}
+        asked = {"mode": "offline"} if group == "wandb" and settings.get(group) else {}
+        if isinstance(quiet[group], Mapping | None):
+            quiet[group] = {**QUIET[group], **asked, **(quiet[group] or {})}
     return run(quiet, command=[])
 
 
@@ -163,9 +164,11 @@ def _stopped(error: BaseException, rows: Rows, sinks: Sinks, folder: Path | None
     status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
     reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
     step = int(rows[-1]["step"]) if rows else 0
-    if folder:
-        record.write_status(folder, status, step, reason)
-    sinks.close({"status": status, "reason": reason, "steps": step})
+    try:
+        sinks.close({"status": status, "reason": reason, "steps": step})
+    finally:
+        if folder:
+            record.write_status(folder, status, step, reason)
     if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error):
         advice = "a smaller batch_size or model, or accumulate=2, needs less"
         raise PadlError(f"out of memory after step {step}: {advice}") from error
@@ -175,7 +178,8 @@ def _keep(plan: Plan, kept: dict[str, Any], summary: dict[str, Any], rows: Rows,
     """What stays of a run when it is over. The status comes last: a folder that says "finished" is whole."""
     record.write_json(folder / "summary.json", summary)
     if plan.run.save:
-        trees = {name: {"params": params, "rest": rest} for name, (params, rest) in kept.items()}
+        sound = {"final": not summary["reason"], "best": bool(summary["best"])}  # what diverged is not worth loading
+        trees = {name: {"params": params, "rest": rest} for name, (params, rest) in kept.items() if sound[name]}
         stats = jax.tree.map(np.asarray, plan.data.split.stats)
         checkpoint.save(folder, {**trees, "stats": stats} if stats else trees, _model(plan))
     if plan.run.plot:
@@ -189,4 +193,9 @@ def _model(plan: Plan) -> dict[str, Any]:
     """What calling the trained model needs beside its parameters and the statistics of its inputs."""
     inputs = plan.task.rows.get("inputs")
     shape = None if inputs is None else list(inputs.shape[1:])
-    return {"task": dict(plan.task.about), "input_shape": shape, "dtype": plan.settings.dtype}
+    return {
+        "task": dict(plan.task.about),
+        "input_shape": shape,
+        "dtype": plan.settings.dtype,
+        "data": plan.task.digest(),
+    }

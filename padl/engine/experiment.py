@@ -18,7 +18,7 @@ from padl.engine import mesh as meshes
 from padl.losses.reduce import mean
 from padl.tasks import batches
 from padl.tasks.task import Data, Objective
-from padl.types import HParams, Key, Metrics, Params, PyTree
+from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
 INIT, ORDER, NOISE = range(3)  # the streams of a run's key
 
@@ -45,7 +45,8 @@ class Experiment:
         optimizer: (scalars) -> an Optax transformation; called inside the program, with traced scalars.
         schedule: (fraction of the training done, scalars) -> share of the peak learning rate.
         batch_size: rows of a step, a multiple of `accumulate`; None for an objective without rows.
-        accumulate: into how many parts a batch is cut to save memory; the step is that of the whole batch.
+        accumulate: into how many parts a batch is cut to save memory; the step is that of the whole batch, but for
+            what a model computes across rows (batch normalisation), which sees a part.
         mesh: devices to spread every part over.
     """
 
@@ -70,6 +71,7 @@ class Experiment:
         updates, opt_state = self._transformation(hparams).update(
             clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=batch.value_at(state.rest)
         )
+        _check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         average = _moved(state.average, params, state.step, hparams["run"])
         metrics = {"loss": value, **self.objective.finish(stats)}
@@ -159,6 +161,13 @@ class Batch(NamedTuple):
 def readout(state: TrainState) -> Params:
     """The parameters to judge and to keep: the moving average where there is one."""
     return state.average if state.average != () else state.params
+
+
+def _check_updates(updates: PyTree, params: Params) -> None:
+    """Raises PadlError, while tracing, where a rule's updates are not of the form of the parameters."""
+    forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", tree) for tree in (updates, params)]
+    if forms[0] != forms[1]:
+        raise PadlError(f"the optimizer returned updates {forms[0]} for parameters {forms[1]}: they must be alike")
 
 
 def _clipped(gradient: Params, run: dict[str, jax.Array]) -> Params:

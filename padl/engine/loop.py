@@ -4,6 +4,7 @@ While the caller writes one chunk's metrics, the device computes the next. The s
 there is one copy of it.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -35,7 +36,8 @@ class Chunk:
         step: updates done at its end.
         train: metrics of each of its steps, (steps,).
         evaluation: metrics on the held-out rows at its end, {} where none was due.
-        diverged: the step, counted from 1, whose loss is the first that is not finite; None where all are.
+        diverged: the step, counted from 1, whose loss is the first that is not finite, or after which the evaluation's
+            is not; None where all are.
     """
 
     step: int
@@ -81,7 +83,8 @@ def run(
         state, train = _steps(experiment, length)(state, hparams, data)
         evaluation: Metrics = {}
         if evaluates:
-            evaluation, best = _judge(experiment, decides)(best, state, hparams, data)
+            evaluation = evaluator(experiment)(state, hparams, data)
+            best = _better(decides)(best, state, evaluation)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
         if waiting is not None:
             chunk = _fetch(*waiting)
@@ -122,7 +125,10 @@ def _fetch(step: int, train: Metrics, evaluation: Metrics) -> Chunk:
     host = {name: np.asarray(values) for name, values in train.items()}
     bad = np.flatnonzero(~np.isfinite(host["loss"]))
     diverged = int(step - len(host["loss"]) + bad[0] + 1) if len(bad) else None
-    return Chunk(step, host, {name: float(value) for name, value in evaluation.items()}, diverged)
+    values = {name: float(value) for name, value in evaluation.items()}
+    if diverged is None and not math.isfinite(values.get("loss", 0.0)):
+        diverged = step  # the last update did it: its own loss was measured before
+    return Chunk(step, host, values, diverged)
 
 
 @lru_cache(maxsize=64)
@@ -148,15 +154,22 @@ def _steps(experiment: Experiment, length: int):
 
 
 @lru_cache(maxsize=64)
-def _judge(experiment: Experiment, decides: tuple[str, str]):
+def evaluator(experiment: Experiment):
+    """`experiment.evaluate`, compiled by itself, so that an evaluation repeated later gives the same bits."""
+    return jax.jit(experiment.evaluate)
+
+
+@lru_cache(maxsize=64)
+def _better(decides: tuple[str, str]):
+    """(best, state, its metrics) -> the better of both, where that is finite."""
     name, direction = decides
 
     @partial(jax.jit, donate_argnums=0)
-    def judge(best: Best, state: TrainState, hparams: HParams, data: Data) -> tuple[Metrics, Best]:
-        metrics = experiment.evaluate(state, hparams, data)
+    def better(best: Best, state: TrainState, metrics: Metrics) -> Best:
         value = metrics[name]
-        better = value > best.value if direction == "max" else value < best.value
+        wins = value > best.value if direction == "max" else value < best.value
+        wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
         now = Best(value, state.step, readout(state), state.rest)
-        return metrics, jax.tree.map(lambda new, old: jnp.where(better, new, old), now, best)
+        return jax.tree.map(lambda new, old: jnp.where(wins, new, old), now, best)
 
-    return judge
+    return better

@@ -20,7 +20,7 @@ class MLP(nnx.Module):
         self.head = nnx.Linear(sizes[-1], outputs, rngs=rngs)
 
     def __call__(self, x: jax.Array, key: Key | None = None) -> jax.Array:
-        x = x.reshape(x.shape[0], -1)
+        x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
         for block, k in zip(self.blocks, step_keys(key, len(self.blocks)), strict=True):
             x = block(x, k)
         return self.head(x)

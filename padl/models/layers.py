@@ -55,9 +55,9 @@ class Block(nnx.Module):
     def __call__(self, x: jax.Array, key: Key | None) -> jax.Array:
         x = self.linear(x)  # pyright: ignore[reportCallIssue]
         if isinstance(self.norm, nnx.BatchNorm):
-            x = self.norm(x, use_running_average=key is None)
+            x = self.norm(x, use_running_average=key is None).astype(x.dtype)  # its statistics stay in float32
         elif isinstance(self.norm, nnx.LayerNorm):
-            x = self.norm(x)
+            x = self.norm(x).astype(x.dtype)
         x = self.act(x)
         return x if self.dropout is None else self.dropout(x, key)
 

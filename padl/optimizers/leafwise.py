@@ -119,4 +119,5 @@ def _by_leaf(init: Callable, slots: PyTree, tree: Any) -> list[Any]:
     """The inverse of `_by_slot`."""
     columns = [tree.flatten_up_to(column) for column in slots]
     rows = zip(*columns, strict=True) if columns else [()] * tree.num_leaves
-    return [type(_slot_names(init))(*row) for row in rows]
+    kind = type(_slot_names(init))
+    return [kind(*row) for row in rows]

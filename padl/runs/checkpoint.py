@@ -36,7 +36,7 @@ def load(folder: Path, name: str) -> PyTree:
     """
     place = folder.absolute() / "checkpoint"
     if not (place / name).is_dir():
-        raise PadlError(f"{folder} has no checkpoint '{name}': was it trained with run.save=true?")
+        raise PadlError(f"{folder} has no checkpoint '{name}': the run did not end well, or had run.save=false")
     verify(place, name)
     checkpointer, as_numpy = _orbax()
     with checkpointer:
@@ -45,14 +45,18 @@ def load(folder: Path, name: str) -> PyTree:
 
 
 def load_model(folder: Path) -> dict[str, Any]:
-    """What `save` wrote of the model."""
-    return read_json(folder / "checkpoint" / "model.json")
+    """What `save` wrote of the model; PadlError where it is missing or not as it was written."""
+    place = folder.absolute() / "checkpoint"
+    if not place.is_dir():
+        raise PadlError(f"{folder} has no checkpoint: the run did not end well, or had run.save=false")
+    verify(place, "model.json")
+    return read_json(place / "model.json")
 
 
 def verify(place: Path, name: str) -> None:
     """Raises PadlError for the first file of a checkpoint that is missing or not as it was written."""
     for file, digest in read_json(place / "manifest.json").items():
-        if not file.startswith(f"{name}/"):
+        if file != name and not file.startswith(f"{name}/"):
             continue
         path = place / file
         if not path.is_file() or _digest(path) != digest:

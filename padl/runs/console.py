@@ -19,12 +19,19 @@ SHOWN = {"train/loss": "loss", "eval/accuracy": "accuracy", "eval/rmse": "rmse",
 Style = Literal["auto", "live", "plain", "none"]
 
 
+class Output(Console):
+    """A console that leaves a closed pipe to the command, where rich would end the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 class ConsoleProgress:
     """Progress: step, loss, the metric, steps per second, time left."""
 
     def __init__(self, steps: int, style: Style = "auto"):
         self.steps = steps
-        self.console = Console(stderr=True)
+        self.console = Output(stderr=True)
         live = style == "live" or (style == "auto" and self.console.is_terminal)
         self.live = _live_line(self.console, steps) if live else None
         self.started = self.spoken = monotonic()
@@ -62,15 +69,15 @@ def _live_line(console: Console, steps: int) -> Progress:
 
 def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
     """The table at the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
-    console = Console()
+    console = Output()
     console.print(summary["title"], style="bold", highlight=False)
     table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("final", justify="right")
     best = summary["best"]
     table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
-    for name, value in summary["final"].items():
-        table.add_row(name, _short(value), _short(best.get(name)) if best else "")
+    for name in summary["final"] or [name for name in best if name != "step"]:
+        table.add_row(name, _short(summary["final"].get(name)), _short(best.get(name)) if best else "")
     if summary["final"] or best:
         console.print(table)
     facts = {
@@ -94,7 +101,7 @@ def print_evaluation(again: Mapping[str, float], recorded: Mapping[str, float], 
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name, value in again.items():
         table.add_row(name, f"{value:.9g}", "" if name not in recorded else f"{recorded[name]:.9g}")
-    Console().print(table)
+    Output().print(table)
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,6 @@ import re
 import secrets
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -93,7 +92,12 @@ def read_json(file: Path) -> Any:
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The rows of metrics.jsonl; a last line that a crash left incomplete is passed over."""
-    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    try:
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    except OSError as error:
+        raise PadlError(
+            f"{folder} has no readable metrics.jsonl ({error.strerror}): is it the folder of a run?"
+        ) from error
     return [{k: _number(v) for k, v in json.loads(line).items()} for line in lines if line.endswith("\n")]
 
 
@@ -135,9 +139,14 @@ def _installed(name: str) -> bool:
 
 def git_commit() -> dict[str, Any] | None:
     """The commit of the checkout that PADL runs from, and whether files differ from it; None outside a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).resolve().parent
     try:
         git = ["git", "-C", str(here)]
+        top = subprocess.run(
+            [*git, "rev-parse", "--show-toplevel"], capture_output=True, text=True, timeout=5, check=True
+        )
+        if Path(top.stdout.strip()) != here.parents[1]:
+            return None  # installed inside somebody else's repository
         commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
         changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -166,7 +175,3 @@ def redact_argument(word: str) -> str:
 
 def _secrets() -> list[str]:
     return [value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= 8]
-
-
-def command_line() -> list[str]:
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]

@@ -28,8 +28,10 @@ class Sinks:
         self._each(lambda sink: sink.write(step, row))
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        self.truth.close(summary)
-        self._each(lambda sink: sink.close(summary))
+        try:
+            self.truth.close(summary)
+        finally:
+            self._each(lambda sink: sink.close(summary))
 
     def _each(self, call: Any) -> None:
         for sink in list(self.others):

@@ -76,6 +76,9 @@ class Wandb:
             return wandb.init(dir=str(self.folder), mode=mode, reinit="create_new", settings=settings, **options)
 
         (self.folder / "wandb").mkdir(exist_ok=True)
+        if mode == "online" and not wandb.login(prompt=False):
+            warn("W&B has no API key (`wandb login` takes one); this run is logged offline")
+            mode = "offline"
         try:
             run = start(mode)
         except Exception as error:

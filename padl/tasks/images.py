@@ -10,7 +10,7 @@ import numpy as np
 from padl.registry import task
 from padl.tasks import concrete
 from padl.tasks.kinds import classification
-from padl.tasks.task import Task
+from padl.tasks.task import Task, frozen
 from padl.types import PadlError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -39,7 +39,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
         raise PadlError("task 'digits' reads the images that scikit-learn ships: pip install scikit-learn")
     file = Path(found.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
     table = np.loadtxt(file, delimiter=",", dtype=np.float32)
-    return table[:, :-1].reshape(-1, 8, 8, 1).astype(np.uint8), table[:, -1].astype(np.int32)
+    return frozen(table[:, :-1].reshape(-1, 8, 8, 1).astype(np.uint8)), frozen(table[:, -1].astype(np.int32))
 
 
 @task(
@@ -55,15 +55,16 @@ def cracks(
         hard_negatives: draw joints, stains and scratches that resemble cracks, in both classes.
         held_out: share of the images that are evaluated on, in (0, 1). data_seed: of the drawing.
     """
-    if size < 16:
-        raise PadlError(f"task.size={size} is too small to show a crack: 16 or more")
+    if size < concrete.SMALLEST:
+        raise PadlError(f"task.size={size} is too small to show a crack: {concrete.SMALLEST} or more")
     images, labels = _concrete(rows, size, data_seed, hard_negatives)
     return classification(images, labels, 2, held_out=held_out, where="cracks", synthetic=True)
 
 
 @lru_cache(maxsize=4)
 def _concrete(rows: int, size: int, data_seed: int, hard_negatives: bool) -> tuple[np.ndarray, np.ndarray]:
-    return concrete.photographs(rows, size, data_seed, hard_negatives=hard_negatives)
+    images, labels = concrete.photographs(rows, size, data_seed, hard_negatives=hard_negatives)
+    return frozen(images), frozen(labels)
 
 
 @task(family="images", loss="cross_entropy", model="cnn", reference="the user's own images")
@@ -104,12 +105,15 @@ def image_folder(path: str = "", size: int = 64, colour: Literal["grey", "rgb"] 
 
 def _read(file: Path, size: int, mode: str) -> np.ndarray:
     """One image as (size, size, channels) uint8; PadlError names a file that cannot be read."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(file) as image:
-            return np.asarray(image.convert(mode).resize((size, size), Image.Resampling.BILINEAR)).reshape(
-                size, size, -1
-            )
+        with Image.open(file) as opened:
+            if opened.mode.startswith(("I", "F")):
+                raise PadlError(f"{file}: {opened.mode} pixels have more than 8 bits: convert it, scaled to 0 .. 255")
+            image = ImageOps.exif_transpose(opened).convert(mode).resize((size, size), Image.Resampling.BILINEAR)
+            return np.asarray(image).reshape(size, size, -1)
+    except PadlError:
+        raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PadlError(f"{file}: not a readable image ({error}): repair or remove it") from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from padl.registry import Choice
 from padl.tasks.supervised import Dtype, Predictor, Problem, Supervised
-from padl.tasks.task import Split, Task, check_finite, check_labels, random_split
+from padl.tasks.task import Split, Task, check_finite, check_labels, check_resolution, random_split
 from padl.types import Metrics, PadlError
 
 
@@ -75,20 +75,22 @@ def _values(rows, stats, scalars):
 
 def _errors(predictions, targets, stats):
     error = predictions[:, 0] - targets
-    scale = stats["target_std"]
     return {
-        "squared": (scale * error) ** 2,
-        "absolute": scale * jnp.abs(error),
-        "explained": error**2,
+        "squared": error**2,
+        "absolute": jnp.abs(error),
         "first": targets,
         "second": targets**2,
+        "scale": jnp.full_like(targets, stats["target_std"]),  # applied to means: its square may leave float32
     }
 
 
 def _regression_metrics(means: Metrics) -> Metrics:
+    errors = {"rmse": means["scale"] * jnp.sqrt(means["squared"]), "mae": means["scale"] * means["absolute"]}
+    if "first" not in means:
+        return errors
     spread = means["second"] - means["first"] ** 2
-    r2 = 1 - means["explained"] / jnp.where(spread > 0, spread, 1.0)
-    return {"rmse": jnp.sqrt(means["squared"]), "mae": means["absolute"], "r2": r2}
+    r2 = 1 - means["squared"] / jnp.where(spread > 0, spread, jnp.nan)  # without a spread there is no share of it
+    return {**errors, "r2": r2}
 
 
 def _in_unit(predictions, stats):
@@ -113,6 +115,9 @@ def regression(
     """
     _check_inputs(inputs, where)
     check_finite(targets[:, None], ["target"], where)
+    if targets.min() == targets.max():
+        raise PadlError(f"{where}: the target is {targets[0]:g} in every row: there is nothing to predict")
+    check_resolution(targets[:, None], ["target"], where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
         train, held = random_split(len(targets), held_out, seed)
@@ -135,7 +140,8 @@ def _check_inputs(inputs: np.ndarray, where: str) -> None:
         raise PadlError(f"{where}: no rows")
     if np.issubdtype(inputs.dtype, np.floating):
         table = inputs.reshape(len(inputs), -1)
-        check_finite(table, [f"input {i + 1}" for i in range(table.shape[1])], where)
+        names = [f"input {i + 1}" for i in range(table.shape[1])]
+        check_finite(table, names, where)
 
 
 def problem(kind: str, shape: tuple[int, ...], outputs: int) -> Problem:
@@ -146,7 +152,7 @@ def problem(kind: str, shape: tuple[int, ...], outputs: int) -> Problem:
     """
     if kind == "classification":
         return Problem(shape, outputs, _labels, _accuracy, _as_they_are, _as_they_are)
-    return Problem(shape, outputs, _values, _errors, _regression_metrics, _in_unit)
+    return Problem(shape, outputs, _values, _errors, _regression_metrics, _in_unit, ("first", "second"))
 
 
 def _objective(problem: Problem, model: Choice, loss: Choice, word: str, dtype: Dtype) -> Supervised:

@@ -12,7 +12,7 @@ from flax import nnx
 from padl.losses.reduce import mean
 from padl.registry import Choice
 from padl.tasks.task import Data
-from padl.types import HParams, Key, Metrics, Params, PyTree
+from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
 EVALUATION_BATCH = 1024
 Dtype = Literal["float32", "bfloat16"]
@@ -28,6 +28,7 @@ class Problem:
         measure: (predictions, targets, stats) -> one number per row under each name.
         finish: means of these -> metrics.
         decode: (predictions, stats) -> predictions in the data's own unit.
+        only_evaluated: what `measure` gives for whole sets of rows, and means nothing for a batch.
     """
 
     shape: tuple[int, ...]
@@ -36,6 +37,7 @@ class Problem:
     measure: Callable[..., Metrics]
     finish: Callable[[Metrics], Metrics]
     decode: Callable[..., jax.Array]
+    only_evaluated: tuple[str, ...] = ()
 
 
 class Skeleton(NamedTuple):
@@ -48,10 +50,21 @@ class Skeleton(NamedTuple):
 
 @lru_cache(maxsize=128)
 def skeleton(model: Choice, shape: tuple[int, ...], outputs: int, names: tuple[str, ...]) -> Skeleton:
-    """What `model` builds, as shapes; `names` are its traced hyperparameters."""
-    scalars = dict.fromkeys(names, 0.5)
-    module = nnx.eval_shape(lambda: model(shape, outputs, rngs=nnx.Rngs(0), **scalars))
-    return Skeleton(*nnx.split(module, nnx.Param, ...))
+    """What `model` builds, as shapes; `names` are its traced hyperparameters.
+
+    Raises:
+        PadlError: the model keeps one of these in its structure, where no other value could reach it.
+    """
+
+    def built_with(value: float) -> Skeleton:
+        scalars = dict.fromkeys(names, value)
+        module = nnx.eval_shape(lambda: model(shape, outputs, rngs=nnx.Rngs(0), **scalars))
+        return Skeleton(*nnx.split(module, nnx.Param, ...))
+
+    found = built_with(0.5)
+    if names and built_with(0.25).graph != found.graph:
+        raise PadlError(f"the model keeps a Scalar ({', '.join(names)}) as it is: wrap it in padl.models.layers.Rate")
+    return found
 
 
 def to_names(state: PyTree) -> dict[str, jax.Array]:
@@ -148,7 +161,8 @@ class Supervised:
 
     def loss(self, params, rest, hparams, data, rows, key):
         parts, rest, measured = self._compare(params, rest, hparams, data, rows, key)
-        return parts, (rest, {name: values.mean() for name, values in measured.items()})
+        left_out = self.problem.only_evaluated
+        return parts, (rest, {name: values.mean() for name, values in measured.items() if name not in left_out})
 
     def evaluate(self, params: Params, rest: PyTree, hparams: HParams, data: Data) -> Metrics:
         held_out = data.split.held_out

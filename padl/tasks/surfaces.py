@@ -60,6 +60,9 @@ SURFACES: dict[str, Surface] = {
 }  # fmt: skip
 
 
+VALLEY = 100.0  # its condition number, where none is given
+
+
 @dataclass(frozen=True)
 class Descent:
     """Find the lowest point of a surface. An `Objective` whose only parameter is the point."""
@@ -68,7 +71,7 @@ class Descent:
     start: tuple[float, ...]
 
     def height(self, point: jax.Array, hparams: HParams) -> jax.Array:
-        return SURFACES[self.name].f(point, hparams["task"].get("condition", 1.0))
+        return SURFACES[self.name].f(point, hparams["task"].get("condition", VALLEY))
 
     def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
         return {"point": jnp.asarray(self.start, jnp.float32)}, {}

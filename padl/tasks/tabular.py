@@ -9,7 +9,7 @@ import numpy as np
 
 from padl.registry import task
 from padl.tasks.kinds import classification, regression
-from padl.tasks.task import Task, check_finite
+from padl.tasks.task import Task, check_finite, check_resolution, frozen
 from padl.types import PadlError, Scalar
 
 
@@ -48,7 +48,7 @@ def _packed_beds(rows: int, data_seed: int) -> tuple[np.ndarray, np.ndarray, np.
     porosity, tortuosity = 0.25 + 0.3 * u[:, 1], 1.5 + 2.0 * u[:, 2]
     k = (d * 1e-6) ** 2 * porosity**3 / (72 * tortuosity * (1 - porosity) ** 2)
     inputs = np.stack([d, porosity, tortuosity, viscosity], 1).astype(np.float32)
-    return inputs, np.log10(k / (viscosity * 1e-3)), rng.standard_normal(rows)
+    return frozen(inputs), frozen(np.log10(k / (viscosity * 1e-3))), frozen(rng.standard_normal(rows))
 
 
 @task(
@@ -82,8 +82,10 @@ def csv(
     if target not in header:
         raise PadlError(f"task.target='{target}' is no column of {path}: it has {', '.join(header)}")
     columns = {name: _column([row[i] for row in table], name, path) for i, name in enumerate(header)}
-    inputs = _features({name: values for name, values in columns.items() if name != target})
+    inputs = _features({name: values for name, values in columns.items() if name != target}, path)
     values = columns[target]
+    if kind == "regression" and classes is not None:
+        raise PadlError(f"task.classes={classes} is for classification, and task.kind=regression: leave one out")
     if kind == "auto":
         kind = "classification" if classes or _looks_like_classes(values) else "regression"
     if kind == "regression":
@@ -102,6 +104,8 @@ def _read(path: str) -> tuple[list[str], list[list[str]]]:
         with Path(path).expanduser().open(newline="", encoding="utf-8-sig") as file:
             reader = csv_module.reader(file, strict=True)
             header = [name.strip() for name in next(reader, [])]
+            if len(header) == 1 and ";" in header[0]:
+                raise PadlError(f"{path}: its fields are separated by semicolons: save it with commas")
             table = []
             for row in reader:
                 if row and len(row) != len(header):
@@ -126,16 +130,34 @@ def _column(fields: list[str], name: str, path: str) -> np.ndarray:
         raise PadlError(
             f"{path}: empty field in column '{name}', row {fields.index('') + 1}: fill it or remove the row"
         )
-    try:
-        numbers = np.array([float(field) for field in fields])
-    except ValueError:
+    words = [i for i, field in enumerate(fields) if not _is_number(field)]
+    if words and len(words) < len(fields) / 2:
+        first = words[0]
+        raise PadlError(
+            f"{path}: '{fields[first]}' in column '{name}', row {first + 1}, is no number, as most there are"
+        )
+    if words:
         return np.array(fields)
+    numbers = np.array([float(field) for field in fields])
     check_finite(numbers[:, None], [name], path)
+    check_resolution(numbers[:, None], [name], path)
     return numbers
 
 
-def _features(columns: dict[str, np.ndarray]) -> np.ndarray:
+def _is_number(field: str) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _features(columns: dict[str, np.ndarray], path: str) -> np.ndarray:
     """(rows, features) float32: numbers as they are, text as one column of 0 and 1 for each value."""
+    for name, values in columns.items():
+        different = len(np.unique(values))
+        if values.dtype.kind == "U" and different > max(20, len(values) / 2):
+            raise PadlError(f"{path}: column '{name}' holds {different} different texts: a name, no feature; remove it")
     parts = [v[:, None] if v.dtype.kind == "f" else v[:, None] == np.unique(v)[None] for v in columns.values()]
     return np.concatenate(parts, axis=1).astype(np.float32)
 

@@ -4,6 +4,7 @@ The two are apart so that equal objectives share one program whatever the data h
 data themselves, so that the members of a sweep share one copy of them.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
@@ -71,6 +72,20 @@ class Task:
     decides: tuple[str, Literal["max", "min"]]
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    def digest(self) -> str:
+        """The SHA-256 of all rows: other data, another digest."""
+        total = hashlib.sha256()
+        for name in sorted(self.rows):
+            total.update(f"{name}{self.rows[name].shape}{self.rows[name].dtype}".encode())
+            total.update(np.ascontiguousarray(self.rows[name]).data)
+        return total.hexdigest()
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """The array, not to be written to: data that are kept for the next run must not change under it."""
+    array.setflags(write=False)
+    return array
+
 
 def random_split(n: int, held_out: float, seed: int, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers (train, held out), both sorted; with labels, every class in its proportion (stratified).
@@ -99,6 +114,20 @@ def check_finite(table: np.ndarray, columns: list[str], where: str) -> None:
             f"{where}: {value} in column '{columns[column]}', row {row + 1} of {len(table)}"
             f" ({len(bad)} such values in all): remove or repair these rows"
         )
+
+
+def check_resolution(table: np.ndarray, columns: list[str], where: str) -> None:
+    """Raises PadlError for a column of float64 whose values float32 can hardly hold, or hardly tell apart."""
+    for name, column in zip(columns, table.T, strict=True):
+        largest = np.abs(column).max()
+        if largest > np.finfo(np.float32).max:
+            raise PadlError(f"{where}: {largest:g} in column '{name}' is too large for float32: use another unit")
+        width = largest * (column / largest).std() if largest else 0.0
+        if 0 < width < 1e-5 * largest:
+            raise PadlError(
+                f"{where}: column '{name}' varies by {width:.3g} around {largest:.3g}, which float32 cannot tell apart:"
+                " subtract a constant from it"
+            )
 
 
 def check_labels(labels: np.ndarray, classes: int, where: str) -> None:
