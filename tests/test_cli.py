@@ -33,6 +33,8 @@ REFUSED = [
     ("+model._target_=os.system", "model 'mlp' has no 'model._target_'"),
     ("seed=${nothing}", "Interpolation key 'nothing' not found"),
     ("seed=[1", "the configuration cannot be composed"),
+    ("experiment=cracks model.channels=[8] seeed=3", "no key 'seeed'; did you mean 'seed'?"),
+    ("optimizer=sgd,adam", "optimizer=sgd,adam gives several names: add -m"),
     # wrong types
     ("optimizer.learning_rate=fast", "optimizer.learning_rate='fast' is not a number"),
     ("steps=1.5", "steps=1.5 is not a whole number"),
@@ -71,6 +73,8 @@ REFUSED = [
     # the machine
     ("device=tpu", "device=tpu: there is none, JAX finds cpu"),
     ("devices=99", "devices=99: there are 4 on cpu"),
+    ("devices=4 batch_size=30", "devices=4: 2 of them can share a batch of 30 evenly"),
+    ("optimizer.b2=0.99999999999", "is 1 in float32, outside its domain [0, 1)"),
     ("run.dir=/proc/nowhere", "run.dir='/proc/nowhere': no folder can be made there"),
     ("compilation_cache=/proc/nowhere", "compilation_cache='/proc/nowhere' cannot be made"),
 ]

@@ -116,7 +116,7 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
             if key == "experiment" and name not in experiments():
                 known = ", ".join(experiments())
                 return PadlError(f"no experiment '{name}'{near(name, experiments())} (there are: {known})")
-    chosen = _chosen_entries(given)
+    chosen = _chosen_entries({**_names_of_experiment(given.get("experiment")), **given})
     known = keys(chosen)
     for key in given:
         if key not in known and not key.startswith(("hydra.", "hydra/")):
@@ -145,6 +145,15 @@ def experiments() -> list[str]:
     return sorted(file.stem for file in (folder() / "experiment").glob("*.yaml"))
 
 
+def _names_of_experiment(name: str | None) -> dict[str, str]:
+    """The names that conf/experiment/NAME.yaml puts in place."""
+    if name not in experiments():
+        return {}
+    content = yaml.safe_load((folder() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8"))
+    overrides = [item for item in content.get("defaults", []) if isinstance(item, dict)]
+    return {key.removeprefix("override /"): value for item in overrides for key, value in item.items()}
+
+
 def keys(chosen: Mapping[Kind, Entry | None]) -> list[str]:
     """All keys of a configuration with these entries."""
     inner = [f"{kind}.{name}" for kind, entry in chosen.items() if entry for name in ("name", *entry.hyperparameters)]
@@ -165,8 +174,3 @@ def _chosen_entries(given: Mapping[str, str]) -> dict[Kind, Entry | None]:
 
 def _chosen(kind: Kind, name: str) -> Entry | None:
     return names.of(kind).get(name) if name in names.of(kind).names() else None
-
-
-def defaults() -> dict[str, Any]:
-    """conf/train.yaml as it stands."""
-    return yaml.safe_load((folder() / "train.yaml").read_text(encoding="utf-8"))

@@ -42,6 +42,7 @@ class Plan:
     eval_every: int
     batch_size: int | None
     device: Device
+    device_count: int
 
     @property
     def title(self) -> str:
@@ -87,6 +88,11 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     batch_size = fit.batch_size(settings, parts["optimizer"].entry, rows)
     steps = fit.steps(settings, rows, batch_size)
     over = mesh.for_rows(devices, batch_size and batch_size // settings.accumulate)
+    count = 1 if over is None else over.size
+    if settings.devices not in (None, count):
+        raise PadlError(
+            f"devices={settings.devices}: {count} of them can share a batch of {batch_size} evenly; give that"
+        )
     objective = _objective(task, parts, settings)
     optimizer, schedule = parts["optimizer"].choice, parts["schedule"].choice
     experiment = Experiment(objective, optimizer, schedule, batch_size, settings.accumulate, over)
@@ -107,6 +113,7 @@ def resolve(config: Mapping[str, Any]) -> Plan:
         eval_every=settings.eval_every or -(-steps // EVALUATIONS),
         batch_size=batch_size,
         device=devices[0],
+        device_count=count,
     )
     _trace(plan, parts)
     return plan

@@ -109,7 +109,7 @@ def _folder(plan: Plan, command: list[str]) -> Path | None:
         return None
     label = "-".join(plan.config[kind]["name"] for kind in ("task", "optimizer"))
     folder = record.create(plan.run.dir, label)
-    record.write_start(folder, plan.config, plan.device, command)
+    record.write_start(folder, plan.config, plan.device, plan.device_count, command)
     return folder
 
 

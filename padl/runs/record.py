@@ -17,7 +17,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import yaml
 
 from padl.types import Device, PadlError
@@ -44,10 +43,10 @@ def create(root: str, label: str) -> Path:
     return folder
 
 
-def write_start(folder: Path, config: Mapping[str, Any], device: Device, command: list[str]) -> None:
+def write_start(folder: Path, config: Mapping[str, Any], device: Device, count: int, command: list[str]) -> None:
     """config.yaml, env.json and the status "running"."""
     write_text(folder / "config.yaml", yaml.safe_dump(redact(config), sort_keys=False, allow_unicode=True))
-    write_json(folder / "env.json", environment(device, command))
+    write_json(folder / "env.json", environment(device, count, command))
     write_status(folder, "running", 0)
 
 
@@ -116,13 +115,13 @@ def _number(value: Any) -> Any:
     return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
-def environment(device: Device, command: list[str]) -> dict[str, Any]:
+def environment(device: Device, count: int, command: list[str]) -> dict[str, Any]:
     """Versions, device, commit and command: what is needed to run it again."""
     return {
         "command": [redact_argument(word) for word in command],
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES if _installed(name)},
-        "device": {"platform": device.platform, "kind": device.device_kind, "count": jax.local_device_count()},
+        "device": {"platform": device.platform, "kind": device.device_kind, "count": count},
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "host": socket.gethostname()},
         "git": git_commit(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
