@@ -37,10 +37,9 @@ def print_list(kinds: Iterable[Kind]) -> None:
             )
 
 
-def print_card(name: str, kind: Kind | None = None) -> None:
+def print_card(name: str) -> None:
     """The rule, arguments with ranges, the state's memory, the reference; for every kind that has the name."""
-    kinds = (kind,) if kind else KINDS
-    found = [entry for k in kinds for entry in names.of(k) if entry.name == name]
+    found = [entry for kind in KINDS for entry in names.of(kind) if entry.name == name]
     if not found:
         everything = [n for k in KINDS for n in names.of(k).names()]
         raise PadlError(f"nothing is called '{name}'{near(name, everything)} ('padl list' shows everything)")
