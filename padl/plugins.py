@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from padl import registry
+from padl.types import one_line
 
 GROUP = "padl.plugins"
 
@@ -58,7 +59,7 @@ def _attempt(name: str, importer: Callable[[], object]) -> Plugin:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # a plugin may call sys.exit
-        return Plugin(name, f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        return Plugin(name, one_line(error))
     return Plugin(name, "")
 
 

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from padl.registry import schedule
 from padl.types import Domain, Scalar
 
+ABOVE_0 = Domain(0.0, 1.0, low_open=True, search=(1e-3, 0.1), scale="log")
+
 
 @schedule()
 def constant(fraction: jax.Array) -> jax.Array:
@@ -28,9 +30,7 @@ def linear(fraction: jax.Array, *, final: Scalar = 0.0) -> jax.Array:
 
 
 @schedule()
-def exponential(
-    fraction: jax.Array, *, final: Annotated[Scalar, Domain(0.0, 1.0, True, search=(1e-3, 0.1), scale="log")] = 0.01
-) -> jax.Array:
+def exponential(fraction: jax.Array, *, final: Annotated[Scalar, ABOVE_0] = 0.01) -> jax.Array:
     """Falls by the same factor in equal times, from the peak to `final`, a share of the peak in (0, 1]."""
     return final**fraction
 

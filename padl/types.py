@@ -33,6 +33,11 @@ class PadlError(ValueError):
     """A mistake that one line explains: what is wrong, where, and how to go on. No traceback is owed for it."""
 
 
+def one_line(error: BaseException) -> str:
+    """`ValueError: what it says first`."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+
+
 class Domain(NamedTuple):
     """The interval a hyperparameter lives in, and the part of it worth searching.
 

@@ -70,8 +70,6 @@ def _guarded(arguments: list[str]) -> int:
 
     try:
         return _dispatch(arguments)
-    except BrokenPipeError:
-        raise
     except (PadlError, OSError) as error:
         if os.environ.get("PADL_TRACEBACK") == "1" or (isinstance(error, OSError) and error.errno not in DISK):
             raise

@@ -18,7 +18,7 @@ from padl.engine import loop, mesh
 from padl.engine.experiment import Experiment
 from padl.registry import Choice, Entry
 from padl.tasks.task import Data, Objective, Task
-from padl.types import Device, HParams, Key, Kind, PadlError
+from padl.types import Device, HParams, Key, Kind, PadlError, one_line
 
 EVALUATIONS = 20  # of a run that does not say how often
 AUTO = "auto"  # in the place of a loss or model: what the task brings
@@ -33,7 +33,6 @@ class Plan:
     run: Run
     wandb: WandbSettings
     task: Task
-    objective: Objective
     experiment: Experiment
     hparams: HParams
     data: Data
@@ -104,7 +103,6 @@ def resolve(config: Mapping[str, Any]) -> Plan:
         run=run,
         wandb=wandb,
         task=task,
-        objective=objective,
         experiment=experiment,
         hparams=put(_hparams(parts, settings, steps)),
         data=put(Data(dict(task.rows), split)),
@@ -191,8 +189,7 @@ def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:
         used = ", ".join(f"{kind} '{part.entry.name}'" for kind, part in parts.items() if part.entry.origin != "padl")
         if not used:
             raise
-        line = str(error).partition("\n")[0]
-        raise PadlError(f"{_blame(error)}: {type(error).__name__}: {line} (plugins in this run: {used})") from error
+        raise PadlError(f"{_blame(error)}: {one_line(error)} (plugins in this run: {used})") from error
 
 
 def _blame(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.cli.resolve import Plan, part, resolve
+from padl.cli.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.runs import checkpoint, record
@@ -60,17 +61,16 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
         PadlError: no run there, nothing saved or not as it was written, a task without a model.
     """
     folder = Path(folder)
-    _check_which(which)
     config, about = record.read_config(folder), checkpoint.load_model(folder)
     if about["input_shape"] is None:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
     model = part("model", config["model"])
     shape = tuple(about["input_shape"])
     problem = kinds.problem(about["task"]["kind"], shape, about["task"].get("classes", 1))
-    tree, stats = checkpoint.load(folder, which), checkpoint.load(folder, "stats")
+    (params, rest), stats = _parameters(folder, which), checkpoint.load(folder, "stats")
     return TrainedModel(
-        params=tree["params"],
-        rest=tree.get("rest") or {},
+        params=params,
+        rest=rest,
         stats=stats,
         config=config,
         task=about["task"],
@@ -87,27 +87,29 @@ def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
         PadlError: as `load`, and where the data are gone or not what the task accepts.
     """
     folder = Path(folder)
-    _check_which(which)
     plan = replan(folder)
     if checkpoint.load_model(folder)["data"] != plan.task.digest():
         raise PadlError(f"the data of task '{plan.config['task']['name']}' are not those that {folder} was trained on")
-    tree = jax.tree.map(jnp.asarray, checkpoint.load(folder, which))
-    state = TrainState(jnp.zeros((), jnp.int32), plan.key, tree["params"], tree.get("rest") or {}, (), ())
+    params, rest = jax.tree.map(jnp.asarray, _parameters(folder, which))
+    state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, rest, (), ())
     return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
 
 
-def _check_which(which: str) -> None:
+def _parameters(folder: Path, which: str) -> tuple[Params, PyTree]:
+    """The saved parameters and the rest of the state; orbax leaves an empty rest out."""
     if which not in ("best", "final"):
         raise PadlError(f"which={which!r} is none of best, final")
+    tree = checkpoint.load(folder, which)
+    return tree["params"], tree.get("rest") or {}
 
 
 def recorded(folder: Path, which: Which) -> dict[str, float]:
     """What the run itself wrote of that evaluation: {} where it has none."""
-    rows = [row for row in record.read_metrics(folder) if any(k.startswith("eval/") for k in row)]
+    rows = [row for row in record.read_metrics(folder) if of_side(row, "eval")]
     if which == "best" and rows:
         step = record.read_json(folder / "summary.json")["best"].get("step")
         rows = [row for row in rows if row["step"] == step]
-    return {k.removeprefix("eval/"): v for k, v in rows[-1].items() if k.startswith("eval/")} if rows else {}
+    return of_side(rows[-1], "eval") if rows else {}
 
 
 def replan(folder: Path) -> Plan:

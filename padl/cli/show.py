@@ -14,7 +14,7 @@ from rich.table import Table
 from padl.cli import names
 from padl.registry import Entry, Hyperparameter, describe, near
 from padl.runs.console import Output
-from padl.types import KINDS, Domain, Kind, PadlError
+from padl.types import KINDS, Domain, Kind, PadlError, one_line
 
 PLURALS: dict[Kind, str] = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
 
@@ -82,9 +82,7 @@ def state_arrays(entry: Entry) -> float:
     try:
         state = jax.eval_shape(lambda: entry.function(**entry.check({})).init(jnp.zeros(size)))
     except Exception as error:  # a stranger's code
-        raise PadlError(
-            f"optimizer '{entry.name}' from {entry.origin} fails: {type(error).__name__}: {error}"
-        ) from error
+        raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {one_line(error)}") from error
     return sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / size
 
 

@@ -17,7 +17,7 @@ def summarise(plan: Plan, last: loop.LastChunk, rows: Rows, clock: Clock) -> dic
     """Final and best metrics, speed and sizes of a run that finished or diverged."""
     step = last.diverged or last.step
     best_step = int(last.best.step)
-    evaluated = [row for row in rows if any(name.startswith("eval/") for name in row)]
+    evaluated = [row for row in rows if of_side(row, "eval")]
     best = next((of_side(row, "eval") for row in evaluated if row["step"] == best_step), {})
     return {
         "title": plan.title,

@@ -20,7 +20,7 @@ from padl.runs.jsonl import Jsonl
 from padl.runs.rows import Windows
 from padl.runs.sink import Memory, Sinks
 from padl.runs.wandb import Wandb
-from padl.types import PadlError, PyTree
+from padl.types import PadlError, PyTree, one_line
 
 Choose = str | Mapping[str, Any] | None  # a name, or {"name": ..., hyperparameters}
 QUIET = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
@@ -162,7 +162,7 @@ def _until_divergence(chunk: loop.Chunk) -> tuple[dict[str, np.ndarray], dict[st
 def _stopped(error: BaseException, rows: Rows, sinks: Sinks, folder: Path | None) -> None:
     """Leave the record of a run that an interruption or an error ended; what was logged so far stays."""
     status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    reason = one_line(error)
     step = int(rows[-1]["step"]) if rows else 0
     try:
         sinks.close({"status": status, "reason": reason, "steps": step})

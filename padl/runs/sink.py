@@ -4,6 +4,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from padl.types import one_line
+
 Row = Mapping[str, float]
 
 
@@ -39,7 +41,7 @@ class Sinks:
                 call(sink)
             except Exception as error:
                 self.others.remove(sink)
-                warn(f"{type(sink).__name__} stopped ({type(error).__name__}: {error}); the run goes on without it")
+                warn(f"{type(sink).__name__} stopped ({one_line(error)}); the run goes on without it")
 
 
 class Memory:

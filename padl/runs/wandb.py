@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from padl.runs.record import redact
 from padl.runs.sink import Row, warn
+from padl.types import one_line
 
 INIT_SECONDS = 15  # for W&B to answer before the run goes on offline
 CLOSE_SECONDS = 60  # for what is still queued when training is done
@@ -61,7 +62,7 @@ class Wandb:
             run.summary.update(_flat(item[1]))
         except BaseException as error:
             self.failed = True
-            warn(f"W&B stopped ({_reason(error)}); the run goes on, metrics.jsonl has every row")
+            warn(f"W&B stopped ({one_line(error)}); the run goes on, metrics.jsonl has every row")
         finally:
             self._finish(run)
 
@@ -84,7 +85,7 @@ class Wandb:
         except Exception as error:
             if mode == "offline":
                 raise
-            warn(f"W&B is not reached ({_reason(error)}); this run is logged offline")
+            warn(f"W&B is not reached ({one_line(error)}); this run is logged offline")
             run = start("offline")
         if run.offline:
             self.run_folder = Path(run.dir).parent
@@ -96,11 +97,7 @@ class Wandb:
                 run.finish(exit_code=1 if self.failed else 0)
         except BaseException as error:
             if not self.failed:
-                warn(f"W&B could not finish its run ({_reason(error)}); metrics.jsonl has every row")
-
-
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                warn(f"W&B could not finish its run ({one_line(error)}); metrics.jsonl has every row")
 
 
 def _flat(summary: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
