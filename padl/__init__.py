@@ -6,6 +6,7 @@
 >>> float(padl.losses.huber(predictions=jax.numpy.ones(3), targets=jax.numpy.zeros(3), delta=1.0))
 0.5
 >>> record = padl.train(task="digits", optimizer="nadam", steps=100)   # a whole run
+>>> found = padl.sweep(over={"learning_rate": [1e-3, 1e-2], "seed": range(8)}, steps=100)   # 16 runs in one program
 """
 
 import importlib
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from padl import losses, models, optimizers, schedules, tasks
+    from padl.cli.grid import sweep
     from padl.cli.names import loss, model, names, optimizer, schedule, task
     from padl.cli.saved import evaluate, load
     from padl.cli.train import train
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "train": "padl.cli.train",
+    "sweep": "padl.cli.grid",
     "load": "padl.cli.saved",
     "evaluate": "padl.cli.saved",
     "PadlError": "padl.types",
@@ -41,6 +44,7 @@ __all__ = [
     "optimizers",
     "schedule",
     "schedules",
+    "sweep",
     "task",
     "tasks",
     "train",

@@ -1,11 +1,19 @@
 """The seconds of a run: all of them, those of compiling, and the speed of what came after the first chunk."""
 
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
 COMPILING = ("/jax/core/compile/jaxpr_to_mlir_module_duration", "/jax/core/compile/backend_compile_duration")
+
+
+class Times(NamedTuple):
+    """steps_per_second: after the first chunk. compiling, wall: seconds."""
+
+    steps_per_second: float
+    compiling: float
+    wall: float
 
 
 class Clock:
@@ -30,10 +38,10 @@ class Clock:
         """So many steps are done."""
         self.marks = [*self.marks[:1], (perf_counter(), step)]
 
-    def wall(self) -> float:
-        return perf_counter() - self.started
+    def times(self) -> Times:
+        return Times(self._steps_per_second(), self.compiling, perf_counter() - self.started)
 
-    def steps_per_second(self) -> float:
+    def _steps_per_second(self) -> float:
         (t0, s0), (t1, s1) = self.marks[0], self.marks[-1]
         if s1 == s0:  # a single chunk: all the time but that of compiling
             t0, s0 = self.started + self.compiling, 0

@@ -7,19 +7,20 @@ also puts its own loss and model in place. No node says what to import.
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from padl.cli import names
+from padl.cli import members, names
+from padl.cli.members import Asked
 from padl.cli.resolve import AUTO
-from padl.cli.settings import Run, Settings, WandbSettings, schema
+from padl.cli.settings import Run, Settings, SweepSettings, WandbSettings, schema
 from padl.registry import Entry, near
 from padl.types import KINDS, Kind, PadlError
 
-OWN_GROUPS = ("experiment",)
+OWN_GROUPS = ("experiment", "sweep")  # folders of conf/
 
 
 def folder() -> Path:
@@ -53,8 +54,16 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def compose_and_call(arguments: list[str], task: Callable[[dict[str, Any]], Any]) -> None:
-    """Run Hydra's application on a command line; `task` gets each composed configuration.
+Task = Callable[[dict[str, Any]], Any]
+Together = Callable[[list[Asked]], Sequence[float]]
+
+
+def compose_and_call(arguments: list[str], task: Task, together: Together | None = None) -> None:
+    """Run Hydra's application on a command line.
+
+    Args:
+        task: gets each composed configuration. together: gets all members of a launch at once, for PADL's launcher, and
+            returns the objective of each.
 
     Raises:
         PadlError: what Hydra refuses, as one line. What `task` raises comes through as it is, in a multirun the first.
@@ -72,12 +81,15 @@ def compose_and_call(arguments: list[str], task: Callable[[dict[str, Any]], Any]
         except Exception as error:
             raised.append(error)
 
+    if together:
+        call.together = _launched(together)  # pyright: ignore[reportFunctionMemberAccess]
+        call.sweep = getattr(together, "__self__", None)  # pyright: ignore[reportFunctionMemberAccess]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
     try:
         with tempfile.TemporaryDirectory() as own:  # of -m: Hydra writes multirun.yaml there, secrets and all
-            sys.argv = ["padl train", *arguments, *([f"hydra.sweep.dir={own}"] if _is_multirun(arguments) else [])]
+            sys.argv = ["padl train", *arguments, *([f"hydra.sweep.dir={own}"] if is_multirun(arguments) else [])]
             hydra.main(version_base="1.3", config_path=str(folder()), config_name="train")(call)()
-    except BrokenPipeError:
+    except (BrokenPipeError, PadlError):
         raise
     except Exception as error:
         raise explain(arguments, error) from error
@@ -88,7 +100,24 @@ def compose_and_call(arguments: list[str], task: Callable[[dict[str, Any]], Any]
         raise PadlError(f"{raised[0]}{more}") if more and isinstance(raised[0], PadlError) else raised[0]
 
 
-def _is_multirun(arguments: list[str]) -> bool:
+def _launched(together: Together) -> Callable[..., list[Any]]:
+    """What PADL's launcher calls: (launcher, overrides of each job, number of the first) -> Hydra's JobReturns."""
+
+    def launch(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Any]:
+        from hydra.core.utils import JobReturn, JobStatus
+
+        values = together(members.compose(launcher, jobs, first))
+        found = []
+        for job, value in zip(jobs, values, strict=True):
+            done = JobReturn(overrides=list(job), status=JobStatus.COMPLETED)
+            done.return_value = value
+            found.append(done)
+        return found
+
+    return launch
+
+
+def is_multirun(arguments: list[str]) -> bool:
     return any(word in ("-m", "--multirun") for word in arguments)
 
 
@@ -104,24 +133,28 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
         )
         return PadlError(f"{refused}; {advice}")
     given = dict(word.lstrip("+~").split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
-    several = _is_multirun(arguments)
+    several = is_multirun(arguments)
     for key, value in given.items():
         if key in KINDS and value in ("", "null"):
             return PadlError(f"{key}={value} names nothing: leave it out for the usual {key}, or give a name")
         if key in (*KINDS, *OWN_GROUPS) and "," in value and not several:
             return PadlError(f"{key}={value} gives several names: add -m to run each")
-        for name in value.split(","):
+        for name in _options(value):
             if key in KINDS and (key, name) != ("loss", AUTO) and name not in names.of(key).names():
                 return _unknown_name(key, name)
-            if key == "experiment" and name not in experiments():
-                known = ", ".join(experiments())
-                return PadlError(f"no experiment '{name}'{near(name, experiments())} (there are: {known})")
+            if key in OWN_GROUPS and name not in files(key):
+                return PadlError(f"no {key} '{name}'{near(name, files(key))} (there are: {', '.join(files(key))})")
     chosen = _chosen_entries({**_names_of_experiment(given.get("experiment")), **given})
     known = keys(chosen)
     for key in given:
         if key not in known and not key.startswith(("hydra.", "hydra/")):
             return _unknown_key(key, known, chosen)
     return refused
+
+
+def _options(value: str) -> list[str]:
+    """`adam,sgd` and `choice(adam,sgd)` -> the names."""
+    return [name.strip() for name in value.removeprefix("choice(").removesuffix(")").split(",")]
 
 
 def _unknown_name(kind: Kind, name: str) -> PadlError:
@@ -141,13 +174,14 @@ def _unknown_key(key: str, known: list[str], chosen: Mapping[Kind, Entry | None]
     return PadlError(f"no key '{key}'{near(key, known)} ('padl train --cfg job' shows all keys)")
 
 
-def experiments() -> list[str]:
-    return sorted(file.stem for file in (folder() / "experiment").glob("*.yaml"))
+def files(group: str) -> list[str]:
+    """The names of one of PADL's own groups."""
+    return sorted(file.stem for file in (folder() / group).glob("*.yaml"))
 
 
 def _names_of_experiment(name: str | None) -> dict[str, str]:
     """The names that conf/experiment/NAME.yaml puts in place."""
-    if name not in experiments():
+    if name not in files("experiment"):
         return {}
     content = yaml.safe_load((folder() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8"))
     overrides = [item for item in content.get("defaults", []) if isinstance(item, dict)]
@@ -157,7 +191,9 @@ def _names_of_experiment(name: str | None) -> dict[str, str]:
 def keys(chosen: Mapping[Kind, Entry | None]) -> list[str]:
     """All keys of a configuration with these entries."""
     inner = [f"{kind}.{name}" for kind, entry in chosen.items() if entry for name in ("name", *entry.hyperparameters)]
-    groups = [f"{g}.{k}" for g, c in (("run", Run), ("wandb", WandbSettings)) for k in schema(c)]
+    groups = [
+        f"{g}.{k}" for g, c in (("run", Run), ("wandb", WandbSettings), ("sweep", SweepSettings)) for k in schema(c)
+    ]
     return [*KINDS, *OWN_GROUPS, *schema(Settings), *groups, *inner]
 
 

@@ -15,18 +15,21 @@ from typing import Any
 USAGE = """\
 padl: train neural networks, and study how they are trained
 
-  padl train [KEY=VALUE ...]    train once; -m for every combination of KEY=A,B
+  padl train [KEY=VALUE ...]    train once; with -m a sweep over every combination of KEY=A,B, compiled together
+  padl rerun FOLDER             repeat a run, also one of a sweep, alone
   padl list [KIND]              what there is: optimizer, loss, model, task, schedule
   padl show NAME                the card of one of them: rule, arguments with ranges, reference
   padl evaluate FOLDER          repeat the evaluation of a run [--best]
 
   padl train                                        an MLP with Adam on handwritten digits
   padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
+  padl train -m optimizer=adam,sgd optimizer.learning_rate=1e-3,1e-2 'seed=range(0,4)'
   padl train task=cracks model.channels=[8,16]      a task brings its own model and loss
   padl train experiment=gradient_descent            several settings under one name
   padl train --cfg job                              every knob, with its value
   padl train --help                                 Hydra's own options; padl -sc install=bash: completion
 """
+COMMANDS = ("train", "rerun", "evaluate", "list", "show")
 HELP = ("-h", "--help", "help")
 MISTAKE, DIVERGED, INTERRUPTED = 2, 3, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's errors that one line explains
@@ -95,28 +98,62 @@ def _dispatch(arguments: list[str]) -> int:
         return _show(rest)
     if command == "evaluate":
         return _evaluate(rest)
+    if command == "rerun":
+        return _rerun(rest)
     from padl.registry import near
     from padl.types import PadlError
 
-    commands = ("train", "list", "show", "evaluate")
-    raise PadlError(f"no command '{command}'{near(command, commands)} ('padl --help' shows all)")
+    raise PadlError(f"no command '{command}'{near(command, COMMANDS)} ('padl --help' shows all)")
 
 
 def _train(rest: list[str]) -> int:
-    from padl.cli.configs import compose_and_call
-    from padl.cli.train import run
-    from padl.runs.console import print_summary
+    from padl.cli.configs import compose_and_call, is_multirun
 
-    codes = [0]
+    command, codes = ["padl", "train", *rest], [0]
 
     def task(config: dict[str, Any]) -> float | None:
-        record = run(config, command=["padl", "train", *rest])
-        print_summary(record.summary, record.folder, record.wandb_folder)
+        record = _run(config, command)
         codes.append(DIVERGED if record.status == "diverged" else 0)
         return record.summary["best"].get(record.summary["decided_by"]["metric"])
 
-    compose_and_call(rest, task)
+    if not is_multirun(rest):
+        compose_and_call(rest, task)
+        return max(codes)
+    from padl.cli.sweep import Sweep
+
+    sweep = Sweep(command)
+    try:
+        compose_and_call(rest, task, sweep.together)
+    finally:
+        _show_results(sweep)
     return max(codes)
+
+
+def _run(config: dict[str, Any], command: list[str]) -> Any:
+    from padl.cli.train import run
+    from padl.runs.console import print_summary
+
+    record = run(config, command)
+    print_summary(record.summary, record.folder, record.wandb_folder)
+    return record
+
+
+def _show_results(sweep: Any) -> None:
+    from padl.cli import results
+
+    found = results.finish(sweep)
+    if found:
+        results.show(sweep, found)
+
+
+def _rerun(rest: list[str]) -> int:
+    from padl.cli import saved
+    from padl.types import PadlError
+
+    if len(rest) != 1 or rest[0].startswith("-"):
+        raise PadlError("padl rerun takes the folder of one run: padl rerun runs/...")
+    record = _run(saved.again(Path(rest[0])), ["padl", "rerun", *rest])
+    return DIVERGED if record.status == "diverged" else 0
 
 
 def _list(rest: list[str]) -> int:
@@ -169,7 +206,7 @@ def _complete(arguments: list[str]) -> int:
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
     elif line:
         typed = words[-1]
-        print("\n".join(c for c in ("train", "list", "show", "evaluate") if len(words) == 2 and c.startswith(typed)))
+        print("\n".join(c for c in COMMANDS if len(words) == 2 and c.startswith(typed)))
         return 0
     compose_and_call(arguments, lambda config: None)
     return 0

@@ -4,51 +4,27 @@ Everything is checked here, before anything is compiled, written or shown.
 """
 
 import traceback
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+import optax
 
 from padl.cli import fit, names
-from padl.cli.settings import Run, Settings, WandbSettings, parse
+from padl.cli.settings import Run, Settings, SweepSettings, WandbSettings, parse
 from padl.engine import loop, mesh
 from padl.engine.experiment import Experiment
 from padl.registry import Choice, Entry
-from padl.tasks.task import Data, Objective, Task
+from padl.tasks.task import Data, Objective, Split, Task
 from padl.types import Device, HParams, Key, Kind, PadlError, one_line
 
+Memo = dict[Any, Any]
 EVALUATIONS = 20  # of a run that does not say how often
 AUTO = "auto"  # in the place of a loss or model: what the task brings
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run, ready to go."""
-
-    config: dict[str, Any]
-    settings: Settings
-    run: Run
-    wandb: WandbSettings
-    task: Task
-    experiment: Experiment
-    hparams: HParams
-    data: Data
-    key: Key
-    steps: int
-    eval_every: int
-    batch_size: int | None
-    device: Device
-    device_count: int
-
-    @property
-    def title(self) -> str:
-        """`digits mlp adam, seed 0`."""
-        used = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
-        used[0] = self.task.about.get("title", used[0])
-        return f"{' '.join(used)}, seed {self.settings.seed}"
 
 
 @dataclass(frozen=True)
@@ -61,6 +37,47 @@ class Part:
     config: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
+
+    Attributes:
+        config: every name and value. parts: the five names. split, hparams: as NumPy has them.
+        experiment: without devices to share a batch.
+    """
+
+    config: dict[str, Any]
+    settings: Settings
+    run: Run
+    wandb: WandbSettings
+    sweep: SweepSettings
+    parts: Mapping[Kind, Part]
+    task: Task
+    split: Split
+    experiment: Experiment
+    hparams: HParams
+    steps: int
+    eval_every: int
+    batch_size: int | None
+
+    @property
+    def title(self) -> str:
+        """`digits mlp adam, seed 0`."""
+        used = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
+        used[0] = self.task.about.get("title", used[0])
+        return f"{' '.join(used)}, seed {self.settings.seed}"
+
+
+@dataclass(frozen=True)
+class Plan(Draft):
+    """A run, ready to go: its data, scalars and key are on the device, or on several with its batches."""
+
+    data: Data
+    key: Key
+    device: Device
+    device_count: int
+
+
 def resolve(config: Mapping[str, Any]) -> Plan:
     """Check a configuration whole and build what it names.
 
@@ -71,50 +88,75 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     Raises:
         PadlError: for the first thing that is wrong.
     """
-    config = dict(config)
-    settings, run, wandb = parse(config)
-    if wandb.mode != "disabled" and run.dir is None:
-        raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
-    if run.dir == "":
-        raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
-    parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
-    task: Task = parts["task"].choice(**parts["task"].scalars)
-    parts |= _other_parts(config, parts["task"].entry.traits, task)
-    fit.check_names({kind: found.entry for kind, found in parts.items()}, task, config)
+    draft = check(config)
+    settings, batch_size = draft.settings, draft.batch_size
     devices = mesh.devices(settings.device, settings.devices)
-    split = task.split(settings.seed, parts["task"].scalars)
-    rows = len(split.train) or None
-    batch_size = fit.batch_size(settings, parts["optimizer"].entry, rows)
-    steps = fit.steps(settings, rows, batch_size)
     over = mesh.for_rows(devices, batch_size and batch_size // settings.accumulate)
     count = 1 if over is None else over.size
     if settings.devices not in (None, count):
         raise PadlError(
             f"devices={settings.devices}: {count} of them can share a batch of {batch_size} evenly; give that"
         )
-    objective = _objective(task, parts, settings)
-    optimizer, schedule = parts["optimizer"].choice, parts["schedule"].choice
-    experiment = Experiment(objective, optimizer, schedule, batch_size, settings.accumulate, over)
     put = lambda tree: mesh.put(tree, devices, over)  # noqa: E731
+    placed = {
+        "experiment": replace(draft.experiment, mesh=over),
+        "hparams": put(draft.hparams),
+        "data": put(Data(dict(draft.task.rows), draft.split)),
+        "key": put(run_key(settings.seed)),
+    }
+    plan = Plan(**vars(draft) | placed, device=devices[0], device_count=count)
+    trace(plan)
+    return plan
+
+
+def check(config: Mapping[str, Any], known: Memo | None = None) -> Draft:
+    """All of `resolve` that needs no device.
+
+    Args:
+        known: keeps tasks and splits for the next call, which then takes a fraction of a millisecond.
+    """
+    known = {} if known is None else known
+    config = dict(config)
+    settings, run, wandb, sweep = parse(config)
+    if wandb.mode != "disabled" and run.dir is None:
+        raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
+    if run.dir == "":
+        raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
+    parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
+    task, split = _task_and_split(parts["task"], settings.seed, known)
+    parts |= _other_parts(config, parts["task"].entry.traits, task)
+    fit.check_names({kind: found.entry for kind, found in parts.items()}, task, config)
+    rows = len(split.train) or None
+    batch_size = fit.batch_size(settings, parts["optimizer"].entry, rows)
+    steps = fit.steps(settings, rows, batch_size)
+    optimizer, schedule = parts["optimizer"].choice, parts["schedule"].choice
+    objective = _objective(task, parts, settings)
     full = {kind: found.config for kind, found in parts.items()}
-    plan = Plan(
+    return Draft(
         config={**full, **asdict(settings), "run": asdict(run), "wandb": asdict(wandb)},
         settings=settings,
         run=run,
         wandb=wandb,
+        sweep=sweep,
+        parts=parts,
         task=task,
-        experiment=experiment,
-        hparams=put(_hparams(parts, settings, steps)),
-        data=put(Data(dict(task.rows), split)),
-        key=put(run_key(settings.seed)),
+        split=split,
+        experiment=Experiment(objective, optimizer, schedule, batch_size, settings.accumulate),
+        hparams=_hparams(parts, settings, steps),
         steps=steps,
         eval_every=settings.eval_every or -(-steps // EVALUATIONS),
         batch_size=batch_size,
-        device=devices[0],
-        device_count=count,
     )
-    _trace(plan, parts)
-    return plan
+
+
+def _task_and_split(found: Part, seed: int, known: Memo) -> tuple[Task, Split]:
+    built = (found.choice, tuple(found.scalars.items()))
+    if built not in known:
+        known[built] = found.choice(**found.scalars)
+    task: Task = known[built]
+    if (built, seed) not in known:
+        known[built, seed] = task.split(seed, found.scalars)
+    return task, known[built, seed]
 
 
 def _other_parts(config: Mapping[str, Any], brings: Mapping[str, Any], task: Task) -> dict[Kind, Part]:
@@ -167,29 +209,65 @@ def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HPar
     return jax.tree.map(np.float32, scalars)
 
 
+def key_numbers(seed: int) -> np.ndarray:
+    """What `jax.random.key(seed)` holds for a seed below 2³²: (2,) uint32, without compiling a program for it."""
+    return np.array([0, seed], np.uint32)
+
+
 def run_key(seed: int) -> Key:
-    """`jax.random.key(seed)`, for a seed below 2³², without compiling a program for it."""
-    return jax.random.wrap_key_data(jax.device_put(np.array([0, seed], np.uint32)), impl="threefry2x32")
+    return jax.random.wrap_key_data(jax.device_put(key_numbers(seed)), impl="threefry2x32")
 
 
-def _trace(plan: Plan, parts: Mapping[Kind, Part]) -> None:
+def trace(plan: Plan) -> None:
     """Trace the program without running it, so that a rule that cannot be compiled is refused before a run begins."""
     length = min(plan.settings.steps_per_call, plan.eval_every, plan.steps)
-    try:
+    with one_line_for(plan):
         loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.decides)
+
+
+@contextmanager
+def one_line_for(draft: Draft) -> Iterator[None]:
+    """What tracing a plugin's code raises, as one line that says where."""
+    try:
+        yield
     except jax.errors.ConcretizationTypeError as error:
-        where = _blame(error)
+        where, what = _blame(error), _branched_on(error, draft)
         raise PadlError(
-            f"{where} decides a Python branch by a traced value: use jnp.where,"
+            f"{where} decides a Python branch by {what}: use jnp.where,"
             " or annotate the argument int, bool or Literal to make it part of the program"
         ) from error
     except PadlError:
         raise
     except Exception as error:
-        used = ", ".join(f"{kind} '{part.entry.name}'" for kind, part in parts.items() if part.entry.origin != "padl")
+        parts = draft.parts.items()
+        used = ", ".join(f"{kind} '{part.entry.name}'" for kind, part in parts if part.entry.origin != "padl")
         if not used:
             raise
         raise PadlError(f"{_blame(error)}: {one_line(error)} (plugins in this run: {used})") from error
+
+
+def _branched_on(error: BaseException, draft: Draft) -> str:
+    """The traced hyperparameter that a rule's Python code looked at: the one without which it does not."""
+    for kind, part in draft.parts.items():
+        for name, value in part.scalars.items():
+            if kind == "optimizer" and _builds({**part.scalars, name: value}, part, fixed=name):
+                return f"the value of {kind}.{name}"
+    return "a traced value"
+
+
+def _builds(scalars: dict[str, float], part: Part, fixed: str) -> bool:
+    """Whether an optimizer can be traced where only `fixed` is a number."""
+    point = np.zeros(2, np.float32)
+
+    def one_step(traced: dict[str, Any]) -> Any:
+        rule = optax.with_extra_args_support(part.choice(**traced, **{fixed: scalars[fixed]}))
+        return rule.update(point, rule.init(point), point)
+
+    try:
+        jax.eval_shape(one_step, {name: np.float32(x) for name, x in scalars.items() if name != fixed})
+    except Exception:
+        return False
+    return True
 
 
 def _blame(error: BaseException) -> str:

@@ -88,19 +88,31 @@ def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
     """
     folder = Path(folder)
     plan = replan(folder)
-    if checkpoint.load_model(folder)["data"] != plan.task.digest():
+    if checkpoint.load_model(folder)["data"] != plan.task.digest:
         raise PadlError(f"the data of task '{plan.config['task']['name']}' are not those that {folder} was trained on")
     params, rest = jax.tree.map(jnp.asarray, _parameters(folder, which))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, rest, (), ())
     return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
 
 
+def again(folder: Path) -> dict[str, Any]:
+    """The configuration of a run, to be run again into the folder that its own or its sweep's lies in.
+
+    Raises:
+        PadlError: no run there.
+    """
+    config = record.read_config(folder)
+    sweep = folder.absolute().parent / "sweep.json"
+    place = sweep.parent.parent if sweep.is_file() else folder.absolute().parent
+    return {**config, "run": {**config["run"], "dir": str(place)}}
+
+
 def _parameters(folder: Path, which: str) -> tuple[Params, PyTree]:
-    """The saved parameters and the rest of the state; orbax leaves an empty rest out."""
+    """The saved parameters and the rest of the state."""
     if which not in ("best", "final"):
         raise PadlError(f"which={which!r} is none of best, final")
     tree = checkpoint.load(folder, which)
-    return tree["params"], tree.get("rest") or {}
+    return tree["params"], tree["rest"]
 
 
 def recorded(folder: Path, which: Which) -> dict[str, float]:

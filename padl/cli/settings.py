@@ -1,12 +1,13 @@
 """What a run can be told beside its five names. The signatures are the schema; conf/train.yaml explains each word."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cache
+from typing import Annotated, Any, Literal
 
 from padl.engine.mesh import Platform
 from padl.registry import Hyperparameter, check, near, signature
 from padl.runs.console import Style
-from padl.types import KINDS, PadlError, Scalar
+from padl.types import KINDS, Domain, PadlError, Scalar
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,20 @@ class WandbSettings:
     group: str | None = None
     name: str | None = None
     tags: tuple[str, ...] = ()
+    max_runs: Annotated[int, Domain(0)] = 32
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """How the members of a sweep (`-m`) are run together, judged and shown."""
+
+    strategy: Literal["auto", "vmap", "map"] = "auto"
+    chunk: Literal["auto"] | Annotated[int, Domain(1)] = "auto"
+    exact: bool = False
+    objective: str | None = None
+    target: float | None = None
+    curves: Annotated[int, Domain(0)] = 8
+    over: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,13 +65,14 @@ class Settings:
     progress: Style = "auto"
 
 
+@cache
 def schema(kind: type) -> dict[str, Hyperparameter]:
     return signature(kind)
 
 
-def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings]:
+def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings, SweepSettings]:
     """The settings of a configuration; its five names are not looked at. PadlError for what does not belong."""
-    groups = {"run": Run, "wandb": WandbSettings}
+    groups = {"run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
     known = [*KINDS, *schema(Settings), *groups]
     for key in config:
         if key not in known:
@@ -64,7 +80,7 @@ def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings]:
     top = {k: v for k, v in config.items() if k in schema(Settings)}
     settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
     inner = [kind(**_group(config.get(name), kind, name)) for name, kind in groups.items()]
-    return settings, inner[0], inner[1]
+    return settings, *inner
 
 
 def _group(given: Any, kind: type, name: str) -> dict[str, Any]:

@@ -1,39 +1,41 @@
 """What a run comes to: the numbers of summary.json, and its rows as columns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from padl.cli.clock import Clock
-from padl.cli.resolve import Plan
+from padl.cli.clock import Times
+from padl.cli.resolve import Draft
 from padl.engine import loop
+from padl.runs.rows import Windows
+from padl.runs.sink import Row
 
 Rows = list[dict[str, float]]
 
 
-def summarise(plan: Plan, last: loop.LastChunk, rows: Rows, clock: Clock) -> dict[str, Any]:
+def summarise(draft: Draft, last: loop.LastChunk, rows: Rows, times: Times) -> dict[str, Any]:
     """Final and best metrics, speed and sizes of a run that finished or diverged."""
     step = last.diverged or last.step
     best_step = int(last.best.step)
     evaluated = [row for row in rows if of_side(row, "eval")]
     best = next((of_side(row, "eval") for row in evaluated if row["step"] == best_step), {})
     return {
-        "title": plan.title,
+        "title": draft.title,
         "status": "diverged" if last.diverged else "finished",
         "reason": _reason(last) if last.diverged else "",
         "steps": step,
-        "decided_by": {"metric": plan.task.decides[0], "direction": plan.task.decides[1]},
+        "decided_by": {"metric": draft.task.decides[0], "direction": draft.task.decides[1]},
         "final": of_side(evaluated[-1], "eval") if evaluated and not last.diverged else {},
         "final_train": of_side(rows[-1], "train"),
         "best": {"step": best_step, **best} if best else {},
-        "steps_per_second": clock.steps_per_second(),
-        "compile_seconds": clock.compiling,
-        "wall_seconds": clock.wall(),
+        "steps_per_second": times.steps_per_second,
+        "compile_seconds": times.compiling,
+        "wall_seconds": times.wall,
         "parameters": sum(int(np.prod(p.shape)) for p in jax.tree.leaves(last.state.params)),
-        "batch_size": plan.batch_size,
-        "rows": {"train": len(plan.data.split.train), "held_out": len(plan.data.split.held_out)},
+        "batch_size": draft.batch_size,
+        "rows": {"train": len(draft.split.train), "held_out": len(draft.split.held_out)},
     }
 
 
@@ -42,6 +44,15 @@ def _reason(last: loop.LastChunk) -> str:
     if not np.isfinite(loss):
         return f"loss {loss} at step {last.diverged}"
     return f"loss {last.evaluation['loss']} on the held-out rows after step {last.diverged}"
+
+
+def measured(windows: Windows, chunk: loop.Chunk) -> Iterator[tuple[int, Row]]:
+    """The rows that a chunk completes; of one that diverged, up to that step and without the evaluation after it."""
+    train, evaluation = chunk.train, chunk.evaluation
+    if chunk.diverged is not None:
+        length = len(train["loss"]) - (chunk.step - chunk.diverged)
+        train, evaluation = {name: values[:length] for name, values in train.items()}, {}
+    return windows.take(train, evaluation, last=isinstance(chunk, loop.LastChunk))
 
 
 def of_side(row: Mapping[str, float], side: str) -> dict[str, float]:

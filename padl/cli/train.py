@@ -8,13 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from padl.cli import keep
 from padl.cli.cache import use_compilation_cache
 from padl.cli.clock import Clock
 from padl.cli.resolve import Plan, resolve
-from padl.cli.summary import Rows, columns, summarise
+from padl.cli.settings import SweepSettings
+from padl.cli.summary import Rows, columns, measured, summarise
 from padl.engine import loop
-from padl.engine.experiment import readout
-from padl.runs import checkpoint, curves, record
+from padl.runs import record
 from padl.runs.console import ConsoleProgress
 from padl.runs.jsonl import Jsonl
 from padl.runs.rows import Windows
@@ -23,7 +24,7 @@ from padl.runs.wandb import Wandb
 from padl.types import PadlError, PyTree, one_line
 
 Choose = str | Mapping[str, Any] | None  # a name, or {"name": ..., hyperparameters}
-QUIET = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
+QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
 
 
 @dataclass
@@ -66,12 +67,17 @@ def train(
         PadlError: for the first thing that is wrong, before anything is compiled or written.
     """
     chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
-    quiet: dict[str, Any] = {**chosen, **QUIET, **settings}
+    return run(quietly({**chosen, **settings}), command=[])
+
+
+def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration that prints and writes nothing but what it asks for."""
+    quiet = {**QUIET, **config}
     for group in ("run", "wandb"):
-        asked = {"mode": "offline"} if group == "wandb" and settings.get(group) else {}
+        asked = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
         if isinstance(quiet[group], Mapping | None):
             quiet[group] = {**QUIET[group], **asked, **(quiet[group] or {})}
-    return run(quiet, command=[])
+    return quiet
 
 
 def run(config: Mapping[str, Any], command: list[str]) -> Record:
@@ -79,16 +85,21 @@ def run(config: Mapping[str, Any], command: list[str]) -> Record:
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
         plan = resolve(config)
+        if plan.sweep != SweepSettings() and "-m" not in command:
+            raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         folder = _folder(plan, command)
         memory, wandb = Memory(), _wandb(plan, folder)
         sinks = Sinks(*_sinks(plan, folder, memory), *([wandb] if wandb else []))
         try:
             last = _follow(plan, sinks, clock)
-            summary = summarise(plan, last, memory.rows, clock)
+            summary = summarise(plan, last, memory.rows, clock.times())
             sinks.close(summary)
-            kept = jax.tree.map(np.asarray, {"final": (readout(last.state), last.state.rest), "best": last.best[2:]})
+            kept = keep.parameters(last)
             if folder:
-                _keep(plan, kept, summary, memory.rows, folder)
+                keep.keep(plan, kept, summary, folder)
+                if plan.run.plot:
+                    keep.draw(plan, summary, memory.rows, folder)
+                keep.close(folder, summary)
         except BaseException as error:
             _stopped(error, memory.rows, sinks, folder)
             raise
@@ -109,7 +120,7 @@ def _folder(plan: Plan, command: list[str]) -> Path | None:
         return None
     label = "-".join(plan.config[kind]["name"] for kind in ("task", "optimizer"))
     folder = record.create(plan.run.dir, label)
-    record.write_start(folder, plan.config, plan.device, plan.device_count, command)
+    record.write_start(folder, plan.config, record.environment(plan.device, plan.device_count, command))
     return folder
 
 
@@ -143,20 +154,11 @@ def _follow(plan: Plan, sinks: Sinks, clock: Clock) -> loop.LastChunk:
     )  # fmt: skip
     for chunk in chunks:
         clock.mark(chunk.step)
-        last = isinstance(chunk, loop.LastChunk)
-        for step, row in windows.take(*_until_divergence(chunk), last=last):
+        for step, row in measured(windows, chunk):
             sinks.write(step, row)
-        if last:
+        if isinstance(chunk, loop.LastChunk):
             return chunk
     raise AssertionError("a loop ends with its last chunk")
-
-
-def _until_divergence(chunk: loop.Chunk) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """What the chunk measured; of one that diverged, up to that step and without the evaluation after it."""
-    if chunk.diverged is None:
-        return chunk.train, chunk.evaluation
-    length = len(chunk.train["loss"]) - (chunk.step - chunk.diverged)
-    return {name: values[:length] for name, values in chunk.train.items()}, {}
 
 
 def _stopped(error: BaseException, rows: Rows, sinks: Sinks, folder: Path | None) -> None:
@@ -172,30 +174,3 @@ def _stopped(error: BaseException, rows: Rows, sinks: Sinks, folder: Path | None
     if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error):
         advice = "a smaller batch_size or model, or accumulate=2, needs less"
         raise PadlError(f"out of memory after step {step}: {advice}") from error
-
-
-def _keep(plan: Plan, kept: dict[str, Any], summary: dict[str, Any], rows: Rows, folder: Path) -> None:
-    """What stays of a run when it is over. The status comes last: a folder that says "finished" is whole."""
-    record.write_json(folder / "summary.json", summary)
-    if plan.run.save:
-        sound = {"final": not summary["reason"], "best": bool(summary["best"])}  # what diverged is not worth loading
-        trees = {name: {"params": params, "rest": rest} for name, (params, rest) in kept.items() if sound[name]}
-        stats = jax.tree.map(np.asarray, plan.data.split.stats)
-        checkpoint.save(folder, {**trees, "stats": stats} if stats else trees, _model(plan))
-    if plan.run.plot:
-        counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
-        title, words = (f"{plan.title}, {counts}", curves.ON_DATA) if counts else (plan.title, curves.ON_A_SURFACE)
-        curves.draw(rows, title, folder / "curves.png", words)
-    record.write_status(folder, summary["status"], summary["steps"], summary["reason"])
-
-
-def _model(plan: Plan) -> dict[str, Any]:
-    """What calling the trained model needs beside its parameters and the statistics of its inputs."""
-    inputs = plan.task.rows.get("inputs")
-    shape = None if inputs is None else list(inputs.shape[1:])
-    return {
-        "task": dict(plan.task.about),
-        "input_shape": shape,
-        "dtype": plan.settings.dtype,
-        "data": plan.task.digest(),
-    }

@@ -18,6 +18,8 @@ from padl.engine.experiment import Experiment, TrainState, readout
 from padl.tasks.task import Data
 from padl.types import HParams, Key, Metrics, Params, PyTree
 
+Decides = tuple[str, Literal["max", "min"]]  # the metric that says which parameters are the best, and which way
+
 
 class Best(NamedTuple):
     """The parameters with the best evaluation so far. value: its deciding metric; step: when."""
@@ -63,7 +65,7 @@ def run(
     steps: int,
     every: int,
     eval_every: int,
-    decides: tuple[str, Literal["max", "min"]],
+    decides: Decides,
 ) -> Iterator[Chunk]:
     """Train, chunk by chunk.
 
@@ -87,10 +89,10 @@ def run(
             best = _better(decides)(best, state, evaluation)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
         if waiting is not None:
-            chunk = _fetch(*waiting)
-            if chunk.diverged is not None:
+            before = _fetch(*waiting)
+            if before.diverged is not None:
                 break
-            yield chunk
+            yield before
         done += length
         waiting = (done, train, evaluation)
     assert waiting is not None  # steps >= 1
@@ -104,7 +106,7 @@ def trace(
     hparams: HParams,
     data: Data,
     length: int,
-    decides: tuple[str, Literal["max", "min"]],
+    decides: Decides,
 ) -> None:
     """Raise what tracing a call of `length` steps raises; `run` reuses the trace."""
     state, _ = _start(experiment, decides).eval_shape(key, hparams, data)
@@ -123,25 +125,38 @@ def plan(steps: int, every: int, eval_every: int) -> Iterator[tuple[int, bool]]:
 
 def _fetch(step: int, train: Metrics, evaluation: Metrics) -> Chunk:
     host = {name: np.asarray(values) for name, values in train.items()}
-    bad = np.flatnonzero(~np.isfinite(host["loss"]))
-    diverged = int(step - len(host["loss"]) + bad[0] + 1) if len(bad) else None
-    values = {name: float(value) for name, value in evaluation.items()}
-    if diverged is None and not math.isfinite(values.get("loss", 0.0)):
+    return chunk(step, host, {name: float(value) for name, value in evaluation.items()})
+
+
+def chunk(step: int, train: dict[str, np.ndarray], evaluation: dict[str, float]) -> Chunk:
+    """What the steps up to `step` measured, and whether they diverged."""
+    bad = np.flatnonzero(~np.isfinite(train["loss"]))
+    diverged = int(step - len(train["loss"]) + bad[0] + 1) if len(bad) else None
+    if diverged is None and not math.isfinite(evaluation.get("loss", 0.0)):
         diverged = step  # the last update did it: its own loss was measured before
-    return Chunk(step, host, values, diverged)
+    return Chunk(step, train, evaluation, diverged)
+
+
+def begin(experiment: Experiment, decides: Decides, key: Key, hparams: HParams, data: Data) -> tuple[TrainState, Best]:
+    """The first state, and a best that any evaluation beats."""
+    worst = -jnp.inf if decides[1] == "max" else jnp.inf
+    state = experiment.init(key, hparams, data)
+    return state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.rest)
+
+
+def better(decides: Decides, best: Best, state: TrainState, metrics: Metrics) -> Best:
+    """The better of the best so far and this state with these metrics, where they are finite."""
+    name, direction = decides
+    value = metrics[name]
+    wins = value > best.value if direction == "max" else value < best.value
+    wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
+    now = Best(value, state.step, readout(state), state.rest)
+    return jax.tree.map(lambda new, old: jnp.where(wins, new, old), now, best)
 
 
 @lru_cache(maxsize=64)
-def _start(experiment: Experiment, decides: tuple[str, str]):
-    """(key, hparams, data) -> (the first state, a best that any evaluation beats)."""
-    worst = -jnp.inf if decides[1] == "max" else jnp.inf
-
-    @jax.jit
-    def start(key: Key, hparams: HParams, data: Data) -> tuple[TrainState, Best]:
-        state = experiment.init(key, hparams, data)
-        return state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.rest)
-
-    return start
+def _start(experiment: Experiment, decides: Decides):
+    return jax.jit(partial(begin, experiment, decides))
 
 
 @lru_cache(maxsize=64)
@@ -160,16 +175,5 @@ def evaluator(experiment: Experiment):
 
 
 @lru_cache(maxsize=64)
-def _better(decides: tuple[str, str]):
-    """(best, state, its metrics) -> the better of both, where that is finite."""
-    name, direction = decides
-
-    @partial(jax.jit, donate_argnums=0)
-    def better(best: Best, state: TrainState, metrics: Metrics) -> Best:
-        value = metrics[name]
-        wins = value > best.value if direction == "max" else value < best.value
-        wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
-        now = Best(value, state.step, readout(state), state.rest)
-        return jax.tree.map(lambda new, old: jnp.where(wins, new, old), now, best)
-
-    return better
+def _better(decides: Decides):
+    return jax.jit(partial(better, decides), donate_argnums=0)

@@ -1,10 +1,13 @@
-"""Devices: choosing them, and spreading a batch over them. The only file that knows about axis types.
+"""Devices: choosing them, and spreading a batch or a sweep over them. The only file that knows about axis types.
 
-Parameters and data are on every device, each takes its share of the rows of a batch, and XLA adds the gradients up.
+A batch: parameters and data are on every device, each takes its share of the rows, and XLA adds the gradients up.
+A sweep: the data are on every device, each trains its share of the members, and nothing passes between them.
 """
 
 import math
-from typing import Literal
+import os
+from collections.abc import Callable
+from typing import Any, Literal
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -12,7 +15,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from padl.types import Device, PadlError, PyTree
 
 Platform = Literal["auto", "cpu", "gpu", "tpu"]
-AXIS = "rows"
+AXIS, MEMBERS = "rows", "members"
 
 
 def devices(platform: Platform, count: int | None = None) -> list[Device]:
@@ -53,3 +56,47 @@ def spread(rows: jax.Array, mesh: Mesh | None) -> jax.Array:
 def put(tree: PyTree, devices: list[Device], mesh: Mesh | None) -> PyTree:
     """Copy a tree of arrays to the first device, or to every device of the mesh."""
     return jax.device_put(tree, devices[0] if mesh is None else NamedSharding(mesh, PartitionSpec()))
+
+
+def a_device_for_each_core() -> None:
+    """On a CPU, let each core be a device, so that a sweep's members share the cores out. Only before JAX's first use;
+    a number that was set already stays."""
+    if jax.config.jax_num_cpu_devices < 1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+
+def free_memory(devices: list[Device]) -> int:
+    """Bytes that a program may use on each of these devices: half of what is free on a CPU, which they share, and on
+    an accelerator four fifths."""
+    if devices[0].platform == "cpu":
+        import psutil
+
+        return psutil.virtual_memory().available // (2 * len(devices))
+    stats = devices[0].memory_stats()
+    return int(0.8 * (stats["bytes_limit"] - stats["bytes_in_use"]))
+
+
+def for_members(devices: list[Device]) -> Mesh:
+    return jax.make_mesh((len(devices),), (MEMBERS,), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def over_members(function: Callable[..., Any], mesh: Mesh, members: tuple[PyTree, ...], result: PyTree) -> Any:
+    """`function`, compiled to run on each device's share of the members; its first argument's memory is taken.
+
+    Args:
+        members, result: for each argument and for the result a tree of True, what has a leading axis of members, and
+            False, what all devices have whole.
+    """
+    specs = (_specs(members), _specs(result))
+    share = jax.shard_map(function, mesh=mesh, in_specs=specs[0], out_specs=specs[1], check_vma=False)
+    placed = [jax.tree.map(lambda spec: NamedSharding(mesh, spec), tree) for tree in specs]
+    return jax.jit(share, donate_argnums=0, in_shardings=placed[0], out_shardings=placed[1])
+
+
+def share_out(tree: PyTree, mesh: Mesh, members: PyTree) -> PyTree:
+    """Copy arrays to the devices: those of members in shares, the others whole; `members` as in `over_members`."""
+    return jax.device_put(tree, jax.tree.map(lambda spec: NamedSharding(mesh, spec), _specs(members)))
+
+
+def _specs(members: PyTree) -> PyTree:
+    return jax.tree.map(lambda m: PartitionSpec(MEMBERS) if m else PartitionSpec(), members)

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
 from padl.runs.sink import Row
@@ -65,6 +65,36 @@ def _live_line(console: Console, steps: int) -> Progress:
     live.add_task("training", total=steps, text="", rate="compiling")
     live.start()
     return live
+
+
+class SweepProgress:
+    """Progress of a sweep: one line for each of its programs, live on a terminal."""
+
+    def __init__(self, style: Style):
+        self.console, self.style = Output(stderr=True), style
+        self.live: Progress | None = None
+        self.spoken = monotonic()
+        if style == "live" or (style == "auto" and self.console.is_terminal):
+            texts = ["{task.description}", "{task.fields[text]}", "eta"]
+            columns = [texts[0], BarColumn(20), TaskProgressColumn(), texts[1], texts[2], TimeRemainingColumn()]
+            self.live = Progress(*columns, console=self.console, transient=True)
+            self.live.start()
+
+    def begin(self, label: str, total: int) -> int:
+        """A program of `total` member-steps begins; returns its number for `update`."""
+        self.spoken = monotonic()
+        return self.live.add_task(label, total=total, text="compiling") if self.live else 0
+
+    def update(self, number: int, label: str, done: int, total: int, text: str) -> None:
+        if self.live:
+            self.live.update(TaskID(number), completed=done, text=text)
+        elif self.style != "none" and (done >= total or monotonic() - self.spoken > PLAIN_SECONDS):
+            self.spoken = monotonic()
+            self.console.print(f"{label}  {done / total:.0%}  {text}", highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        if self.live:
+            self.live.stop()
 
 
 def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:

@@ -1,7 +1,7 @@
 """metrics.jsonl: one line of JSON for each row, flushed as it is written."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,18 @@ class Jsonl:
         self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
 
     def write(self, step: int, row: Row) -> None:
-        self.file.write(json.dumps(strict({"step": step, **row}), allow_nan=False) + "\n")
+        self.file.write(line({"step": step, **row}))
         self.file.flush()
 
     def close(self, summary: Mapping[str, Any]) -> None:
         self.file.close()
+
+
+def append(folder: Path, rows: Iterable[Row]) -> None:
+    """Write these rows, each with its step: for the members of a sweep, too many to hold a file open for each."""
+    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write("".join(line(row) for row in rows))
+
+
+def line(row: Row) -> str:
+    return json.dumps(strict(row), allow_nan=False) + "\n"

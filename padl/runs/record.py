@@ -22,11 +22,11 @@ import yaml
 from padl.types import Device, PadlError
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
-PACKAGES = ("padl", "jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "orbax-checkpoint", "numpy")
+PACKAGES = ("padl", "jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "numpy")
 SECRET = re.compile(r"(^|[^a-z])(key|token|secret|password|passwd|credentials?)$", re.IGNORECASE)  # how its name ends
 
 
-def create(root: str, label: str) -> Path:
+def create(root: str | Path, label: str) -> Path:
     """A new folder `root/<UTC time>-<label>-<random>`; no other run can get the same, whenever it starts.
 
     Raises:
@@ -43,31 +43,41 @@ def create(root: str, label: str) -> Path:
     return folder
 
 
-def write_start(folder: Path, config: Mapping[str, Any], device: Device, count: int, command: list[str]) -> None:
-    """config.yaml, env.json and the status "running"."""
-    write_text(folder / "config.yaml", yaml.safe_dump(redact(config), sort_keys=False, allow_unicode=True))
-    write_json(folder / "env.json", environment(device, count, command))
-    write_status(folder, "running", 0)
+def write_start(folder: Path, config: Mapping[str, Any], env: Mapping[str, Any], durable: bool = True) -> None:
+    """config.yaml, env.json (see `environment`) and the status "running"."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump(redact(config), Dumper=dumper, sort_keys=False, allow_unicode=True)
+    write_text(folder / "config.yaml", text, durable)
+    write_json(folder / "env.json", env, durable)
+    write_status(folder, "running", 0, durable=durable)
 
 
-def write_status(folder: Path, status: Status, step: int, reason: str = "") -> None:
+def write_status(folder: Path, status: Status, step: int, reason: str = "", durable: bool = True) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(
-        folder / "status.json", {"status": status, "step": step, "reason": reason, "time": now, "pid": os.getpid()}
-    )
+    told = {"status": status, "step": step, "reason": reason, "time": now, "pid": os.getpid()}
+    write_json(folder / "status.json", told, durable)
 
 
-def write_json(file: Path, content: Any) -> None:
-    write_text(file, json.dumps(redact(strict(content)), indent=2, allow_nan=False) + "\n")
+def write_json(file: Path, content: Any, durable: bool = True) -> None:
+    write_text(file, json.dumps(redact(strict(content)), indent=2, allow_nan=False) + "\n", durable)
 
 
-def write_text(file: Path, text: str) -> None:
-    """Replace a file at once: a reader sees the old or the new content, never a part."""
+def write_text(file: Path, text: str, durable: bool = True) -> None:
+    write_bytes(file, text.encode(), durable)
+
+
+def write_bytes(file: Path, content: bytes, durable: bool = True) -> None:
+    """Replace a file at once: a reader sees the old or the new content, never a part.
+
+    Args:
+        durable: wait until the disk has it, so that it outlives the machine's end and not only the program's.
+    """
     part = file.with_name(file.name + ".part")
-    with part.open("w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
+    with part.open("wb") as handle:
+        handle.write(content)
+        if durable:
+            handle.flush()
+            os.fsync(handle.fileno())
     part.replace(file)
 
 

@@ -16,7 +16,7 @@ from padl.types import one_line
 
 INIT_SECONDS = 15  # for W&B to answer before the run goes on offline
 CLOSE_SECONDS = 60  # for what is still queued when training is done
-CLOSED = object()
+CLOSED, TABLE = object(), object()  # what may stand in the place of a step
 Mode = Literal["offline", "online"]
 
 
@@ -45,10 +45,24 @@ class Wandb:
             self.thread.start()  # only now: W&B's import must not compete with the compilation of the first step
         self.rows.put((step, dict(row)))
 
+    def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
+        """Log a table, as the results of a sweep."""
+        if not self.thread.ident:
+            self.thread.start()
+        self.rows.put((TABLE, (name, columns, redact(rows))))
+
     def close(self, summary: Mapping[str, Any]) -> None:
+        self.end(summary)
+        self.wait()
+
+    def end(self, summary: Mapping[str, Any]) -> None:
+        """No row follows; does not wait for those that are queued."""
+        if self.thread.ident:
+            self.rows.put((CLOSED, summary))
+
+    def wait(self) -> None:
         if not self.thread.ident:
             return
-        self.rows.put((CLOSED, summary))
         self.thread.join(CLOSE_SECONDS)
         if self.thread.is_alive():
             warn(f"W&B did not finish within {CLOSE_SECONDS} s; metrics.jsonl has every row")
@@ -58,7 +72,7 @@ class Wandb:
         try:
             run = self._start(mode, options)
             while (item := self.rows.get())[0] is not CLOSED:
-                run.log(item[1], step=item[0])
+                _log(run, *item)
             run.summary.update(_flat(item[1]))
         except BaseException as error:
             self.failed = True
@@ -98,6 +112,16 @@ class Wandb:
         except BaseException as error:
             if not self.failed:
                 warn(f"W&B could not finish its run ({one_line(error)}); metrics.jsonl has every row")
+
+
+def _log(run: Any, step: Any, content: Any) -> None:
+    if step is not TABLE:
+        run.log(content, step=step)
+        return
+    import wandb
+
+    name, columns, rows = content
+    run.log({name: wandb.Table(columns=columns, data=rows)})
 
 
 def _flat(summary: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,12 +7,15 @@ data themselves, so that the members of a sweep share one copy of them.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
+
+HIGHER_IS_BETTER = ("accuracy", "r2")  # of the metrics; every other is an error, a distance or a loss
 
 
 class Split(NamedTuple):
@@ -72,6 +75,7 @@ class Task:
     decides: tuple[str, Literal["max", "min"]]
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of all rows: other data, another digest."""
         total = hashlib.sha256()

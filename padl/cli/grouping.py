@@ -1,0 +1,157 @@
+"""Which runs can share a program: those that differ in scalars and seeds alone."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from padl.cli.members import Asked
+from padl.cli.resolve import Draft, Memo, check, key_numbers, one_line_for
+from padl.engine.lanes import Members, Outline, Structure, outline, stack
+from padl.runs.rows import Windows
+from padl.runs.wandb import Wandb
+from padl.tasks.task import Data
+from padl.types import PadlError
+
+ONE_FOR_ALL = ("device", "devices", "compilation_cache", "progress", "run.dir", "wandb.mode", "wandb.project")
+
+
+@dataclass(eq=False)
+class Member:
+    """One run of a sweep, and how far it has come.
+
+    Attributes:
+        number: its place in the sweep. overrides: as typed. values: of the keys they set.
+        status: "waiting" until it begins, then as in `record.Status`. summary: {} until it ends.
+        folder, wandb: None until it begins, or for good. rows: as in metrics.jsonl, which lacks those from `written` on.
+        objective: its value, NaN until it finishes.
+    """
+
+    number: int
+    overrides: list[str]
+    values: dict[str, Any]
+    draft: Draft
+    windows: Windows
+    status: str = "waiting"
+    summary: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    wandb: Wandb | None = None
+    rows: list[dict[str, float]] = field(default_factory=list)
+    written: int = 0
+    objective: float = float("nan")
+
+    @property
+    def step(self) -> int:
+        return int(self.rows[-1]["step"]) if self.rows else 0
+
+
+class Group(NamedTuple):
+    """Members that share a program.
+
+    Attributes:
+        label: the values that tell it from the other groups, "" for the only one.
+        outline: what a step does.
+    """
+
+    label: str
+    structure: Structure
+    members: list[Member]
+    stacked: Members
+    outline: Outline
+
+
+def drafts(asked: Sequence[Asked], known: Memo) -> list[Draft]:
+    """Check every member.
+
+    Raises:
+        PadlError: for all that are wrong at once, a line for each way to be wrong.
+    """
+    found: list[Draft] = []
+    wrong: dict[str, list[Asked]] = {}
+    for member in asked:
+        try:
+            draft = check(member.config, known)
+            found.append(replace(draft, config=draft.config | {"devices": 1}))  # a member has one of the devices
+        except PadlError as error:
+            wrong.setdefault(str(error), []).append(member)
+    if wrong:
+        raise PadlError(_refusal(wrong, len(asked)))
+    for key in ONE_FOR_ALL:
+        if len({str(_at(member.config, key)) for member in asked}) > 1:
+            raise PadlError(f"{key} is one for the whole sweep: give it one value")
+    if any(draft.sweep != found[0].sweep for draft in found):
+        raise PadlError("sweep.* is one for the whole sweep: give each of its keys one value")
+    return found
+
+
+def _refusal(wrong: Mapping[str, list[Asked]], asked: int) -> str:
+    if asked == 1:
+        return next(iter(wrong))
+    count = sum(map(len, wrong.values()))
+    lines = [f"{count} of {asked} runs are refused, and none was started:"]
+    for message, members in wrong.items():
+        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        lines.append(f"  {message}  [{' '.join(members[0].overrides)}{more}]")
+    return "\n".join(lines)
+
+
+def _at(config: Mapping[str, Any], key: str) -> Any:
+    for word in key.split("."):
+        config = (config or {}).get(word)  # pyright: ignore[reportAssignmentType]
+    return config
+
+
+def identity(draft: Draft) -> str:
+    """Equal for runs that are the same run."""
+    return json.dumps(draft.config, sort_keys=True, default=str)
+
+
+def swept(members: Sequence[Member]) -> list[str]:
+    """The keys that take several values."""
+    keys = dict.fromkeys(key for member in members for key in member.values)
+    return [key for key in keys if len({str(member.values.get(key)) for member in members}) > 1]
+
+
+def groups(members: Sequence[Member]) -> list[Group]:
+    """The members by program, in the order of their first ones.
+
+    Raises:
+        PadlError: a plugin's code cannot be traced.
+    """
+    together: dict[Any, list[Member]] = {}
+    for member in members:
+        together.setdefault(_program(member.draft), []).append(member)
+    found = []
+    for (structure, *_), own in zip(together, together.values(), strict=True):
+        drafts = [member.draft for member in own]
+        data = Data(dict(drafts[0].task.rows), stack([draft.split for draft in drafts]))
+        keys = stack([key_numbers(draft.settings.seed) for draft in drafts])
+        stacked = Members(keys, stack([draft.hparams for draft in drafts]), data)
+        with one_line_for(drafts[0]):
+            seen = outline(structure, stacked)
+        found.append(Group(_label(own, members), structure, own, stacked, seen))
+    return found
+
+
+def _program(draft: Draft) -> tuple[Structure, Any, Any, str]:
+    """What members of one program have in common: functions, the forms of their numbers, and the data."""
+    steps, every = draft.steps, draft.settings.steps_per_call
+    structure = Structure(draft.experiment, steps, every, draft.eval_every, draft.task.decides)
+    shapes = tuple(x.shape for x in jax.tree.leaves(draft.split))
+    return structure, jax.tree.structure(draft.hparams), shapes, draft.task.digest
+
+
+def _label(own: Sequence[Member], everyone: Sequence[Member]) -> str:
+    """`adam` or `mlp adam`: the values that these members share and not all do."""
+    words = []
+    for key in own[0].values:
+        values = Counter(str(member.values.get(key)) for member in everyone)
+        mine = {str(member.values.get(key)) for member in own}
+        if len(mine) == 1 and len(values) > 1:
+            (value,) = mine
+            words.append(value if not value.replace(".", "").isdigit() else f"{key.rpartition('.')[2]}={value}")
+    return " ".join(words)

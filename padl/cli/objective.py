@@ -1,0 +1,55 @@
+"""What a sweep is judged by: one metric, which way it is better, and its value for a run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from padl.cli.resolve import Draft, check
+from padl.registry import near
+from padl.tasks.task import HIGHER_IS_BETTER
+from padl.types import PadlError
+
+
+class Objective(NamedTuple):
+    """metric: as in metrics.jsonl, "eval/accuracy". direction: of what is better."""
+
+    metric: str
+    direction: Literal["max", "min"]
+
+
+def objective(config: Mapping[str, Any]) -> Objective:
+    """The objective of a configuration; raises as `padl.cli.resolve.check`."""
+    return of(check(config))
+
+
+def of(draft: Draft) -> Objective:
+    """What `sweep.objective` names, or else the metric by which the task tells its best parameters.
+
+    Raises:
+        PadlError: it names neither side of the data.
+    """
+    name, direction = draft.task.decides
+    metric = draft.sweep.objective or f"eval/{name}"
+    side, slash, word = metric.partition("/")
+    if side not in ("eval", "train") or not slash or not word:
+        raise PadlError(
+            f"sweep.objective={metric} must be eval/METRIC (held out) or train/METRIC, as eval/{name}"
+            f"{near(metric, ('eval/loss', f'eval/{name}', 'train/loss'))}"
+        )
+    if word != name:
+        direction = "max" if word in HIGHER_IS_BETTER else "min"
+    return Objective(metric, direction)
+
+
+def best(values: Sequence[float], direction: Literal["max", "min"]) -> float:
+    """The best of the finite values; NaN where there is none."""
+    finite = [value for value in values if np.isfinite(value)]
+    return (max if direction == "max" else min)(finite, default=float("nan"))
+
+
+def course(rows: Sequence[Mapping[str, float]], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """(steps, values) of a metric over a run's rows."""
+    points = [(row["step"], row[metric]) for row in rows if metric in row]
+    steps, values = zip(*points, strict=True) if points else ((), ())
+    return np.array(steps, int), np.array(values, float)
