@@ -128,10 +128,17 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
     own_words = " ".join(str(error).split("\nSee https")[0].split("\nSet the environment")[0].split())
     refused = PadlError(f"the configuration cannot be composed: {own_words}")
     if isinstance(error, OverrideParseException):
+        word = str(getattr(error, "override", ""))
+        if "(" in word:
+            return PadlError(f"{word} does not parse: a range is 'seed=range(0,8)' (start, stop), a list seed=0,1,2")
         advice = (
             """text with other signs than letters, digits and /._- wants quotes of its own: 'task.path="größe.csv"'"""
         )
         return PadlError(f"{refused}; {advice}")
+    if "does not support sweep type" in own_words:
+        return PadlError(
+            "interval(...) is for a search, a grid needs values: add hydra/sweeper=padl_optuna, or list them"
+        )
     given = dict(word.lstrip("+~").split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
     several = is_multirun(arguments)
     for key, value in given.items():

@@ -27,7 +27,8 @@ class Member:
     Attributes:
         number: its place in the sweep. overrides: as typed. values: of the keys they set.
         status: "waiting" until it begins, then as in `record.Status`. summary: {} until it ends.
-        folder, wandb: None until it begins, or for good. rows: as in metrics.jsonl, which lacks those from `written` on.
+        folder, wandb: None until it begins, or for good.
+        rows: as in metrics.jsonl, which lacks those from `written` on.
         objective: its value, NaN until it finishes.
     """
 

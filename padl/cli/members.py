@@ -80,7 +80,7 @@ def _reader(loader: Any) -> Callable[[str], Word]:
         key, value = override.key_or_group, override.value()
         plain = override.type == OverrideType.CHANGE and override.package is None and _is_data(value)
         named = key.startswith(HYDRA) or ("." not in key and loader.get_group_options(key))
-        return Word(key, _python(value), plain and not named)
+        return Word(key, value, plain and not named)
 
     return read
 
@@ -120,12 +120,3 @@ def _put(config: Config, key: str, value: Any) -> None:
     for word in path:
         config = config[word]
     config[last] = copy.copy(value)
-
-
-def _python(value: Any) -> Any:
-    """Hydra's value as Python's: a quoted string is its text."""
-    from hydra.core.override_parser.types import QuotedString
-
-    if isinstance(value, QuotedString):
-        return value.text
-    return [_python(item) for item in value] if isinstance(value, list) else value

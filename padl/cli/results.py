@@ -110,7 +110,8 @@ def _write(sweep: Sweep, found: Results) -> None:
     if sweep.draft.run.plot:
         done = [row for row in found.rows if row["status"] in ("finished", "diverged")]
         if done:
-            title = f"{_title(sweep)}, {len(done)} runs"
+            seeds = len({m.draft.settings.seed for m in sweep.members})
+            title = f"{_title(sweep)}, {len(done)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
             pictures.draw(pictures.Sweep(done, found.swept, *found.objective, found.histories, title), found.folder)
         _draw_best(sweep, found)
 
@@ -160,8 +161,11 @@ def _end_wandb(sweep: Sweep, found: Results) -> None:
 
 
 def _title(sweep: Sweep) -> str:
-    about = sweep.draft.task.about
-    return str(about.get("title", sweep.draft.config["task"]["name"]))
+    """`digits mlp adam`, of what all members share."""
+    draft, swept = sweep.draft, grouping.swept(sweep.members)
+    title = str(draft.task.about.get("title", draft.config["task"]["name"]))
+    shared = [draft.config[k]["name"] for k in ("model", "optimizer") if k in draft.config and k not in swept]
+    return " ".join([title, *shared])
 
 
 def show(sweep: Sweep, found: Results) -> None:

@@ -69,10 +69,16 @@ def _figure(title: str, width: float, height: float, columns: int = 1) -> tuple[
     return figure, list(axes[:columns])
 
 
-def _tidy(axes: Any, values: Sequence[float]) -> None:
+def _is_log(values: Sequence[float], direction: Direction) -> bool:
+    """Whether what is to be small spans so much that only its logarithm shows it; zeros lie at its lower end."""
+    x = np.asarray([v for v in values if np.isfinite(v)])
+    positive = x[x > 0]
+    return direction == "min" and len(positive) > 1 and x.min() >= 0 and positive.max() > LOG_RANGE * positive.min()
+
+
+def _tidy(axes: Any, values: Sequence[float], direction: Direction) -> None:
     """What all axes look like; a logarithmic objective where the values ask for it."""
-    finite = np.asarray([v for v in values if np.isfinite(v)])
-    if len(finite) and finite.min() > 0 and finite.max() > LOG_RANGE * finite.min():
+    if _is_log(values, direction):
         axes.set_yscale("log")
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
@@ -80,20 +86,27 @@ def _tidy(axes: Any, values: Sequence[float]) -> None:
 
 def _styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """A colour and a marker for each; the marker still tells where colours come again."""
+    looks = [(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], i // len(COLOURS)) for i in range(len(names))]
     return {
-        name: {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "ls": "--" if i >= len(COLOURS) else "-"}
-        for i, name in enumerate(names)
-    }  # fmt: skip
+        n: {"color": c, "marker": m, "ls": "--" if again else "-"}
+        for n, (c, m, again) in zip(names, looks, strict=True)
+    }
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Beside the axes where it is long, else inside them."""
-    if not axes.get_legend_handles_labels()[1]:
-        return
-    if len(axes.get_legend_handles_labels()[1]) > 4:
-        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    else:
-        axes.legend(frameon=False, fontsize=8)
+    """Beside the axes where it is long, else inside them; what diverged stands last."""
+    handles, labels = axes.get_legend_handles_labels()
+    order = sorted(range(len(labels)), key=lambda i: labels[i].startswith("diverged"))
+    told = {
+        "handles": [handles[i] for i in order],
+        "labels": [labels[i] for i in order],
+        "frameon": False,
+        "fontsize": 8,
+    }
+    if len(labels) > 4:
+        figure.legend(loc="outside right upper", **told)
+    elif labels:
+        axes.legend(**told)
 
 
 def _against(sweep: Sweep, ranked: Sequence[Setting], key: str) -> Any:
@@ -119,14 +132,12 @@ def _against(sweep: Sweep, ranked: Sequence[Setting], key: str) -> Any:
         drawn += [y for _, y in seeds]
     if log_spaced([s.values[key] for s in ranked]):
         axes.set_xscale("log")
-    _tidy(axes, drawn)
+    _tidy(axes, drawn, sweep.direction)
     place = 0.0 if sweep.direction == "max" else 1.0
-    label: str | None = "diverged, for some seed"
-    for x, style in lost:
-        axes.plot(
-            x, place, "x", transform=axes.get_xaxis_transform(), color=style["color"], ms=6, clip_on=False, label=label
-        )
-        label = None
+    for i, (x, style) in enumerate(lost):
+        end = {"transform": axes.get_xaxis_transform(), "clip_on": False, "ms": 6, "ls": "none"}
+        label = "diverged for some seed" if i + 1 == len(lost) else None
+        axes.plot(x, place, marker="x", color=style["color"], label=label, **end)
     others = [k for k in numbers if k != key]
     over = f", best over {', '.join(_word(k) for k in others)}" if others else ""
     axes.set_xlabel(f"{key}{over}")
@@ -173,7 +184,7 @@ def _map(sweep: Sweep, ranked: Sequence[Setting], a: str, b: str) -> Any:
     names = list(dict.fromkeys(category(s, numbers) for s in ranked))[:PANELS]
     figure, panels = _figure(sweep.title, 1.2 + 4.2 * min(len(names), 3), 0.9 + 3.3 * -(-len(names) // 3), len(names))
     means = [s.mean for s in ranked if s.n and not s.diverged]
-    norm = _norm(means)
+    norm = _norm(means, sweep.direction)
     mappable = None
     for axes, name in zip(panels, names, strict=True):
         best: dict[tuple[float, float], Setting] = {}
@@ -193,11 +204,13 @@ def _map(sweep: Sweep, ranked: Sequence[Setting], a: str, b: str) -> Any:
     return figure
 
 
-def _norm(values: Sequence[float]) -> Any:
+def _norm(values: Sequence[float], direction: Direction) -> Any:
     from matplotlib.colors import LogNorm, Normalize
 
-    low, high = min(values, default=0.0), max(values, default=1.0)
-    return LogNorm(low, high) if low > 0 and high > LOG_RANGE * low else Normalize(low, high)
+    if _is_log(values, direction):
+        positive = [v for v in values if v > 0]
+        return LogNorm(min(positive), max(positive), clip=True)
+    return Normalize(min(values, default=0.0), max(values, default=1.0))
 
 
 def _cells(axes: Any, best: Mapping[tuple[float, float], Setting], norm: Any) -> Any:
@@ -256,7 +269,7 @@ def _curves(sweep: Sweep, ranked: Sequence[Setting]) -> Any:
         axes.plot(steps, mean, lw=1.6, label=label, ms=3.5, markevery=max(1, len(steps) // 10), **style)
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.12, lw=0)
         drawn += list(mean)
-    _tidy(axes, drawn)
+    _tidy(axes, drawn, sweep.direction)
     axes.set_xlabel("step")
     axes.set_ylabel(f"{sweep.objective}, {'mean and range over seeds' if max(s.n for s in ranked) > 1 else 'one seed'}")
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)

@@ -21,7 +21,8 @@ class Setting(NamedTuple):
 
     Attributes:
         values: of the swept keys but the seed.
-        mean: of the objective over the members that have one, NaN without any. error: its standard error, NaN for n < 2.
+        mean: of the objective over the members that have one, NaN without any.
+        error: its standard error, NaN for n < 2.
         n: members with a finite objective. diverged: those without. members: their numbers.
     """
 
