@@ -90,9 +90,9 @@ def drafts(asked: Sequence[Asked], known: Memo) -> list[Draft]:
 
 
 def _refusal(wrong: Mapping[str, list[Asked]], asked: int) -> str:
-    if asked == 1:
-        return next(iter(wrong))
     count = sum(map(len, wrong.values()))
+    if len(wrong) == 1 and count == asked:
+        return next(iter(wrong))
     lines = [f"{count} of {asked} runs are refused, and none was started:"]
     for message, members in wrong.items():
         more = f" and {len(members) - 1} more" if len(members) > 1 else ""

@@ -126,6 +126,8 @@ def _train(rest: list[str]) -> int:
         compose_and_call(rest, task, sweep.together)
     finally:
         _show_results(sweep)
+    if sweep.members and all(member.status == "diverged" for member in sweep.members):
+        codes.append(DIVERGED)
     return max(codes)
 
 

@@ -42,6 +42,13 @@ def of(draft: Draft) -> Objective:
     return Objective(metric, direction)
 
 
+def check_measured(told: Objective, metrics: Sequence[str]) -> None:
+    """Raises PadlError where no run measures the objective."""
+    if told.metric not in metrics:
+        known = ", ".join(metrics)
+        raise PadlError(f"sweep.objective: no metric '{told.metric}'{near(told.metric, metrics)} (there are: {known})")
+
+
 def best(values: Sequence[float], direction: Literal["max", "min"]) -> float:
     """The best of the finite values; NaN where there is none."""
     finite = [value for value in values if np.isfinite(value)]

@@ -22,6 +22,7 @@ from padl.compare import pictures, ranking
 from padl.runs import record
 from padl.runs.console import Output
 
+ENDED = ("finished", "diverged")  # the members that can be judged
 SHOWN = 15  # settings on the screen; results.csv has every member
 Row = dict[str, Any]
 
@@ -72,7 +73,7 @@ def gather(sweep: Sweep) -> Results:
         row["steps_to_target"] = reached
     names = dict.fromkeys(name for row in rows for name in row)
     rows = [{name: row.get(name) for name in names} for row in rows]
-    ranked = ranking.rank(rows, swept, goal.direction)
+    ranked = ranking.rank([row for row in rows if row["status"] in ENDED], swept, goal.direction)
     warnings = ranking.edges(ranked, sweep.bounds)
     return Results(rows, swept, goal, target, ranked, warnings, histories, sweep.folder)
 
@@ -84,7 +85,7 @@ def _row(member: Member, swept: list[str]) -> Row:
         "member": member.number,
         "folder": member.folder.name if member.folder else None,
         **{key: member.values.get(key) for key in swept},
-        "status": "not run" if member.status == "waiting" else member.status,
+        "status": "not started" if member.status == "waiting" else member.status,
         "step": summary.get("steps", member.step),
     }
     for part in ("final", "best"):
@@ -108,7 +109,7 @@ def _write(sweep: Sweep, found: Results) -> None:
     record.write_text(found.folder / "results.csv", table_as_csv(found.rows))
     record.write_json(found.folder / "sweep.json", _described(sweep, found))
     if sweep.draft.run.plot:
-        done = [row for row in found.rows if row["status"] in ("finished", "diverged")]
+        done = [row for row in found.rows if row["status"] in ENDED]
         if done:
             seeds = len({m.draft.settings.seed for m in sweep.members})
             title = f"{_title(sweep)}, {len(done)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
@@ -129,7 +130,7 @@ def table_as_csv(rows: list[Row]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: "" if v is None else record.redact(v) for k, v in row.items()} for row in rows)
+    writer.writerows({k: "" if v is None or v != v else record.redact(v) for k, v in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -184,10 +185,11 @@ def show(sweep: Sweep, found: Results) -> None:
         values = [_short(setting.values[key]) for key in keys]
         diverged = str(setting.diverged) if setting.diverged else ""
         table.add_row(str(place), *values, _mean(setting), str(setting.n), diverged)
-    console.print(table)
+    if found.ranked:
+        console.print(table)
     lines = [f"{len(found.ranked) - SHOWN} more settings are in results.csv"] if len(found.ranked) > SHOWN else []
     statuses = Counter(row["status"] for row in found.rows)
-    lines += [f"{n} runs {status}" for status, n in statuses.items() if status != "finished"]
+    lines += [f"{n} run{'s' if n > 1 else ''} {status}" for status, n in statuses.items() if status != "finished"]
     lines += [f"beware: {warning}" for warning in found.warnings]
     lines += [f"folder  {found.folder}"] if found.folder else []
     for line in lines:

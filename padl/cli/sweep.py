@@ -69,6 +69,8 @@ class Sweep:
             raise PadlError("the sweep has no run: one of its ranges or lists is empty")
         drafts = grouping.drafts(asked, self._known)
         settings = drafts[0].settings
+        if drafts[0].sweep.over and self.expected is None:
+            raise PadlError("sweep.over is for a search: add hydra/sweeper=padl_optuna, or give the keys values")
         if not drafts[0].sweep.exact:
             mesh.a_device_for_each_core()
         devices = mesh.devices(settings.device, settings.devices)
@@ -76,6 +78,8 @@ class Sweep:
         launched = self._members(asked, drafts)
         new = [member for member in dict.fromkeys(launched) if member not in self.members]
         groups = grouping.groups(new)
+        for group in groups:
+            objective.check_measured(self.objective, group.outline.metrics)
         use_compilation_cache(settings.compilation_cache)
         self.members += new
         self._open(devices)

@@ -37,7 +37,9 @@ class Members(NamedTuple):
     hparams: HParams
     data: Data
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
+        """How many members."""
         return len(self.keys)
 
     def take(self, which: np.ndarray) -> "Members":
@@ -191,10 +193,16 @@ def _one_by_one(lane: Callable[..., Any]) -> Callable[..., tuple[Carry, Measured
 
 
 class Outline(NamedTuple):
-    """What tracing one step tells: the operations, as text, and how many elements the largest parameter has."""
+    """What tracing a run tells.
+
+    Attributes:
+        operations: of a step, as text. widest: elements of the largest parameter.
+        metrics: what is measured, as "train/loss" and "eval/loss".
+    """
 
     operations: str
     widest: int
+    metrics: tuple[str, ...]
 
 
 def outline(structure: Structure, members: Members) -> Outline:
@@ -202,8 +210,10 @@ def outline(structure: Structure, members: Members) -> Outline:
     experiment = structure.experiment
     key, hparams, data = _first_of(members)
     state = jax.eval_shape(lambda k, h, d: experiment.init(_key(k), h, d), key, hparams, data)
-    operations = str(jax.make_jaxpr(experiment.step)(state, hparams, data))
-    return Outline(operations, max((p.size for p in jax.tree.leaves(state.params)), default=0))
+    operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
+    evaluation = jax.eval_shape(experiment.evaluate, state, hparams, data)
+    metrics = (*(f"train/{name}" for name in train), *(f"eval/{name}" for name in evaluation))
+    return Outline(str(operations), max((p.size for p in jax.tree.leaves(state.params)), default=0), metrics)
 
 
 def choose(found: Outline, device: Device) -> Literal["vmap", "map"]:
@@ -235,15 +245,15 @@ def arrange(
     if strategy == "alone":
         return Lanes(strategy, 1, tuple(devices[:1]))
     if chunk is not None:
-        return _in_rounds(strategy, chunk, len(members), devices)
+        return _in_rounds(strategy, chunk, members.size, devices)
     memory = memory or mesh.free_memory(devices)
     carried = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(_carry_of_one(structure, members)))
-    lanes = _in_rounds(strategy, memory * len(devices) // (FIRST_GUESS * max(carried, 1)), len(members), devices)
+    lanes = _in_rounds(strategy, memory * len(devices) // (FIRST_GUESS * max(carried, 1)), members.size, devices)
     needed, shared = compiled(structure, members, lanes).bytes, sum(x.nbytes for x in members.data.rows.values())
     if needed <= memory:
         return lanes
     lane = (needed - shared) / (lanes.count / len(lanes.devices))
-    return _in_rounds(strategy, int((memory - shared) / lane) * len(devices), len(members), devices)
+    return _in_rounds(strategy, int((memory - shared) / lane) * len(devices), members.size, devices)
 
 
 def _in_rounds(strategy: Strategy, limit: int, members: int, devices: list[Device]) -> Lanes:

@@ -48,8 +48,8 @@ def run(
         yield from _alone(structure, members, lanes.devices[0])
         return
     start = 0
-    while start < len(members):
-        count = min(lanes.count, len(members) - start)
+    while start < members.size:
+        count = min(lanes.count, members.size - start)
         begun = False
         try:
             for progress in _together(structure, members, lanes, range(start, start + count)):
@@ -135,7 +135,7 @@ def _alone(structure: Structure, members: Members, device: Device) -> Iterator[P
     """One member after the other, in the programs of a single run."""
     rows = jax.device_put(members.data.rows, device)
     s = structure
-    for member in range(len(members)):
+    for member in range(members.size):
         keys, hparams, data = members.take(np.array(member))
         key = jax.random.wrap_key_data(jax.device_put(keys, device), impl="threefry2x32")
         hparams, split = jax.device_put((hparams, data.split), device)
