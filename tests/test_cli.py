@@ -10,7 +10,7 @@ import yaml
 
 import padl
 from padl.cli import configs, names
-from padl.cli.settings import Run, Settings, WandbSettings, schema
+from padl.cli.settings import Run, Settings, SweepSettings, WandbSettings, schema
 from padl.types import KINDS
 
 QUICK = ("steps=4", "wandb.mode=disabled", "progress=none", "devices=1", "run.save=false", "run.plot=false")
@@ -148,7 +148,8 @@ def test_a_diverged_run_exits_with_3(padl_command):
 
 
 def test_multirun_runs_every_combination(padl_command, tmp_path):
-    code, out, _ = padl_command("train", "-m", "task=surface", "seed=0,1", "optimizer=sgd,adam", *QUICK)
+    jobs = ("task=surface", "seed=0,1", "optimizer=sgd,adam")
+    code, out, _ = padl_command("train", "-m", "hydra/launcher=basic", *jobs, *QUICK)
     assert (code, out.count("finished")) == (0, 4)
     assert len(list((tmp_path / "runs").glob("*-surface-*"))) == 4
 
@@ -169,15 +170,15 @@ def test_every_knob_of_train_yaml_is_a_setting_and_every_setting_a_knob():
         **{k: h.default for k, h in schema(Settings).items()},
         **{
             name: {k: h.default for k, h in schema(kind).items()}
-            for name, kind in (("run", Run), ("wandb", WandbSettings))
+            for name, kind in (("run", Run), ("wandb", WandbSettings), ("sweep", SweepSettings))
         },
     }
-    wanted["wandb"]["tags"] = []
+    wanted["wandb"]["tags"] = wanted["sweep"]["over"] = []
     assert {k: v for k, v in knobs.items() if k not in ("defaults", "hydra")} == wanted
     commented = [
         line
         for line in text.splitlines()
-        if line and not line.startswith((" ", "#", "hydra", "defaults", "run:", "wandb:"))
+        if line and not line.startswith((" ", "#", "hydra", "defaults", "run:", "wandb:", "sweep:"))
     ]
     assert all("#" in line for line in commented)
 
@@ -192,7 +193,7 @@ def test_the_composed_configuration_shows_every_hyperparameter(padl_command):
 
 
 def test_every_experiment_composes_into_a_run(padl_command):
-    for name in configs.experiments():
+    for name in configs.files("experiment"):
         code, out, err = padl_command("train", "--cfg", "job", f"experiment={name}")
         assert code == 0, err
         config = yaml.safe_load(out)

@@ -200,9 +200,7 @@ class TestPlugins:
     def test_a_rule_that_branches_on_a_traced_value_is_named(self, tmp_path, monkeypatch):
         (tmp_path / "branch.py").write_text(BRANCHES)
         self.load(tmp_path, monkeypatch)
-        with pytest.raises(
-            PadlError, match=r"branch\.py:5.* decides a Python branch by a traced value: use jnp\.where"
-        ):
+        with pytest.raises(PadlError, match=r"branch\.py:5.* by the value of optimizer\.momentum: use jnp\.where"):
             padl.train(task="surface", optimizer="branches", steps=2)
 
     def test_the_current_folder_is_not_searched(self, tmp_path, monkeypatch):

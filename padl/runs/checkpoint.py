@@ -45,7 +45,7 @@ def load(folder: Path, name: str) -> PyTree:
     from flax.serialization import msgpack_restore
 
     file = folder.absolute() / "checkpoint" / f"{name}.msgpack"
-    if not file.is_file():
+    if not file.is_file() and file.name not in _manifest(file.parent):
         raise PadlError(f"{folder} has no checkpoint '{name}': the run did not end well, or had run.save=false")
     verify(file)
     return msgpack_restore(file.read_bytes())
@@ -62,8 +62,14 @@ def load_model(folder: Path) -> dict[str, Any]:
 
 def verify(file: Path) -> None:
     """Raises PadlError for a file of a checkpoint that is not as it was written."""
-    if read_json(file.parent / "manifest.json").get(file.name) != _digest(file):
-        raise PadlError(f"{file} is not as it was written: the checkpoint is damaged, and is not loaded")
+    if not file.is_file() or _manifest(file.parent).get(file.name) != _digest(file):
+        state = "is not as it was written" if file.is_file() else "is missing"
+        raise PadlError(f"{file} {state}: the checkpoint is damaged, and is not loaded")
+
+
+def _manifest(place: Path) -> dict[str, str]:
+    """Name -> SHA-256 of what was saved; {} where nothing was."""
+    return read_json(place / "manifest.json") if (place / "manifest.json").is_file() else {}
 
 
 def _digest(file: Path) -> str:
