@@ -5,19 +5,26 @@ for every seed and told their mean. With a storage file the same command goes on
 """
 
 import importlib
+import json
+import math
+import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from padl.cli import members, objective
-from padl.cli.space import Space, bounds, read, usual
+from padl.cli.objective import Objective
+from padl.cli.resolve import Draft, Memo, check
+from padl.cli.space import Dimension, Space, bounds, read, usual
 from padl.registry import near
 from padl.types import PadlError, one_line
 
 SAMPLERS = ("tpe", "random", "cmaes", "qmc")
+NO_MATTER = ("run", "wandb", "device", "devices", "compilation_cache", "progress", "steps_per_call")
+Options = Mapping[str, Any]
 
 
 def search(sweeper: Any, arguments: Sequence[str]) -> dict[str, Any]:
@@ -33,35 +40,35 @@ def search(sweeper: Any, arguments: Sequence[str]) -> dict[str, Any]:
     Raises:
         PadlError: for options or ranges that cannot be; what the launcher raises.
     """
-    options = sweeper.options
+    options: Options = sweeper.options
     _check(options)
-    optuna = _imported("optuna")
-    space, config = _space(sweeper, arguments)
-    goal = objective.objective(config)
-    with _quiet(optuna):
-        study = _study(optuna, options, space, goal.direction)
-        left = options["trials"] - len(_complete(study))
-        if left <= 0:
-            print(
-                f"the study '{options['study']}' has its {options['trials']} trials: hydra.sweeper.trials= asks for more"
-            )
-        together = getattr(sweeper.task_function, "sweep", None)
-        if together is not None:
-            together.expected = max(left, 0) * max(1, len(space.seeds))
-            together.bounds = bounds(space.dimensions)
-        _run(study, space, sweeper.launcher, left, options["batch"])
-        return _best(study)
+    space, draft = _space(sweeper, arguments)
+    goal = objective.of(draft)
+    study = _study(options, space, goal.direction, _described(space, draft, goal))
+    left = max(0, options["trials"] - len(_complete(study)))
+    together = getattr(sweeper.task_function, "sweep", None)
+    if together is not None:
+        together.expected = left * max(1, len(space.seeds))
+        together.bounds = bounds(space.dimensions)
+    if left:
+        _run(study, space, goal, sweeper.launcher, left, options["batch"])
+    else:
+        asked = f"the study '{options['study']}' has its {options['trials']} trials"
+        print(f"padl: {asked}: hydra.sweeper.trials= asks for more", file=sys.stderr, flush=True)
+    return _best(study)
 
 
-def _check(options: dict[str, Any]) -> None:
-    if options["sampler"] not in SAMPLERS:
+def _check(options: Options) -> None:
+    """Raises PadlError for an option that cannot be, or a library that is missing."""
+    sampler = options["sampler"]
+    if sampler not in SAMPLERS:
         known = ", ".join(SAMPLERS)
-        raise PadlError(
-            f"hydra.sweeper.sampler={options['sampler']} is none of {known}{near(str(options['sampler']), SAMPLERS)}"
-        )
-    for key in ("trials", "batch"):
-        if not isinstance(options[key], int) or options[key] < 1:
-            raise PadlError(f"hydra.sweeper.{key}={options[key]} must be a whole number from 1 on")
+        raise PadlError(f"hydra.sweeper.sampler={sampler} is none of {known}{near(str(sampler), SAMPLERS)}")
+    for key, lowest in (("trials", 1), ("batch", 1), ("seed", 0)):
+        if not isinstance(options[key], int) or options[key] < lowest:
+            raise PadlError(f"hydra.sweeper.{key}={options[key]} must be a whole number from {lowest} on")
+    for library in ("optuna", *(["cmaes"] if sampler == "cmaes" else [])):
+        _imported(library)
 
 
 def _imported(name: str) -> Any:
@@ -71,119 +78,166 @@ def _imported(name: str) -> Any:
         raise PadlError(f"hydra/sweeper=padl_optuna needs {name}: pip install 'padl[search]'") from error
 
 
-def _space(sweeper: Any, arguments: Sequence[str]) -> tuple[Space, dict[str, Any]]:
-    """What is searched, and the configuration of the first trial but for it."""
+def _space(sweeper: Any, arguments: Sequence[str]) -> tuple[Space, Draft]:
+    """What is searched, and a run with values from inside the ranges; the ends of the ranges are checked too."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     parser = OverridesParser.create(config_loader=sweeper.hydra_context.config_loader)
     given = [f"{key}={value}" for key, value in (sweeper.options["params"] or {}).items()]
     space = read(parser.parse_overrides([*given, *arguments]))
-    first = [f"{d.key}={d.options[0]}" for d in space.dimensions if d.options]
-    (asked,) = members.compose(sweeper.launcher, [[*space.fixed, *first]], 0)
-    over = (asked.config.get("sweep") or {}).get("over") or []
-    dimensions = space.dimensions + usual(over, asked.config, [d.key for d in space.dimensions])
+    known: Memo = {}
+    asked = members.compose(sweeper.launcher, _probes(space), 0)
+    draft, *_ = [check(member.config, known) for member in asked]
+    dimensions = space.dimensions + usual(draft.sweep.over, draft, [d.key for d in space.dimensions] + [*space.fixed])
     if not dimensions:
         raise PadlError("nothing to search: give KEY=interval(LOW,HIGH), or sweep.over=[optimizer.learning_rate]")
-    numbers = [d for d in dimensions if not d.options]
+    numbers = [d for d in dimensions if d.low < d.high]
     if sweeper.options["sampler"] == "cmaes" and (len(numbers) < 2 or len(numbers) < len(dimensions)):
-        raise PadlError("hydra.sweeper.sampler=cmaes searches two numbers or more, and nothing else: tpe takes all")
-    return space._replace(dimensions=dimensions), asked.config
+        raise PadlError("hydra.sweeper.sampler=cmaes needs at least two numeric keys, and no others: tpe takes all")
+    return space._replace(dimensions=dimensions), draft
+
+
+def _probes(space: Space) -> list[list[str]]:
+    """Overrides of a run inside the ranges, and of one at each end or option of each."""
+    inside = {d.key: d.inside for d in space.dimensions}
+    settings = [inside, *({**inside, d.key: end} for d in space.dimensions for end in d.ends)]
+    return [[*space.fixed.values(), *_overrides(setting)] for setting in settings]
+
+
+def _overrides(setting: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={value}" for key, value in setting.items()]
+
+
+def _described(space: Space, draft: Draft, goal: Objective) -> dict[str, Any]:
+    """What a study is of: all that may not change where it is continued."""
+    settings = {key: value for key, value in draft.config.items() if key not in NO_MATTER}
+    whole = {"ranges": space.dimensions, "seeds": space.seeds, "objective": goal, **settings}
+    return json.loads(json.dumps(whole, default=str))
 
 
 @contextmanager
-def _quiet(optuna: Any) -> Any:
-    """Without optuna's own lines."""
+def _quiet() -> Iterator[Any]:
+    """optuna, without its lines and warnings."""
+    optuna = _imported("optuna")
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            yield
+            yield optuna
     finally:
         optuna.logging.set_verbosity(before)
 
 
-def _study(optuna: Any, options: dict[str, Any], space: Space, direction: str) -> Any:
+def _study(options: Options, space: Space, direction: Literal["max", "min"], described: dict[str, Any]) -> Any:
     """A new study, or the one that the storage has under this name."""
-    study = optuna.create_study(
-        storage=_storage(options["storage"]),
-        study_name=options["study"],
-        direction="maximize" if direction == "max" else "minimize",
-        load_if_exists=True,
-    )
-    told = {"space": repr(space.dimensions), "seeds": repr(space.seeds)}
-    for key, value in told.items():
-        if study.user_attrs.setdefault(key, value) != value:
-            raise PadlError(
-                f"the study '{options['study']}' in {options['storage']} has another {key}:"
-                " give hydra.sweeper.study another name, or the same ranges"
+    name, file = options["study"], options["storage"]
+    with _quiet() as optuna:
+        try:
+            study = optuna.create_study(
+                storage=_storage(file), study_name=name, direction=f"{direction}imize", load_if_exists=True
             )
-        study.set_user_attr(key, value)
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):  # of a process that was killed
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    study.sampler = _sampler(optuna, options["sampler"], options["seed"], len(study.trials))
+        except PadlError:
+            raise
+        except Exception as error:
+            raise PadlError(f"hydra.sweeper.storage={file} cannot be used ({one_line(error)})") from error
+        if study.trials:
+            _same(study, described, f"the study '{name}' in {file}")
+        else:
+            study.set_user_attr("padl", described)
+        _abandon(study)  # what a killed process was at
+        study.sampler = _sampler(options, len(space.dimensions), done=len(study.trials))
     return study
 
 
+def _same(study: Any, described: dict[str, Any], which: str) -> None:
+    """Raises PadlError where the trials of a study are of something else than this command's."""
+    begun = study.user_attrs.get("padl", {"ranges": None})
+    for key, value in begun.items():
+        if described.get(key) != value:
+            raise PadlError(f"{which} was begun with different {key}: give hydra.sweeper.study another name")
+
+
 def _storage(file: str | None) -> Any:
+    """Raises PadlError for a file that is no journal; optuna would append to it."""
     if file is None:
         return None
-    storages = _imported("optuna.storages")
-    journal = _imported("optuna.storages.journal")
-    if not Path(file).absolute().parent.is_dir():
-        raise PadlError(f"hydra.sweeper.storage={file}: there is no folder {Path(file).absolute().parent}")
-    try:
-        return storages.JournalStorage(journal.JournalFileBackend(file))
-    except Exception as error:
-        raise PadlError(f"hydra.sweeper.storage={file} is no journal of optuna's ({one_line(error)})") from error
+    path = Path(file).expanduser().absolute()
+    if not path.parent.is_dir():
+        raise PadlError(f"hydra.sweeper.storage={file}: there is no folder {path.parent}")
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if lines and not lines[0].startswith(b'{"op_code"'):
+        raise PadlError(f"hydra.sweeper.storage={file} is no journal of optuna's: name a new file")
+    if lines and not lines[-1].endswith(b"\n"):
+        raise PadlError(f"hydra.sweeper.storage={file}: its last line, {len(lines)}, was cut short: delete that line")
+    backend = _imported("optuna.storages.journal").JournalFileBackend(str(path))
+    return _imported("optuna.storages").JournalStorage(backend)
 
 
-def _sampler(optuna: Any, name: str, seed: int, done: int) -> Any:
+def _sampler(options: Options, dimensions: int, done: int) -> Any:
     """`done`: trials so far, so that a study that goes on does not draw the same numbers again."""
-    samplers: dict[str, Callable[[], Any]] = {
-        "tpe": lambda: optuna.samplers.TPESampler(seed=seed + done, constant_liar=True),
-        "random": lambda: optuna.samplers.RandomSampler(seed=seed + done),
-        "cmaes": lambda: optuna.samplers.CmaEsSampler(seed=seed + done, warn_independent_sampling=False),
-        "qmc": lambda: optuna.samplers.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False),
+    samplers, seed = _imported("optuna.samplers"), options["seed"]
+    usual_population = 4 + int(3 * math.log(dimensions))  # as in cmaes; what a batch has beyond it would be for nothing
+    population = max(usual_population, options["batch"])
+    made: dict[str, Callable[[], Any]] = {
+        "tpe": lambda: samplers.TPESampler(seed=seed + done, multivariate=True, constant_liar=True),
+        "random": lambda: samplers.RandomSampler(seed=seed + done),
+        "cmaes": lambda: samplers.CmaEsSampler(seed=seed + done, popsize=population),
+        "qmc": lambda: samplers.QMCSampler(
+            scramble=True, seed=seed, independent_sampler=samplers.RandomSampler(seed=seed + done)
+        ),  # its place in the sequence is in the study
     }
-    if name == "cmaes":
-        _imported("cmaes")
-    return samplers[name]()
+    return made[options["sampler"]]()
 
 
 def _complete(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
 
 
-def _run(study: Any, space: Space, launcher: Any, left: int, batch: int) -> None:
+def _abandon(study: Any) -> None:
+    """Count the trials that have no value yet as failed."""
+    with _quiet() as optuna:
+        for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+
+def _run(study: Any, space: Space, goal: Objective, launcher: Any, left: int, batch: int) -> None:
     """Ask, launch and tell, a batch at a time."""
-    first = 0
-    while left > 0:
-        trials = [study.ask() for _ in range(min(batch, left))]
-        settings = [[f"{d.key}={d.suggest(trial)}" for d in space.dimensions] for trial in trials]
-        seeds = [[f"seed={seed}"] for seed in space.seeds] or [[]]
-        jobs = [[*space.fixed, *setting, *seed] for setting in settings for seed in seeds]
-        try:
-            values = [float(done.return_value) for done in launcher.launch(jobs, initial_job_idx=first)]
-        except BaseException:
-            for trial in trials:
-                study.tell(trial, state=_imported("optuna").trial.TrialState.FAIL)
-            raise
-        for i, trial in enumerate(trials):  # infinitely bad where one diverged: the sampler is to keep away
-            study.tell(trial, fmean(values[i * len(seeds) : (i + 1) * len(seeds)]))
-        first += len(jobs)
-        left -= len(trials)
+    seeds, launched = [_overrides({"seed": seed}) for seed in space.seeds] or [[]], 0
+    try:
+        while left > 0:
+            with _quiet():
+                trials = [study.ask() for _ in range(min(batch, left))]
+                settings = [_suggested(trial, space.dimensions) for trial in trials]
+            jobs = [[*space.fixed.values(), *setting, *seed] for setting in settings for seed in seeds]
+            done = launcher.launch(jobs, initial_job_idx=launched)
+            values = [_value(job.return_value, goal) for job in done]
+            with _quiet():
+                for i, trial in enumerate(trials):
+                    study.tell(trial, fmean(values[i * len(seeds) : (i + 1) * len(seeds)]))
+            launched += len(jobs)
+            left -= len(trials)
+    except BaseException:
+        _abandon(study)
+        raise
+
+
+def _suggested(trial: Any, dimensions: Sequence[Dimension]) -> list[str]:
+    setting = {d.key: d.suggest(trial) for d in dimensions}
+    trial.set_user_attr("values", setting)
+    return _overrides(setting)
+
+
+def _value(told: Any, goal: Objective) -> float:
+    """Infinitely bad where a run diverged: all samplers only compare values, and are to keep away from there."""
+    worst = -math.inf if goal.direction == "max" else math.inf
+    return worst if told is None or not math.isfinite(told) else float(told)
 
 
 def _best(study: Any) -> dict[str, Any]:
     best = study.best_trial
-    params = {
-        key.removeprefix("1 - "): 1 - value if key.startswith("1 - ") else value for key, value in best.params.items()
-    }
-    words = ", ".join(
-        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in params.items()
-    )
-    print(
-        f"{len(_complete(study))} trials, the best is number {best.number}: {best.value:.6g} with {words}", flush=True
-    )
-    return {"name": "padl_optuna", "best_evaluated_params": params, "best_value": best.value, "trial": best.number}
+    values = best.user_attrs["values"]
+    words = [f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in values.items()]
+    found = f"{len(_complete(study))} trials, the best is number {best.number}: {best.value:.6g}"
+    print(f"{found} with {', '.join(words)}", flush=True)
+    return {"name": "padl_optuna", "best_evaluated_params": values, "best_value": best.value, "trial": best.number}

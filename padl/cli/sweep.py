@@ -51,6 +51,7 @@ class Sweep:
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._known: Memo = {}
+        self._swept: list[str] = []
         self._environment: dict[str, Any] = {}
         self._flushed = perf_counter()
 
@@ -82,6 +83,7 @@ class Sweep:
             objective.check_measured(self.objective, group.outline.metrics)
         use_compilation_cache(settings.compilation_cache)
         self.members += new
+        self._swept = grouping.swept(self.members)
         self._open(devices)
         self._say_plan(len(asked), groups, devices)
         progress = SweepProgress(settings.progress)
@@ -181,8 +183,7 @@ class Sweep:
         member.status = "running"
         if self.folder is None:
             return
-        keys = grouping.swept(self.members)
-        member.folder = self.folder / _folder_name(member, keys)
+        member.folder = self.folder / _folder_name(member, self._swept)
         member.folder.mkdir()
         record.write_start(member.folder, member.draft.config, self._environment, durable=False)
         record.write_json(member.folder / "overrides.json", member.overrides, durable=False)

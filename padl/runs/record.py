@@ -13,6 +13,7 @@ import socket
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -166,12 +167,17 @@ def git_commit() -> dict[str, Any] | None:
 def redact(value: Any) -> Any:
     """`value` with every secret replaced by ***: what stands under a key that names one, and the values of the
     environment's variables that do, wherever they occur."""
+    return _without(value, _secrets())
+
+
+def _without(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, Mapping):
-        return {k: "***" if SECRET.search(str(k)) and isinstance(v, str) and v else redact(v) for k, v in value.items()}
+        hidden = lambda k, v: isinstance(v, str) and v and _is_secret(str(k))  # noqa: E731
+        return {k: "***" if hidden(k, v) else _without(v, secrets) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [redact(v) for v in value]
+        return [_without(v, secrets) for v in value]
     if isinstance(value, str):
-        for secret in _secrets():
+        for secret in secrets:
             value = value.replace(secret, "***")
     return value
 
@@ -183,4 +189,10 @@ def redact_argument(word: str) -> str:
 
 
 def _secrets() -> list[str]:
-    return [value for name, value in os.environ.items() if SECRET.search(name) and len(value) >= 8]
+    found = [os.environ.get(name, "") for name in os.environ if _is_secret(name)]
+    return [value for value in found if len(value) >= 8]
+
+
+@cache
+def _is_secret(name: str) -> bool:
+    return bool(SECRET.search(name))
