@@ -88,8 +88,9 @@ class Sweep:
         self._say_plan(len(asked), groups, devices)
         progress = SweepProgress(settings.progress)
         try:
-            for group in groups:
-                self._train(group, devices, progress)
+            bars = [progress.begin(self._name(group), self._total(group)) for group in groups]
+            for group, bar in zip(groups, bars, strict=True):
+                self._train(group, devices, progress, bar)
         except BaseException as error:
             self._stopped(error)
             raise
@@ -146,11 +147,17 @@ class Sweep:
         line = f"{_count(runs, 'run')} in {_count(len(groups), 'program')}{f' ({parts})' if parts else ''}, {how}"
         Output().print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _train(self, group: Group, devices: list[Device], progress: SweepProgress) -> None:
-        told, label = self.draft.sweep, group.label or self.draft.title.partition(",")[0]
+    def _name(self, group: Group) -> str:
+        label = group.label or self.draft.title.partition(",")[0]
+        return f"{label}, {_count(len(group.members), 'run')}"
+
+    def _total(self, group: Group) -> int:
+        return group.structure.steps * len(group.members)
+
+    def _train(self, group: Group, devices: list[Device], progress: SweepProgress, bar: int) -> None:
+        told = self.draft.sweep
         chunk = None if told.chunk == "auto" else told.chunk
-        total = group.structure.steps * len(group.members)
-        bar = progress.begin(f"{label}, {_count(len(group.members), 'run')}", total)
+        progress.compiling(bar)
         begun = perf_counter()
         with Clock() as clock:
             with one_line_for(group.members[0].draft):
@@ -159,7 +166,7 @@ class Sweep:
             for now in sweep.run(group.structure, group.stacked, laid, told=warn):
                 self._take(group, now, clock, perf_counter() - begun)
                 done = now.lanes.start * group.structure.steps + len(now.lanes) * now.step
-                progress.update(bar, label, done, total, self._news(group))
+                progress.update(bar, self._name(group), done, self._total(group), self._news(group))
         self.programs.append(_described(group, laid, clock.compiling, perf_counter() - begun))
 
     def _take(self, group: Group, now: sweep.Progress, clock: Clock, seconds: float) -> None:

@@ -120,7 +120,7 @@ def log_spaced(values: Sequence[float]) -> bool:
     """Whether positive numbers span a factor of ten and are more evenly spaced in their logarithms."""
     x = np.unique(np.asarray(values, float))
     if len(x) < 3 or x[0] <= 0 or x[-1] < 10 * x[0]:
-        return len(x) == 2 and x[0] > 0 and x[-1] >= 10 * x[0]
+        return bool(len(x) == 2 and x[0] > 0 and x[-1] >= 10 * x[0])
     uneven = lambda gaps: gaps.std() / gaps.mean()  # noqa: E731
     return bool(uneven(np.diff(np.log(x))) < uneven(np.diff(x)))
 

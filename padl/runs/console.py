@@ -81,9 +81,14 @@ class SweepProgress:
             self.live.start()
 
     def begin(self, label: str, total: int) -> int:
-        """A program of `total` member-steps begins; returns its number for `update`."""
+        """A program of `total` member-steps is to come; returns its number."""
         self.spoken = monotonic()
-        return self.live.add_task(label, total=total, text="compiling") if self.live else 0
+        return self.live.add_task(label, total=total, text="waiting", start=False) if self.live else 0
+
+    def compiling(self, number: int) -> None:
+        if self.live:
+            self.live.start_task(TaskID(number))
+            self.live.update(TaskID(number), text="compiling")
 
     def update(self, number: int, label: str, done: int, total: int, text: str) -> None:
         if self.live:

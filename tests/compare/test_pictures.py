@@ -1,0 +1,94 @@
+"""The pictures of a sweep: which are drawn, and that what they show is there."""
+
+import math
+
+import numpy as np
+import pytest
+
+from padl.compare import pictures
+
+RNG = np.random.default_rng(0)
+STEPS = np.arange(10, 110, 10)
+
+
+def sweep(settings, seeds=3, direction="max"):
+    keys = [*settings[0], "seed"]
+    rows, histories = [], {}
+    for setting in settings:
+        for seed in range(seeds):
+            curve = np.linspace(0.1, 0.9, len(STEPS)) + 0.02 * RNG.standard_normal(len(STEPS))
+            number = len(rows)
+            ill = setting.get("rate") == 1.0 and seed == 0
+            value = math.nan if ill else float(curve.max())
+            rows.append(
+                {
+                    "member": number,
+                    "status": "diverged" if ill else "finished",
+                    **setting,
+                    "seed": seed,
+                    "objective": value,
+                }
+            )
+            histories[number] = STEPS, curve
+    return pictures.Sweep(rows, keys, "eval/accuracy", direction, histories, "digits mlp, 9 runs")
+
+
+RATES = [{"optimizer": o, "rate": r} for o in ("adam", "sgd", "gd") for r in (0.01, 0.1, 1.0)]
+SQUARE = [{"rate": r, "b1": b} for r in (0.01, 0.1, 1.0) for b in (0.0, 0.5, 0.9)]
+NAMES = [{"optimizer": o, "nesterov": n} for o in ("adam", "sgd") for n in (True, False)]
+SEARCH = [{"rate": float(10**x), "b1": float(y)} for x, y in RNG.uniform(-4, 0, (20, 2))]
+
+
+@pytest.mark.parametrize(
+    ("settings", "files"),
+    [
+        (RATES, {"by_rate.png", "best_curves.png"}),
+        (SQUARE, {"by_rate.png", "by_b1.png", "map_rate_b1.png", "best_curves.png"}),
+        (NAMES, {"by_setting.png", "best_curves.png"}),
+        (SEARCH, {"by_rate.png", "by_b1.png", "map_rate_b1.png", "best_curves.png"}),
+        ([{}], {"best_curves.png"}),
+    ],
+    ids=["rates", "square", "names", "search", "seeds"],
+)
+def test_a_picture_is_drawn_for_each_number_each_pair_and_the_best_curves(tmp_path, settings, files):
+    drawn = pictures.draw(sweep(settings), tmp_path)
+    assert {file.name for file in drawn} == files == {file.name for file in tmp_path.iterdir()}
+    assert all(file.read_bytes().startswith(b"\x89PNG") for file in drawn)
+
+
+def test_the_axis_is_logarithmic_where_the_values_are_and_divergence_is_marked():
+    told = sweep(RATES)
+    (axes,) = pictures._against(told, told.ranked(), "rate").axes
+    assert axes.get_xscale() == "log"
+    assert axes.get_yscale() == "linear"  # an accuracy
+    assert "diverged for some seed" in axes.get_legend_handles_labels()[1]
+    assert "3 seeds" in axes.get_ylabel()
+
+
+def test_a_loss_over_many_decades_is_drawn_by_its_logarithm():
+    assert pictures._is_log([1e-6, 1e-3, 1.0, 0.0], "min")
+    assert not pictures._is_log([1e-6, 1e-3, 1.0], "max")
+    assert not pictures._is_log([-1.0, 1e-3, 1.0], "min")
+
+
+def test_the_best_cell_of_a_map_is_ringed():
+    told = sweep(SQUARE)
+    figure = pictures._map(told, told.ranked(), "rate", "b1")
+    (axes, _) = figure.axes  # the map, and its scale
+    best = told.ranked()[0].values
+    ring = next(line for line in axes.lines if line.get_marker() == "o")
+    assert ring.get_xydata().tolist() == [[(0.01, 0.1, 1.0).index(best["rate"]), (0.0, 0.5, 0.9).index(best["b1"])]]
+
+
+def test_a_band_is_over_the_steps_that_all_seeds_measured():
+    steps, low, mean, high = pictures._band(
+        [(np.array([1, 2, 3]), np.array([1.0, 2, 3])), (np.array([1, 3]), np.array([3.0, 5]))]
+    )
+    assert (steps.tolist(), low.tolist(), mean.tolist(), high.tolist()) == ([1, 3], [1, 3], [2, 4], [3, 5])
+
+
+def test_a_sweep_in_which_all_diverged_draws_what_it_can(tmp_path):
+    told = sweep([{"rate": 1.0}, {"rate": 2.0}], seeds=1)
+    for row in told.rows:
+        row["objective"] = math.nan
+    pictures.draw(told, tmp_path)
