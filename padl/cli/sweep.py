@@ -3,7 +3,9 @@
 `padl train -m`, a search and `padl.sweep` are all this: they `launch` members, once or in batches, and `finish`.
 """
 
+import importlib
 import math
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -122,6 +124,8 @@ class Sweep:
         task = self.draft.config["task"]["name"]
         self.folder = record.create(self.draft.run.dir, f"sweep-{task}")
         self._environment = record.environment(devices[0], len(devices), self.command)
+        if self.draft.run.plot:  # while the compiler has the turn: it takes most of a second
+            threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
         if self.draft.wandb.mode != "disabled" and not self._each_in_wandb():
             self.wandb = _wandb(self.draft, self.folder, group=None)
 

@@ -80,8 +80,15 @@ def _tidy(axes: Any, values: Sequence[float], direction: Direction) -> None:
     """What all axes look like; a logarithmic objective where the values ask for it."""
     if _is_log(values, direction):
         axes.set_yscale("log")
+        _plain(axes.yaxis)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plain(axis: Any) -> None:
+    """Label decades as 0.001: as mathematics they take long to set."""
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
 
 
 def _styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -132,6 +139,7 @@ def _against(sweep: Sweep, ranked: Sequence[Setting], key: str) -> Any:
         drawn += [y for _, y in seeds]
     if log_spaced([s.values[key] for s in ranked]):
         axes.set_xscale("log")
+        _plain(axes.xaxis)
     _tidy(axes, drawn, sweep.direction)
     place = 0.0 if sweep.direction == "max" else 1.0
     for i, (x, style) in enumerate(lost):
@@ -218,11 +226,11 @@ def _cells(axes: Any, best: Mapping[tuple[float, float], Setting], norm: Any) ->
     columns, rows = sorted({x for x, _ in best}), sorted({y for _, y in best})
     table = np.full((len(rows), len(columns)), np.nan)
     for (x, y), setting in best.items():
-        place = rows.index(y), columns.index(x)
         if setting.n and not setting.diverged:
-            table[place] = setting.mean
-        else:
-            axes.plot(place[1], place[0], "x", color="0.6", ms=4)
+            table[rows.index(y), columns.index(x)] = setting.mean
+    lost = [(columns.index(x), rows.index(y)) for x, y in best if np.isnan(table[rows.index(y), columns.index(x)])]
+    if lost:
+        axes.plot(*zip(*lost, strict=True), "x", color="0.6", ms=4)
     image = axes.imshow(table, origin="lower", aspect="auto", cmap="viridis", norm=norm)
     (x, y), _ = next(iter(best.items()))
     axes.plot(columns.index(x), rows.index(y), "o", mfc="none", mec="#D55E00", mew=2, ms=11)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+PANEL = (4.8, 3.6)  # inches
 LOG_RANGE = 30  # a positive curve that spans more than this gets a logarithmic axis
 COLOURS = {"train": "#0072B2", "eval": "#D55E00"}  # Okabe & Ito 2008: told apart by colour-blind readers
 ON_DATA = {"train": "training batches", "eval": "held out"}
@@ -23,8 +24,11 @@ def draw(rows: Sequence[dict[str, Any]], title: str, file: Path, words: Mapping[
 
     keys = dict.fromkeys(key for row in rows for key in row if "/" in key)
     names = sorted({key.partition("/")[2] for key in keys} - set(HIDDEN), key=lambda name: (name != "loss", name))
-    figure = Figure(figsize=(4.8 * len(names), 3.6), layout="constrained", dpi=150)
+    width, height = PANEL[0] * len(names), PANEL[1]
+    figure = Figure(figsize=(width, height), dpi=120)
     FigureCanvasAgg(figure)
+    room = {"left": 0.75 / width, "right": 1 - 0.15 / width, "bottom": 0.5 / height, "top": 1 - 0.4 / height}
+    figure.subplots_adjust(**room, wspace=0.25)  # a layout that measures every text takes as long as all of the drawing
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _panel(axes, rows, name, words)
     figure.suptitle(title, fontsize=10)
@@ -47,6 +51,8 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, words: Mapping[
             drawn += [y for _, y in points]
     if drawn and min(drawn) > 0 and max(drawn) > LOG_RANGE * min(drawn):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")  # 10⁻³ would be set as mathematics, which takes long
+        axes.yaxis.set_minor_formatter("")
     axes.set_xlabel("step")
     axes.set_ylabel(name)
     axes.grid(alpha=0.3)
