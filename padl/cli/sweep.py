@@ -79,7 +79,7 @@ class Sweep:
         devices = mesh.devices(settings.device, settings.devices)
         self.objective = self.objective or objective.of(drafts[0])
         launched = self._members(asked, drafts)
-        new = [member for member in dict.fromkeys(launched) if member not in self.members]
+        new = [member for member in dict.fromkeys(launched) if member.number >= len(self.members)]
         groups = grouping.groups(new)
         for group in groups:
             objective.check_measured(self.objective, group.outline.metrics)
