@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from scipy import stats
 
 Direction = Literal["max", "min"]
 Row = Mapping[str, Any]
 EDGE = 0.02  # of a searched range, in its own scale, that still counts as its edge
+ROUNDING = 1e-9  # relative: less than this is no difference between grids
 
 
 class Setting(NamedTuple):
@@ -50,11 +50,12 @@ def rank(rows: Sequence[Row], swept: Sequence[str], direction: Direction) -> lis
 
 def _setting(own: Sequence[Row], swept: Sequence[str]) -> Setting:
     values = np.array([row["objective"] for row in own], float)
-    finite = values[np.isfinite(values)]
+    finite = np.sort(values[np.isfinite(values)])  # sums that do not depend on the order of the rows
+    # scipy.stats.sem would cost an import of 0.8 s
     return Setting(
         values={key: own[0][key] for key in swept if key != "seed"},
         mean=float(finite.mean()) if len(finite) else math.nan,
-        error=float(stats.sem(finite)) if len(finite) > 1 else math.nan,
+        error=float(finite.std(ddof=1)) / math.sqrt(len(finite)) if len(finite) > 1 else math.nan,
         n=len(finite),
         diverged=len(values) - len(finite),
         members=tuple(row["member"] for row in own),
@@ -73,8 +74,9 @@ def numeric(ranked: Sequence[Setting]) -> list[str]:
 
 
 def category(setting: Setting, numbers: Sequence[str]) -> str:
-    """What is not a number of a setting: `adam`, or `adam tanh`; "" where all is."""
-    return " ".join(str(value) for key, value in setting.values.items() if key not in numbers)
+    """What is not a number of a setting: `adam`, `adam tanh`, `adam nesterov=True`; "" where all is."""
+    told = {key: value for key, value in setting.values.items() if key not in numbers}
+    return " ".join(v if isinstance(v, str) else f"{key.rpartition('.')[2]}={v}" for key, v in told.items())
 
 
 def best_of_each(ranked: Sequence[Setting]) -> dict[str, Setting]:
@@ -90,14 +92,20 @@ def best_of_each(ranked: Sequence[Setting]) -> dict[str, Setting]:
 def edges(ranked: Sequence[Setting], bounds: Mapping[str, tuple[float, float]] | None = None) -> list[str]:
     """A line for each number of a category's best setting that is the smallest or largest tried.
 
+    Where settings tie for the best, a number is on the edge only if it is for all of them.
+
     Args:
         bounds: of the keys that were drawn from a range; there, near its end counts too.
     """
     lines = []
+    numbers = numeric(ranked)
     for name, setting in best_of_each(ranked).items():
-        for key in numeric(ranked):
-            tried = sorted({s.values[key] for s in ranked if category(s, numeric(ranked)) == name})
-            end = _end(setting.values[key], tried, (bounds or {}).get(key))
+        own = [s for s in ranked if category(s, numbers) == name]
+        ties = [s for s in own if s.mean == setting.mean and bool(s.diverged) == bool(setting.diverged)]
+        for key in numbers:
+            tried = sorted({s.values[key] for s in own})
+            ends = {_end(s.values[key], tried, (bounds or {}).get(key)) for s in ties}
+            end = ends.pop() if len(ends) == 1 else ""
             if end:
                 owner = f"{name}: " if name else ""
                 lines.append(f"{owner}the best {key}, {setting.values[key]:g}, is the {end} tried: widen its range")
@@ -117,12 +125,12 @@ def _end(value: float, tried: Sequence[float], bounds: tuple[float, float] | Non
 
 
 def log_spaced(values: Sequence[float]) -> bool:
-    """Whether positive numbers span a factor of ten and are more evenly spaced in their logarithms."""
+    """Whether positive numbers span a factor of ten and are more evenly spaced in their logarithms; two of them are."""
     x = np.unique(np.asarray(values, float))
-    if len(x) < 3 or x[0] <= 0 or x[-1] < 10 * x[0]:
-        return bool(len(x) == 2 and x[0] > 0 and x[-1] >= 10 * x[0])
+    if len(x) < 2 or x[0] <= 0 or x[-1] < 10 * x[0] * (1 - ROUNDING):
+        return False
     uneven = lambda gaps: gaps.std() / gaps.mean()  # noqa: E731
-    return bool(uneven(np.diff(np.log(x))) < uneven(np.diff(x)))
+    return bool(len(x) == 2 or uneven(np.diff(np.log(x))) < uneven(np.diff(x)))
 
 
 def target(rows: Sequence[Row]) -> float | None:

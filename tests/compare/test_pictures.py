@@ -92,3 +92,46 @@ def test_a_sweep_in_which_all_diverged_draws_what_it_can(tmp_path):
     for row in told.rows:
         row["objective"] = math.nan
     pictures.draw(told, tmp_path)
+
+
+def test_there_are_never_more_than_eight_pictures(tmp_path):
+    trials = [{f"k{i}": float(x) for i, x in enumerate(xs)} for xs in RNG.uniform(size=(4, 7))]
+    assert len(pictures.draw(sweep(trials, seeds=1), tmp_path)) == 8
+
+
+def test_a_seed_that_diverged_does_not_cut_the_curve_of_the_others():
+    told = sweep([{"optimizer": "adam", "rate": 1.0}, {"optimizer": "sgd", "rate": 1.0}])
+    for lost in (0, 3):
+        told.histories[lost] = STEPS[:2], np.zeros(2)
+    (axes,) = pictures._curves(told, told.ranked()).axes
+    for line in axes.lines:
+        np.testing.assert_array_equal(line.get_xdata(), STEPS)
+        assert line.get_label().endswith("(n = 2, 1 diverged)")
+
+
+def test_each_category_that_diverged_has_a_cross_of_its_own():
+    told = sweep(RATES)
+    (axes,) = pictures._against(told, told.ranked(), "rate").axes
+    crosses = {tuple(place) for line in axes.lines if line.get_marker() == "x" for place in line.get_xydata().tolist()}
+    assert len(crosses) == 3
+    assert {x for x, _ in crosses} == {1.0}
+
+
+def test_trials_of_a_search_are_not_joined_and_settings_of_a_grid_are():
+    for settings, joined in ((SEARCH, False), (SQUARE, True)):
+        told = sweep(settings)
+        (axes,) = pictures._against(told, told.ranked(), "b1").axes
+        assert ("-" in {line.get_linestyle() for line in axes.lines}) is joined
+
+
+def test_many_categories_have_a_panel_each():
+    told = sweep([{"optimizer": f"rule {i}", "rate": r} for i in range(9) for r in (0.01, 0.1)], seeds=2)
+    panels = [axes for axes in pictures._against(told, told.ranked(), "rate").axes if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == list(dict.fromkeys(s.values["optimizer"] for s in told.ranked()))
+
+
+def test_what_stands_side_by_side_says_how_many_diverged():
+    told = sweep([{"optimizer": "adam"}, {"optimizer": "sgd"}], seeds=2)
+    told.rows[3]["objective"] = math.nan
+    (axes,) = pictures._side_by_side(told, told.ranked()).axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["sgd\n(1 of 2 diverged)", "adam"]

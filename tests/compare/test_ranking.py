@@ -107,3 +107,17 @@ def test_the_standard_error_is_scipys():
     values = np.random.default_rng(2).normal(size=7)
     (only,) = ranking.rank([row("adam", 0.1, i, v) for i, v in enumerate(values)], SWEPT, "max")
     assert only.error == pytest.approx(stats.sem(values))
+
+
+@pytest.mark.parametrize("ties", [(0.001, 0.01), (0.001, 0.01, 0.1), (0.01, 0.1)])
+def test_a_best_value_that_ties_with_one_within_the_range_is_no_edge(ties):
+    rows = [row("adam", rate, 0, 1.0 if rate in ties else 0.5) for rate in (0.001, 0.01, 0.1)]
+    assert ranking.edges(ranking.rank(rows, SWEPT, "max")) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [({"optimizer": "adam", "optimizer.nesterov": True}, "adam nesterov=True"), ({"model.decay": None}, "decay=None")],
+)
+def test_a_category_says_what_a_switch_switches(values, name):
+    assert ranking.category(ranking.Setting(values, 0.0, 0.0, 1, 0, (0,)), ()) == name
