@@ -210,7 +210,16 @@ def test_a_rule_that_counts_by_what_it_sees_keeps_a_count_for_each_member():
 
 @pytest.mark.parametrize(
     ("members_", "limit", "devices", "count", "used"),
-    [(48, 100, 2, 48, 2), (48, 20, 2, 16, 2), (5, 100, 2, 6, 2), (1, 100, 4, 1, 1), (7, 3, 2, 4, 2), (3, 1, 2, 1, 1)],
+    [
+        (48, 100, 2, 48, 2),
+        (48, 20, 2, 16, 2),
+        (5, 3, 2, 2, 2),
+        (9, 5, 2, 4, 2),
+        (5, 100, 2, 6, 2),
+        (1, 100, 4, 1, 1),
+        (7, 3, 2, 2, 2),
+        (3, 1, 2, 1, 1),
+    ],
 )
 def test_rounds_are_of_one_size_and_fill_the_devices(members_, limit, devices, count, used):
     laid = lanes._in_rounds("vmap", limit, members_, list(range(devices)))

@@ -199,7 +199,12 @@ def test_what_is_wrong_with_any_member_is_said_at_once_and_nothing_is_run(padl_c
         (("seed=0,1", "sweep.objective=accuracy"), "did you mean 'eval/accuracy'?"),
         (("seed=0,1", "sweep.objective=eval/acuracy"), "no metric 'eval/acuracy'; did you mean 'eval/accuracy'?"),
         (("seed=0,1", "sweep.over=[optimizer.b1]"), "add hydra/sweeper=padl_optuna"),
+        (("seed=0,1", "sweep.objective=train/learning_rate"), "no metric 'train/learning_rate'"),
+        (("task=digits,surface",), "not judged by the same metric (digits by eval/accuracy, surface by eval/loss)"),
+        (("task=surface,digits",), "not judged by the same metric"),
+        (("seed=0,1", "sweep.exact=true", "sweep.chunk=2"), "leave sweep.strategy and sweep.chunk out"),
         (("device=cpu,gpu",), "device is one for the whole sweep"),
+        (("run.plot=true,false",), "run.plot is one for the whole sweep"),
         (("run.dir=a,b",), "run.dir is one for the whole sweep"),
         (("seed=0,1", "devices=64"), "devices=64: there are 4 on cpu"),
     ],
@@ -207,8 +212,28 @@ def test_what_is_wrong_with_any_member_is_said_at_once_and_nothing_is_run(padl_c
 def test_a_mistake_in_a_sweep_is_one_line(padl_command, tmp_path, arguments, says):
     err = refused(padl_command, "train", "-m", *arguments)
     assert says in err
-    assert err.count("\n") == 1
+    assert err.count("\n") == 1 + err.startswith("padl: 1 of 2 runs are refused")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_only_some_structures_have_is_refused_for_the_others_by_name(padl_command):
+    err = refused(padl_command, "train", "-m", "task=surface", "optimizer=adam,sgd", "optimizer.b1=0.9,0.8")
+    assert err.startswith("padl: 2 of 4 runs are refused, and none was started:")
+    assert "optimizer 'sgd' has no key 'optimizer.b1'" in err
+    assert "[optimizer=sgd optimizer.b1=0.9 and 1 more]" in err
+
+
+def test_progress_tells_the_best_so_far(padl_command, monkeypatch):
+    from padl.runs import console
+
+    monkeypatch.setattr(console, "PLAIN_SECONDS", 0.0)
+    words = [word for word in SMALL if not word.startswith("progress")]
+    _, _, err = padl_command(
+        "train", "-m", "optimizer.learning_rate=0.5,0.1", *words, *QUIET, "progress=plain", "run.dir=null"
+    )
+    told = [float(line.split("best accuracy ")[1].split()[0]) for line in err.splitlines() if "best accuracy" in line]
+    assert told
+    assert told == sorted(told)
 
 
 def test_a_runs_own_command_takes_no_key_of_sweeps(padl_command):
@@ -299,7 +324,7 @@ def test_composing_once_and_patching_gives_what_hydra_composes(monkeypatch):
     def compare(launcher, job_overrides, first):
         from omegaconf import OmegaConf
 
-        patched = members.compose(launcher, jobs, 0)
+        patched = members.compose(launcher, jobs, 0, configs.explain_job)
         for job, asked in zip(jobs, patched, strict=True):
             whole = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(job))
             expected = OmegaConf.to_container(whole)
@@ -338,6 +363,10 @@ def test_from_python_a_sweep_is_a_tidy_table():
         ({"learning_rate": 0.1}, "must be a list of values"),
         ({"learning_rate": []}, "no run"),
         ({"optimizer": ["adm"]}, "did you mean 'adam'?"),
+        (None, "must be keys with lists of values"),
+        ({1: [1]}, "must be keys with lists of values"),
+        ({"steps.x": [1]}, "no key 'steps.x'"),
+        ({"learning_rate": [0.1], "optimizer.learning_rate": [0.2]}, "the same key twice"),
     ],
 )
 def test_a_mistake_from_python_is_a_padl_error(over, says):

@@ -20,6 +20,7 @@ from padl.cli.settings import Run, Settings, SweepSettings, WandbSettings, schem
 from padl.registry import Entry, near
 from padl.types import KINDS, Kind, PadlError
 
+MULTIRUN = ("-m", "--multirun")
 OWN_GROUPS = ("experiment", "sweep")  # folders of conf/
 
 
@@ -87,7 +88,9 @@ def compose_and_call(arguments: list[str], task: Task, together: Together | None
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
     try:
         with tempfile.TemporaryDirectory() as own:  # of -m: Hydra writes multirun.yaml there, secrets and all
-            sys.argv = ["padl train", *arguments, *([f"hydra.sweep.dir={own}"] if is_multirun(arguments) else [])]
+            words = [word for word in arguments if word not in MULTIRUN]  # argparse wants all overrides in one row
+            several = ["-m", f"hydra.sweep.dir={own}"] if is_multirun(arguments) else []
+            sys.argv = ["padl train", *words, *several[1:], *several[:1]]
             hydra.main(version_base="1.3", config_path=str(folder()), config_name="train")(call)()
     except (BrokenPipeError, PadlError):
         raise
@@ -106,7 +109,7 @@ def _launched(together: Together) -> Callable[..., list[Any]]:
     def launch(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Any]:
         from hydra.core.utils import JobReturn, JobStatus
 
-        values = together(members.compose(launcher, jobs, first))
+        values = together(members.compose(launcher, jobs, first, explain_job))
         found = []
         for job, value in zip(jobs, values, strict=True):
             done = JobReturn(overrides=list(job), status=JobStatus.COMPLETED)
@@ -118,7 +121,12 @@ def _launched(together: Together) -> Callable[..., list[Any]]:
 
 
 def is_multirun(arguments: list[str]) -> bool:
-    return any(word in ("-m", "--multirun") for word in arguments)
+    return any(word in MULTIRUN for word in arguments)
+
+
+def explain_job(overrides: list[str], error: Exception) -> PadlError:
+    """`explain`, for one of the jobs of a multirun."""
+    return error if isinstance(error, PadlError) else explain(overrides, error)
 
 
 def explain(arguments: list[str], error: Exception) -> PadlError:

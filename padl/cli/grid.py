@@ -44,8 +44,10 @@ def sweep(
     """
     chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
     base = quietly({**chosen, **settings})
-    listed = {key: list(values) for key, values in over.items() if _is_list(key, values)}
+    listed = _listed(over)
     keys = {key: _whole(key, base | {k: v[0] for k, v in listed.items() if v}) for key in listed}
+    if len(set(keys.values())) < len(keys):
+        raise PadlError(f"over has the same key twice: {', '.join(f'{key} is {whole}' for key, whole in keys.items())}")
     asked = []
     for combination in itertools.product(*listed.values()):
         values = dict(zip(keys.values(), combination, strict=True))
@@ -59,16 +61,23 @@ def sweep(
     return found
 
 
-def _is_list(key: str, values: Any) -> bool:
-    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
-        raise PadlError(f"over[{key!r}]={values!r} must be a list of values")
-    return True
+def _listed(over: Any) -> dict[str, list[Any]]:
+    """The values of each key as a list; raises PadlError for what is no key or no list."""
+    if not isinstance(over, Mapping) or not all(isinstance(key, str) for key in over):
+        raise PadlError(f"over={over!r} must be keys with lists of values, as over={{'learning_rate': [0.1, 0.01]}}")
+    for key, values in over.items():
+        if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+            raise PadlError(f"over[{key!r}]={values!r} must be a list of values")
+    return {key: list(values) for key, values in over.items()}
 
 
 def _whole(key: str, base: Mapping[str, Any]) -> str:
     """`optimizer.learning_rate` for `learning_rate`; raises PadlError where no part, or more than one, has it."""
-    if "." in key or key in KINDS or key in schema(Settings):
+    group = key.partition(".")[0]
+    if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "run", "wandb")):
         return key
+    if "." in key:
+        raise PadlError(f"over: no key '{key}'{near(group, KINDS)} (write it as model.widths)")
     entries = {kind: names.find(kind, _name(base[kind])) for kind in KINDS if base.get(kind)}
     owners = [kind for kind, entry in entries.items() if key in entry.hyperparameters]
     if len(owners) == 1:

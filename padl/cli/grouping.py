@@ -9,15 +9,18 @@ from typing import Any, NamedTuple
 
 import jax
 
-from padl.cli.members import Asked
+from padl.cli.members import Asked, refusal
 from padl.cli.resolve import Draft, Memo, check, key_numbers, one_line_for
 from padl.engine.lanes import Members, Outline, Structure, outline, stack
 from padl.runs.rows import Windows
 from padl.runs.wandb import Wandb
 from padl.tasks.task import Data
-from padl.types import PadlError
+from padl.types import KINDS, PadlError
 
-ONE_FOR_ALL = ("device", "devices", "compilation_cache", "progress", "run.dir", "wandb.mode", "wandb.project")
+ONE_FOR_ALL = (
+    "device", "devices", "compilation_cache", "progress", "run.dir", "run.plot",
+    "wandb.mode", "wandb.project", "wandb.max_runs",
+)  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -29,7 +32,7 @@ class Member:
         status: "waiting" until it begins, then as in `record.Status`. summary: {} until it ends.
         folder, wandb: None until it begins, or for good.
         rows: as in metrics.jsonl, which lacks those from `written` on.
-        objective: its value, NaN until it finishes.
+        best: the best value of the sweep's objective so far. objective: the same of a member that finished, else NaN.
     """
 
     number: int
@@ -43,6 +46,7 @@ class Member:
     wandb: Wandb | None = None
     rows: list[dict[str, float]] = field(default_factory=list)
     written: int = 0
+    best: float = float("nan")
     objective: float = float("nan")
 
     @property
@@ -80,24 +84,16 @@ def drafts(asked: Sequence[Asked], known: Memo) -> list[Draft]:
         except PadlError as error:
             wrong.setdefault(str(error), []).append(member)
     if wrong:
-        raise PadlError(_refusal(wrong, len(asked)))
+        raise PadlError(refusal({message: [m.overrides for m in own] for message, own in wrong.items()}, asked))
     for key in ONE_FOR_ALL:
         if len({str(_at(member.config, key)) for member in asked}) > 1:
             raise PadlError(f"{key} is one for the whole sweep: give it one value")
-    if any(draft.sweep != found[0].sweep for draft in found):
+    told = found[0].sweep
+    if any(draft.sweep != told for draft in found):
         raise PadlError("sweep.* is one for the whole sweep: give each of its keys one value")
+    if told.exact and (told.strategy, told.chunk) != ("auto", "auto"):
+        raise PadlError("sweep.exact=true runs one member after the other: leave sweep.strategy and sweep.chunk out")
     return found
-
-
-def _refusal(wrong: Mapping[str, list[Asked]], asked: int) -> str:
-    count = sum(map(len, wrong.values()))
-    if len(wrong) == 1 and count == asked:
-        return next(iter(wrong))
-    lines = [f"{count} of {asked} runs are refused, and none was started:"]
-    for message, members in wrong.items():
-        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
-        lines.append(f"  {message}  [{' '.join(members[0].overrides)}{more}]")
-    return "\n".join(lines)
 
 
 def _at(config: Mapping[str, Any], key: str) -> Any:
@@ -154,5 +150,5 @@ def _label(own: Sequence[Member], everyone: Sequence[Member]) -> str:
         mine = {str(member.values.get(key)) for member in own}
         if len(mine) == 1 and len(values) > 1:
             (value,) = mine
-            words.append(value if not value.replace(".", "").isdigit() else f"{key.rpartition('.')[2]}={value}")
+            words.append(value if key in KINDS else f"{key.rpartition('.')[2]}={value}")
     return " ".join(words)

@@ -5,7 +5,7 @@ what adds or removes keys), and plain values are put in their places in a copy.
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -29,36 +29,63 @@ class Asked:
     config: Config
 
 
-def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Asked]:
+Explain = Callable[[list[str], Exception], PadlError]
+
+
+def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int, explain: Explain) -> list[Asked]:
     """The members of a launch.
 
     Args:
         launcher: a Hydra launcher that is set up. jobs: overrides of each. first: number of the first one.
+        explain: (overrides, what Hydra raised for them) -> a line.
 
     Raises:
-        Exception: whatever Hydra raises for overrides that do not compose.
+        PadlError: for all that do not compose.
     """
     loader, master = launcher.hydra_context.config_loader, launcher.config
     if master.hydra.callbacks:
         raise PadlError("hydra.callbacks are not called for runs that share a program: use hydra/launcher=basic")
     read = cache(_reader(loader))
     composed: dict[tuple[str, ...], tuple[Config, bool]] = {}
-    members = []
+    members, wrong = [], {}
     for number, job in enumerate(jobs, start=first):
-        words = [read(word) for word in job]
-        structure = tuple(line for line, word in zip(job, words, strict=True) if not word.plain)
-        if structure not in composed:
-            composed[structure] = _compose(loader, master, structure, number)
-        config, fixed = composed[structure]
-        if fixed and all(_has(config, word.key) for word in words if word.plain):
-            config = copy.deepcopy(config)
-            for word in words:
-                if word.plain:
-                    _put(config, word.key, word.value)
-        else:  # an interpolation may look at any value; an unknown key is Hydra's to refuse
-            config, _ = _compose(loader, master, tuple(job), number)
-        members.append(Asked(list(job), {word.key: word.value for word in words}, config))
+        try:
+            words = [read(word) for word in job]
+            config = _config(loader, master, job, words, number, composed)
+            members.append(Asked(list(job), {word.key: word.value for word in words}, config))
+        except Exception as error:
+            wrong.setdefault(str(explain(list(job), error)), []).append(list(job))
+    if wrong:
+        raise PadlError(refusal(wrong, jobs))
     return members
+
+
+def _config(loader: Any, master: Any, job: Sequence[str], words: list["Word"], number: int, composed: Any) -> Config:
+    """The configuration of a job; `composed` keeps that of each structure, and whether it has no interpolation."""
+    structure = tuple(line for line, word in zip(job, words, strict=True) if not word.plain)
+    if structure not in composed:
+        composed[structure] = _compose(loader, master, structure, number)
+    config, fixed = composed[structure]
+    if not fixed or not all(_has(config, word.key) for word in words if word.plain):
+        return _compose(loader, master, tuple(job), number)[0]  # an interpolation may look at any value
+    config = copy.deepcopy(config)
+    for word in words:
+        if word.plain:
+            _put(config, word.key, word.value)
+    return config
+
+
+def refusal(wrong: Mapping[str, list[list[str]]], asked: Sequence[Any]) -> str:
+    """What is wrong with some members, a line for each way to be wrong: {line: overrides of those it is true of}."""
+    refused = [overrides for members in wrong.values() for overrides in members]
+    if len(wrong) == 1 and len(refused) == len(asked):
+        return next(iter(wrong))
+    shared = set.intersection(*(set(getattr(member, "overrides", member)) for member in asked))
+    lines = [f"{len(refused)} of {len(asked)} runs are refused, and none was started:"]
+    for message, members in wrong.items():
+        more = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        lines.append(f"  {message}  [{' '.join(word for word in members[0] if word not in shared)}{more}]")
+    return "\n".join(lines)
 
 
 class Word(NamedTuple):

@@ -1,5 +1,6 @@
 """What a sweep is judged by: one metric, which way it is better, and its value for a run."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +22,15 @@ class Objective(NamedTuple):
 def objective(config: Mapping[str, Any]) -> Objective:
     """The objective of a configuration; raises as `padl.cli.resolve.check`."""
     return of(check(config))
+
+
+def of_all(drafts: Sequence[Draft]) -> Objective:
+    """The objective of a sweep's members; PadlError where they have not the same one."""
+    told = {of(draft): draft for draft in {d.task.decides: d for d in drafts}.values()}
+    if len(told) > 1:
+        each = ", ".join(f"{draft.config['task']['name']} by {goal.metric}" for goal, draft in told.items())
+        raise PadlError(f"these tasks are not judged by the same metric ({each}): sweep.objective=eval/loss names one")
+    return next(iter(told))
 
 
 def of(draft: Draft) -> Objective:
@@ -52,7 +62,7 @@ def check_measured(told: Objective, metrics: Sequence[str]) -> None:
 def best(values: Sequence[float], direction: Literal["max", "min"]) -> float:
     """The best of the finite values; NaN where there is none."""
     finite = [value for value in values if np.isfinite(value)]
-    return (max if direction == "max" else min)(finite, default=float("nan"))
+    return float((max if direction == "max" else min)(finite, default=math.nan))
 
 
 def course(rows: Sequence[Mapping[str, float]], metric: str) -> tuple[np.ndarray, np.ndarray]:

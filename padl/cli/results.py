@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,8 +75,15 @@ def gather(sweep: Sweep) -> Results:
     names = dict.fromkeys(name for row in rows for name in row)
     rows = [{name: row.get(name) for name in names} for row in rows]
     ranked = ranking.rank([row for row in rows if row["status"] in ENDED], swept, goal.direction)
-    warnings = ranking.edges(ranked, sweep.bounds)
+    warnings = ranking.edges(ranked, sweep.bounds) + _measured_once(goal, histories)
     return Results(rows, swept, goal, target, ranked, warnings, histories, sweep.folder)
+
+
+def _measured_once(goal: Objective, histories: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> list[str]:
+    if max((len(steps) for steps, _ in histories.values()), default=0) != 1:
+        return []
+    knob = "eval_every" if goal.metric.startswith("eval/") else "log_every"
+    return [f"{goal.metric} was measured once a run: a smaller {knob} shows its course"]
 
 
 def _row(member: Member, swept: list[str]) -> Row:
@@ -164,9 +172,9 @@ def _end_wandb(sweep: Sweep, found: Results) -> None:
 def _title(sweep: Sweep) -> str:
     """`digits mlp adam`, of what all members share."""
     draft, swept = sweep.draft, grouping.swept(sweep.members)
-    title = str(draft.task.about.get("title", draft.config["task"]["name"]))
+    task = [] if "task" in swept else [str(draft.task.about.get("title", draft.config["task"]["name"]))]
     shared = [draft.config[k]["name"] for k in ("model", "optimizer") if k in draft.config and k not in swept]
-    return " ".join([title, *shared])
+    return " ".join([*task, *shared]) or "a sweep"
 
 
 def show(sweep: Sweep, found: Results) -> None:
@@ -177,14 +185,15 @@ def show(sweep: Sweep, found: Results) -> None:
     title = f"{_title(sweep)}, ranked by best {metric} ({better} is better)"
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("", justify="right")
-    for key in keys:
+    for key in _headers(keys):
         table.add_column(key, overflow="fold")
-    for column in ("mean ± standard error", "n", "diverged"):
-        table.add_column(column, justify="right")
+    some = any(setting.diverged for setting in found.ranked)
+    for column in ("mean ± se", "n", *(["diverged"] if some else [])):
+        table.add_column(column, justify="right", no_wrap=True)
     for place, setting in enumerate(found.ranked[:SHOWN], start=1):
         values = [_short(setting.values[key]) for key in keys]
-        diverged = str(setting.diverged) if setting.diverged else ""
-        table.add_row(str(place), *values, _mean(setting), str(setting.n), diverged)
+        diverged = [str(setting.diverged or "")] if some else []
+        table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
     if found.ranked:
         console.print(table)
     lines = [f"{len(found.ranked) - SHOWN} more settings are in results.csv"] if len(found.ranked) > SHOWN else []
@@ -194,6 +203,12 @@ def show(sweep: Sweep, found: Results) -> None:
     lines += [f"folder  {found.folder}"] if found.folder else []
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _headers(keys: list[str]) -> list[str]:
+    """The last word of each key, where it is the only one."""
+    words = [key.rpartition(".")[2] for key in keys]
+    return [word if words.count(word) == 1 else key for key, word in zip(keys, words, strict=True)]
 
 
 def _mean(setting: ranking.Setting) -> str:

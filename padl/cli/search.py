@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from padl.cli import members, objective
+from padl.cli.configs import explain_job
 from padl.cli.objective import Objective
 from padl.cli.resolve import Draft, Memo, check
 from padl.cli.space import Dimension, Space, bounds, read, usual
@@ -86,7 +87,7 @@ def _space(sweeper: Any, arguments: Sequence[str]) -> tuple[Space, Draft]:
     given = [f"{key}={value}" for key, value in (sweeper.options["params"] or {}).items()]
     space = read(parser.parse_overrides([*given, *arguments]))
     known: Memo = {}
-    asked = members.compose(sweeper.launcher, _probes(space), 0)
+    asked = members.compose(sweeper.launcher, _probes(space), 0, explain_job)
     draft, *_ = [check(member.config, known) for member in asked]
     dimensions = space.dimensions + usual(draft.sweep.over, draft, [d.key for d in space.dimensions] + [*space.fixed])
     if not dimensions:

@@ -24,7 +24,7 @@ from padl.engine.lanes import Lanes
 from padl.runs import jsonl, record
 from padl.runs.console import Output, SweepProgress
 from padl.runs.rows import Windows
-from padl.runs.sink import warn
+from padl.runs.sink import Row, warn
 from padl.runs.wandb import Wandb
 from padl.types import Device, PadlError, one_line
 
@@ -77,7 +77,7 @@ class Sweep:
         if not drafts[0].sweep.exact:
             mesh.a_device_for_each_core()
         devices = mesh.devices(settings.device, settings.devices)
-        self.objective = self.objective or objective.of(drafts[0])
+        self.objective = self.objective or objective.of_all(drafts)
         launched = self._members(asked, drafts)
         new = [member for member in dict.fromkeys(launched) if member.number >= len(self.members)]
         groups = grouping.groups(new)
@@ -121,8 +121,8 @@ class Sweep:
         """The sweep's own folder, and its W&B run where the members have none of their own."""
         if self.folder or self.draft.run.dir is None:
             return
-        task = self.draft.config["task"]["name"]
-        self.folder = record.create(self.draft.run.dir, f"sweep-{task}")
+        tasks = dict.fromkeys(member.draft.config["task"]["name"] for member in self.members)
+        self.folder = record.create(self.draft.run.dir, f"sweep-{'-'.join(tasks)}")
         self._environment = record.environment(devices[0], len(devices), self.command)
         if self.draft.run.plot:  # while the compiler has the turn: it takes most of a second
             threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
@@ -183,12 +183,20 @@ class Sweep:
             member = group.members[i]
             for step, row in measured(member.windows, chunk):
                 member.rows.append({"step": step, **row})
+                self._compare(member, row)
                 if member.wandb:
                     member.wandb.write(step, row)
             if isinstance(chunk, loop.LastChunk):
                 self._end(member, chunk, times)
         if perf_counter() - self._flushed > FLUSH_SECONDS:
             self._flush()
+
+    def _compare(self, member: Member, row: Row) -> None:
+        """Keep the member's best value so far."""
+        assert self.objective is not None
+        metric, direction = self.objective
+        if metric in row:
+            member.best = objective.best([member.best, row[metric]], direction)
 
     def _begin(self, member: Member) -> None:
         member.status = "running"
@@ -204,9 +212,8 @@ class Sweep:
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
         member.summary = summarise(member.draft, last, member.rows, times)
         member.status = member.summary["status"]
-        if member.status == "finished" and self.objective:
-            _, values = objective.course(member.rows, self.objective.metric)
-            member.objective = objective.best(list(values), self.objective.direction)
+        if member.status == "finished":
+            member.objective = member.best
         if member.wandb:
             member.wandb.end(member.summary)
         if member.folder:
@@ -240,15 +247,11 @@ class Sweep:
     def _news(self, group: Group) -> str:
         """Best value so far, and how many diverged."""
         assert self.objective is not None
-        latest = [objective.best(list(values)[-1:], self.objective.direction) for values in self._latest(group)]
-        best = objective.best(latest, self.objective.direction)
+        metric, direction = self.objective
+        best = objective.best([member.best for member in group.members], direction)
         diverged = sum(member.status == "diverged" for member in group.members)
-        metric = self.objective.metric.partition("/")[2]
-        return "  ".join([f"best {metric} {best:.4g}", *([f"{diverged} diverged"] if diverged else [])])
-
-    def _latest(self, group: Group) -> list[list[float]]:
-        metric = self.objective.metric if self.objective else ""
-        return [[row[metric] for row in member.rows[-20:] if metric in row] for member in group.members]
+        words = [f"best {metric.partition('/')[2]} {best:.4g}"] if math.isfinite(best) else []
+        return "  ".join([*words, *([f"{diverged} diverged"] if diverged else [])])
 
 
 def _wandb(draft: Draft, folder: Path, group: str | None) -> Wandb:

@@ -305,12 +305,15 @@ def _cells(axes: Any, best: Mapping[tuple[float, float], Setting], norm: Any, co
     """A cell for each pair of values; a cross where a member diverged, a ring around the best."""
     columns, rows = sorted({x for x, _ in best}), sorted({y for _, y in best})
     table = np.full((len(rows), len(columns)), np.nan)
+    lost = []
     for (x, y), setting in best.items():
         place = rows.index(y), columns.index(x)
         if setting.n and not setting.diverged:
             table[place] = setting.mean
         else:
-            axes.plot(place[1], place[0], **CROSS)
+            lost.append(place[::-1])
+    if lost:
+        axes.plot(*zip(*lost, strict=True), ls="none", **CROSS)
     image = axes.imshow(table, origin="lower", aspect="auto", cmap=colours, norm=norm)
     if np.isfinite(table).any():
         x, y = next(iter(best))

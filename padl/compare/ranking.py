@@ -23,7 +23,7 @@ class Setting(NamedTuple):
         values: of the swept keys but the seed.
         mean: of the objective over the members that have one, NaN without any.
         error: its standard error, NaN for n < 2.
-        n: members with a finite objective. diverged: those without. members: their numbers.
+        n: members with a finite objective. diverged: those that diverged. members: the numbers of all.
     """
 
     values: dict[str, Any]
@@ -57,7 +57,7 @@ def _setting(own: Sequence[Row], swept: Sequence[str]) -> Setting:
         mean=float(finite.mean()) if len(finite) else math.nan,
         error=float(finite.std(ddof=1)) / math.sqrt(len(finite)) if len(finite) > 1 else math.nan,
         n=len(finite),
-        diverged=len(values) - len(finite),
+        diverged=sum(row.get("status", "diverged") == "diverged" for row in own if not math.isfinite(row["objective"])),
         members=tuple(row["member"] for row in own),
     )
 

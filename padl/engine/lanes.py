@@ -20,9 +20,7 @@ from padl.tasks.task import Data
 from padl.types import Device, HParams, PyTree
 
 Strategy = Literal["vmap", "map", "alone"]
-WIDEST = (
-    128 * 128
-)  # elements of a weight up to which batched products are the faster ones on a CPU: scripts/lab_book.md
+WIDEST = 128 * 128  # elements of a weight from which on batched products are no faster on a CPU: scripts/lab_book.md
 FIRST_GUESS = 4  # a lane's memory, in what it carries from call to call, before the program says more
 
 
@@ -212,7 +210,8 @@ def outline(structure: Structure, members: Members) -> Outline:
     state = jax.eval_shape(lambda k, h, d: experiment.init(_key(k), h, d), key, hparams, data)
     operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
     evaluation = jax.eval_shape(experiment.evaluate, state, hparams, data)
-    metrics = (*(f"train/{name}" for name in train), *(f"eval/{name}" for name in evaluation))
+    measured = (name for name in train if name != "learning_rate")  # which is a setting
+    metrics = (*(f"train/{name}" for name in measured), *(f"eval/{name}" for name in evaluation))
     return Outline(str(operations), max((p.size for p in jax.tree.leaves(state.params)), default=0), metrics)
 
 
@@ -225,7 +224,7 @@ def choose(found: Outline, device: Device) -> Literal["vmap", "map"]:
     """
     if device.platform != "cpu":
         return "vmap"
-    return "map" if found.widest > WIDEST or "conv_general_dilated" in found.operations else "vmap"
+    return "map" if found.widest >= WIDEST or "conv_general_dilated" in found.operations else "vmap"
 
 
 def arrange(
@@ -257,8 +256,9 @@ def arrange(
 
 
 def _in_rounds(strategy: Strategy, limit: int, members: int, devices: list[Device]) -> Lanes:
-    """At most `limit` members at once, in rounds of the same size, and as many of them on each device."""
-    rounds = -(-members // max(1, min(limit, members)))
+    """At most `limit` lanes, in rounds of the same size, and as many of them on each device."""
+    used = devices[: max(1, min(limit, members))]
+    limit = max(limit // len(used), 1) * len(used)
+    rounds = -(-members // limit)
     count = -(-members // rounds)
-    used = devices[:count]
     return Lanes(strategy, -(-count // len(used)) * len(used), tuple(used))

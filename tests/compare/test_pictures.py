@@ -132,6 +132,6 @@ def test_many_categories_have_a_panel_each():
 
 def test_what_stands_side_by_side_says_how_many_diverged():
     told = sweep([{"optimizer": "adam"}, {"optimizer": "sgd"}], seeds=2)
-    told.rows[3]["objective"] = math.nan
+    told.rows[3] |= {"objective": math.nan, "status": "diverged"}
     (axes,) = pictures._side_by_side(told, told.ranked()).axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["sgd\n(1 of 2 diverged)", "adam"]
