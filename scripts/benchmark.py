@@ -10,6 +10,7 @@
     constants  the Adam family, its numbers traced       : Optax's, its numbers compiled in; for information, no bound
     compile  eight learning rates in one process         : the programs that runs 2 to 8 compile, none
     start    `padl train` to its first step; `--help`    : `import jax`
+    sweep_*  a sweep as one program: benchmark_sweep.py says what
 
 A ratio is the median over rounds of (seconds of PADL / seconds of the peer in the same round), so that what slows the
 machine down slows both. Everything is compiled and run once before it is timed. A ratio above its bound is `over`, and
@@ -153,22 +154,8 @@ def cnn(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
 
 def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool, calls: int = CALLS) -> Timing:
     """Seconds a step of a hand-written loop: same rows, same parameters, same loss and accuracy, Optax's Adam."""
-    size, adam = plan.batch_size or 1, optax.adam(1e-3)
-
-    def step(carry, key, data):
-        params, state, count = carry
-        train = data.split.train
-        rows = train[batches.draw(jax.random.fold_in(key, 1), count, len(train), size)]
-        x, labels = standardise(data.rows["inputs"][rows], data.split.stats), data.rows["labels"][rows]
-
-        def loss(params):
-            logits = forward(params, x)
-            value = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-            return value, (logits.argmax(-1) == labels).mean()
-
-        (value, accuracy), grads = jax.value_and_grad(loss, has_aux=True)(params)
-        updates, state = adam.update(grads, state, params)
-        return (optax.apply_updates(params, updates), state, count + 1), (value, accuracy)
+    adam = optax.adam(1e-3)
+    step = partial(step_by_hand, forward, plan.batch_size or 1, adam)
 
     def steps(carry, key, data):
         return jax.lax.scan(lambda c, _: step(c, key, data), carry, length=EVERY)
@@ -177,6 +164,23 @@ def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool, cal
     call = jax.jit(steps if scanned else step, donate_argnums=0)
     carry = (params, adam.init(params), jnp.zeros((), jnp.int32))
     return repeat(lambda c: call(c, plan.key, plan.data), carry, calls if scanned else calls * EVERY, calls * EVERY)
+
+
+def step_by_hand(forward: Callable[..., jax.Array], size: int, rule: Any, carry: Any, key: jax.Array, data: Any) -> Any:
+    """(parameters, the rule's state, steps done) -> the same after one step; loss and accuracy before it."""
+    params, state, count = carry
+    train = data.split.train
+    rows = train[batches.draw(jax.random.fold_in(key, 1), count, len(train), size)]
+    x, labels = standardise(data.rows["inputs"][rows], data.split.stats), data.rows["labels"][rows]
+
+    def loss(params):
+        logits = forward(params, x)
+        value = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+        return value, (logits.argmax(-1) == labels).mean()
+
+    (value, accuracy), grads = jax.value_and_grad(loss, has_aux=True)(params)
+    updates, state = rule.update(grads, state, params)
+    return (optax.apply_updates(params, updates), state, count + 1), (value, accuracy)
 
 
 def repeat(call: Callable[[Any], tuple[Any, Any]], carry: Any, times: int, units: int) -> Timing:
@@ -349,14 +353,19 @@ def starts(rounds: int) -> Iterator[Result]:
 
 def process(folder: str, programs: str, *arguments: str) -> float:
     """Seconds of a Python process. Bytecode goes to `folder`, compiled programs to `programs`."""
+    start = perf_counter()
+    python(folder, programs, *arguments)
+    return perf_counter() - start
+
+
+def python(folder: str, programs: str, *arguments: str) -> str:
+    """What a Python process prints; `process` says what is where."""
     own = {"PYTHONPYCACHEPREFIX": f"{folder}/bytecode", "JAX_COMPILATION_CACHE_DIR": programs}
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | own
-    start = perf_counter()
     done = subprocess.run([sys.executable, *arguments], env=env, cwd=folder, capture_output=True, text=True)
-    seconds = perf_counter() - start
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
-    return seconds
+    return done.stdout
 
 
 def machine(rounds: int) -> dict[str, Any]:
@@ -408,4 +417,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    import benchmark as registry  # the name by which benchmark_sweep knows this file: all register there
+    import benchmark_sweep  # noqa: F401
+
+    sys.exit(registry.main())

@@ -54,7 +54,7 @@ class Sweep:
         self._by_identity: dict[str, Member] = {}
         self._known: Memo = {}
         self._swept: list[str] = []
-        self._environment: dict[str, Any] = {}
+        self._environment = ""
         self._flushed = perf_counter()
 
     @property
@@ -123,7 +123,7 @@ class Sweep:
             return
         tasks = dict.fromkeys(member.draft.config["task"]["name"] for member in self.members)
         self.folder = record.create(self.draft.run.dir, f"sweep-{'-'.join(tasks)}")
-        self._environment = record.environment(devices[0], len(devices), self.command)
+        self._environment = record.to_json(record.environment(devices[0], len(devices), self.command))
         if self.draft.run.plot:  # while the compiler has the turn: it takes most of a second
             threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
         if self.draft.wandb.mode != "disabled" and not self._each_in_wandb():

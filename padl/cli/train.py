@@ -120,7 +120,7 @@ def _folder(plan: Plan, command: list[str]) -> Path | None:
         return None
     label = "-".join(plan.config[kind]["name"] for kind in ("task", "optimizer"))
     folder = record.create(plan.run.dir, label)
-    record.write_start(folder, plan.config, record.environment(plan.device, plan.device_count, command))
+    record.write_start(folder, plan.config, record.to_json(record.environment(plan.device, plan.device_count, command)))
     return folder
 
 

@@ -44,12 +44,12 @@ def create(root: str | Path, label: str) -> Path:
     return folder
 
 
-def write_start(folder: Path, config: Mapping[str, Any], env: Mapping[str, Any], durable: bool = True) -> None:
-    """config.yaml, env.json (see `environment`) and the status "running"."""
+def write_start(folder: Path, config: Mapping[str, Any], env: str, durable: bool = True) -> None:
+    """config.yaml, env.json (`to_json` of the `environment`) and the status "running"."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(redact(config), Dumper=dumper, sort_keys=False, allow_unicode=True)
     write_text(folder / "config.yaml", text, durable)
-    write_json(folder / "env.json", env, durable)
+    write_text(folder / "env.json", env, durable)
     write_status(folder, "running", 0, durable=durable)
 
 
@@ -60,7 +60,12 @@ def write_status(folder: Path, status: Status, step: int, reason: str = "", dura
 
 
 def write_json(file: Path, content: Any, durable: bool = True) -> None:
-    write_text(file, json.dumps(redact(strict(content)), indent=2, allow_nan=False) + "\n", durable)
+    write_text(file, to_json(content), durable)
+
+
+def to_json(content: Any) -> str:
+    """Without secrets, and without numbers that JSON has no words for."""
+    return json.dumps(redact(strict(content)), indent=2, allow_nan=False) + "\n"
 
 
 def write_text(file: Path, text: str, durable: bool = True) -> None:
@@ -68,17 +73,20 @@ def write_text(file: Path, text: str, durable: bool = True) -> None:
 
 
 def write_bytes(file: Path, content: bytes, durable: bool = True) -> None:
-    """Replace a file at once: a reader sees the old or the new content, never a part.
+    """Write a file.
 
     Args:
-        durable: wait until the disk has it, so that it outlives the machine's end and not only the program's.
+        durable: at once, so that a reader sees the old or the new content, never a part, and it outlives the end of the
+            machine; several times as long, which the members of a sweep have not.
     """
+    if not durable:
+        file.write_bytes(content)
+        return
     part = file.with_name(file.name + ".part")
     with part.open("wb") as handle:
         handle.write(content)
-        if durable:
-            handle.flush()
-            os.fsync(handle.fileno())
+        handle.flush()
+        os.fsync(handle.fileno())
     part.replace(file)
 
 
