@@ -183,7 +183,7 @@ def show(sweep: Sweep, found: Results) -> None:
     keys = [key for key in found.swept if key != "seed"]
     metric, better = found.objective.metric, {"max": "higher", "min": "lower"}[found.objective.direction]
     title = f"{_title(sweep)}, ranked by best {metric} ({better} is better)"
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=box.SIMPLE_HEAD)
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("", justify="right")
     for key in _headers(keys):
         table.add_column(key, overflow="fold")
@@ -195,6 +195,7 @@ def show(sweep: Sweep, found: Results) -> None:
         diverged = [str(setting.diverged or "")] if some else []
         table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
     if found.ranked:
+        console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
         console.print(table)
     lines = [f"{len(found.ranked) - SHOWN} more settings are in results.csv"] if len(found.ranked) > SHOWN else []
     statuses = Counter(row["status"] for row in found.rows)
