@@ -206,6 +206,7 @@ def test_what_is_wrong_with_any_member_is_said_at_once_and_nothing_is_run(padl_c
         (("device=cpu,gpu",), "device is one for the whole sweep"),
         (("run.plot=true,false",), "run.plot is one for the whole sweep"),
         (("run.dir=a,b",), "run.dir is one for the whole sweep"),
+        (("seed=0,1", "run.dir=/dev/null/here"), "no folder can be made there"),
         (("seed=0,1", "devices=64"), "devices=64: there are 4 on cpu"),
     ],
 )

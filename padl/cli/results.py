@@ -102,8 +102,8 @@ def _row(member: Member, swept: list[str]) -> Row:
 
 
 def finish(sweep: Sweep) -> Results | None:
-    """Write and show the results; None where nothing was launched."""
-    if not sweep.members or sweep.objective is None:
+    """Write and give the results; None where no member was started."""
+    if all(member.status == "waiting" for member in sweep.members):
         return None
     found = gather(sweep)
     if found.folder:
