@@ -1,7 +1,7 @@
 """Which runs can share a program: those that differ in scalars and seeds alone."""
 
 import json
-from collections import Counter
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ class Member:
         status: "waiting" until it begins, then as in `record.Status`. summary: {} until it ends.
         folder, wandb: None until it begins, or for good.
         rows: as in metrics.jsonl, which lacks those from `written` on.
-        best: the best value of the sweep's objective so far. objective: the same of a member that finished, else NaN.
+        best: the best value of the sweep's objective so far.
     """
 
     number: int
@@ -46,8 +46,12 @@ class Member:
     wandb: Wandb | None = None
     rows: list[dict[str, float]] = field(default_factory=list)
     written: int = 0
-    best: float = float("nan")
-    objective: float = float("nan")
+    best: float = math.nan
+
+    @property
+    def objective(self) -> float:
+        """The best value, of a member that finished; else NaN."""
+        return self.best if self.status == "finished" else math.nan
 
     @property
     def step(self) -> int:
@@ -76,15 +80,15 @@ def drafts(asked: Sequence[Asked], known: Memo) -> list[Draft]:
         PadlError: for all that are wrong at once, a line for each way to be wrong.
     """
     found: list[Draft] = []
-    wrong: dict[str, list[Asked]] = {}
+    wrong: dict[str, list[list[str]]] = {}
     for member in asked:
         try:
             draft = check(member.config, known)
             found.append(replace(draft, config=draft.config | {"devices": 1}))  # a member has one of the devices
         except PadlError as error:
-            wrong.setdefault(str(error), []).append(member)
+            wrong.setdefault(str(error), []).append(member.overrides)
     if wrong:
-        raise PadlError(refusal({message: [m.overrides for m in own] for message, own in wrong.items()}, asked))
+        raise PadlError(refusal(wrong, [member.overrides for member in asked]))
     for key in ONE_FOR_ALL:
         if len({str(_at(member.config, key)) for member in asked}) > 1:
             raise PadlError(f"{key} is one for the whole sweep: give it one value")
@@ -145,10 +149,9 @@ def _program(draft: Draft) -> tuple[Structure, Any, Any, str]:
 def _label(own: Sequence[Member], everyone: Sequence[Member]) -> str:
     """`adam` or `mlp adam`: the values that these members share and not all do."""
     words = []
-    for key in own[0].values:
-        values = Counter(str(member.values.get(key)) for member in everyone)
+    for key in swept(everyone):
         mine = {str(member.values.get(key)) for member in own}
-        if len(mine) == 1 and len(values) > 1:
+        if len(mine) == 1 and key in own[0].values:
             (value,) = mine
             words.append(value if key in KINDS else f"{key.rpartition('.')[2]}={value}")
     return " ".join(words)

@@ -75,13 +75,17 @@ def _config(loader: Any, master: Any, job: Sequence[str], words: list["Word"], n
     return config
 
 
-def refusal(wrong: Mapping[str, list[list[str]]], asked: Sequence[Any]) -> str:
-    """What is wrong with some members, a line for each way to be wrong: {line: overrides of those it is true of}."""
-    refused = [overrides for members in wrong.values() for overrides in members]
-    if len(wrong) == 1 and len(refused) == len(asked):
+def refusal(wrong: Mapping[str, list[list[str]]], asked: Sequence[Sequence[str]]) -> str:
+    """What is wrong with some members, a line for each way to be wrong.
+
+    Args:
+        wrong: {line: overrides of each member it is true of}. asked: overrides of all members.
+    """
+    refused = sum(map(len, wrong.values()))
+    if len(wrong) == 1 and refused == len(asked):
         return next(iter(wrong))
-    shared = set.intersection(*(set(getattr(member, "overrides", member)) for member in asked))
-    lines = [f"{len(refused)} of {len(asked)} runs are refused, and none was started:"]
+    shared = set.intersection(*map(set, asked))
+    lines = [f"{refused} of {len(asked)} runs are refused, and none was started:"]
     for message, members in wrong.items():
         more = f" and {len(members) - 1} more" if len(members) > 1 else ""
         lines.append(f"  {message}  [{' '.join(word for word in members[0] if word not in shared)}{more}]")

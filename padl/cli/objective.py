@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from padl.cli.resolve import Draft, check
+from padl.cli.resolve import Draft
 from padl.registry import near
 from padl.tasks.task import HIGHER_IS_BETTER
 from padl.types import PadlError
@@ -17,11 +17,6 @@ class Objective(NamedTuple):
 
     metric: str
     direction: Literal["max", "min"]
-
-
-def objective(config: Mapping[str, Any]) -> Objective:
-    """The objective of a configuration; raises as `padl.cli.resolve.check`."""
-    return of(check(config))
 
 
 def of_all(drafts: Sequence[Draft]) -> Objective:
@@ -63,6 +58,13 @@ def best(values: Sequence[float], direction: Literal["max", "min"]) -> float:
     """The best of the finite values; NaN where there is none."""
     finite = [value for value in values if np.isfinite(value)]
     return float((max if direction == "max" else min)(finite, default=math.nan))
+
+
+def or_worst(value: float | None, direction: Literal["max", "min"]) -> float:
+    """A value for a sampler, which only compares: infinitely bad where there is none, or none that is finite."""
+    if value is not None and math.isfinite(value):
+        return float(value)
+    return -math.inf if direction == "max" else math.inf
 
 
 def course(rows: Sequence[Mapping[str, float]], metric: str) -> tuple[np.ndarray, np.ndarray]:

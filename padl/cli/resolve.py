@@ -18,6 +18,7 @@ from padl.cli import fit, names
 from padl.cli.settings import Run, Settings, SweepSettings, WandbSettings, parse
 from padl.engine import loop, mesh
 from padl.engine.experiment import Experiment
+from padl.engine.lanes import key_of
 from padl.registry import Choice, Entry
 from padl.tasks.task import Data, Objective, Split, Task
 from padl.types import Device, HParams, Key, Kind, PadlError, one_line
@@ -210,12 +211,12 @@ def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HPar
 
 
 def key_numbers(seed: int) -> np.ndarray:
-    """What `jax.random.key(seed)` holds for a seed below 2³²: (2,) uint32, without compiling a program for it."""
+    """What `jax.random.key(seed)` holds for a seed below 2³²: (2,) uint32."""
     return np.array([0, seed], np.uint32)
 
 
 def run_key(seed: int) -> Key:
-    return jax.random.wrap_key_data(jax.device_put(key_numbers(seed)), impl="threefry2x32")
+    return key_of(jax.device_put(key_numbers(seed)))
 
 
 def trace(plan: Plan) -> None:

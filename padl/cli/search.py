@@ -212,7 +212,9 @@ def _run(study: Any, space: Space, goal: Objective, launcher: Any, left: int, ba
                 settings = [_suggested(trial, space.dimensions) for trial in trials]
             jobs = [[*space.fixed.values(), *setting, *seed] for setting in settings for seed in seeds]
             done = launcher.launch(jobs, initial_job_idx=launched)
-            values = [_value(job.return_value, goal) for job in done]
+            values = [
+                objective.or_worst(job.return_value, goal.direction) for job in done
+            ]  # where one diverged: keep away
             with _quiet():
                 for i, trial in enumerate(trials):
                     study.tell(trial, fmean(values[i * len(seeds) : (i + 1) * len(seeds)]))
@@ -227,12 +229,6 @@ def _suggested(trial: Any, dimensions: Sequence[Dimension]) -> list[str]:
     setting = {d.key: d.suggest(trial) for d in dimensions}
     trial.set_user_attr("values", setting)
     return _overrides(setting)
-
-
-def _value(told: Any, goal: Objective) -> float:
-    """Infinitely bad where a run diverged: all samplers only compare values, and are to keep away from there."""
-    worst = -math.inf if goal.direction == "max" else math.inf
-    return worst if told is None or not math.isfinite(told) else float(told)
 
 
 def _best(study: Any) -> dict[str, Any]:

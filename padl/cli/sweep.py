@@ -104,8 +104,7 @@ class Sweep:
         """`launch`, for those who want the objective of each: of a member that diverged infinitely bad."""
         members = self.launch(asked)
         assert self.objective is not None
-        worst = -math.inf if self.objective.direction == "max" else math.inf
-        return [worst if math.isnan(member.objective) else member.objective for member in members]
+        return [objective.or_worst(member.objective, self.objective.direction) for member in members]
 
     def _members(self, asked: Sequence[Asked], drafts: Sequence[Draft]) -> list[Member]:
         """A member for each, the same one for the same run."""
@@ -212,8 +211,6 @@ class Sweep:
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
         member.summary = summarise(member.draft, last, member.rows, times)
         member.status = member.summary["status"]
-        if member.status == "finished":
-            member.objective = member.best
         if member.wandb:
             member.wandb.end(member.summary)
         if member.folder:

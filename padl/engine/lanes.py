@@ -17,7 +17,7 @@ from padl.engine import loop, mesh
 from padl.engine.experiment import Experiment
 from padl.engine.program import Call, Carry, Measured, advance, begin, is_counter
 from padl.tasks.task import Data
-from padl.types import Device, HParams, PyTree
+from padl.types import Device, HParams, Key, PyTree
 
 Strategy = Literal["vmap", "map", "alone"]
 WIDEST = 128 * 128  # elements of a weight from which on batched products are no faster on a CPU: scripts/lab_book.md
@@ -149,17 +149,18 @@ def _first_of(members: PyTree) -> tuple[Any, HParams, Data]:
 
 def _carry_of_one(structure: Structure, like: Members) -> Carry:
     def start(key: jax.Array, hparams: HParams, data: Data) -> Carry:
-        return begin(structure.experiment, structure.decides, _key(key), hparams, data)
+        return begin(structure.experiment, structure.decides, key_of(key), hparams, data)
 
     return jax.eval_shape(start, *_first_of(like))
 
 
-def _key(numbers: jax.Array) -> jax.Array:
+def key_of(numbers: jax.Array) -> Key:
+    """The key that these two numbers are, (2,) uint32, without compiling a program for it."""
     return jax.random.wrap_key_data(numbers, impl="threefry2x32")
 
 
 def _lane(function: Callable[..., Any], carry: Carry, call: Call, key: jax.Array, hparams: HParams, data: Data) -> Any:
-    return function(carry, call, _key(key), hparams, data)
+    return function(carry, call, key_of(key), hparams, data)
 
 
 def _batched(lane: Callable[..., Any], own: PyTree) -> Callable[..., tuple[Carry, Measured]]:
@@ -207,7 +208,7 @@ def outline(structure: Structure, members: Members) -> Outline:
     """Trace the first state and a step; raises what tracing them raises."""
     experiment = structure.experiment
     key, hparams, data = _first_of(members)
-    state = jax.eval_shape(lambda k, h, d: experiment.init(_key(k), h, d), key, hparams, data)
+    state = jax.eval_shape(lambda k, h, d: experiment.init(key_of(k), h, d), key, hparams, data)
     operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
     evaluation = jax.eval_shape(experiment.evaluate, state, hparams, data)
     measured = (name for name in train if name != "learning_rate")  # which is a setting

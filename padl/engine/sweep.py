@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from padl.engine import loop
-from padl.engine.lanes import Lanes, Members, Structure, compiled
+from padl.engine.lanes import Lanes, Members, Structure, compiled, key_of
 from padl.engine.program import Call, Carry, Measured
 from padl.tasks.task import Data
 from padl.types import Device, PadlError
@@ -79,8 +79,8 @@ def _together(structure: Structure, members: Members, lanes: Lanes, which: range
     program = compiled(structure, members, lanes)
     keys, hparams, data = program.put(members.take(numbers))
     carry = program.blank()
-    reader = _Reader(structure, which)
-    waiting: tuple[int, int, Measured] | None = None
+    reader = _Reader(which)
+    waiting: tuple[int, int, bool, Measured] | None = None
     done = 0
     for length, evaluates in loop.plan(structure.steps, structure.every, structure.eval_every):
         call = Call(np.bool_(done == 0), np.int32(length), np.bool_(evaluates))
@@ -89,7 +89,7 @@ def _together(structure: Structure, members: Members, lanes: Lanes, which: range
         if waiting is not None:
             yield reader.read(*waiting)
         done += length
-        waiting = (done, length if evaluates else -length, measured)
+        waiting = (done, length, evaluates, measured)
         if len(reader.ended) == len(which):
             break
     assert waiting is not None  # steps >= 1
@@ -100,14 +100,14 @@ def _together(structure: Structure, members: Members, lanes: Lanes, which: range
 class _Reader:
     """Takes what the lanes measured apart, member by member."""
 
-    def __init__(self, structure: Structure, which: range):
-        self.decides, self.which = structure.decides, which
+    def __init__(self, which: range):
+        self.which = which
         self.ended: dict[int, loop.Chunk] = {}  # of those that diverged, the chunk in which they did
 
-    def read(self, step: int, length: int, measured: Measured) -> Progress:
-        """`length` is negative where no evaluation followed."""
-        train = {name: np.asarray(x)[:, : abs(length)] for name, x in measured.train.items()}
-        evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if length > 0 else {}
+    def read(self, step: int, length: int, evaluates: bool, measured: Measured) -> Progress:
+        """What a call of so many steps measured, `step` being the last; an evaluation only where it was asked for."""
+        train = {name: np.asarray(x)[:, :length] for name, x in measured.train.items()}
+        evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if evaluates else {}
         chunks = []
         for lane, member in enumerate(self.which):
             if member in self.ended:
@@ -137,7 +137,7 @@ def _alone(structure: Structure, members: Members, device: Device) -> Iterator[P
     s = structure
     for member in range(members.size):
         keys, hparams, data = members.take(np.array(member))
-        key = jax.random.wrap_key_data(jax.device_put(keys, device), impl="threefry2x32")
+        key = key_of(jax.device_put(keys, device))
         hparams, split = jax.device_put((hparams, data.split), device)
         told = {"steps": s.steps, "every": s.every, "eval_every": s.eval_every, "decides": s.decides}
         for chunk in loop.run(s.experiment, key, hparams, Data(rows, split), **told):
