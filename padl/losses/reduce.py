@@ -1,4 +1,4 @@
-"""Masks, weights and means of losses. Nothing else in PADL reduces a loss.
+"""Masks and means of losses. Nothing else in PADL reduces a loss.
 
 `where` keeps an example (or element) in; what it leaves out cannot reach the value or the gradient, even as NaN,
 because it is replaced before the loss is computed. "sum_and_count" is the exact form for accumulation over
@@ -15,13 +15,14 @@ from padl.types import PadlError
 
 Reduction = Literal["mean", "sum", "none", "sum_and_count"]
 Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
+Weights = tuple[float, ...] | jax.Array | None  # of classes or elements: constants of the program
 
 
 def reduce(
     values: Float[Array, "*values"],
     *,
     where: Bool[Array, "..."] | None = None,
-    weights: Float[Array, "..."] | None = None,
+    counts: Float[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
     """Reduce the values of a loss.
@@ -29,24 +30,23 @@ def reduce(
     Args:
         values: one number for each example or element, float32 or float64.
         where: keep; broadcasts to `values` from the left, so a mask of examples masks all elements of each.
-        weights: multiply the values and are what "mean" divides by; without them it divides by the number kept.
+        counts: what each value adds to the mean's denominator, of the shape of `values` (a class weight, by which the
+            value is multiplied already); 1 each where not given.
         reduction: "mean" of nothing is 0 with gradient 0 (torch gives NaN); "none" gives 0 where masked.
 
     Returns:
         A scalar, for "none" an array like `values`, for "sum_and_count" the pair of scalars (sum, count).
     """
-    counts = jnp.ones_like(values) if weights is None else jnp.broadcast_to(weights, values.shape).astype(values.dtype)
-    if weights is not None:
-        values = values * counts
     if where is not None:
         keep = align(where, values)
-        values, counts = jnp.where(keep, values, 0), jnp.where(keep, counts, 0)
+        counts = jnp.where(keep, jnp.ones_like(values) if counts is None else counts, 0)
+        values = jnp.where(keep, values, 0)
     if reduction == "none":
         return values
     total = values.sum()
     if reduction == "sum":
         return total
-    count = jnp.asarray(values.size, values.dtype) if where is None and weights is None else counts.sum()
+    count = jnp.asarray(values.size, values.dtype) if counts is None else counts.sum()
     if reduction == "sum_and_count":
         return total, count
     if reduction == "mean":
@@ -66,12 +66,17 @@ def align(where: jax.Array, like: jax.Array) -> jax.Array:
     return jnp.broadcast_to(where.reshape(where.shape + (1,) * (like.ndim - where.ndim)), like.shape)
 
 
-def masked(x: Num[Array, "..."], where: Bool[Array, "..."] | None) -> Num[Array, "..."]:
-    """`x` with 0 for what `where` leaves out: the loss of it is finite, and no gradient reaches it."""
-    return x if where is None else jnp.where(align(where, x), x, 0)
+def masked(x: Num[Array, "..."], where: Bool[Array, "..."] | None, fill: float = 0) -> Num[Array, "..."]:
+    """`x` with `fill` for what `where` leaves out: the loss of it is finite, and no gradient reaches it."""
+    return x if where is None else jnp.where(align(where, x), x, jnp.asarray(fill, x.dtype))
 
 
-def floating(x: Any, what: str) -> Float[Array, "..."]:
+def both(where: jax.Array | None, keep: jax.Array) -> jax.Array:
+    """What `where` and `keep` both keep; `keep` has all the axes that `where` may have."""
+    return keep if where is None else align(where, keep) & keep
+
+
+def floating(x: Any, what: str = "predictions") -> Float[Array, "..."]:
     """`x` in at least float32, so that half precision neither rounds nor overflows a loss; integers raise."""
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
@@ -79,7 +84,33 @@ def floating(x: Any, what: str) -> Float[Array, "..."]:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-def same_shape(predictions: jax.Array, targets: jax.Array) -> None:
+def same_shape(predictions: jax.Array, targets: jax.Array, names: str = "predictions and targets") -> None:
     """Raises PadlError unless the shapes are equal: (3,) against (3, 1) would broadcast to (3, 3) in silence."""
     if predictions.shape != targets.shape:
-        raise PadlError(f"predictions of shape {predictions.shape} and targets of shape {targets.shape} must be alike")
+        first, _, second = names.partition(" and ")
+        raise PadlError(f"{first} of shape {predictions.shape} and {second} of shape {targets.shape} must be alike")
+
+
+def alike(
+    predictions: Any, targets: Any, where: jax.Array | None, names: str = "predictions and targets"
+) -> tuple[jax.Array, jax.Array]:
+    """Both in one shape and one dtype of at least float32, 0 where masked."""
+    x, y = floating(predictions, names.partition(" and ")[0]), jnp.asarray(targets)
+    same_shape(x, y, names)
+    return masked(x, where), masked(y, where).astype(x.dtype)
+
+
+def class_last(x: jax.Array, axis: int) -> jax.Array:
+    """`x` with its axis of classes as the last one; PadlError where it has no such axis."""
+    if not -x.ndim <= axis < x.ndim:
+        raise PadlError(f"axis={axis} is no axis of predictions of shape {x.shape}")
+    return jnp.moveaxis(x, axis, -1)
+
+
+def broadcast_weights(weight: Any, like: jax.Array, what: str = "weight") -> jax.Array:
+    """Weights of the last axes of `like`, or one for all, in its shape; 1 for None; PadlError where they do not fit."""
+    w = jnp.asarray(1.0 if weight is None else weight, like.dtype)
+    try:
+        return jnp.broadcast_to(w, like.shape)
+    except ValueError:
+        raise PadlError(f"{what} of shape {w.shape} does not fit the last axes of {like.shape}") from None
