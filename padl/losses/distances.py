@@ -33,17 +33,25 @@ def _norm_jvp(primals, tangents):
     (d, p), (dd, dp) = primals, tangents
     m, r, total = _scaled(d, p)
     some = jnp.where(r == 0, 1, r)
-    to_d = jnp.where(r == 0, 0, jnp.sign(d) * some ** (p - 1)) * total ** (1 / p - 1)
-    log_mean = jnp.where(r == 0, 0, some**p * jnp.log(some)).sum(-1, keepdims=True) / total
+    to_d = jnp.where(r == 0, 0, jnp.sign(d) * _power(some, p - 1)) * total ** (1 / p - 1)
+    log_mean = jnp.where(r == 0, 0, _power(some, p) * jnp.log(some)).sum(-1, keepdims=True) / total
     to_p = jnp.where(jnp.isinf(m) | jnp.isinf(p), 0, m * total ** (1 / p) * (log_mean - jnp.log(total) / p) / p)
     return norm(d, p), (to_d * dd).sum(-1) + to_p[..., 0] * dp
 
 
 def _scaled(d: jax.Array, p: jax.Array | float) -> tuple[jax.Array, jax.Array, jax.Array]:
     """m = max |d|, r = |d| / m and Σ r^p, each with the last axis kept; r is 0 where m is."""
-    m = jax.lax.stop_gradient(jnp.abs(d).max(-1, keepdims=True))
-    r = jnp.where(jnp.isinf(m), jnp.abs(d) == m, absolute(d) / jnp.where((m == 0) | jnp.isinf(m), 1, m))
-    return m, r, jnp.where(m == 0, 1, (r**p).sum(-1, keepdims=True))
+    size = absolute(d)
+    m = jax.lax.stop_gradient(size.max(-1, keepdims=True))
+    finite = jnp.where((m == 0) | jnp.isinf(m), 1, m)
+    r = jnp.where(size == m, 1 + (size - m) / finite, size / finite)  # exactly 1: XLA may divide by a reciprocal
+    r = jnp.where(jnp.isinf(m), size == m, jnp.where(m == 0, 0, r))
+    return m, r, jnp.where(m == 0, 1, _power(r, p).sum(-1, keepdims=True))
+
+
+def _power(r: jax.Array, p: jax.Array | float) -> jax.Array:
+    """r^p for r in [0, 1], p = ∞ included."""
+    return jnp.where(jnp.isinf(p), (r == 1).astype(r.dtype), r ** jnp.where(jnp.isinf(p), 1, p))
 
 
 def cosine(a: jax.Array, b: jax.Array) -> jax.Array:

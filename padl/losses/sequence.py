@@ -78,7 +78,7 @@ def ctc(
     t_end, ok_t = _lengths(logit_lengths, batch, frames, where, validate, "logit_lengths")
     n_end, ok_n = _lengths(label_lengths, batch, n, where, validate, "label_lengths")
     ok_y = _checked_labels(targets, label_lengths, n_end, classes, blank, where) if validate else None
-    inside = jnp.arange(n) < n_end[:, None]
+    inside = jnp.arange(n)[None] < n_end[:, None]
     problem = Problem(jnp.where(inside, jnp.clip(y, 0, classes - 1), blank), t_end, n_end, blank)
     values = poisoned(_ctc(masked(x, where), problem), ok_t, ok_n, ok_y)
     if zero_infinity:
@@ -167,7 +167,7 @@ def _frames(x: jax.Array, problem: Problem) -> Frames:
     normaliser = jax.nn.logsumexp(x, -1)
     label = jnp.take_along_axis(x, problem.labels[:, None, :], axis=-1) - normaliser[..., None]
     blank = x[..., problem.blank] - normaliser
-    on = jnp.arange(x.shape[1])[:, None] < problem.t_end
+    on = jnp.arange(x.shape[1])[:, None] < problem.t_end[None]
     return Frames(jnp.maximum(blank.T, NEVER), jnp.maximum(label.transpose(1, 0, 2), NEVER), on)
 
 
@@ -205,7 +205,7 @@ def _backward(frames: Frames, problem: Problem) -> States:
         from_label = _add(next_.label, jnp.where(repeats_next, next_.blank[:, 1:], joint[:, 1:]))
         return _where(frame.on, States(joint, from_label), beta), beta
 
-    ends = jnp.where(jnp.arange(n + 1) == problem.n_end[:, None], 0, NEVER).astype(dtype)
+    ends = jnp.where(jnp.arange(n + 1)[None] == problem.n_end[:, None], 0, NEVER).astype(dtype)
     return _in_blocks(step, States(ends, ends[:, 1:]), frames, reverse=True)[2]
 
 

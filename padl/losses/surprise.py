@@ -6,39 +6,56 @@ The obvious formulas give 0 at a margin of 17 where the answer is 4.1e-8, and Na
 import jax
 import jax.numpy as jnp
 
-from padl.losses.kinks import counted, weighed
+from padl.losses.kinks import counted
 
 
 @jax.custom_jvp
 def softmax_cost(x: jax.Array, t: jax.Array) -> jax.Array:
     """Σ_c t_c (-log softmax(x)_c): the cost of logits x where class c weighs t_c, both (*batch, classes).
 
-    -log p_c = (m - x_c) + log(1 + s), where m is the largest logit and s = Σ e^{x_c - m} over the others: nothing
-    cancels. A class of weight 0 costs nothing even at -∞. Logits that are all -∞ give NaN.
+    A class of weight 0 costs nothing even at -∞. Logits that are all -∞ give NaN.
     """
-    behind, _, s = _behind(x)
-    return weighed(t, behind + jnp.log1p(s)).sum(-1)
+    return (t * counted(t, _softmax(x)[0])).sum(-1)
 
 
 @softmax_cost.defjvp
 def _softmax_cost_jvp(primals, tangents):
-    """dL/dx = T softmax(x) - t with T = Σ t, as T (p - 1) + (T - t) at the largest logit: exact where p is nearly 1."""
+    """dL/dx = T p - t with T = Σ t, as T (p - 1) + (T - t) at the largest logit: exact where p is nearly 1."""
     (x, t), (dx, dt) = primals, tangents
-    behind, first, s = _behind(x)
+    surprise, excess, first = _softmax(x)
     total = t.sum(-1, keepdims=True)
-    p = jnp.where(first, -s, jnp.exp(-behind)) / (1 + s)
-    gradient = total * p + (jnp.where(first, total, 0) - t)
-    costs = counted(t, behind + jnp.log1p(s))
+    gradient = total * excess + (jnp.where(first, total, 0) - t)
+    costs = counted(t, surprise)
     return (t * costs).sum(-1), (gradient * dx).sum(-1) + (costs * dt).sum(-1)
 
 
-def _behind(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """m - x >= 0, True where it is 0, and s (*batch, 1): what all but one of the largest weigh against it."""
-    m = jax.lax.stop_gradient(x.max(-1, keepdims=True))
+@jax.custom_jvp
+def _softmax(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """-log p, p less 1 at the largest logit, and True there (or at several, if several are the largest).
+
+    -log p_c = (m - x_c) + log(1 + s), where m is the largest logit and s = Σ e^{x_c - m} over the others: nothing
+    cancels.
+    """
+    m = x.max(-1, keepdims=True)
     first = x == m
-    behind = jnp.where(first, jnp.where(m == -jnp.inf, jnp.nan, m - jnp.where(first, m, x)), m - x)
-    s = jnp.where(first, 0, jnp.exp(-behind)).sum(-1, keepdims=True) + (first.sum(-1, keepdims=True) - 1)
-    return behind, first, s.astype(x.dtype)
+    behind = jnp.where(first, jnp.where(m == -jnp.inf, jnp.nan, 0), m - x)  # ∞ - ∞ is NaN, also where it need not be
+    others = jnp.where(first, 0, jnp.exp(-behind))
+    s = (others.sum(-1, keepdims=True) + (first.sum(-1, keepdims=True) - 1)).astype(x.dtype)
+    return behind + jnp.log1p(s), jnp.where(first, -s, others) / (1 + s), first
+
+
+@_softmax.defjvp
+def _softmax_jvp(primals, tangents):
+    """Of the mathematics, not of the way to it, which is constant where two logits are the largest."""
+    (x,), (dx,) = primals, tangents
+    surprise, excess, first = _softmax(x)
+    p = excess + first
+    mean = (p * dx).sum(-1, keepdims=True)
+    return (surprise, excess, first), (mean - dx, p * (dx - mean), _no_tangent(first))
+
+
+def _no_tangent(a: jax.Array) -> jax.Array:
+    return jnp.zeros(a.shape, jax.dtypes.float0)
 
 
 def sigmoid_cost(x: jax.Array) -> jax.Array:

@@ -41,7 +41,7 @@ def linear_cross_entropy(
     label_smoothing: Annotated[Scalar, FRACTION] = 0.0,
     z_loss: Annotated[Scalar, NON_NEGATIVE] = 0.0,
     softcap: Annotated[Scalar, POSITIVE] | None = None,
-    chunk: Annotated[int, COUNT] = 512,
+    chunk: Annotated[int, COUNT] = 256,
     validate: bool = True,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
