@@ -65,6 +65,7 @@ def _short(x: float) -> str:
     return str(int(x)) if math.isfinite(x) and x == int(x) else f"{x:g}"
 
 
+FINITE = Domain(low_open=True, high_open=True)
 POSITIVE = Domain(0.0, low_open=True, high_open=True)
 NON_NEGATIVE = Domain(0.0, high_open=True)
 FRACTION = Domain(0.0, 1.0)
@@ -93,6 +94,8 @@ WORDS: Mapping[str, Domain] = {
     "dropout": Domain(0.0, 1.0, high_open=True, search=(0.0, 0.5)),
     "widths": COUNT,
     "channels": COUNT,
+    "window": COUNT,
+    "stride": COUNT,
     # tasks
     "noise": NON_NEGATIVE._replace(search=(0.0, 1.0)),
     "condition": Domain(1.0, high_open=True, search=(1.0, 1e4), scale="log"),
@@ -100,6 +103,10 @@ WORDS: Mapping[str, Domain] = {
     "rows": Domain(2),
     "size": Domain(4, 4096),
     "classes": Domain(2),
+    "dimensions": COUNT,
+    "neighbours": COUNT,
+    "longest": COUNT,
+    "latent": COUNT,
     "data_seed": Domain(0, 2**32 - 1),
     # the run
     "seed": Domain(0, 2**32 - 1),

@@ -49,7 +49,8 @@ def bce(
     """
     x, y = alike(predictions, targets, where)
     oks = checks.both_probabilities(predictions, targets, where, validate)
-    return reduce(poisoned(_weighted(_bce(x, y), weight), *oks), where=where, reduction=reduction)
+    values = _weighted(_bce(poisoned(x, *oks), y), weight)
+    return reduce(values, where=where, reduction=reduction)
 
 
 def _weighted(values: jax.Array, weight: Weights) -> jax.Array:
@@ -108,11 +109,11 @@ def bce_with_logits(
         PadlError: a target is outside [0, 1] or NaN. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.probabilities(targets, where, validate)
+    x = poisoned(x, checks.probabilities(targets, where, validate))
     # two terms >= 0: nothing cancels where the prediction is right
     yes = y if pos_weight is None else y * broadcast_weights(pos_weight, y, "pos_weight")
     values = weighed(yes, sigmoid_cost(x)) + weighed(1 - y, sigmoid_cost(-x))
-    return reduce(poisoned(_weighted(values, weight), ok), where=where, reduction=reduction)
+    return reduce(_weighted(values, weight), where=where, reduction=reduction)
 
 
 @loss(
@@ -151,10 +152,10 @@ def focal(
         PadlError: a target is outside [0, 1] or NaN. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.probabilities(targets, where, validate)
+    x = poisoned(x, checks.probabilities(targets, where, validate))
     yes, no = (y, 1 - y) if alpha is None else (alpha * y, (1 - alpha) * (1 - y))
     values = weighed(yes, focused(sigmoid_cost(x), gamma)) + weighed(no, focused(sigmoid_cost(-x), gamma))
-    return reduce(poisoned(values, ok), where=where, reduction=reduction)
+    return reduce(values, where=where, reduction=reduction)
 
 
 @loss(
@@ -189,6 +190,6 @@ def multilabel_soft_margin(
         PadlError: a target is outside [0, 1] or NaN. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.probabilities(targets, where, validate)
+    x = poisoned(x, checks.probabilities(targets, where, validate))
     values = weighed(y, sigmoid_cost(x)) + weighed(1 - y, sigmoid_cost(-x))
-    return reduce(poisoned(_weighted(values, weight).mean(-1), ok), where=where, reduction=reduction)
+    return reduce(_weighted(values, weight).mean(-1), where=where, reduction=reduction)

@@ -35,7 +35,7 @@ def require(holds: Callable[[Any], Any], x: Any, where: Any, what: str, must: st
     bad = ~holds(x) if where is None else ~holds(x) & _aligned(where, x)
     if bad.any():
         at = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise PadlError(f"{what} {x[at]} at {at} {must}" if at else f"{what} {x} {must}")
+        raise PadlError(f"{what} {float(x[at]):g}{f' at {at}' if at else ''} {must}")
     return None
 
 
@@ -84,15 +84,16 @@ def label_shape(y: jax.Array, expected: tuple[int, ...], like: tuple[int, ...]) 
         raise PadlError(f"labels of shape {y.shape} do not fit predictions of shape {like}: expected {expected}")
 
 
-def poisoned(values: jax.Array, *oks: Ok) -> jax.Array:
-    """`values`, NaN where one of the checks failed; a product, so that gradients become NaN too.
+def poisoned(x: jax.Array, *oks: Ok) -> jax.Array:
+    """`x`, NaN where one of the checks failed; a product, so that every gradient through it becomes NaN too.
 
-    A check of more axes than the values counts for all of them, one of fewer for everything behind it.
+    Of predictions it makes both value and gradient NaN, whichever branch a loss takes. A check of fewer axes than `x`
+    counts for everything behind it, one of more for all of them together.
     """
     for ok in oks:
         if ok is None:
             continue
-        if ok.ndim > values.ndim:
-            ok = ok.all(tuple(range(values.ndim, ok.ndim)))
-        values = values * align(jnp.where(ok, 1, jnp.nan).astype(values.dtype), values)
-    return values
+        if ok.ndim > x.ndim:
+            ok = ok.all(tuple(range(x.ndim, ok.ndim)))
+        x = x * align(jnp.where(ok, 1, jnp.nan).astype(x.dtype), x)
+    return x

@@ -23,7 +23,7 @@ from padl.losses.reduce import (
 from padl.losses.surprise import focused, softmax_cost
 from padl.losses.views import CLASSES, LOG_PROBABILITY
 from padl.registry import loss
-from padl.types import NON_NEGATIVE, Domain, PadlError, Scalar
+from padl.types import FRACTION, NON_NEGATIVE, Domain, PadlError, Scalar
 
 CLASSIFIER = {"family": "classification", "targets": "labels", "range": "[0, ∞)", "view": CLASSES}
 
@@ -71,7 +71,9 @@ def labelled(
         where = both(where, y != ignore_index)
     ok = checks.labels(targets, x.shape[-1], where, validate)
     right = jax.nn.one_hot(masked(y, where), x.shape[-1], dtype=bool)
-    return Labelled(masked(x, where), right, None if weight is None else broadcast_weights(weight, x), where, ok)
+    return Labelled(
+        poisoned(masked(x, where), ok), right, None if weight is None else broadcast_weights(weight, x), where, ok
+    )
 
 
 @loss(
@@ -123,7 +125,7 @@ def cross_entropy(
     *,
     weight: Weights = None,
     ignore_index: int | None = None,
-    label_smoothing: Scalar = 0.0,
+    label_smoothing: Annotated[Scalar, FRACTION._replace(search=(0.0, 0.3))] = 0.0,
     axis: int = -1,
     validate: bool = True,
     where: Bool[Array, "..."] | None = None,
@@ -160,9 +162,9 @@ def cross_entropy(
     same_shape(x, y)
     x, y = class_last(x, axis), class_last(y, axis)
     ok = checks.probabilities(targets if axis in (-1, x.ndim - 1) else y, where, validate)
-    x, y = masked(x, where), masked(y, where).astype(x.dtype)
+    x, y = poisoned(masked(x, where), None if ok is None else ok.all(-1)), masked(y, where).astype(x.dtype)
     values = softmax_cost(x, smoothed(y, x, label_smoothing) * broadcast_weights(weight, x))
-    return reduce(poisoned(values, ok), where=where, reduction=reduction)
+    return reduce(values, where=where, reduction=reduction)
 
 
 def smoothed(y: jax.Array, x: jax.Array, epsilon: Scalar) -> jax.Array:

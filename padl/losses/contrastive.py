@@ -17,7 +17,7 @@ from padl.losses.reduce import Reduced, Reduction, align, alike, floating, maske
 from padl.losses.surprise import sigmoid_cost, softmax_cost
 from padl.losses.views import CONTRAST
 from padl.registry import loss
-from padl.types import POSITIVE, Domain, PadlError, Scalar
+from padl.types import FINITE, POSITIVE, PadlError, Scalar
 
 Temperature = Annotated[Scalar, POSITIVE._replace(search=(0.01, 1.0), scale="log")]
 
@@ -68,7 +68,7 @@ def info_nce(
     kept = (allowed & right).any(-1)
     if ok is not None:
         kept |= allowed.any(-1) & ~ok
-    cosines = unit(masked(q, kept)) @ unit(masked(k, allowed.any(0))).T
+    cosines = unit(poisoned(masked(q, kept), ok)) @ unit(masked(k, allowed.any(0))).T
     logits = jnp.where(allowed | ~align(kept, allowed), cosines / temperature, -jnp.inf)
     return reduce(poisoned(softmax_cost(logits, right.astype(q.dtype)), ok), where=kept, reduction=reduction)
 
@@ -134,7 +134,7 @@ def siglip(
     others: Float[Array, "batch features"],
     *,
     scale: Annotated[Scalar, POSITIVE._replace(search=(1.0, 100.0), scale="log")] = 10.0,
-    bias: Annotated[Scalar, Domain(search=(-20.0, 0.0))] = -10.0,
+    bias: Annotated[Scalar, FINITE._replace(search=(-20.0, 0.0))] = -10.0,
     where: Bool[Array, " batch"] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:

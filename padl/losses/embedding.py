@@ -57,10 +57,9 @@ def cosine_embedding(
     a, b = alike(predictions, others, where, "predictions and others")
     y = jnp.asarray(targets)
     same_shape(a[..., 0], y, "pairs and targets")
-    ok = checks.signs(targets, where, validate)
-    c = cosine(a, b)
+    c = cosine(poisoned(a, checks.signs(targets, where, validate)), b)
     values = jnp.where(masked(y, where) > 0, 1 - c, at_least_0(c - margin))
-    return reduce(poisoned(values, ok), where=where, reduction=reduction)
+    return reduce(values, where=where, reduction=reduction)
 
 
 @loss(

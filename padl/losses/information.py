@@ -6,7 +6,7 @@ In bits (base=2) unless told otherwise. Distributions lie on the last axis. What
 
 >>> round(float(entropy([0.75, 0.25])), 3)      # who wins, if one side wins three times in four
 0.811
->>> float(entropy([1 / 8] * 8))                 # the winner in a league of eight
+>>> round(float(entropy([1 / 8] * 8)), 3)       # the winner in a league of eight
 3.0
 """
 

@@ -57,13 +57,12 @@ def kl_div(
     same_shape(x, t)
     if log_target:
         ok = checks.log_probabilities(targets, where, validate)
-        x, t = masked(x, where), masked(t, where).astype(x.dtype)
-        values = _kl(x, jnp.exp(t), t)
+        t = masked(t, where).astype(x.dtype)
+        values = _kl(poisoned(masked(x, where), ok), jnp.exp(t), t)
     else:
         ok = checks.probabilities(targets, where, validate)
-        x, t = masked(x, where), masked(t, where, fill=1).astype(x.dtype)
-        values = _kl(x, t, jnp.log(jnp.where(t == 0, 1, t)))
-    values = poisoned(values, ok)
+        t = masked(t, where, fill=1.0).astype(x.dtype)
+        values = _kl(poisoned(masked(x, where), ok), t, jnp.log(jnp.where(t == 0, 1, t)))
     if reduction != "batchmean":
         return reduce(values, where=where, reduction=reduction)
     rows = jnp.ones(x.shape, bool) if where is None else align(where, x)
@@ -115,13 +114,13 @@ def gaussian_nll(
     """
     x, y = alike(predictions, targets, where)
     v = _spread(variances, x, "variances")
-    ok = checks.non_negative(v, where, validate, "variance")
-    v = masked(v, where, fill=1)
+    x = poisoned(x, checks.non_negative(v, where, validate, "variance"))
+    v = masked(v, where, fill=1.0)
     v = v + jax.lax.stop_gradient(jnp.maximum(v, eps) - v)
     values = (jnp.log(v) + (x - y) ** 2 / v) / 2
     if full:
         values += math.log(2 * math.pi) / 2
-    return reduce(poisoned(values, ok), where=where, reduction=reduction)
+    return reduce(values, where=where, reduction=reduction)
 
 
 def _spread(given: jax.Array, like: jax.Array, what: str) -> jax.Array:
@@ -169,13 +168,14 @@ def poisson_nll(
         PadlError: a count or rate is negative or NaN. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.non_negative(targets, where, validate)
-    ok_rate = None if log_input else checks.non_negative(predictions, where, validate, "rate")
+    x = poisoned(x, checks.non_negative(targets, where, validate))
+    if not log_input:
+        x = poisoned(x, checks.non_negative(predictions, where, validate, "rate"))
     values = jnp.exp(x) - weighed(y, x) if log_input else x - y * jnp.log(x + eps)
     if full:
         n = jnp.where(y > 1, y, 1)
         values += jnp.where(y > 1, n * jnp.log(n) - n + jnp.log(2 * math.pi * n) / 2, 0)
-    return reduce(poisoned(values, ok, ok_rate), where=where, reduction=reduction)
+    return reduce(values, where=where, reduction=reduction)
 
 
 @loss(
@@ -211,8 +211,8 @@ def crps_gaussian(
     """
     x, y = alike(predictions, targets, where)
     sigma = _spread(scales, x, "scales")
-    ok = checks.non_negative(sigma, where, validate, "scale")
-    return reduce(poisoned(_crps(y - x, masked(sigma, where, fill=1)), ok), where=where, reduction=reduction)
+    d = y - poisoned(x, checks.non_negative(sigma, where, validate, "scale"))
+    return reduce(_crps(d, masked(sigma, where, fill=1.0)), where=where, reduction=reduction)
 
 
 @jax.custom_jvp

@@ -13,9 +13,9 @@ from padl.losses.kinks import above_0, at_least_0
 from padl.losses.reduce import Reduced, Reduction, Weights, alike, floating, masked, reduce
 from padl.losses.views import CLASSES, DISSIMILAR, MARGIN, SETS
 from padl.registry import loss
-from padl.types import Domain, Scalar
+from padl.types import FINITE, Scalar
 
-Margin = Annotated[Scalar, Domain(search=(0.1, 2.0))]
+Margin = Annotated[Scalar, FINITE._replace(search=(0.1, 2.0))]
 
 
 @loss(
@@ -53,8 +53,8 @@ def hinge(
         PadlError: a target is neither -1 nor 1. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.signs(targets, where, validate)
-    return reduce(poisoned(at_least_0(margin - y * x) ** p, ok), where=where, reduction=reduction)
+    x = poisoned(x, checks.signs(targets, where, validate))
+    return reduce(at_least_0(margin - y * x) ** p, where=where, reduction=reduction)
 
 
 @loss(
@@ -87,8 +87,8 @@ def soft_margin(
         PadlError: a target is neither -1 nor 1. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.signs(targets, where, validate)
-    return reduce(poisoned(jax.nn.softplus(-y * x), ok), where=where, reduction=reduction)
+    x = poisoned(x, checks.signs(targets, where, validate))
+    return reduce(jax.nn.softplus(-y * x), where=where, reduction=reduction)
 
 
 @loss(
@@ -124,8 +124,8 @@ def hinge_embedding(
         PadlError: a target is neither -1 nor 1. Under jit value and gradient are NaN instead.
     """
     x, y = alike(predictions, targets, where)
-    ok = checks.signs(targets, where, validate)
-    return reduce(poisoned(jnp.where(y > 0, x, at_least_0(margin - x)), ok), where=where, reduction=reduction)
+    x = poisoned(x, checks.signs(targets, where, validate))
+    return reduce(jnp.where(y > 0, x, at_least_0(margin - x)), where=where, reduction=reduction)
 
 
 @loss(
@@ -205,7 +205,7 @@ def multilabel_margin(
     x, y = floating(predictions), jnp.asarray(targets)
     checks.label_shape(y, x.shape, x.shape)
     ok = checks.labels(targets, x.shape[-1], where, validate, lowest=-1)
-    x, y = masked(x, where), masked(y, where, fill=-1)
+    x, y = poisoned(masked(x, where), None if ok is None else ok.all(-1)), masked(y, where, fill=-1.0)
     named = jnp.cumprod(y >= 0, -1).astype(bool)
     picked = jax.nn.one_hot(y, x.shape[-1], dtype=bool) & named[..., None]  # (*batch, j, classes)
     of_right = jnp.where(picked, x[..., None, :], 0).sum(-1)

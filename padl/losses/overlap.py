@@ -94,12 +94,12 @@ def tversky(
     x, y = alike(predictions, targets, where)
     if x.ndim < 2:
         raise PadlError(f"predictions of shape {x.shape} have no pixels: (pictures, ...) expected, one as x[None]")
-    oks = checks.both_probabilities(predictions, targets, where, validate)
+    x = poisoned(x, *checks.both_probabilities(predictions, targets, where, validate))
     pixels = tuple(range(1, x.ndim))
     keep = jnp.ones(x.shape, bool) if where is None else align(where, x)
     y, not_y = jnp.where(keep, y, 0), jnp.where(keep, 1 - y, 0)
     hit, false, missed = (x * y).sum(pixels), (x * not_y).sum(pixels), ((1 - x) * y).sum(pixels)
     wrong = alpha * false + beta * missed
     whole = hit + wrong + smooth
-    values = wrong / jnp.where(whole == 0, 1, whole)  # 1 - (T + s) / whole, with nothing to cancel
-    return reduce(poisoned(values, *oks), where=keep.any(pixels), reduction=reduction)
+    values = jnp.where(whole == 0, 0, wrong / jnp.where(whole == 0, 1, whole))  # 1 - (T + s) / whole, not cancelling
+    return reduce(values, where=keep.any(pixels), reduction=reduction)

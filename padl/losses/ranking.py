@@ -10,7 +10,7 @@ from padl.losses.kinks import at_least_0
 from padl.losses.reduce import Reduced, Reduction, alike, reduce
 from padl.losses.views import ORDER
 from padl.registry import loss
-from padl.types import Domain, Scalar
+from padl.types import FINITE, Scalar
 
 
 @loss(
@@ -27,7 +27,7 @@ def margin_ranking(
     others: Float[Array, "*pairs"],
     targets: Num[Array, "*pairs"],
     *,
-    margin: Annotated[Scalar, Domain(search=(0.0, 2.0))] = 0.0,
+    margin: Annotated[Scalar, FINITE._replace(search=(0.0, 2.0))] = 0.0,
     validate: bool = True,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
@@ -49,5 +49,5 @@ def margin_ranking(
     """
     x, other = alike(predictions, others, where, "predictions and others")
     _, y = alike(predictions, targets, where)
-    ok = checks.signs(targets, where, validate)
-    return reduce(poisoned(at_least_0(margin - y * (x - other)), ok), where=where, reduction=reduction)
+    ahead = y * poisoned(x - other, checks.signs(targets, where, validate))
+    return reduce(at_least_0(margin - ahead), where=where, reduction=reduction)

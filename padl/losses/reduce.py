@@ -66,7 +66,7 @@ def align(where: jax.Array, like: jax.Array) -> jax.Array:
     return jnp.broadcast_to(where.reshape(where.shape + (1,) * (like.ndim - where.ndim)), like.shape)
 
 
-def masked(x: Num[Array, "..."], where: Bool[Array, "..."] | None, fill: float = 0) -> Num[Array, "..."]:
+def masked(x: Num[Array, "..."], where: Bool[Array, "..."] | None, fill: float = 0.0) -> Num[Array, "..."]:
     """`x` with `fill` for what `where` leaves out: the loss of it is finite, and no gradient reaches it."""
     return x if where is None else jnp.where(align(where, x), x, jnp.asarray(fill, x.dtype))
 

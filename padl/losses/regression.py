@@ -10,7 +10,7 @@ from padl.losses.kinks import absolute
 from padl.losses.reduce import Reduced, Reduction, alike, reduce
 from padl.losses.views import RESIDUAL
 from padl.registry import loss
-from padl.types import Domain, Scalar
+from padl.types import NON_NEGATIVE, Domain, Scalar
 
 
 def difference(predictions: jax.Array, targets: jax.Array, where: jax.Array | None) -> jax.Array:
@@ -127,7 +127,7 @@ def smooth_l1(
     predictions: Float[Array, "*values"],
     targets: Num[Array, "*values"],
     *,
-    beta: Scalar = 1.0,
+    beta: Annotated[Scalar, NON_NEGATIVE._replace(search=(0.01, 10.0), scale="log")] = 1.0,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
@@ -257,18 +257,25 @@ def general_robust(
         scale: > 0, in that unit: within it the loss is about ½ z whatever α.
         where, reduction: see `padl.losses.reduce`.
     """
-    z = (difference(predictions, targets, where) / scale) ** 2
-    return reduce(_robust(z, jnp.asarray(alpha, z.dtype)), where=where, reduction=reduction)
+    r = absolute(difference(predictions, targets, where) / scale)
+    return reduce(_robust(r, jnp.asarray(alpha, r.dtype)), where=where, reduction=reduction)
 
 
-def _robust(z: jax.Array, alpha: jax.Array) -> jax.Array:
-    """b/α (e^{αu/2} - 1) with u = log(1 + z/b), b = |α-2|: exact at α = 0, where (e^x - 1)/x is 1; limits by name."""
+def _robust(r: jax.Array, alpha: jax.Array) -> jax.Array:
+    """b/α (e^{αu/2} - 1) with u = log(1 + r²/b), b = |α-2|: exact at α = 0, where (e^x - 1)/x is 1; limits by name."""
     square, infinite = alpha == 2, jnp.isinf(alpha)
     a = jnp.where(square | infinite, 1, alpha)
     b = jnp.abs(a - 2)
-    u = jnp.log1p(z / b)
-    x = a * u / 2
+    x = a * (u := _log_of_square(r, b)) / 2
     some = jnp.where(x == 0, 1, x)
     share = jnp.where(x == 0, 1 + x / 2, jnp.expm1(some) / some)
+    z = jnp.where(infinite, r, 0) ** 2  # the branch that is not taken must not overflow
     welsch = jnp.sign(alpha) * jnp.expm1(jnp.sign(alpha) * z / 2)
-    return jnp.where(square, z / 2, jnp.where(infinite, welsch, b * u / 2 * share))
+    return jnp.where(square, jnp.where(square, r, 0) ** 2 / 2, jnp.where(infinite, welsch, b * u / 2 * share))
+
+
+def _log_of_square(r: jax.Array, b: jax.Array) -> jax.Array:
+    """log(1 + r²/b), for an r whose square overflows too."""
+    far = r > 1e6
+    near, distant = jnp.where(far, 0, r), jnp.where(far, r, 1)
+    return jnp.where(far, 2 * jnp.log(distant) - jnp.log(b) + jnp.log1p(b / distant / distant), jnp.log1p(near**2 / b))

@@ -77,10 +77,10 @@ def ctc(
     (batch, frames, classes), n = x.shape, y.shape[1]
     t_end, ok_t = _lengths(logit_lengths, batch, frames, where, validate, "logit_lengths")
     n_end, ok_n = _lengths(label_lengths, batch, n, where, validate, "label_lengths")
-    ok_y = _checked_labels(targets, label_lengths, n_end, classes, blank, where) if validate else None
+    oks = ok_t, ok_n, _checked_labels(targets, label_lengths, n_end, classes, blank, where) if validate else None
     inside = jnp.arange(n)[None] < n_end[:, None]
     problem = Problem(jnp.where(inside, jnp.clip(y, 0, classes - 1), blank), t_end, n_end, blank)
-    values = poisoned(_ctc(masked(x, where), problem), ok_t, ok_n, ok_y)
+    values = poisoned(_ctc(poisoned(masked(x, where), *oks), problem), *oks)
     if zero_infinity:
         values = jnp.where(values == jnp.inf, 0, values)
     if reduction in ("mean", "sum_and_count"):
@@ -112,7 +112,7 @@ def _lengths(
 def _checked_labels(
     y: jax.Array, given: jax.Array | None, n_end: jax.Array, classes: int, blank: int, where: jax.Array | None
 ) -> checks.Ok:
-    """Whether every label inside its length is one, and not the blank."""
+    """(B,): whether every label inside the length of its sequence is one, and not the blank."""
     tracing = any(isinstance(a, Tracer) for a in (y, given, where))
     np_ = jnp if tracing else np
     ends = n_end if tracing else np_.full(len(y), np.shape(y)[1]) if given is None else np_.asarray(given)
@@ -120,7 +120,8 @@ def _checked_labels(
     if where is not None:
         inside = inside & np_.asarray(where)[:, None]
     holds = lambda y: (y >= 0) & (y < classes) & (y != blank)  # noqa: E731
-    return checks.require(holds, y, inside, "label", f"is outside 0 .. {classes - 1}, or the blank {blank}")
+    ok = checks.require(holds, y, inside, "label", f"is outside 0 .. {classes - 1}, or the blank {blank}")
+    return None if ok is None else ok.all(-1)
 
 
 class Frames(NamedTuple):
@@ -159,7 +160,7 @@ def _ctc_jvp(primals, tangents):
     gradient = gradient.at[rows, :, problem.labels].add(
         -share.label.transpose(1, 2, 0)
     )  # a label, its T frames at once
-    counts = (losses < jnp.inf)[:, None] & frames.on.T
+    counts = (losses != jnp.inf)[:, None] & frames.on.T
     return losses, (jnp.where(counts[..., None], gradient, 0) * dx).sum((1, 2))
 
 
@@ -235,12 +236,14 @@ def _in_blocks(step: Step, start: States, frames: Frames, reverse: bool = False)
         return (states, scale + most), given
 
     (states, scale), given = jax.lax.scan(block, (start, jnp.zeros_like(start.blank[:, 0])), blocks, reverse=reverse)
-    return states, scale, jax.tree.map(lambda g: g.reshape(-1, *g.shape[2:])[:length], given)
+    joined = jax.tree.map(lambda g: g.reshape(g.shape[0] * BLOCK, *g.shape[2:])[:length], given)
+    return states, scale, joined
 
 
 def _cut(f: jax.Array, padding: int) -> jax.Array:
     """(T, ...) -> (blocks, BLOCK, ...), padded with 0: frames that are not on."""
-    return jnp.pad(f, [(0, padding)] + [(0, 0)] * (f.ndim - 1)).reshape(-1, BLOCK, *f.shape[1:])
+    padded = jnp.pad(f, [(0, padding)] + [(0, 0)] * (f.ndim - 1))
+    return padded.reshape(len(padded) // BLOCK, BLOCK, *f.shape[1:])
 
 
 def _largest(states: States) -> jax.Array:
@@ -255,7 +258,7 @@ def _loss_of(end: States, scale: jax.Array, problem: Problem) -> jax.Array:
     """-log of what has arrived in the last label or the blank behind it."""
     padded = jnp.concatenate([jnp.full_like(end.blank[:, :1], NEVER), end.label], 1)
     arrived = jnp.take_along_axis(_add(end.blank, padded), problem.n_end[:, None], axis=1)[:, 0]
-    return jnp.where(arrived > FEASIBLE, jnp.maximum(-(arrived + scale), 0), jnp.inf)
+    return jnp.where(arrived <= FEASIBLE, jnp.inf, jnp.maximum(-(arrived + scale), 0))
 
 
 def _add(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -63,12 +63,18 @@ def sigmoid_cost(x: jax.Array) -> jax.Array:
     return jax.nn.softplus(-x)
 
 
+@jax.custom_jvp
 def focused(u: jax.Array, gamma: jax.Array | float) -> jax.Array:
-    """(1 - p)^γ u where u = -log p: the surprise, less where it is small anyway.
+    """(1 - p)^γ u where u = -log p: the surprise, less where it is small anyway."""
+    return (-jnp.expm1(-u)) ** gamma * u
 
-    For u < 1 as u^{1+γ} ((1 - e⁻ᵘ)/u)^γ, whose slope at 0 is finite for γ < 1 too.
-    """
-    small = jnp.where(u < 1, u, 0)
-    share = jnp.where(small > 0, -jnp.expm1(-small) / jnp.where(small > 0, small, 1), 1 - small / 2)
-    large = jnp.where(u < 1, 1, u)
-    return jnp.where(u < 1, small ** (1 + gamma) * share**gamma, (-jnp.expm1(-large)) ** gamma * large)
+
+@focused.defjvp
+def _focused_jvp(primals, tangents):
+    """d/du = (1 - p)^γ (1 + γ u / (eᵘ - 1)): finite at u = 0 for γ < 1, where the power has no slope, and at ∞."""
+    (u, gamma), (du, dgamma) = primals, tangents
+    value, some = focused(u, gamma), jnp.where((u == 0) | jnp.isinf(u), 1, u)
+    bend = jnp.where(jnp.isinf(u), 0, jnp.where(u == 0, 1, some / jnp.expm1(some)))
+    to_u = (-jnp.expm1(-u)) ** gamma * (1 + gamma * bend)
+    to_gamma = jnp.where((u == 0) | jnp.isinf(u), 0, value * jnp.log(-jnp.expm1(-some)))
+    return value, to_u * du + to_gamma * dgamma

@@ -1,6 +1,7 @@
 """How to look at a loss along one axis: `padl show huber --plot huber.png` draws value and gradient over it.
 
-A view turns one number into the arguments of a loss for a single example: (1,) or (1, classes) and so on.
+A view turns one number into the arguments of a loss for a single example: (1,) or (1, classes) and so on. Only the
+predictions depend on the number, so that the slope along the axis is a gradient with respect to them.
 """
 
 from collections.abc import Callable
@@ -21,46 +22,53 @@ class View(NamedTuple):
 
 def one(x: Any) -> jax.Array:
     """A batch of one number."""
-    return jnp.asarray(x, jnp.float32).reshape(1)
+    return jnp.asarray(x, float).reshape(1)
 
 
 def row(*numbers: Any) -> jax.Array:
     """A batch of one row of numbers."""
-    return jnp.stack([jnp.asarray(x, jnp.float32) for x in numbers])[None]
+    return jnp.stack([jnp.asarray(x, float) for x in numbers])[None]
 
 
-FIRST = jnp.zeros  # the label of class 0
+def label(*numbers: int) -> jax.Array:
+    """A batch of one label, or of one row of labels."""
+    return jnp.array([numbers[0] if len(numbers) == 1 else numbers], jnp.int32)
+
+
+def pairs(cosine: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Two queries and their two keys: this cosine between those that belong together, 0 between all others."""
+    rest = jnp.sqrt(1 - cosine**2)
+    return jnp.concatenate([row(cosine, 0, rest, 0), row(0, cosine, 0, rest)]), jnp.eye(2, 4)
+
+
 RESIDUAL = View("residual: prediction - target", -3, 3, lambda a: (one(a), one(0)))
 SPREAD = View("residual in standard deviations, σ = 1", -3, 3, lambda a: (one(a), one(0), one(1)))
-COUNT = View("log of the predicted rate; 2 were counted", -2, 2.5, lambda x: (one(x), one(2)))
+COUNT = View("prediction, by default a log-rate; 2 were counted", -2, 2.5, lambda x: (one(x), one(2)))
 MARGIN = View("target × prediction", -3, 3, lambda x: (one(x), one(1)))
-DISSIMILAR = View("prediction (a distance) of a dissimilar pair", -1, 3, lambda x: (one(x), one(-1)))
+DISSIMILAR = View("distance of a dissimilar pair", 0, 3, lambda x: (one(x), one(-1)))
 LOGIT = View("logit of what is so", -6, 6, lambda x: (one(x), one(1)))
-LOGITS = View("logit of one class, the target's", -6, 6, lambda x: (row(x), row(1)))
-PROBABILITY = View("predicted probability of what is so", 0, 1, lambda x: (one(x), one(1)))
-OVERLAP = View("predicted probability of one of two pixels, the target's", 0, 1, lambda x: (row(x, 0.2), row(1, 0)))
-CLASSES = View("logit of the right class - logit of the other", -6, 6, lambda x: (row(x, 0), jnp.zeros(1, jnp.int32)))
-SETS = View(
-    "score of the one right label - score of the other",
-    -3, 3, lambda x: (row(x, 0), jnp.array([[0, -1]], jnp.int32)),
+LOGITS = View("logit of one class, a right one", -6, 6, lambda x: (row(x), row(1)))
+PROBABILITY = View("predicted probability of what is so", 0.02, 1, lambda x: (one(x), one(1)))
+OVERLAP = View(
+    "predicted probability of the target's pixel; of another pixel 0.2", 0, 1, lambda x: (row(x, 0.2), row(1, 0))
+)
+CLASSES = View("logit of the right class - logit of the other", -6, 6, lambda x: (row(x, 0), label(0)))
+SETS = View("score of the right label - score of the other", -3, 3, lambda x: (row(x, 0), label(0, -1)))
+LOG_PROBABILITY = View("log-probability of the right class", -6, 0, lambda x: (row(x, 0), label(0)))
+DIVERGENCE = View(
+    "logit of one of two outcomes, whose share is ¾; the mean over both",
+    -4, 6, lambda x: (jax.nn.log_softmax(row(x, 0)), row(0.75, 0.25)),
 )  # fmt: skip
-LOG_PROBABILITY = View("log-probability of the right class", -6, 0, lambda x: (row(x, 0), jnp.zeros(1, jnp.int32)))
-DIVERGENCE = View("predicted log-probability; the true one is ½", -5, 0, lambda x: (one(x), one(0.5)))
-DISTANCE = View("difference of one coordinate; 1 in the other", -3, 3, lambda a: (row(a, 1), row(0, 0)))
+DISTANCE = View("difference in one coordinate; 1 in the other", -3, 3, lambda a: (row(a, 1), row(0, 0)))
 ORDER = View("score of what is better - score of the other", -3, 3, lambda x: (one(x), one(0), one(1)))
 ANGLE = View(
-    "angle of a similar pair, radians", -3.14, 3.14, lambda x: (row(jnp.cos(x), jnp.sin(x)), row(1, 0), one(1))
+    "angle of a dissimilar pair, radians", -3.1416, 3.1416, lambda x: (row(jnp.cos(x), jnp.sin(x)), row(1, 0), one(-1))
 )
-TRIPLET = View("distance to the positive; the negative is 1 away", -3, 3, lambda x: (row(x), row(0), row(x + 1)))
-CONTRAST = View(
-    "cosine of the right pair; of the wrong ones 0", -0.99, 0.99,
-    lambda x: (jnp.eye(2), jnp.stack([jnp.stack([x, jnp.sqrt(1 - x**2)]), jnp.array([0.0, 1.0])])),
-)  # fmt: skip
+TRIPLET = View(
+    "anchor (x, 1); its positive (0, 1), its negative (2, 1)", -1, 4, lambda x: (row(x, 1), row(0, 1), row(2, 1))
+)
+CONTRAST = View("cosine of the right pairs; of the wrong ones 0", -1, 1, pairs)
 ONE_FRAME = View(
-    "logit of the label - logit of blank, one frame", -6, 6,
-    lambda x: (row(0, x)[:, None], jnp.ones((1, 1), jnp.int32)),
-)  # fmt: skip
-VOCABULARY = View(
-    "logit of the right token - logit of the other", -6, 6,
-    lambda x: (row(1), jnp.zeros(1, jnp.int32), row(x, 0)),
-)  # fmt: skip
+    "logit of the label - logit of blank, one frame", -6, 6, lambda x: (row(0, x)[:, None], label(1)[None])
+)
+VOCABULARY = View("logit of the right token - logit of the other", -6, 6, lambda x: (row(x), label(0), row(1, 0)))
