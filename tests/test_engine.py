@@ -287,12 +287,12 @@ def test_the_linear_model_finds_the_least_squares_solution():
 
 
 def test_an_evaluation_in_batches_is_that_of_all_rows(monkeypatch):
-    from padl.tasks import supervised
+    from padl.tasks import over_rows
 
     experiment, hp, d = build(), hparams(), data()
     state = jax.jit(experiment.init)(KEY, hp, d)
     whole = jax.jit(experiment.evaluate)(state, hp, d)
-    monkeypatch.setattr(supervised, "EVALUATION_BATCH", 5)  # 16 rows: the last batch is padded
+    monkeypatch.setattr(over_rows, "EVALUATION_BATCH", 5)  # 16 rows: the last batch is padded
     parts = jax.jit(lambda *a: experiment.evaluate(*a))(state, hp, d)
     for name, value in whole.items():
         np.testing.assert_allclose(parts[name], value, rtol=1e-5)

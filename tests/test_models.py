@@ -119,9 +119,15 @@ def test_a_dtype_asked_for_is_given():
 
 # The models
 
-SHAPES = {"linear": (4, 3), "mlp": (4, 3), "cnn": (9, 8, 3)}
-SMALL = {"linear": {}, "mlp": {"widths": (6, 6)}, "cnn": {"channels": (6, 6)}}  # few shapes to compile draws for
-HIDDEN = ["mlp", "cnn"]
+SHAPES = {"linear": (4, 3), "mlp": (4, 3), "cnn": (9, 8, 3), "tdnn": (3, 8, 2)}
+SMALL = {  # few shapes to compile draws for
+    "linear": {},
+    "mlp": {"widths": (6, 6)},
+    "cnn": {"channels": (6, 6)},
+    "tdnn": {"widths": (6, 6), "window": 1, "stride": 2},
+}
+GIVES = {"tdnn": (5, 4, 6)}  # of five inputs; the others give a row each
+HIDDEN = ["mlp", "cnn", "tdnn"]
 KEY = jax.random.key(0)
 
 
@@ -146,7 +152,7 @@ def test_every_model_is_tested_here():
 def test_a_model_gives_a_row_of_outputs_for_every_input(name):
     model = build(name)
     y = model(inputs(name))
-    assert y.shape == (5, 6)
+    assert y.shape == GIVES.get(name, (5, 6))
     np.testing.assert_allclose(model(inputs(name)[::-1]), y[::-1], rtol=1e-5, atol=1e-6)  # each from its own row
     np.testing.assert_array_equal(build(name)(inputs(name)), y)  # the same rngs, the same weights
 
@@ -181,6 +187,32 @@ def test_a_cnn_does_not_care_how_large_the_image_is():
 def test_a_cnn_on_vectors_is_refused_with_another_model_to_try():
     with pytest.raises(PadlError, match=r"needs images.*model=mlp"):
         models.cnn((12,), 6, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize(
+    ("width", "window", "stride"), [(8, 3, 1), (8, 4, 2), (7, 4, 2), (9, 2, 3), (5, 9, 4), (2, 5, 1)]
+)
+def test_a_frame_of_a_tdnn_holds_the_columns_around_the_middle_of_its_stride(width, window, stride):
+    columns = np.arange(1.0, width + 1)
+    found = models.sequence.windows(jnp.asarray(columns)[None, :, None], window, stride)[0]
+    padded = np.concatenate([np.zeros(20), columns, np.zeros(20)])  # 0 beyond the ends
+    for t, frame in enumerate(found):
+        first = t * stride + (stride - window) // 2  # where a window begins whose middle is that of the stride
+        np.testing.assert_array_equal(frame, padded[20 + first : 20 + first + window])
+    assert len(found) == -(-width // stride)
+
+
+def test_a_tdnn_is_the_same_mlp_in_every_frame():
+    model, x = build("tdnn"), np.asarray(inputs("tdnn"))
+    column = x[:, :, 4].reshape(5, 6)  # of the frame 2; the window of one column is at the end of nothing
+    h = np.maximum(affine(model.blocks[0].linear, column), 0)
+    h = np.maximum(affine(model.blocks[1].linear, h), 0)
+    np.testing.assert_allclose(model(jnp.asarray(x))[:, 2], affine(model.head, h), rtol=1e-4, atol=1e-5)
+
+
+def test_a_tdnn_on_vectors_is_refused_with_another_model_to_try():
+    with pytest.raises(PadlError, match=r"needs images.*model=mlp"):
+        models.tdnn((12,), 6, rngs=nnx.Rngs(0))
 
 
 @pytest.mark.parametrize("name", HIDDEN)
@@ -222,7 +254,7 @@ def test_another_dropout_rate_compiles_nothing_and_members_may_have_their_own(na
 @pytest.mark.parametrize("name", HIDDEN)
 def test_a_model_can_be_built_with_a_rate_that_is_not_known_yet(name):
     y = jax.eval_shape(lambda rate: build(name, dropout=rate)(inputs(name), KEY), 0.5)
-    assert y.shape == (5, 6)
+    assert y.shape == GIVES.get(name, (5, 6))
 
 
 def test_dropout_keeps_the_expected_share_and_the_mean():

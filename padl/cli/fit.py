@@ -7,13 +7,14 @@ from padl.cli import names
 from padl.cli.settings import Settings
 from padl.registry import Entry
 from padl.tasks.task import Task
+from padl.tasks.words import Words
 from padl.types import Kind, PadlError
 
 STEPS, BATCH = 2000, 64  # where a configuration leaves them open
 
 
 def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, Any]) -> None:
-    """A loss must suit the task's targets; a task without data takes neither loss nor model."""
+    """A loss must speak the task's words; a task without data takes neither loss nor model."""
     name, optimizer, schedule = (entries[kind].name for kind in ("task", "optimizer", "schedule"))
     if schedule != "constant" and "learning_rate" not in entries["optimizer"].hyperparameters:
         raise PadlError(f"schedule={schedule}: optimizer '{optimizer}' has no learning_rate to schedule: leave it out")
@@ -29,12 +30,21 @@ def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, 
         if kind not in entries:
             raise PadlError(f"task '{name}' names no default {kind}: give {kind}=NAME")
     loss = entries["loss"]
-    if loss.traits.get("targets", task.fits[0]) not in task.fits:
-        fitting = [e.name for e in names.of("loss") if e.traits.get("targets") in task.fits]
+    if not words(loss, task).among(task.fits):
+        said = {
+            entry.name: (entry.traits.get("targets"), entry.traits.get("predictions")) for entry in names.of("loss")
+        }
+        fitting = [loss for loss, pair in said.items() if pair in task.fits]
         kind = task.about.get("kind", "task")
         raise PadlError(
             f"loss '{loss.name}' does not fit the {kind} '{name}': one of {', '.join(sorted(fitting))} does"
         )
+
+
+def words(loss: Entry, task: Task) -> Words:
+    """What a loss calls its targets and predictions; one that says nothing of them takes the task's usual targets, and
+    a model's outputs as they are."""
+    return Words(loss.traits.get("targets", task.fits[0].targets), loss.traits.get("predictions", ""))
 
 
 def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | None:

@@ -45,7 +45,7 @@ def close(folder: Path, summary: dict[str, Any], durable: bool = True) -> None:
 
 def _model(draft: Draft) -> dict[str, Any]:
     """What calling the trained model needs beside its parameters and the statistics of its inputs."""
-    inputs = draft.task.rows.get("inputs")
-    shape = None if inputs is None else list(inputs.shape[1:])
+    predictor = getattr(draft.experiment.objective, "predictor", None)
+    shape = None if predictor is None else list(predictor.shape)
     about = dict(draft.task.about)
     return {"task": about, "input_shape": shape, "dtype": draft.settings.dtype, "data": draft.task.digest}

@@ -127,6 +127,7 @@ def check(config: Mapping[str, Any], known: Memo | None = None) -> Draft:
     task, split = _task_and_split(parts["task"], settings.seed, known)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
     fit.check_names({kind: found.entry for kind, found in parts.items()}, task, config)
+    task = _judged(task, parts, known)
     rows = len(split.train) or None
     batch_size = fit.batch_size(settings, parts["optimizer"].entry, rows)
     steps = fit.steps(settings, rows, batch_size)
@@ -158,6 +159,16 @@ def _task_and_split(found: Part, seed: int, known: Memo) -> tuple[Task, Split]:
     if (built, seed) not in known:
         known[built, seed] = task.split(seed, found.scalars)
     return task, known[built, seed]
+
+
+def _judged(task: Task, parts: Mapping[Kind, Part], known: Memo) -> Task:
+    """The task, whose best parameters are those of the least loss where the loss says that it decides: a quantile is
+    not found by the least error."""
+    own = parts["loss"].entry.traits.get("decides") if "loss" in parts else None
+    if own is None:
+        return task
+    key = (parts["task"].choice, tuple(parts["task"].scalars.items()), own)
+    return known.setdefault(key, replace(task, decides=(own, "min")))
 
 
 def _other_parts(config: Mapping[str, Any], brings: Mapping[str, Any], task: Task) -> dict[Kind, Part]:
@@ -198,8 +209,10 @@ def part(kind: Kind, wanted: Any) -> Part:
 def _objective(task: Task, parts: Mapping[Kind, Part], settings: Settings) -> Objective:
     if not task.fits:
         return task.objective(None, None, "", settings.dtype)
-    word = parts["loss"].entry.traits.get("targets", task.fits[0])
-    return task.objective(parts["model"].choice, parts["loss"].choice, word, settings.dtype)
+    model, loss = parts["model"].choice, parts["loss"]
+    words = fit.words(loss.entry, task)
+    said = {"predictions": words.predictions, "decides": loss.entry.traits.get("decides", "")}
+    return task.objective(model, loss.choice, words.targets, settings.dtype, **said)
 
 
 def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HParams:

@@ -12,8 +12,8 @@ from padl.cli.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.runs import checkpoint, record
-from padl.tasks import kinds
-from padl.tasks.supervised import Predictor
+from padl.tasks import trained
+from padl.tasks.over_rows import Answering
 from padl.types import PadlError, Params, PyTree
 
 Which = Literal["best", "final"]
@@ -34,12 +34,13 @@ class TrainedModel:
     stats: PyTree
     config: dict[str, Any]
     task: dict[str, Any]
-    predictor: Predictor
+    predictor: Answering
     scalars: dict[str, float]
     input_shape: tuple[int, ...]
 
     def __call__(self, inputs: Any) -> jax.Array:
-        """Logits (n, classes), or the predicted numbers (n,) in the target's unit.
+        """What the model says of them: logits (n, classes), predicted numbers (n,) in the target's unit, or what else
+        the task is about.
 
         Raises:
             PadlError: the inputs have another shape than those trained on.
@@ -47,8 +48,7 @@ class TrainedModel:
         inputs = jnp.asarray(inputs)
         if inputs.shape[1:] != self.input_shape:
             raise PadlError(f"inputs of shape {inputs.shape} given, this model takes (n, {str(self.input_shape)[1:]}")
-        predictions, _ = self.predictor(self.params, self.rest, self.scalars, inputs, self.stats)
-        return self.predictor.problem.decode(predictions, self.stats)
+        return self.predictor.answer(self.params, self.rest, self.scalars, inputs, self.stats)
 
 
 def load(folder: str | Path, which: Which = "best") -> TrainedModel:
@@ -64,9 +64,8 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
     config, about = record.read_config(folder), checkpoint.load_model(folder)
     if about["input_shape"] is None:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
-    model = part("model", config["model"])
-    shape = tuple(about["input_shape"])
-    problem = kinds.problem(about["task"]["kind"], shape, about["task"].get("classes", 1))
+    model, loss = part("model", config["model"]), part("loss", config["loss"])
+    shape, words = tuple(about["input_shape"]), loss.entry.traits.get("predictions", "")
     (params, rest), stats = _parameters(folder, which), checkpoint.load(folder, "stats")
     return TrainedModel(
         params=params,
@@ -74,7 +73,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
         stats=stats,
         config=config,
         task=about["task"],
-        predictor=Predictor(problem, model.choice, config["dtype"]),
+        predictor=trained.predictor(about["task"], model.choice, shape, config["dtype"], words),
         scalars=model.scalars,
         input_shape=shape,
     )

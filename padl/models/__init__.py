@@ -1,9 +1,10 @@
 """Models in flax.nnx.
 
-dense.py: linear, mlp. convolutional.py: cnn, on the convolution of conv.py. layers.py: shared parts.
+dense.py: linear, mlp. convolutional.py: cnn, on the convolution of conv.py. sequence.py: tdnn. layers.py: shared parts.
 
-A model is built by `model(shape, outputs, *, rngs, ...)` from the shape of one input and the number of outputs, and
-called as `model(x)` to evaluate and `model(x, key)` to train: the key is the randomness of one step.
+A model is built by `model(shape, outputs, *, rngs, ...)` from the shape of one input and the number of outputs (of a
+sequence: for each of its frames), and called as `model(x)` to evaluate and `model(x, key)` to train: the key is the
+randomness of one step.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """Tasks: data, an objective, metrics, and what counts as better. task.py states the contract, batches.py draws rows.
 
-supervised.py is the objective of a model on data; tabular.py and images.py the data. surfaces.py needs neither.
+over_rows.py is what objectives on data share, words.py how losses name their arguments. supervised.py predicts targets
+of the data of tabular.py and images.py; embedding.py, ranking.py, lines.py and autoencoder.py learn other things of
+them. surfaces.py needs no data. trained.py calls a trained model again.
 """
 
 from collections.abc import Callable

@@ -3,16 +3,18 @@
 Inputs and targets are standardised by the training rows alone; metrics come in the target's own unit.
 """
 
+import inspect
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from padl.registry import Choice
 from padl.tasks.supervised import Dtype, Predictor, Problem, Supervised
 from padl.tasks.task import Split, Task, check_finite, check_labels, check_resolution, random_split
+from padl.tasks.words import CLASSES, Words, of_classes, pairs
 from padl.types import Metrics, PadlError
 
 
@@ -34,12 +36,13 @@ def _labels(rows, stats, scalars):
     return rows["labels"]
 
 
-def _accuracy(predictions, labels, stats):
-    return {"accuracy": (predictions.argmax(-1) == labels).astype(jnp.float32)}
+def _accuracy(outputs, labels, stats):
+    return {"accuracy": (outputs.argmax(-1) == labels).astype(jnp.float32)}
 
 
-def _as_they_are(x, stats=None):
-    return x
+def classifier(about: Mapping[str, Any], model: Choice, shape: tuple[int, ...], dtype: Dtype, words: str) -> Predictor:
+    """A model that tells classes apart; its answer are the logits (n, classes)."""
+    return Predictor(model, shape, about["classes"], dtype)
 
 
 def classification(
@@ -61,20 +64,40 @@ def classification(
 
     rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
     about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}
-    objective = partial(_objective, problem("classification", inputs.shape[1:], classes))
-    return Task(objective, rows, split, ("labels", "indicators"), ("accuracy", "max"), about)
+
+    def objective(
+        model: Choice, loss: Choice, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Supervised:
+        arguments = Choice(of_classes, (("words", Words(targets, predictions)),))
+        predictor = classifier(about, model, inputs.shape[1:], dtype, predictions)
+        return Supervised(predictor, loss, Problem(_labels, arguments, _accuracy))
+
+    return Task(objective, rows, split, CLASSES, ("accuracy", "max"), about)
 
 
 # Regression: one value a row, trained in standard deviations of the training targets, measured in the target's unit.
 
+REGRESSION = pairs({"values": ("values", "moments")})
+SPREADS = {"variances": 2, "scales": 1}  # what a loss of moments calls its third argument: which power of the deviation
 
-def _values(rows, stats, scalars):
+
+def values(rows, stats, scalars):
+    """The targets of a regression, standardised."""
     noisy = rows["targets"] + scalars["noise"] * rows["noise"] if "noise" in rows else rows["targets"]
     return (noisy - stats["target_mean"]) / stats["target_std"]
 
 
-def _errors(predictions, targets, stats):
-    error = predictions[:, 0] - targets
+def _of_values(outputs, truth):
+    return outputs, truth[:, None]
+
+
+def _of_moments(outputs, truth, power):
+    mean, second = jnp.split(outputs, 2, axis=1)
+    return mean, truth[:, None], jax.nn.softplus(second) ** power
+
+
+def _errors(outputs, targets, stats):
+    error = outputs[:, 0] - targets
     return {
         "squared": error**2,
         "absolute": jnp.abs(error),
@@ -84,17 +107,36 @@ def _errors(predictions, targets, stats):
     }
 
 
+def _errors_and_coverage(outputs, targets, stats):
+    return {**_errors(outputs, targets, stats), "coverage": (targets <= outputs[:, 0]).astype(jnp.float32)}
+
+
 def _regression_metrics(means: Metrics) -> Metrics:
-    errors = {"rmse": means["scale"] * jnp.sqrt(means["squared"]), "mae": means["scale"] * means["absolute"]}
+    metrics = {"rmse": means["scale"] * jnp.sqrt(means["squared"]), "mae": means["scale"] * means["absolute"]}
+    if "coverage" in means:
+        metrics["coverage"] = means["coverage"]
     if "first" not in means:
-        return errors
+        return metrics
     spread = means["second"] - means["first"] ** 2
     r2 = 1 - means["squared"] / jnp.where(spread > 0, spread, jnp.nan)  # without a spread there is no share of it
-    return {**errors, "r2": r2}
+    return {**metrics, "r2": r2}
 
 
-def _in_unit(predictions, stats):
-    return predictions[:, 0] * stats["target_std"] + stats["target_mean"]
+def _in_unit(outputs, stats):
+    return outputs[:, 0] * stats["target_std"] + stats["target_mean"]
+
+
+def regressor(about: Mapping[str, Any], model: Choice, shape: tuple[int, ...], dtype: Dtype, words: str) -> Predictor:
+    """A model that predicts one number, or its `moments`, two; its answer is the number (n,), in the target's unit."""
+    return Predictor(model, shape, 2 if words == "moments" else 1, dtype, decode=_in_unit)
+
+
+def _moments_for(loss: Choice) -> Choice:
+    """How the outputs become mean, target and what this loss calls its third argument."""
+    (power,) = [SPREADS[n] for n in inspect.signature(loss.function).parameters if n in SPREADS] or [0]
+    if not power:
+        raise PadlError(f"a loss of moments names its third argument {' or '.join(SPREADS)}: this one has neither")
+    return Choice(_of_moments, (("power", power),))
 
 
 def regression(
@@ -131,8 +173,16 @@ def regression(
     if noise is not None:
         rows["noise"] = noise.astype(np.float32)
     about = {"kind": "regression", "rows": len(targets), **about}
-    objective = partial(_objective, problem("regression", inputs.shape[1:], 1))
-    return Task(objective, rows, split, ("values",), ("rmse", "min"), about)
+
+    def objective(
+        model: Choice, loss: Choice, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Supervised:
+        arguments = _moments_for(loss) if predictions == "moments" else Choice(_of_values)
+        measure = _errors_and_coverage if decides == "loss" else _errors
+        problem = Problem(values, arguments, measure, _regression_metrics, ("first", "second"))
+        return Supervised(regressor(about, model, inputs.shape[1:], dtype, predictions), loss, problem)
+
+    return Task(objective, rows, split, REGRESSION, ("rmse", "min"), about)
 
 
 def _check_inputs(inputs: np.ndarray, where: str) -> None:
@@ -142,18 +192,3 @@ def _check_inputs(inputs: np.ndarray, where: str) -> None:
         table = inputs.reshape(len(inputs), -1)
         names = [f"input {i + 1}" for i in range(table.shape[1])]
         check_finite(table, names, where)
-
-
-def problem(kind: str, shape: tuple[int, ...], outputs: int) -> Problem:
-    """What a program needs to know of "classification" or "regression" data: enough to call a trained model again.
-
-    Args:
-        shape: of one input. outputs: numbers a model gives for it.
-    """
-    if kind == "classification":
-        return Problem(shape, outputs, _labels, _accuracy, _as_they_are, _as_they_are)
-    return Problem(shape, outputs, _values, _errors, _regression_metrics, _in_unit, ("first", "second"))
-
-
-def _objective(problem: Problem, model: Choice, loss: Choice, word: str, dtype: Dtype) -> Supervised:
-    return Supervised(Predictor(problem, model, dtype), loss, word)

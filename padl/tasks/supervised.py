@@ -1,4 +1,4 @@
-"""The objective of a model on data: predict targets from inputs, and what is measured of the predictions."""
+"""A model on data, and the plain objective of it: predict a target from each input. Predictor, Supervised."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,35 +9,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from padl.losses.reduce import mean
 from padl.registry import Choice
-from padl.tasks.task import Data
-from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
+from padl.tasks.over_rows import Compared, Context, OverRows
+from padl.types import Key, Metrics, PadlError, Params, PyTree
 
-EVALUATION_BATCH = 1024
 Dtype = Literal["float32", "bfloat16"]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What a compiled program needs to know of supervised data; functions of a module, so that equal ones are equal.
-
-    Attributes:
-        shape: of one input. outputs: how many numbers a model gives for it.
-        targets: (rows of the batch, stats, the task's scalars) -> targets.
-        measure: (predictions, targets, stats) -> one number per row under each name.
-        finish: means of these -> metrics.
-        decode: (predictions, stats) -> predictions in the data's own unit.
-        only_evaluated: what `measure` gives for whole sets of rows, and means nothing for a batch.
-    """
-
-    shape: tuple[int, ...]
-    outputs: int
-    targets: Callable[..., jax.Array]
-    measure: Callable[..., Metrics]
-    finish: Callable[[Metrics], Metrics]
-    decode: Callable[..., jax.Array]
-    only_evaluated: tuple[str, ...] = ()
 
 
 class Skeleton(NamedTuple):
@@ -83,21 +59,30 @@ def _name(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")
 
 
+def as_they_are(x: Any, stats: PyTree = None) -> Any:
+    return x
+
+
 @dataclass(frozen=True)
 class Predictor:
-    """A model on the inputs of a problem.
+    """A model on standardised inputs.
 
     Attributes:
+        shape: of one input. outputs: how many numbers the model gives for it, or for each of its `frames`.
         dtype: "float32" or "bfloat16", of the model's arithmetic; parameters, loss and metrics stay in float32.
+        decode: (outputs, stats) -> what they say, in the data's own unit; a function of a module.
     """
 
-    problem: Problem
     model: Choice
+    shape: tuple[int, ...]
+    outputs: int
     dtype: Dtype = "float32"
+    decode: Callable[..., jax.Array] = as_they_are
+    frames: bool = False
 
     def init(self, key: Key, scalars: Mapping[str, Any]) -> tuple[Params, PyTree]:
         """Parameters and the rest of the state, by name; `scalars` are the model's traced hyperparameters."""
-        module = self.model(self.problem.shape, self.problem.outputs, rngs=nnx.Rngs(key), **scalars)
+        module = self.model(self.shape, self.outputs, rngs=nnx.Rngs(key), **scalars)
         _, params, rest = nnx.split(module, nnx.Param, ...)
         return to_names(params), to_names(rest)
 
@@ -110,78 +95,79 @@ class Predictor:
         stats: PyTree,
         key: Key | None = None,
     ) -> tuple[jax.Array, PyTree]:
-        """Predictions in float32 for raw inputs (batch, *shape), and the rest of the state after them.
+        """Outputs in float32 for raw inputs (batch, *shape), and the rest of the state after them.
 
         Args:
-            key: the randomness of a training step; None evaluates.
+            stats: "mean" and "std" of the training inputs. key: the randomness of a training step; None evaluates.
+
+        Raises:
+            PadlError: the model gives a row of outputs for each frame where one for the input is wanted, or one for
+                the input where `frames` are.
         """
-        bones = skeleton(self.model, self.problem.shape, self.problem.outputs, tuple(sorted(scalars)))
+        bones = skeleton(self.model, self.shape, self.outputs, tuple(sorted(scalars)))
         dtype = jnp.dtype(self.dtype)
         params = jax.tree.map(lambda p: p.astype(dtype), params)
         states = from_names(params, bones.params), from_names(rest, bones.rest)
         module = nnx.merge(bones.graph, *states, copy=True)
-        predictions = module(standardise(inputs, stats).astype(dtype), key)
+        outputs = module(standardise(inputs, stats).astype(dtype), key)
+        self._check(outputs)
         after = to_names(nnx.split(module, nnx.Param, ...)[2])
-        return predictions.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, rest)
+        return outputs.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, rest)
+
+    def answer(
+        self, params: Params, rest: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
+    ) -> jax.Array:
+        """What the outputs for raw inputs (n, *shape) say."""
+        return self.decode(self(params, rest, scalars, inputs, stats)[0], stats)
+
+    def _check(self, outputs: jax.Array) -> None:
+        if outputs.ndim == (3 if self.frames else 2):
+            return
+        kinds = ("one row of outputs for an input", "one for each of its frames")
+        gives, wants = reversed(kinds) if not self.frames else kinds
+        name = getattr(self.model.function, "__name__", "this one")
+        other = "tdnn" if self.frames else "mlp"
+        raise PadlError(f"model '{name}' gives {gives}, this task wants {wants}: try model={other}")
 
 
 @dataclass(frozen=True)
-class Supervised:
-    """Minimise the mean of a loss between a model's predictions and the targets. An `Objective`.
+class Problem:
+    """What is to be predicted and how well it is; functions of a module, so that equal problems are equal.
 
     Attributes:
-        loss_function: with the static part of its hyperparameters.
-        word: what the loss calls its targets: "labels", "indicators" (one number a class, 0 or 1) or "values".
+        truth: (rows of the batch, stats, the task's scalars) -> what is so.
+        arguments: (outputs, truth) -> those of the loss.
+        measure: (outputs, truth, stats) -> one number per row under each name.
+        finish: means of these -> metrics.
+        only_evaluated: what `measure` gives for whole sets of rows, and means nothing for a batch.
     """
 
+    truth: Callable[..., jax.Array]
+    arguments: Choice
+    measure: Callable[..., Metrics]
+    finish: Callable[[Metrics], Metrics] = as_they_are
+    only_evaluated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Supervised(OverRows):
+    """Minimise the mean of a loss between what a model gives for each input and what is so. An `Objective`."""
+
     predictor: Predictor
-    loss_function: Choice
-    word: str
+    problem: Problem
 
-    @property
-    def problem(self) -> Problem:
-        return self.predictor.problem
-
-    def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
-        return self.predictor.init(key, hparams["model"])
-
-    def _compare(self, params, rest, hparams, data: Data, rows, key, where=None):
-        """(sum, count) of the loss, the rest of the state, and what is measured of every row."""
-        batch = {name: column[rows] for name, column in data.rows.items()}
-        stats = data.split.stats
-        predictions, rest = self.predictor(params, rest, hparams["model"], batch["inputs"], stats, key)
-        targets = self.problem.targets(batch, stats, hparams["task"])
-        measured = self.problem.measure(predictions, targets, stats)
-        if self.word == "indicators":
-            targets = jax.nn.one_hot(targets, self.problem.outputs)
-        if self.word == "values":
-            targets = targets.reshape(predictions.shape)
-        parts = self.loss_function(predictions, targets, where=where, reduction="sum_and_count", **hparams["loss"])
-        return parts, rest, measured
-
-    def loss(self, params, rest, hparams, data, rows, key):
-        parts, rest, measured = self._compare(params, rest, hparams, data, rows, key)
-        left_out = self.problem.only_evaluated
-        return parts, (rest, {name: values.mean() for name, values in measured.items() if name not in left_out})
-
-    def evaluate(self, params: Params, rest: PyTree, hparams: HParams, data: Data) -> Metrics:
-        held_out = data.split.held_out
-        size = min(len(held_out), EVALUATION_BATCH)
-        padding = -len(held_out) % size
-        rows = jnp.concatenate([held_out, jnp.zeros(padding, jnp.int32)]).reshape(-1, size)
-        real = (jnp.arange(rows.size) < len(held_out)).reshape(-1, size)
-
-        def sums(batch):
-            rows, real = batch
-            parts, _, measured = self._compare(params, rest, hparams, data, rows, None, where=real)
-            return parts, {name: jnp.where(real, values, 0).sum() for name, values in measured.items()}
-
-        (total, count), measured = jax.tree.map(lambda x: x.sum(0), jax.lax.map(sums, (rows, real)))
-        metrics = self.finish({name: value / len(held_out) for name, value in measured.items()})
-        return {"loss": mean(total, count), **metrics}
+    def compare(self, context: Context, rows: jax.Array) -> Compared:
+        batch = context.batch(rows)
+        outputs, rest = self.predict(context, batch["inputs"])
+        truth = self.problem.truth(batch, context.stats, context.hparams["task"])
+        parts = self.cost(context, *self.problem.arguments(outputs, truth), where=context.where)
+        return Compared(parts, rest, self.problem.measure(outputs, truth, context.stats))
 
     def finish(self, statistics: Metrics) -> Metrics:
         return self.problem.finish(statistics)
+
+    def only_evaluated(self) -> tuple[str, ...]:
+        return self.problem.only_evaluated
 
 
 def standardise(inputs: jax.Array, stats: PyTree) -> jax.Array:

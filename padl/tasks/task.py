@@ -13,9 +13,15 @@ from typing import Any, Literal, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from padl.tasks.words import Words
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
-HIGHER_IS_BETTER = ("accuracy", "r2")  # of the metrics; every other is an error, a distance or a loss
+HIGHER_IS_BETTER = (
+    "accuracy",
+    "knn_accuracy",
+    "concordance",
+    "r2",
+)  # of the metrics; every other is an error, a distance or a loss
 
 
 class Split(NamedTuple):
@@ -60,10 +66,11 @@ class Task:
     """A task, ready to be trained on.
 
     Attributes:
-        objective: (model, loss, its word for targets, compute dtype) -> Objective.
+        objective: (model, loss, its word for targets, compute dtype, predictions=, decides=) -> Objective; the last two
+            are what the loss says of its predictions and of the best parameters, "" where it says nothing.
         rows: dict of arrays (n, ...), on the host.
         split: (seed, the task's scalars) -> Split.
-        fits: the words for targets that its losses may use ("labels", "indicators", "values"); none: it needs no loss.
+        fits: what its losses may call their targets and predictions, the usual first; none: it needs no loss.
         decides: the metric that says which parameters are best, and whether "max" or "min" of it.
         about: what a reader wants to know of the data, for the records.
     """
@@ -71,7 +78,7 @@ class Task:
     objective: Callable[..., Objective]
     rows: Mapping[str, np.ndarray]
     split: Callable[[int, Mapping[str, float]], Split]
-    fits: tuple[str, ...]
+    fits: tuple[Words, ...]
     decides: tuple[str, Literal["max", "min"]]
     about: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,0 +1,177 @@
+"""Images through a narrow code and back. digits_autoencoder, a variational one."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.losses.information import gaussian_kl
+from padl.losses.reduce import reduce
+from padl.registry import Choice, task
+from padl.tasks.images import digits
+from padl.tasks.over_rows import Compared, Context, OverRows
+from padl.tasks.supervised import Dtype, Predictor
+from padl.tasks.task import Split, Task
+from padl.tasks.words import PREDICTIONS, pairs
+from padl.types import NON_NEGATIVE, Key, Params, PyTree, Scalar
+
+PIXELS = pairs({"indicators": ("logits", "probabilities"), "values": ("values",)})
+CODES = {"mean": np.float32(0), "std": np.float32(1)}  # of a code, which the KL term draws there
+
+
+class Coded(NamedTuple):
+    """What images became: means and log-variances of their codes, (n, latent), and outputs for all pixels (n, ...)."""
+
+    mean: jax.Array
+    log_variance: jax.Array
+    outputs: jax.Array
+    rest: PyTree
+
+
+def joined(encoder: PyTree, decoder: PyTree) -> PyTree:
+    """What two models have by name, under one roof: {"encoder.head.bias": ..., "decoder.head.bias": ...}."""
+    both = {"encoder": encoder, "decoder": decoder}
+    return {f"{half}.{name}": array for half, arrays in both.items() for name, array in arrays.items()}
+
+
+def halves(params: Params, rest: PyTree) -> list[tuple[Params, PyTree]]:
+    """The inverse of `joined`: (params, rest) of the encoder, and of the decoder."""
+
+    def of(half: str, arrays: PyTree) -> PyTree:
+        return {n.removeprefix(half): array for n, array in arrays.items() if n.startswith(half)}
+
+    return [(of(half, params), of(half, rest)) for half in ("encoder.", "decoder.")]
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """An encoder to codes and a decoder from them, of one kind of model. An `Answering`.
+
+    Attributes:
+        predictions: what the loss calls the pixels that come back.
+    """
+
+    encoder: Predictor
+    decoder: Predictor
+    predictions: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.encoder.shape
+
+    def init(self, key: Key, scalars: Mapping[str, Any]) -> tuple[Params, PyTree]:
+        of_encoder, of_decoder = jax.random.split(key)
+        made = self.encoder.init(of_encoder, scalars), self.decoder.init(of_decoder, scalars)
+        params, rest = (joined(*halves) for halves in zip(*made, strict=True))
+        return params, rest
+
+    def __call__(
+        self,
+        params: Params,
+        rest: PyTree,
+        scalars: Mapping[str, Any],
+        inputs: jax.Array,
+        stats: PyTree,
+        key: Key | None = None,
+        noise: Key | None = None,
+    ) -> Coded:
+        """Raw images (n, *shape) through code and back.
+
+        Args:
+            key: the randomness of the models in a training step. noise: draws the codes; None takes their means.
+        """
+        of_encoder, of_decoder = (None, None) if key is None else jax.random.split(key)
+        coding, drawing = halves(params, rest)
+        code, after_coding = self.encoder(*coding, scalars, inputs, stats, of_encoder)
+        mean, log_variance = jnp.split(code, 2, axis=1)
+        z = mean if noise is None else mean + jnp.exp(log_variance / 2) * jax.random.normal(noise, mean.shape)
+        outputs, after_drawing = self.decoder(*drawing, scalars, z.reshape(-1, *self.decoder.shape), CODES, of_decoder)
+        return Coded(mean, log_variance, outputs, joined(after_coding, after_drawing))
+
+    def answer(
+        self, params: Params, rest: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
+    ) -> jax.Array:
+        """The images (n, *shape) that come back, in the unit of the inputs."""
+        outputs = self(params, rest, scalars, inputs, stats).outputs
+        pixels = outputs if self.predictions == "values" else jax.nn.sigmoid(outputs)
+        return stats["white"] * pixels.reshape(inputs.shape)
+
+
+@dataclass(frozen=True)
+class Variational(OverRows):
+    """Minimise the loss of the pixels that come back, and β times what the code tells. An `Objective`.
+
+        L = Σ_pixels loss(decoder(z), x) + β KL( N(m, s²) || N(0, 1) )      z = m + s ε
+
+    Kingma & Welling 2014, arXiv:1312.6114, eq. 10; β: Higgins et al. 2017, ICLR.
+    """
+
+    predictor: Autoencoder
+
+    def compare(self, context: Context, rows: jax.Array) -> Compared:
+        images = context.batch(rows)["inputs"]
+        coded = self.predictor(
+            context.params,
+            context.rest,
+            context.hparams["model"],
+            images,
+            context.stats,
+            context.key,
+            noise=context.draws,
+        )
+        pixels = images.reshape(len(rows), -1) / context.stats["white"]
+        predictions = PREDICTIONS.get(self.predictor.predictions, lambda x: x)(coded.outputs)
+        costs = self.loss_function(predictions, pixels, reduction="none", **context.hparams["loss"])
+        reconstruction = costs.reshape(len(rows), -1).sum(1)
+        kl = gaussian_kl(coded.mean, coded.log_variance).sum(1)
+        total = reconstruction + context.hparams["task"]["beta"] * kl
+        parts: Any = reduce(total, where=context.where, reduction="sum_and_count")
+        return Compared(parts, coded.rest, {"reconstruction": reconstruction, "kl": kl})
+
+
+def autoencoder(
+    about: Mapping[str, Any], model: Choice, shape: tuple[int, ...], dtype: Dtype, words: str
+) -> Autoencoder:
+    """Two models, the decoder's inputs being images of one pixel; its answer are the images that come back."""
+    latent = about["latent"]
+    one_pixel = (*(1,) * (len(shape) - 1), latent)
+    encoder = Predictor(model, shape, 2 * latent, dtype)
+    return Autoencoder(encoder, Predictor(model, one_pixel, math.prod(shape), dtype), words)
+
+
+@task(
+    family="images",
+    loss="bce_with_logits",
+    model="mlp",
+    reference="Kingma & Welling 2014, arXiv:1312.6114; Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
+)
+def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 1.0, held_out: float = 0.2) -> Task:
+    """Handwritten digits through a code of a few numbers and back: a variational autoencoder of two models.
+
+    Metrics, in nats for an image: reconstruction, the loss summed over its pixels; kl, what its code tells; their sum,
+    weighted, is the loss.
+
+    Args:
+        latent: numbers of a code.
+        beta: β >= 0, the weight of the code's cost against the pixels'; with loss=mse, whose costs are smaller, 1
+            leaves the code empty and 0.01 does not.
+        held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
+    """
+    known = digits(held_out)
+    images = known.rows["inputs"]
+    about = {**known.about, "kind": "autoencoder", "latent": latent}
+
+    def split(seed: int, scalars: Mapping[str, float]) -> Split:
+        train, held, stats = known.split(seed, {})
+        return Split(train, held, {**stats, "white": np.float32(images.max())})
+
+    def objective(
+        model: Choice, loss: Choice, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Variational:
+        return Variational(autoencoder(about, model, images.shape[1:], dtype, predictions), loss)
+
+    return Task(objective, known.rows, split, PIXELS, ("loss", "min"), about)

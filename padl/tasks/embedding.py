@@ -1,0 +1,98 @@
+"""Images as points: those of one class near each other. digits_embedding."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from padl.registry import Choice, task
+from padl.tasks import partners
+from padl.tasks.images import digits
+from padl.tasks.over_rows import Compared, Context, OverRows, over_batches
+from padl.tasks.supervised import Dtype, Predictor
+from padl.tasks.task import Task
+from padl.types import Metrics
+
+WAYS = {words.targets: way for words, way in partners.WAYS.items()}
+
+
+def vote(near: jax.Array) -> jax.Array:
+    """The commonest of labels (n, k), of several the one that comes first."""
+    votes = (near[:, :, None] == near[:, None, :]).sum(2)
+    return jnp.take_along_axis(near, votes.argmax(1)[:, None], axis=1)[:, 0]
+
+
+def nearest(points: jax.Array, known: jax.Array, k: int) -> jax.Array:
+    """The numbers (n, k) of the k known points nearest to each, the nearest first; the distance is Euclid's."""
+    centre = known.mean(0, keepdims=True)  # of what is left out here, |p|², every distance has the same
+    points, known = points - centre, known - centre
+    return jax.lax.top_k(2 * points @ known.T - (known**2).sum(1)[None, :], k)[1]
+
+
+@dataclass(frozen=True)
+class Embedding(OverRows):
+    """Minimise a loss of how far apart the examples of a batch lie, of one class and of different ones. An `Objective`.
+
+    Attributes:
+        targets: what the loss calls them, a key of `WAYS`. neighbours: how many vote on a held-out image.
+    """
+
+    predictor: Predictor
+    targets: str
+    neighbours: int
+
+    def compare(self, context: Context, rows: jax.Array) -> Compared:
+        batch = context.batch(rows)
+        embeddings, rest = self.predict(context, batch["inputs"])
+        of_partners, of_way = jax.random.split(context.draws)
+        found = partners.draw(of_partners, batch["labels"], context.real(rows))
+        arguments, where = WAYS[self.targets](of_way, embeddings, found)
+        return Compared(self.cost(context, *arguments, where=where), rest, {})
+
+    def whole(self, context: Context) -> Metrics:
+        """The share of held-out images that the training images around them call what they are."""
+        train, held_out, _ = context.data.split
+        known, labels = self.predict_all(context, train), context.data.rows["labels"]
+
+        def right(batch):
+            _, rows, real = batch
+            near = nearest(
+                self.predict(context, context.batch(rows)["inputs"])[0], known, min(self.neighbours, len(train))
+            )
+            return (real & (vote(labels[train[near]]) == labels[rows])).sum()
+
+        return {"knn_accuracy": over_batches(right, held_out).sum() / len(held_out)}
+
+
+def embedder(about: Mapping[str, Any], model: Choice, shape: tuple[int, ...], dtype: Dtype, words: str) -> Predictor:
+    """A model that gives points; its answer are these (n, dimensions)."""
+    return Predictor(model, shape, about["dimensions"], dtype)
+
+
+@task(
+    family="images",
+    loss="triplet_margin",
+    model="mlp",
+    reference="Hadsell et al. 2006, CVPR; images: Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
+)
+def digits_embedding(dimensions: int = 16, neighbours: int = 5, held_out: float = 0.2) -> Task:
+    """Handwritten digits as points, which lie near each other where the digit is the same.
+
+    Metric: knn_accuracy, the share of held-out images whose nearest training images say what they are, by a majority.
+
+    Args:
+        dimensions: numbers of a point. neighbours: how many vote.
+        held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
+    """
+    known = digits(held_out)
+    about = {**known.about, "kind": "embedding", "dimensions": dimensions}
+    shape = known.rows["inputs"].shape[1:]
+
+    def objective(
+        model: Choice, loss: Choice, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Embedding:
+        return Embedding(embedder(about, model, shape, dtype, predictions), loss, targets, neighbours)
+
+    return Task(objective, known.rows, known.split, tuple(partners.WAYS), ("knn_accuracy", "max"), about)
