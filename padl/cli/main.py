@@ -19,6 +19,7 @@ padl: train neural networks, and study how they are trained
   padl rerun FOLDER             repeat a run, also one of a sweep, alone
   padl list [KIND]              what there is: optimizer, loss, model, task, schedule
   padl show NAME                the card of one of them: rule, arguments with ranges, reference
+  padl show LOSS --plot FILE    a picture of it, value and gradient [ARGUMENT=A,B]; of several losses in one
   padl evaluate FOLDER          repeat the evaluation of a run [--best]
 
   padl train                                        an MLP with Adam on handwritten digits
@@ -175,10 +176,35 @@ def _show(rest: list[str]) -> int:
     from padl.cli.show import print_card
     from padl.types import PadlError
 
-    if len(rest) != 1:
-        raise PadlError("padl show takes one name: padl show adam")
-    print_card(rest[0])
+    words, file = _plot_option(rest)
+    if file is not None:
+        from padl.cli.plot import plot
+
+        print(f"{file}: {plot(words, file)}")
+        return 0
+    if len(words) != 1 or "=" in words[0]:
+        raise PadlError("padl show takes one name: padl show adam; a loss is drawn by padl show huber --plot FILE")
+    print_card(words[0])
     return 0
+
+
+def _plot_option(rest: list[str]) -> tuple[list[str], Path | None]:
+    """The words beside `--plot FILE`, and the file; PadlError for another option, or for no file."""
+    from padl.registry import near
+    from padl.types import PadlError
+
+    words, files, left = [], [], iter(rest)
+    for word in left:
+        option, equals, file = word.partition("=")
+        if option == "--plot":
+            files.append(file if equals else next(left, ""))
+        elif word.startswith("-"):
+            raise PadlError(f"padl show has no option '{option}'{near(option, ('--plot',)) or '; it has --plot FILE'}")
+        else:
+            words.append(word)
+    if len(files) > 1 or any(not file or file.startswith("-") for file in files):
+        raise PadlError("--plot takes one file, .png, .svg or .pdf: padl show huber --plot huber.png")
+    return words, Path(files[0]) if files else None
 
 
 def _evaluate(rest: list[str]) -> int:
