@@ -1,0 +1,150 @@
+"""What all losses have in common: masks, dtypes, transformations, numbers that are data, and what they declare."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from cases import CASES, LABELS, X, Y
+from measured import QUICK
+
+import padl
+from padl import losses
+from padl.cli import names
+from padl.losses.reduce import reduce
+from padl.types import PadlError
+
+of_every_case = pytest.mark.parametrize("name", CASES)
+
+
+# Reductions and masks
+
+
+def test_an_unknown_reduction_is_named():
+    unchecked = inspect.unwrap(reduce)  # its annotations are checked in tests, which would refuse it first
+    with pytest.raises(PadlError, match="'average' is none of mean, sum, none, sum_and_count"):
+        unchecked(jnp.ones(2), reduction="average")
+
+
+def test_the_mean_of_no_examples_is_zero():
+    value, gradient = jax.value_and_grad(lambda x: losses.mse(x, x))(jnp.ones((0, 3)))
+    assert value == 0.0
+    assert gradient.shape == (0, 3)
+
+
+def test_a_mask_may_be_of_elements():
+    keep = np.arange(24).reshape(X.shape) % 5 != 0
+    value = losses.mae(jnp.asarray(X, jnp.float32), jnp.asarray(Y), where=jnp.asarray(keep))
+    np.testing.assert_allclose(value, abs(X - Y)[keep].mean(), rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize("shape", [(7,), (8, 2), (8, 3, 1)])
+def test_a_mask_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"broadcast|shape"):
+        losses.mse(jnp.ones((8, 3)), jnp.ones((8, 3)), where=jnp.ones(shape, bool))
+
+
+# Dtypes: by their shapes and dtypes alone, which compiles nothing
+
+
+@of_every_case
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_a_loss_is_float32_and_its_gradients_come_back_in_half(name, dtype):
+    case = CASES[name]
+    arguments = [np.asarray(a, np.float32) if a.dtype.kind == "f" else a for a in case.arguments]
+    smooth = [jnp.asarray(arguments[i], dtype) for i in case.smooth]
+
+    def loss(*smooth):
+        given = list(arguments)
+        for i, a in zip(case.smooth, smooth, strict=True):
+            given[i] = a
+        return case(*given)
+
+    value, gradients = jax.eval_shape(jax.value_and_grad(loss, tuple(range(len(smooth)))), *smooth)
+    assert value.dtype == jnp.float32
+    assert {g.dtype for g in gradients} == {jnp.dtype(dtype)}
+
+
+HALVES = ("mse", "cross_entropy", "bce_with_logits", "ctc", "linear_cross_entropy", "cosine_embedding", "kl_div")
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_half_precision_is_computed_in_float32(name):
+    case = CASES[name]
+    x = jnp.asarray(case.arguments[0], jnp.bfloat16)
+    rest = [jnp.asarray(np.asarray(a, np.float32) if a.dtype.kind == "f" else a) for a in case.arguments[1:]]
+    program = jax.jit(jax.value_and_grad(lambda x: case(x, *rest)), compiler_options=QUICK)
+    (half, in_half), (single, in_single) = program(x), program(x.astype(jnp.float32))
+    np.testing.assert_allclose(half, single, rtol=1e-5 if name != "linear_cross_entropy" else 1e-2)
+    np.testing.assert_allclose(in_half.astype(jnp.float32), in_single, rtol=2e-2, atol=1e-3)  # bfloat16: 3 digits
+
+
+def test_an_error_whose_square_overflows_half_precision_does_not_overflow():
+    assert losses.mse(jnp.array([300.0], jnp.float16), jnp.array([0.0], jnp.float16)) == 90000.0
+
+
+def test_a_loss_under_vmap_sees_one_example():
+    x, y = jnp.asarray(X, jnp.float32), jnp.asarray(LABELS)
+    one_by_one = jax.vmap(lambda x, y: losses.cross_entropy(x, y))(x, y)
+    np.testing.assert_allclose(one_by_one, losses.cross_entropy(x, y, reduction="none"), rtol=1e-6)  # float32
+
+
+def test_the_classes_may_lie_on_any_axis():
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 4)), jnp.float32)
+    y = jnp.asarray(np.random.default_rng(1).integers(0, 3, size=(2, 4)))
+    for loss in (losses.cross_entropy, losses.nll, losses.multi_margin, losses.focal_softmax):
+        np.testing.assert_allclose(loss(x, y, axis=1), loss(jnp.moveaxis(x, 1, -1), y), rtol=1e-6)  # float32
+
+
+# Hyperparameters are data
+
+
+def test_the_numbers_of_a_loss_are_traced():
+    scalars = [(e.name, h.name) for e in names.of("loss") for h in e.hyperparameters.values() if h.annotation is float]
+    assert not scalars  # a float that is no Scalar would be a constant of the program
+
+
+@of_every_case
+def test_a_traced_number_gives_what_a_constant_gives(name):
+    case = CASES[name]
+    traced = {k: v for k, v in case.hyperparameters.items() if isinstance(v, float)}
+    arguments = [jnp.asarray(np.asarray(a, np.float32) if a.dtype.kind == "f" else a) for a in case.arguments]
+    loss = lambda numbers: case._replace(hyperparameters={**case.hyperparameters, **numbers})(*arguments)  # noqa: E731
+    assert jax.eval_shape(jax.grad(loss), traced).keys() == traced.keys()
+
+
+# What a loss declares
+
+
+@pytest.mark.parametrize("entry", [e for e in names.of("loss") if e.origin == "padl"], ids=lambda e: e.name)
+def test_a_loss_declares_domain_range_convexity_and_a_view(entry):
+    assert {"targets", "predictions", "range", "convex", "view"} <= set(entry.traits)
+    assert isinstance(entry.traits["convex"], bool)
+    assert entry.reference
+
+
+@pytest.mark.parametrize("name", [n for n, c in CASES.items() if names.find("loss", c.name).traits["convex"]])
+def test_a_loss_that_says_so_is_convex_in_the_prediction(name):
+    _check_midpoints(CASES[name])
+
+
+def _check_midpoints(case):
+    rng = np.random.default_rng(2)
+    first = case.arguments[0]
+    others = [first + rng.normal(size=first.shape) * scale for scale in (0.3, 2.0)]
+    others = [
+        np.clip(o, 0, 1) if case.name == "bce" else abs(o) if "log_input" in case.hyperparameters else o for o in others
+    ]
+    with jax.enable_x64(True):
+        for other in others:
+            middle = case((first + other) / 2, reduction="none")
+            ends = case(first, reduction="none") + case(other, reduction="none")
+            assert (np.asarray(middle) <= np.asarray(ends) / 2 + 1e-12).all()
+
+
+def test_a_loss_by_name_checks_its_arguments():
+    with pytest.raises(PadlError, match=r"loss.delta=-1.0 is outside its domain"):
+        padl.loss("huber", delta=-1.0)
+    with pytest.raises(PadlError, match=r"loss.p=3 is not one of 1, 2"):
+        padl.loss("hinge", p=3)
