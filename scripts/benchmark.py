@@ -11,6 +11,7 @@
     compile  eight learning rates in one process         : the programs that runs 2 to 8 compile, none
     start    `padl train` to its first step; `--help`    : `import jax`
     sweep_*  a sweep as one program: benchmark_sweep.py says what
+    losses ctc ctc_error linear_ce  what losses cost: benchmark_losses.py says of what
 
 A ratio is the median over rounds of (seconds of PADL / seconds of the peer in the same round), so that what slows the
 machine down slows both. Everything is compiled and run once before it is timed. A ratio above its bound is `over`, and
@@ -417,7 +418,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    import benchmark as registry  # the name by which benchmark_sweep knows this file: all register there
+    import benchmark as registry  # the name by which the others know this file: all register there
+    import benchmark_losses  # noqa: F401
     import benchmark_sweep  # noqa: F401
 
     sys.exit(registry.main())

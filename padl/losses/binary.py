@@ -8,9 +8,8 @@ from jaxtyping import Array, Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
-from padl.losses.kinks import weighed
-from padl.losses.reduce import Reduced, Reduction, Weights, alike, broadcast_weights, reduce
-from padl.losses.surprise import focused, sigmoid_cost
+from padl.losses.reduce import Reduced, Reduction, Weights, alike, broadcast_weights, class_last, reduce
+from padl.losses.surprise import focused_sigmoid_cost, sigmoid_cost
 from padl.losses.views import LOGIT, LOGITS, PROBABILITY
 from padl.registry import loss
 from padl.types import FRACTION, NON_NEGATIVE, Scalar
@@ -110,10 +109,8 @@ def bce_with_logits(
     """
     x, y = alike(predictions, targets, where)
     x = poisoned(x, checks.probabilities(targets, where, validate))
-    # two terms >= 0: nothing cancels where the prediction is right
     yes = y if pos_weight is None else y * broadcast_weights(pos_weight, y, "pos_weight")
-    values = weighed(yes, sigmoid_cost(x)) + weighed(1 - y, sigmoid_cost(-x))
-    return reduce(_weighted(values, weight), where=where, reduction=reduction)
+    return reduce(_weighted(sigmoid_cost(x, yes, 1 - y), weight), where=where, reduction=reduction)
 
 
 @loss(
@@ -154,7 +151,7 @@ def focal(
     x, y = alike(predictions, targets, where)
     x = poisoned(x, checks.probabilities(targets, where, validate))
     yes, no = (y, 1 - y) if alpha is None else (alpha * y, (1 - alpha) * (1 - y))
-    values = weighed(yes, focused(sigmoid_cost(x), gamma)) + weighed(no, focused(sigmoid_cost(-x), gamma))
+    values = focused_sigmoid_cost(x, yes, no, jnp.asarray(gamma, x.dtype))
     return reduce(values, where=where, reduction=reduction)
 
 
@@ -189,7 +186,6 @@ def multilabel_soft_margin(
     Raises:
         PadlError: a target is outside [0, 1] or NaN. Under jit value and gradient are NaN instead.
     """
-    x, y = alike(predictions, targets, where)
+    x, y = alike(class_last(jnp.asarray(predictions), -1), targets, where)
     x = poisoned(x, checks.probabilities(targets, where, validate))
-    values = weighed(y, sigmoid_cost(x)) + weighed(1 - y, sigmoid_cost(-x))
-    return reduce(_weighted(values, weight).mean(-1), where=where, reduction=reduction)
+    return reduce(_weighted(sigmoid_cost(x, y, 1 - y), weight).mean(-1), where=where, reduction=reduction)

@@ -14,7 +14,7 @@ from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import unit
 from padl.losses.reduce import Reduced, Reduction, align, alike, floating, masked, reduce
-from padl.losses.surprise import sigmoid_cost, softmax_cost
+from padl.losses.surprise import softmax_cost
 from padl.losses.views import CONTRAST
 from padl.registry import loss
 from padl.types import FINITE, POSITIVE, PadlError, Scalar
@@ -150,7 +150,7 @@ def siglip(
     """
     x, y = alike(predictions, others, where, "predictions and others")
     z = 2 * jnp.eye(len(x), dtype=x.dtype) - 1
-    values = sigmoid_cost(z * (scale * (unit(x) @ unit(y).T) + bias))
+    values = jax.nn.softplus(-z * (scale * (unit(x) @ unit(y).T) + bias))
     if where is not None:
         values = jnp.where(jnp.broadcast_to(where[None, :], values.shape), values, 0)
     return reduce(values.sum(-1), where=where, reduction=reduction)

@@ -11,7 +11,7 @@ from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import Power, cosine, norm
 from padl.losses.kinks import at_least_0
-from padl.losses.reduce import Reduced, Reduction, alike, masked, reduce, same_shape
+from padl.losses.reduce import Reduced, Reduction, alike, class_last, masked, reduce, same_shape
 from padl.losses.views import ANGLE, TRIPLET
 from padl.registry import loss
 from padl.types import NON_NEGATIVE, POSITIVE, Domain, Scalar
@@ -54,7 +54,7 @@ def cosine_embedding(
     Raises:
         PadlError: a target is neither -1 nor 1. Under jit value and gradient are NaN instead.
     """
-    a, b = alike(predictions, others, where, "predictions and others")
+    a, b = alike(class_last(jnp.asarray(predictions), -1), others, where, "predictions and others")
     y = jnp.asarray(targets)
     same_shape(a[..., 0], y, "pairs and targets")
     c = cosine(poisoned(a, checks.signs(targets, where, validate)), b)
@@ -99,7 +99,7 @@ def triplet_margin(
         distance: minkowski, cosine (1 - cos), or from Python any function of two arrays.
         where: of the batch. reduction: see `padl.losses.reduce`.
     """
-    a, positive = alike(predictions, positives, where, "anchors and positives")
+    a, positive = alike(class_last(jnp.asarray(predictions), -1), positives, where, "anchors and positives")
     _, negative = alike(predictions, negatives, where, "anchors and negatives")
     if distance == "minkowski":
         d: Distance = lambda x, y: norm(x - y + eps, p)  # noqa: E731

@@ -7,9 +7,16 @@ import jax
 import jax.numpy as jnp
 
 
+@jax.custom_jvp
 def absolute(a: jax.Array) -> jax.Array:
     """|a|, with slope 0 at 0."""
-    return a * jax.lax.stop_gradient(jnp.sign(a))
+    return jnp.abs(a)
+
+
+@absolute.defjvp
+def _absolute_jvp(primals, tangents):
+    (a,), (da,) = primals, tangents
+    return jnp.abs(a), jax.lax.stop_gradient(jnp.sign(a)) * da
 
 
 def at_least_0(a: jax.Array) -> jax.Array:

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
-from padl.losses.kinks import weighed
+from padl.losses.kinks import counted
 from padl.losses.reduce import Reduced, Reduction, align, alike, floating, masked, mean, reduce, same_shape
 from padl.losses.views import COUNT, DIVERGENCE, SPREAD
 from padl.registry import loss
@@ -58,11 +58,12 @@ def kl_div(
     if log_target:
         ok = checks.log_probabilities(targets, where, validate)
         t = masked(t, where).astype(x.dtype)
-        values = _kl(poisoned(masked(x, where), ok), jnp.exp(t), t)
+        x, y = poisoned(masked(x, where), ok), jnp.exp(t)
+        values = y * jnp.where(y == 0, 0, jnp.where(y == 0, 0, t) - x)
     else:
         ok = checks.probabilities(targets, where, validate)
         t = masked(t, where, fill=1.0).astype(x.dtype)
-        values = _kl(poisoned(masked(x, where), ok), t, jnp.log(jnp.where(t == 0, 1, t)))
+        values = _kl(poisoned(masked(x, where), ok), t)
     if reduction != "batchmean":
         return reduce(values, where=where, reduction=reduction)
     rows = jnp.ones(x.shape, bool) if where is None else align(where, x)
@@ -70,10 +71,16 @@ def kl_div(
     return mean(total, rows.any(tuple(range(1, x.ndim))).sum().astype(x.dtype))
 
 
-def _kl(x: jax.Array, y: jax.Array, log_y: jax.Array) -> jax.Array:
-    """y (log y - x), 0 where y is, whatever stands beside it."""
-    never = y == 0
-    return y * jnp.where(never, 0, jnp.where(never, 0, log_y) - jnp.where(never, 0, x))
+@jax.custom_jvp
+def _kl(x: jax.Array, y: jax.Array) -> jax.Array:
+    """y (log y - x), 0 where y is, whatever x is."""
+    return jnp.where(y == 0, 0, y * (jnp.log(y) - x))
+
+
+@_kl.defjvp
+def _kl_jvp(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    return _kl(x, y), jnp.where(y == 0, 0, jnp.log(y) + 1 - x) * dy - y * dx
 
 
 @loss(
@@ -171,11 +178,23 @@ def poisson_nll(
     x = poisoned(x, checks.non_negative(targets, where, validate))
     if not log_input:
         x = poisoned(x, checks.non_negative(predictions, where, validate, "rate"))
-    values = jnp.exp(x) - weighed(y, x) if log_input else x - y * jnp.log(x + eps)
+    values = _poisson(x, y) if log_input else x - y * jnp.log(x + eps)
     if full:
         n = jnp.where(y > 1, y, 1)
         values += jnp.where(y > 1, n * jnp.log(n) - n + jnp.log(2 * math.pi * n) / 2, 0)
     return reduce(values, where=where, reduction=reduction)
+
+
+@jax.custom_jvp
+def _poisson(log_rate: jax.Array, y: jax.Array) -> jax.Array:
+    rate = jnp.exp(log_rate)
+    return jnp.where(y == 0, rate, rate - y * log_rate)  # no count of what cannot come: 0 × ∞ is 0
+
+
+@_poisson.defjvp
+def _poisson_jvp(primals, tangents):
+    (log_rate, y), (dx, dy) = primals, tangents
+    return _poisson(log_rate, y), (jnp.exp(log_rate) - y) * dx - counted(y, log_rate) * dy
 
 
 @loss(

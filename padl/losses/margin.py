@@ -10,7 +10,7 @@ from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.classification import labelled
 from padl.losses.kinks import above_0, at_least_0
-from padl.losses.reduce import Reduced, Reduction, Weights, alike, floating, masked, reduce
+from padl.losses.reduce import Reduced, Reduction, Weights, alike, class_last, floating, masked, reduce
 from padl.losses.views import CLASSES, DISSIMILAR, MARGIN, SETS
 from padl.registry import loss
 from padl.types import FINITE, Scalar
@@ -202,7 +202,7 @@ def multilabel_margin(
     Raises:
         PadlError: a label is outside its range. Under jit value and gradient are NaN instead.
     """
-    x, y = floating(predictions), jnp.asarray(targets)
+    x, y = class_last(floating(predictions), -1), jnp.asarray(targets)
     checks.label_shape(y, x.shape, x.shape)
     ok = checks.labels(targets, x.shape[-1], where, validate, lowest=-1)
     x, y = poisoned(masked(x, where), None if ok is None else ok.all(-1)), masked(y, where, fill=-1.0)

@@ -107,10 +107,22 @@ def huber(
         where, reduction: see `padl.losses.reduce`.
     """
     a = difference(predictions, targets, where)
+    return reduce(_huber(a, jnp.asarray(delta, a.dtype)), where=where, reduction=reduction)
+
+
+@jax.custom_jvp
+def _huber(a: jax.Array, delta: jax.Array) -> jax.Array:
+    size = jnp.abs(a)
+    return jnp.where(size <= delta, a * a / 2, delta * (size - delta / 2))
+
+
+@_huber.defjvp
+def _huber_jvp(primals, tangents):
+    """dL/da = a clipped, dL/dδ = what the clipping takes off."""
+    (a, delta), (da, ddelta) = primals, tangents
     inside = jnp.abs(a) <= delta
-    bound = jnp.where(inside, 0.0, delta)  # an infinite δ must not meet the branch that is not taken: 0 * inf is NaN
-    q = jnp.where(inside, a, jnp.sign(a) * bound)
-    return reduce(q * (a - q / 2), where=where, reduction=reduction)
+    slope = jnp.where(inside, a, jnp.where(a > 0, delta, -delta))
+    return _huber(a, delta), slope * da + jnp.where(inside, 0, jnp.abs(a) - delta) * ddelta
 
 
 @loss(
@@ -178,11 +190,12 @@ def log_cosh(
 
 @jax.custom_jvp
 def _log_cosh(a: jax.Array) -> jax.Array:
-    """Exact at both ends: cosh² = 1 + sinh² where |a| - log 2 would cancel, |a| where cosh would overflow."""
+    """-½ log(1 - tanh² a) below 1, where |a| - log 2 would cancel, and |a| + log(1 + e^{-2|a|}) - log 2 above."""
     size = jnp.abs(a)
-    near = jnp.log1p(jnp.sinh(jnp.minimum(size, 1)) ** 2) / 2
-    far = size + jnp.log1p(jnp.exp(-2 * size)) - jnp.log(2.0).astype(a.dtype)
-    return jnp.where(size < 1, near, far)
+    below = jnp.expm1(-2 * size)  # e^{-2|a|} - 1
+    near = size < 1
+    logarithm = jnp.log1p(jnp.where(near, -((below / (2 + below)) ** 2), below + 1))
+    return jnp.where(near, -logarithm / 2, size + (logarithm - jnp.log(2.0).astype(a.dtype)))
 
 
 @_log_cosh.defjvp
@@ -222,8 +235,19 @@ def quantile(
         where, reduction: see `padl.losses.reduce`.
     """
     a = difference(predictions, targets, where)
-    slope = jnp.where(a > 0, 1 - q, jnp.where(a < 0, -jnp.asarray(q, a.dtype), 0))
-    return reduce(slope * a, where=where, reduction=reduction)
+    return reduce(_pinball(a, jnp.asarray(q, a.dtype)), where=where, reduction=reduction)
+
+
+@jax.custom_jvp
+def _pinball(a: jax.Array, q: jax.Array) -> jax.Array:
+    return jnp.where(a > 0, (1 - q) * a, -q * a)
+
+
+@_pinball.defjvp
+def _pinball_jvp(primals, tangents):
+    (a, q), (da, dq) = primals, tangents
+    slope = jnp.where(a > 0, 1 - q, jnp.where(a < 0, -q, 0))
+    return _pinball(a, q), slope * da - a * dq
 
 
 @loss(
@@ -257,25 +281,35 @@ def general_robust(
         scale: > 0, in that unit: within it the loss is about ½ z whatever α.
         where, reduction: see `padl.losses.reduce`.
     """
-    r = absolute(difference(predictions, targets, where) / scale)
+    r = difference(predictions, targets, where) / scale
     return reduce(_robust(r, jnp.asarray(alpha, r.dtype)), where=where, reduction=reduction)
 
 
 def _robust(r: jax.Array, alpha: jax.Array) -> jax.Array:
-    """b/α (e^{αu/2} - 1) with u = log(1 + r²/b), b = |α-2|: exact at α = 0, where (e^x - 1)/x is 1; limits by name."""
-    square, infinite = alpha == 2, jnp.isinf(alpha)
-    a = jnp.where(square | infinite, 1, alpha)
-    b = jnp.abs(a - 2)
-    x = a * (u := _log_of_square(r, b)) / 2
-    some = jnp.where(x == 0, 1, x)
-    share = jnp.where(x == 0, 1 + x / 2, jnp.expm1(some) / some)
-    z = jnp.where(infinite, r, 0) ** 2  # the branch that is not taken must not overflow
-    welsch = jnp.sign(alpha) * jnp.expm1(jnp.sign(alpha) * z / 2)
-    return jnp.where(square, jnp.where(square, r, 0) ** 2 / 2, jnp.where(infinite, welsch, b * u / 2 * share))
+    """b/α (e^{αu/2} - 1) with u = log(1 + r²/b), b = |α-2|; limits by name. No branch that is not taken overflows."""
+    square, infinite, zero = alpha == 2, jnp.isinf(alpha), alpha == 0
+    a = jnp.where(square | infinite | zero, 1, alpha)
+    b = jnp.where(zero, 2, jnp.abs(a - 2))
+    u = _log_of_square(jnp.where(square | infinite, 0, r), b)
+    welsch = jnp.sign(alpha) * jnp.expm1(jnp.sign(alpha) * jnp.where(infinite, r, 0) ** 2 / 2)
+    limit = jnp.where(square, jnp.where(square, r, 0) ** 2 / 2, jnp.where(infinite, welsch, u))
+    return jnp.where(square | infinite | zero, limit, b / a * jnp.expm1(jnp.where(zero, 0, a * u / 2)))
 
 
+@jax.custom_jvp
 def _log_of_square(r: jax.Array, b: jax.Array) -> jax.Array:
     """log(1 + r²/b), for an r whose square overflows too."""
-    far = r > 1e6
-    near, distant = jnp.where(far, 0, r), jnp.where(far, r, 1)
-    return jnp.where(far, 2 * jnp.log(distant) - jnp.log(b) + jnp.log1p(b / distant / distant), jnp.log1p(near**2 / b))
+    far = jnp.abs(r) > 1e17
+    logarithm = jnp.log1p(jnp.where(far, jnp.abs(r), r * r / b))
+    return jnp.where(far, 2 * logarithm - jnp.log(b), logarithm)
+
+
+@_log_of_square.defjvp
+def _log_of_square_jvp(primals, tangents):
+    (r, b), (dr, db) = primals, tangents
+    far = jnp.abs(r) > 1e17
+    x = jnp.where(far, 1, r)
+    whole = b + x * x
+    return _log_of_square(r, b), jnp.where(far, 2 / jnp.where(far, r, 1), 2 * x / whole) * dr - jnp.where(
+        far, 1 / b, x * x / whole / b
+    ) * db

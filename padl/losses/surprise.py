@@ -1,4 +1,4 @@
-"""The surprise -log p, exact where it is tiny and finite where it can be. softmax_cost, sigmoid_cost, focused.
+"""The surprise -log p, exact where it is tiny and finite where it can be. Costs of softmax and sigmoid.
 
 The obvious formulas give 0 at a margin of 17 where the answer is 4.1e-8, and NaN where a class is ruled out by -∞.
 """
@@ -58,9 +58,25 @@ def _no_tangent(a: jax.Array) -> jax.Array:
     return jnp.zeros(a.shape, jax.dtypes.float0)
 
 
-def sigmoid_cost(x: jax.Array) -> jax.Array:
-    """-log σ(x) = log(1 + e⁻ˣ): the surprise at what a logit x calls so; 0 at ∞, ∞ at -∞."""
-    return jax.nn.softplus(-x)
+@jax.custom_jvp
+def sigmoid_cost(x: jax.Array, yes: jax.Array, no: jax.Array) -> jax.Array:
+    """yes (-log σ(x)) + no (-log σ(-x)): the cost of a logit x, where a yes weighs `yes` and a no weighs `no`.
+
+    With l = log(1 + e^{-|x|}) the surprises are l and |x| + l. A weight of 0 costs nothing, at ±∞ too.
+    """
+    against, size = jnp.where(x > 0, no, yes), jnp.abs(x)  # what the logit speaks against
+    surprise = (yes + no) * jnp.log1p(jnp.exp(-size))
+    return jnp.where(against == 0, surprise, against * size + surprise)
+
+
+@sigmoid_cost.defjvp
+def _sigmoid_cost_jvp(primals, tangents):
+    """dL/dx = no σ(x) - yes σ(-x), where σ(±x) are 1 and e over 1 + e, with e = e^{-|x|}: exact where they are tiny."""
+    (x, yes, no), (dx, dyes, dno) = primals, tangents
+    e, right = jnp.exp(-jnp.abs(x)), x > 0
+    slope = (no * jnp.where(right, 1, e) - yes * jnp.where(right, e, 1)) / (1 + e)
+    to_yes, to_no = (counted(w, jnp.maximum(side, 0) + jnp.log1p(e)) for w, side in ((yes, -x), (no, x)))
+    return sigmoid_cost(x, yes, no), slope * dx + to_yes * dyes + to_no * dno
 
 
 @jax.custom_jvp
@@ -78,3 +94,35 @@ def _focused_jvp(primals, tangents):
     to_u = (-jnp.expm1(-u)) ** gamma * (1 + gamma * bend)
     to_gamma = jnp.where((u == 0) | jnp.isinf(u), 0, value * jnp.log(-jnp.expm1(-some)))
     return value, to_u * du + to_gamma * dgamma
+
+
+@jax.custom_jvp
+def focused_sigmoid_cost(x: jax.Array, yes: jax.Array, no: jax.Array, gamma: jax.Array) -> jax.Array:
+    """yes σ(-x)^γ (-log σ(x)) + no σ(x)^γ (-log σ(-x)): `focused` surprises of a logit, both from one exponential."""
+    return _focused_terms(x, yes, no, gamma)[0]
+
+
+@focused_sigmoid_cost.defjvp
+def _focused_sigmoid_cost_jvp(primals, tangents):
+    """d/dx σ(x)^γ s = σ(x)^γ (γ σ(-x) s + σ(x)) with s = -log σ(-x), and its mirror image."""
+    (x, yes, no, gamma), (dx, dyes, dno, dgamma) = primals, tangents
+    value, (of_yes, of_no), (to_x, to_gamma) = _focused_terms(x, yes, no, gamma)
+    return value, to_x * dx + of_yes * dyes + of_no * dno + to_gamma * dgamma
+
+
+def _focused_terms(x, yes, no, gamma):
+    """The cost, its two surprises, and its slopes in x and γ; 0 × ∞ is 0 everywhere."""
+    e, right = jnp.exp(-jnp.abs(x)), x > 0
+    so, not_so = jnp.where(right, 1, e) / (1 + e), jnp.where(right, e, 1) / (1 + e)
+    surprise = jnp.log1p(e)
+    s_yes, s_no = jnp.maximum(-x, 0) + surprise, jnp.maximum(x, 0) + surprise
+    f_yes, f_no = not_so**gamma, so**gamma
+    of_yes, of_no = counted(yes, f_yes * s_yes), counted(no, f_no * s_no)
+    bend_yes, bend_no = so * counted(so, s_yes), not_so * counted(not_so, s_no)
+    to_x = no * f_no * (gamma * bend_no + so) - yes * f_yes * (gamma * bend_yes + not_so)
+    log_yes, log_no = counted(not_so, -s_no), counted(so, -s_yes)
+    return (
+        jnp.where(no == 0, yes * of_yes, yes * of_yes + no * of_no),
+        (of_yes, of_no),
+        (to_x, yes * of_yes * log_yes + no * of_no * log_no),
+    )
