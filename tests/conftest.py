@@ -5,7 +5,8 @@ import tempfile
 from pathlib import Path
 
 CACHE = Path(tempfile.gettempdir()) / f"padl-test-programs-{os.getuid()}"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"  # compiling is most of the work
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=4 {QUICK}"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

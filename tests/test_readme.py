@@ -29,6 +29,8 @@ def test_a_command_of_the_readme_runs(padl_command, command):
         words += FAST
     if "-m" in words:
         words += ["steps=20"]
+    elif words[0] == "train" and not any(word.startswith(("steps=", "epochs=", "experiment=")) for word in words):
+        words += ["steps=200"]
     if "+sweep=lecture_optimizers" in words:
         words += ["optimizer=gd,adam"]  # each of the others is a program to compile
     code, out, err = padl_command(*words)
@@ -65,7 +67,7 @@ def test_the_readmes_commands_for_own_data_run(padl_command, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_table_names_everything_there_is(kind):
     (row,) = re.findall(rf"^\| {kind} \| (.*) \|$", README, re.MULTILINE)
-    listed = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`(.*?)`", row))))
+    listed = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`(.*?)`", row))))
     own = {n for n in padl.names(kind) if names.of(kind).get(n).origin == "padl"}
     assert listed == own
 

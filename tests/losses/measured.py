@@ -9,7 +9,11 @@ from cases import CASES, N
 
 H = 1e-6  # of differences
 KEEP = np.arange(N) % 3 != 0  # so that no two parts keep equally many
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}  # compiled once, run once
+QUICK = {  # compiled once, run once
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+}
 
 
 @cache
