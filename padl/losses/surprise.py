@@ -120,9 +120,6 @@ def _focused_terms(x, yes, no, gamma):
     of_yes, of_no = counted(yes, f_yes * s_yes), counted(no, f_no * s_no)
     bend_yes, bend_no = so * counted(so, s_yes), not_so * counted(not_so, s_no)
     to_x = no * f_no * (gamma * bend_no + so) - yes * f_yes * (gamma * bend_yes + not_so)
-    log_yes, log_no = counted(not_so, -s_no), counted(so, -s_yes)
-    return (
-        jnp.where(no == 0, yes * of_yes, yes * of_yes + no * of_no),
-        (of_yes, of_no),
-        (to_x, yes * of_yes * log_yes + no * of_no * log_no),
-    )
+    to_gamma = yes * of_yes * counted(not_so, -s_no) + no * of_no * counted(so, -s_yes)
+    value = jnp.where(no == 0, yes * of_yes, yes * of_yes + no * of_no)
+    return value, (of_yes, of_no), (to_x, to_gamma)

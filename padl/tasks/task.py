@@ -16,12 +16,8 @@ import numpy as np
 from padl.tasks.words import Words
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
-HIGHER_IS_BETTER = (
-    "accuracy",
-    "knn_accuracy",
-    "concordance",
-    "r2",
-)  # of the metrics; every other is an error, a distance or a loss
+# Of the metrics; every other is an error, a distance or a loss.
+HIGHER_IS_BETTER = ("accuracy", "knn_accuracy", "concordance", "r2")
 
 
 class Split(NamedTuple):
