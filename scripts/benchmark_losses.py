@@ -48,11 +48,11 @@ LINES: dict[str, tuple[str, Loss]] = {  # what the second argument is, and the o
     "poisson_nll": ("count", lambda x, y: (jnp.exp(x) - y * x).mean()),
 }
 DRAWN: dict[str, Callable[[jax.Array], jax.Array]] = {
-    "real": lambda key: jax.random.normal(key, ELEMENTS),
-    "share": lambda key: jax.random.uniform(key, ELEMENTS, minval=0.01, maxval=0.99),
-    "yes": lambda key: jax.random.bernoulli(key, 0.5, ELEMENTS).astype(jnp.float32),
-    "sign": lambda key: 2 * jax.random.bernoulli(key, 0.5, ELEMENTS).astype(jnp.float32) - 1,
-    "count": lambda key: jax.random.randint(key, ELEMENTS, 0, 9).astype(jnp.float32),
+    "real": lambda key: jax.random.normal(key, (ELEMENTS,)),
+    "share": lambda key: jax.random.uniform(key, (ELEMENTS,), minval=0.01, maxval=0.99),
+    "yes": lambda key: jax.random.bernoulli(key, 0.5, (ELEMENTS,)).astype(jnp.float32),
+    "sign": lambda key: 2 * jax.random.bernoulli(key, 0.5, (ELEMENTS,)).astype(jnp.float32) - 1,
+    "count": lambda key: jax.random.randint(key, (ELEMENTS,), 0, 9).astype(jnp.float32),
 }
 
 
@@ -141,7 +141,7 @@ def whole_logits(h: jax.Array, kernel: jax.Array, y: jax.Array) -> jax.Array:
 def vocabulary(rounds: int) -> Iterator[Result]:
     keys = jax.random.split(jax.random.key(0), 3)
     h, kernel = jax.random.normal(keys[0], (TOKENS, WIDTH)), jax.random.normal(keys[1], (WIDTH, VOCABULARY)) / 32
-    y = jax.random.randint(keys[2], TOKENS, 0, VOCABULARY)
+    y = jax.random.randint(keys[2], (TOKENS,), 0, VOCABULARY)
     chunked = lambda h, kernel, y: losses.linear_cross_entropy(h, y, kernel)  # noqa: E731
     ours, _, bytes_ = compiled(chunked, h, kernel, y, wrt=(0, 1))
     theirs, _, its = compiled(whole_logits, h, kernel, y, wrt=(0, 1))
