@@ -157,9 +157,8 @@ def _ctc_jvp(primals, tangents):
     share = _occupancy(alphas, _backward(frames, problem))
     gradient = jax.nn.softmax(x).at[:, :, problem.blank].add(-share.blank.sum(-1).T)
     rows = jnp.arange(len(x))[:, None]
-    gradient = gradient.at[rows, :, problem.labels].add(
-        -share.label.transpose(1, 2, 0)
-    )  # a label, its T frames at once
+    of_labels = share.label.transpose(1, 2, 0)  # (B, N, T): all frames of a label are scattered at once
+    gradient = gradient.at[rows, :, problem.labels].add(-of_labels)
     counts = (losses != jnp.inf)[:, None] & frames.on.T
     return losses, (jnp.where(counts[..., None], gradient, 0) * dx).sum((1, 2))
 

@@ -13,10 +13,9 @@ import jax
 import numpy as np
 from deviations import REFUSED, REFUSED_ELSE_SAME, deviation
 from from_torch import CASES, LABELS, Case, in_layout
+from measured import QUICK
 
 from padl import losses
-
-QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}  # to compile: half the time
 
 
 class Key(NamedTuple):
