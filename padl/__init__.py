@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from padl.cli.names import loss, model, names, optimizer, schedule, task
     from padl.cli.saved import evaluate, load
     from padl.cli.train import train
+    from padl.tasks.least_squares import least_squares, normal_equation
     from padl.types import PadlError
 
 _HOMES = {
@@ -28,18 +29,22 @@ _HOMES = {
     "load": "padl.cli.saved",
     "evaluate": "padl.cli.saved",
     "PadlError": "padl.types",
+    "least_squares": "padl.tasks.least_squares",
+    "normal_equation": "padl.tasks.least_squares",
     **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.cli.names"),
 }
 _MODULES = ("losses", "models", "optimizers", "schedules", "tasks")
 __all__ = [
     "PadlError",
     "evaluate",
+    "least_squares",
     "load",
     "loss",
     "losses",
     "model",
     "models",
     "names",
+    "normal_equation",
     "optimizer",
     "optimizers",
     "schedule",

@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from padl.cli import optimum
 from padl.cli.clock import Times
 from padl.cli.resolve import Draft
 from padl.engine import loop
+from padl.engine.experiment import readout
 from padl.runs.rows import Windows
 from padl.runs.sink import Row
 
@@ -16,11 +18,12 @@ Rows = list[dict[str, float]]
 
 
 def summarise(draft: Draft, last: loop.LastChunk, rows: Rows, times: Times) -> dict[str, Any]:
-    """Final and best metrics, speed and sizes of a run that finished or diverged."""
+    """Final and best metrics, speed and sizes of a run that finished or diverged; its optimum where one is known."""
     step = last.diverged or last.step
     best_step = int(last.best.step)
     evaluated = [row for row in rows if of_side(row, "eval")]
     best = next((of_side(row, "eval") for row in evaluated if row["step"] == best_step), {})
+    known = optimum.beside(draft, None if last.diverged else readout(last.state))
     return {
         "title": draft.title,
         "status": "diverged" if last.diverged else "finished",
@@ -36,6 +39,7 @@ def summarise(draft: Draft, last: loop.LastChunk, rows: Rows, times: Times) -> d
         "parameters": sum(int(np.prod(p.shape)) for p in jax.tree.leaves(last.state.params)),
         "batch_size": draft.batch_size,
         "rows": {"train": len(draft.split.train), "held_out": len(draft.split.held_out)},
+        **({"optimum": known} if known else {}),
     }
 
 

@@ -120,6 +120,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
         "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
         "time": f"{summary['wall_seconds']:.1f} s, {summary['compile_seconds']:.1f} s of it compiling",
         "parameters": f"{summary['parameters']:,}",
+        **_beside_the_optimum(summary.get("optimum")),
         "folder": str(folder or "none asked for"),
     }
     if wandb_folder:
@@ -127,6 +128,21 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
     for name, fact in facts.items():
         console.print(f"[bold]{name:>10}[/bold]  ", end="", highlight=False)
         console.print(fact, markup=False, highlight=False, soft_wrap=True)
+
+
+def _beside_the_optimum(known: Mapping[str, Any] | None) -> dict[str, str]:
+    """What the optimizer reached beside the best there is, where that is known in closed form."""
+    if known is None:
+        return {}
+    if known["excess_loss"] is None:
+        reached, held_out, excess = "", "", "the run diverged"
+    else:
+        reached, held_out = (f", {known[name]:.7g} reached" for name in ("train_loss", "held_out_loss"))
+        excess = f"excess loss {known['excess_loss']:.3g}"
+    return {
+        "optimum": f"training loss {known['optimum_train_loss']:.7g} by least squares{reached}: {excess}",
+        "held out": f"loss {known['optimum_held_out_loss']:.7g} at the optimum{held_out} (in float64)",
+    }
 
 
 def print_evaluation(again: Mapping[str, float], recorded: Mapping[str, float], which: str) -> None:
