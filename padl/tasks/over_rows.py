@@ -124,7 +124,8 @@ class OverRows(ABC):
 
     def cost(self, context: Context, *arguments: jax.Array, **options: Any) -> tuple[jax.Array, jax.Array]:
         """(sum, count) of the loss of these arguments."""
-        return self.loss_function(*arguments, reduction="sum_and_count", **options, **context.hparams["loss"])
+        with jax.named_scope("loss"):
+            return self.loss_function(*arguments, reduction="sum_and_count", **options, **context.hparams["loss"])
 
     def predict(self, context: Context, inputs: jax.Array) -> tuple[jax.Array, PyTree]:
         """The model's outputs for raw inputs, and the rest of its state after them."""

@@ -1,8 +1,11 @@
-"""Functions of one or two numbers with known minima: no model and no data, the parameters are the point. surface."""
+"""Functions of one or two numbers with known minima: no model and no data, the parameters are the point. surface.
+
+`closed_form` gives each as a Landscape, which optimizers are compared on.
+"""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -10,20 +13,32 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.registry import task
+from padl.tasks.landscape import Landscape
 from padl.tasks.task import Data, Split, Task
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree, Scalar
 
-Name = Literal["cos_tan", "valley", "saddle", "rosenbrock", "beale", "himmelblau"]
+Name = Literal["cos_tan", "valley", "saddle", "rosenbrock", "beale", "himmelblau", "rastrigin", "styblinski_tang"]
 
 
 class Surface(NamedTuple):
-    """f: (point, condition) -> height. The default start, the box it may lie in, and all minima in that box."""
+    """A function, where to walk on it, and what is known of it.
+
+    Attributes:
+        f: (point, condition) -> height.
+        start: the default one. low, high: corners of the box it may lie in. minima: all lowest points in that box.
+        view: (low, high) of each axis in a picture. rate: suits plain gradient descent from the start.
+        floor: the height of the minima. walled: the function is defined between `low` and `high` only.
+    """
 
     f: Callable[[jax.Array, Scalar], jax.Array]
     start: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
     minima: tuple[tuple[float, ...], ...]
+    view: tuple[tuple[float, float], ...]
+    rate: float
+    floor: float = 0.0
+    walled: bool = False
 
 
 def _rosenbrock(p, condition):
@@ -40,27 +55,57 @@ def _himmelblau(p, condition):
     return (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
 
 
-HIMMELBLAU = ((3.0, 2.0), (-2.805118087, 3.131312518), (-3.779310253, -3.283185991), (3.584428340, -1.848126527))
+def _rastrigin(p, condition):
+    return (p**2 + 10 * (1 - jnp.cos(2 * math.pi * p))).sum()
+
+
+def _styblinski_tang(p, condition):
+    return 0.5 * (p**4 - 16 * p**2 + 5 * p).sum()
+
+
+HIMMELBLAU = (
+    (3.0, 2.0),
+    (-2.805118086952745, 3.131312518250573),
+    (-3.779310253377747, -3.283185991286170),
+    (3.584428340330492, -1.848126526964404),
+)
+STYBLINSKI_TANG = -2 * math.sqrt(8 / 3) * math.cos(math.acos(15 / 64 * math.sqrt(3 / 8)) / 3)
 SURFACES: dict[str, Surface] = {
     # cos x + tan x = 0 where cos² x = -sin x, that is sin x = (1 - √5) / 2
     "cos_tan": Surface(
         lambda p, c: (jnp.cos(p[0]) + jnp.tan(p[0])) ** 2,
-        (0.8,), (-1.0,), (1.0,), ((math.asin((1 - math.sqrt(5)) / 2),),),
+        (0.8,), (-1.0,), (1.0,), ((math.asin((1 - math.sqrt(5)) / 2),),), ((-1.0, 1.0),), 0.05, walled=True,
     ),
     "valley": Surface(
-        lambda p, c: 0.5 * (p[0] ** 2 + c * p[1] ** 2), (10.0, 1.0), (-100.0, -100.0), (100.0, 100.0), ((0.0, 0.0),)
+        lambda p, c: 0.5 * (p[0] ** 2 + c * p[1] ** 2), (10.0, 1.0), (-100.0, -100.0), (100.0, 100.0), ((0.0, 0.0),),
+        ((-11.0, 11.0), (-2.5, 2.5)), 1.0,
     ),
     "saddle": Surface(
         lambda p, c: 0.5 * p[0] ** 2 - 0.5 * p[1] ** 2 + 0.25 * p[1] ** 4,
-        (1.0, 1e-3), (-2.0, -2.0), (2.0, 2.0), ((0.0, 1.0), (0.0, -1.0)),
+        (1.0, 1e-3), (-2.0, -2.0), (2.0, 2.0), ((0.0, 1.0), (0.0, -1.0)), ((-1.5, 1.5), (-1.5, 1.5)), 0.1, -0.25,
     ),
-    "rosenbrock": Surface(_rosenbrock, (-1.5, 2.0), (-5.0, -5.0), (5.0, 5.0), ((1.0, 1.0),)),
-    "beale": Surface(_beale, (1.0, 1.5), (-4.5, -4.5), (4.5, 4.5), ((3.0, 0.5),)),
-    "himmelblau": Surface(_himmelblau, (0.0, 0.0), (-5.0, -5.0), (5.0, 5.0), HIMMELBLAU),
+    "rosenbrock": Surface(
+        _rosenbrock, (-1.5, 2.0), (-5.0, -5.0), (5.0, 5.0), ((1.0, 1.0),), ((-2.0, 2.0), (-1.0, 3.0)), 5e-4
+    ),
+    "beale": Surface(
+        _beale, (1.0, 1.5), (-4.5, -4.5), (4.5, 4.5), ((3.0, 0.5),), ((-0.5, 4.5), (-2.0, 2.0)), 1e-2
+    ),
+    "himmelblau": Surface(
+        _himmelblau, (0.0, 0.0), (-5.0, -5.0), (5.0, 5.0), HIMMELBLAU, ((-5.0, 5.0), (-5.0, 5.0)), 1e-2
+    ),
+    "rastrigin": Surface(
+        _rastrigin, (2.7, -1.8), (-5.12, -5.12), (5.12, 5.12), ((0.0, 0.0),), ((-3.5, 3.5), (-3.5, 3.5)), 1e-3
+    ),
+    # each coordinate solves 4 x³ - 32 x + 5 = 0, whose lowest root is this one by the cosine of three angles
+    "styblinski_tang": Surface(
+        _styblinski_tang, (0.0, 4.5), (-5.0, -5.0), (5.0, 5.0), ((STYBLINSKI_TANG,) * 2,), ((-5.0, 5.0), (-5.0, 5.0)),
+        1e-2, STYBLINSKI_TANG**4 - 16 * STYBLINSKI_TANG**2 + 5 * STYBLINSKI_TANG,
+    ),
 }  # fmt: skip
 
 
-VALLEY = 100.0  # its condition number, where none is given
+VALLEY, NOISY_VALLEY = 100.0, 10.0  # condition numbers, where none is given
+TITLES = {"cos_tan": "(cos x + tan x)²", "saddle": "saddle point", "styblinski_tang": "Styblinski-Tang"}
 
 
 @dataclass(frozen=True)
@@ -79,8 +124,7 @@ class Descent:
     def loss(self, params, rest, hparams, data, rows, key):
         point, value = params["point"], self.height(params["point"], hparams)
         if "noise" in hparams["task"]:
-            noise = hparams["task"]["noise"] * jax.random.normal(key, point.shape)
-            value += noise @ (point - jax.lax.stop_gradient(point))  # adds nothing to the value, noise to its gradient
+            value += tilted(point, hparams["task"]["noise"] * jax.random.normal(key, point.shape))
         return (value, jnp.ones(())), (rest, {"distance": self.distance(point)})
 
     def evaluate(self, params: Params, rest: PyTree, hparams: HParams, data: Data) -> Metrics:
@@ -94,7 +138,79 @@ class Descent:
         return statistics
 
 
-@task(family="surfaces", reference="lecture; Rosenbrock 1960; Beale 1958; Himmelblau 1972")
+def tilted(point: jax.Array, noise: jax.Array) -> jax.Array:
+    """What adds nothing to a value, and the noise to its gradient."""
+    return noise @ (point - jax.lax.stop_gradient(point))
+
+
+@dataclass(frozen=True)
+class Height:
+    """The height of a surface at a point, infinite outside the domain of a function that has one."""
+
+    name: str
+
+    def __call__(self, condition: Scalar, point: jax.Array) -> jax.Array:
+        found = SURFACES[self.name]
+        value = found.f(point, condition)
+        if not found.walled:
+            return value
+        inside = (point > jnp.asarray(found.low)) & (point < jnp.asarray(found.high))
+        return jnp.where(inside.all(), value, jnp.inf)
+
+
+def closed_form(name: Name, condition: float | None = None) -> Landscape:
+    """One of the surfaces, to compare optimizers on.
+
+    Args:
+        condition: κ >= 1 of the valley, 100 if left out.
+
+    Raises:
+        PadlError: a condition for a surface that has none.
+    """
+    found = SURFACES[name]
+    check_condition(name, condition, "surface")
+    kappa = VALLEY if condition is None else condition
+    return Landscape(
+        name=f"valley, κ = {kappa:g}" if name == "valley" else TITLES.get(name, name.capitalize()),
+        height=jax.tree_util.Partial(Height(name), np.float32(kappa)),
+        start=found.start,
+        low=found.low,
+        high=found.high,
+        view=found.view,
+        minima=found.minima,
+        floor=found.floor,
+        rate=found.rate / kappa if name == "valley" else found.rate,
+        axes=("x", "y")[: len(found.start)],
+    )
+
+
+def noisy_valley(condition: float | None = None) -> Landscape:
+    """The valley, κ = 10 if left out, with a gradient that is noisy unless told otherwise."""
+    calm = closed_form("valley", NOISY_VALLEY if condition is None else condition)
+    view = ((-11.0, 11.0), (-5.0, 5.0))
+    return replace(calm, name=f"noisy {calm.name}", start=(10.0, 3.0), view=view, noise=1.0)
+
+
+def check_condition(name: str, condition: Any, key: str) -> None:
+    """Raises PadlError for a condition number of a surface without one; `key` is what the surface is chosen by."""
+    if condition is not None and name != "valley":
+        words = key.rpartition("surface")[0]
+        raise PadlError(f"{words}condition is for {key}=valley; '{name}' has none: leave it out")
+
+
+def check_start(start: Sequence[float], found: Surface | Landscape, name: str, key: str) -> tuple[float, ...]:
+    """The start; PadlError where it has another length than the surface, or lies outside its box."""
+    if len(start) != len(found.start):
+        raise PadlError(f"{key}={list(start)} has {len(start)} numbers, surface '{name}' has {len(found.start)}")
+    if not all(low <= x <= high for low, x, high in zip(found.low, start, found.high, strict=True)):
+        raise PadlError(f"{key}={list(start)} is outside {name}'s box from {found.low} to {found.high}")
+    return tuple(start)
+
+
+@task(
+    family="surfaces",
+    reference="lecture; Rosenbrock 1960; Beale 1958; Himmelblau 1972; Rastrigin 1974; Styblinski & Tang 1990",
+)
 def surface(
     surface: Name = "rosenbrock",
     start: tuple[float, ...] | None = None,
@@ -105,7 +221,8 @@ def surface(
 
     Args:
         surface: cos_tan, the lecture's (cos x + tan x)² on (-1, 1); valley, ½ (x² + κ y²); saddle, ½ x² - ½ y² + ¼ y⁴
-            with a saddle point at 0 and minima at (0, ±1); rosenbrock; beale; himmelblau (four minima).
+            with a saddle point at 0 and minima at (0, ±1); rosenbrock; beale; himmelblau (four minima); rastrigin (one
+            in many hollows); styblinski_tang (one in four).
         start: the first point, inside the surface's box; None takes its usual one.
         condition: κ >= 1 of the valley, the ratio of its curvatures (100 if left out); the others have none.
         noise: standard deviation of Gaussian noise on each coordinate of the gradient; None leaves it out.
@@ -114,15 +231,8 @@ def surface(
         PadlError: a start outside the box or of the wrong length; a condition for a surface that has none.
     """
     found = SURFACES[surface]
-    start = found.start if start is None else tuple(start)
-    if len(start) != len(found.start):
-        raise PadlError(
-            f"task.start={list(start)} has {len(start)} numbers, surface '{surface}' has {len(found.start)}"
-        )
-    if not all(low <= x <= high for low, x, high in zip(found.low, start, found.high, strict=True)):
-        raise PadlError(f"task.start={list(start)} is outside {surface}'s box from {found.low} to {found.high}")
-    if condition is not None and surface != "valley":
-        raise PadlError(f"task.condition is for task.surface=valley; '{surface}' has none: leave it out")
+    start = found.start if start is None else check_start(start, found, surface, "task.start")
+    check_condition(surface, condition, "task.surface")
     nowhere = Split(np.zeros(0, np.int32), np.zeros(0, np.int32), {})
     objective: Callable[..., Any] = lambda model, loss, word, dtype: Descent(surface, start)  # noqa: E731
     return Task(
