@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from padl.compare.axes import COLOURS, MARKERS, figure_of, styles, tidy
 from padl.compare.ranking import Direction, Row, Setting, best_of_each, category, log_spaced, numeric, rank
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe & Ito 2008
-MARKERS = "osD^vP*Xh<>"
 LOG_RANGE = 30  # positive values that span more than this get a logarithmic axis
 NUMBERS, MAPS, PANELS, CELLS = 4, 3, 6, 40  # at most so many keys and pairs drawn, panels of a map, cells along an axis
 CURVES, TOGETHER, MULTIPLES = 6, len(COLOURS), 12  # curves of one category, categories in one panel, panels of one each
@@ -73,21 +72,6 @@ def draw(sweep: Sweep, folder: Path) -> list[Path]:
     return files
 
 
-def _figure(title: str, width: float, height: float, panels: int = 1, across: int = 3, shared: bool = False) -> Any:
-    """(figure, axes of its panels), at most `across` in a row."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=10, wrap=True)
-    rows = -(-panels // across)
-    axes = figure.subplots(rows, -(-panels // rows), squeeze=False, sharex=shared, sharey=shared).ravel()
-    for spare in axes[panels:]:
-        spare.set_visible(False)
-    return figure, list(axes[:panels])
-
-
 def _is_log(values: Sequence[float], direction: Direction) -> bool:
     """Whether what is to be small spans so much that only its logarithm shows it; zeros lie at its lower end."""
     x = np.asarray([v for v in values if np.isfinite(v)])
@@ -99,17 +83,7 @@ def _tidy(axes: Any, values: Sequence[float], direction: Direction) -> None:
     """What all axes look like; a logarithmic objective where the values ask for it."""
     if _is_log(values, direction):
         axes.set_yscale("log")
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _styles(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """A colour and a marker for each; the marker still tells where colours come again."""
-    looks = [(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], i // len(COLOURS)) for i in range(len(names))]
-    return {
-        n: {"color": c, "marker": m, "ls": "--" if again else "-"}
-        for n, (c, m, again) in zip(names, looks, strict=True)
-    }
+    tidy(axes)
 
 
 def _legend(figure: Any, panels: Sequence[Any]) -> None:
@@ -202,9 +176,9 @@ def _make_room(axes: Any, rows: int, direction: Direction) -> None:
 
 def _together(sweep: Sweep, lines: Mapping[str, Line], ls: str | None) -> tuple[Any, list[Any], int]:
     """(figure, its one panel, rows of crosses): all categories, told apart by colour and marker."""
-    figure, (axes,) = _figure(sweep.title, 7.2, 4.2)
+    figure, (axes,) = figure_of(sweep.title, 7.2, 4.2)
     rows = 0
-    for name, style in _styles(list(lines)).items():
+    for name, style in styles(list(lines)).items():
         rows += _line(axes, sweep, lines[name], name, style | ({"ls": ls} if ls else {}), rows)
     return figure, [axes], rows
 
@@ -214,7 +188,7 @@ def _apart(sweep: Sweep, lines: Mapping[str, Line], ls: str | None) -> tuple[Any
     shown = list(lines)[:MULTIPLES]
     left = f", the best {len(shown)} of {len(lines)}" if len(lines) > len(shown) else ""
     height = 0.9 + 1.9 * -(-len(shown) // 4)
-    figure, panels = _figure(f"{sweep.title}{left}", 9.6, height, len(shown), 4, shared=True)
+    figure, panels = figure_of(f"{sweep.title}{left}", 9.6, height, len(shown), 4, shared=True)
     style = {"color": COLOURS[0], "marker": MARKERS[0], "ls": ls or "-"}
     courses = [[*((x, s.mean) for x, s in lines[name] if not s.diverged), (np.nan, np.nan)] for name in shown]
     grey = list(zip(*chain(*courses), strict=True))  # one line with gaps
@@ -241,7 +215,7 @@ def _word(key: str) -> str:
 def _side_by_side(sweep: Sweep, ranked: Sequence[Setting]) -> Any:
     """Settings without any number: every seed a dot, the mean with its standard error beside them."""
     shown = [s for s in ranked if s.n][:30][::-1]
-    figure, (axes,) = _figure(sweep.title, 7.2, 1.6 + 0.3 * len(shown))
+    figure, (axes,) = figure_of(sweep.title, 7.2, 1.6 + 0.3 * len(shown))
     for place, setting in enumerate(shown):
         values = [sweep.objectives[m] for m in sweep.seeds(setting)]
         axes.scatter(values, [place] * len(values), s=12, color=COLOURS[0], alpha=0.4, lw=0)
@@ -262,7 +236,7 @@ def _map(sweep: Sweep, ranked: Sequence[Setting], a: str, b: str) -> Any:
     """The objective over two numbers, the best over any others; a panel for each category, the best ones first."""
     groups = dict(list(_groups(ranked).items())[:PANELS])
     across = min(len(groups), 3)
-    figure, panels = _figure(sweep.title, 1.2 + 4.2 * across, 1.1 + 3.3 * -(-len(groups) // 3), len(groups))
+    figure, panels = figure_of(sweep.title, 1.2 + 4.2 * across, 1.1 + 3.3 * -(-len(groups) // 3), len(groups))
     norm = _norm([s.mean for s in ranked if not s.diverged], sweep.direction)
     colours = "viridis" if sweep.direction == "max" else "viridis_r"  # bright is good
     mappable = None
@@ -352,9 +326,9 @@ def _curves(sweep: Sweep, ranked: Sequence[Setting]) -> Any:
     shown = [s for s in winners if any(len(sweep.histories[m][0]) > 1 for m in sweep.seeds(s))][:MULTIPLES]
     if not shown:
         return None
-    figure, (axes,) = _figure(sweep.title, 7.2, 4.0 + 0.2 * len(shown))
+    figure, (axes,) = figure_of(sweep.title, 7.2, 4.0 + 0.2 * len(shown))
     drawn: list[float] = []
-    for setting, style in zip(shown, _styles([_words(s) for s in shown]).values(), strict=True):
+    for setting, style in zip(shown, styles([_words(s) for s in shown]).values(), strict=True):
         steps, low, mean, high = _band([sweep.histories[m] for m in sweep.seeds(setting)])
         axes.plot(steps, mean, lw=1.6, label=_words(setting), ms=3.5, markevery=max(1, len(steps) // 10), **style)
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.12, lw=0)

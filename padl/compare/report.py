@@ -1,0 +1,121 @@
+"""A comparison in numbers: a row for each lane, and a table of what is shown. rows, csv, table, notes."""
+
+import csv as csv_module
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from padl.compare.choice import steps_to
+from padl.compare.comparison import Chosen, Comparison, Path
+
+AT_END = "*"
+COLUMNS = (
+    "optimizer",
+    "learning_rate",
+    "start",
+    "shown",
+    "final_height",
+    "final_distance",
+    "steps_to_goal",
+    "status",
+)
+
+
+def rows(comparison: Comparison) -> Iterator[tuple[Any, ...]]:
+    """A row of `COLUMNS` for each optimizer, learning rate and start.
+
+    status is "reached", "not reached", or "diverged at STEP", with the last height and distance that were finite.
+    steps_to_goal is None where the goal was not reached. learning_rate is None for a rule without one.
+    """
+    for label, path in comparison.paths.items():
+        reached = steps_to(path.losses, comparison.goal)
+        lost = np.isnan(path.losses)
+        ended = np.where(lost.any(-1), lost.argmax(-1), path.losses.shape[-1])
+        for r, s in np.ndindex(*reached.shape):
+            last, step = int(ended[r, s]) - 1, reached[r, s]
+            status = f"diverged at {last + 1}" if lost[r, s, -1] else "not reached" if np.isnan(step) else "reached"
+            rate = None if path.rates is None else float(path.rates[r])
+            final = float(path.losses[r, s, last]), float(path.distances[r, s, last])
+            shown = r == comparison.chosen[label].rate
+            yield label, rate, s, shown, *final, None if np.isnan(step) else int(step), status
+
+
+def csv(comparison: Comparison) -> str:
+    """`rows` as a CSV file."""
+    text = io.StringIO()
+    writer = csv_module.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([*map(_cell, row)] for row in rows(comparison))
+    return text.getvalue()
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.7g}" if isinstance(value, float) else str(value).lower()
+
+
+def table(comparison: Comparison) -> Table:
+    """A line for each optimizer, at the learning rate that it is shown at; means over the starts. 80 columns wide."""
+    rate = "best rate" if comparison.mode == "tuned" else "rate"
+    found = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("optimizer", rate, "final gap", "distance", "steps", "good rates", "decades"):
+        found.add_column(column, justify="left" if column == "optimizer" else "right")
+    for label, path in comparison.paths.items():
+        found.add_row(*_line(comparison, label, path, comparison.chosen[label]))
+    return found
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What the table's words and marks mean."""
+    landscape, chosen = comparison.landscape, comparison.chosen
+    low = f"{landscape.floor:.4g}" + ("" if landscape.exact else ", as far as was found")
+    yield f"steps: to the goal, a height of {comparison.goal:.4g}; the lowest is {low}"
+    if len(comparison.starts) > 1:
+        yield "steps (1/3): from so many of the starts, the others never; all numbers are means over starts"
+    yield "good rates: around the best, all of which reach the goal from every start"
+    lines = [_line(comparison, label, path, chosen[label]) for label, path in comparison.paths.items()]
+    if any(AT_END in cell for line in lines for cell in line[1:]):
+        yield f"{AT_END} the smallest or largest that was tried: better ones may lie beyond"
+
+
+def _line(comparison: Comparison, label: str, path: Path, chosen: Chosen) -> tuple[str, ...]:
+    final, distance = path.losses[chosen.rate, :, -1], path.distances[chosen.rate, :, -1]
+    lost = int(np.isnan(final).sum())
+    if lost:
+        ends = "diverged" if lost == len(final) else f"{lost}/{len(final)} diverged", ""
+    else:
+        ends = f"{max(final.mean() - comparison.landscape.floor, 0):.2g}", f"{distance.mean():.2g}"
+    return label, _rate(path, chosen), *ends, _steps(chosen.reached), *_good(path, chosen)
+
+
+def _rate(path: Path, chosen: Chosen) -> str:
+    if path.rates is None:
+        return "has none"
+    return f"{path.rates[chosen.rate]:.2g}" + (AT_END if _at_end(path, chosen) else "")
+
+
+def _at_end(path: Path, chosen: Chosen) -> bool:
+    """Whether the best rate is the smallest or largest of several."""
+    last = 0 if path.rates is None else len(path.rates) - 1
+    return last > 0 and chosen.best and chosen.rate in (0, last)
+
+
+def _steps(reached: np.ndarray) -> str:
+    there = reached[~np.isnan(reached)]
+    if not len(there):
+        return "never"
+    return f"{there.mean():,.0f}" + (f" ({len(there)}/{len(reached)})" if len(there) < len(reached) else "")
+
+
+def _good(path: Path, chosen: Chosen) -> tuple[str, str]:
+    """The good range, and its width in decades."""
+    if path.rates is None:
+        return "", ""
+    if chosen.good is None:
+        return "none", ""
+    low, high = chosen.good
+    marks = [AT_END if end == tried else "" for end, tried in ((low, path.rates[0]), (high, path.rates[-1]))]
+    return f"{low:.2g}{marks[0]}–{high:.2g}{marks[1]}", f"{np.log10(high / low):.1f}"
