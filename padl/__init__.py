@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from padl import losses, models, optimizers, schedules, tasks
+    from padl.cli.compare import trajectories
     from padl.cli.grid import sweep
     from padl.cli.names import loss, model, names, optimizer, schedule, task
     from padl.cli.saved import evaluate, load
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "train": "padl.cli.train",
     "sweep": "padl.cli.grid",
+    "trajectories": "padl.cli.compare",
     "load": "padl.cli.saved",
     "evaluate": "padl.cli.saved",
     "PadlError": "padl.types",
@@ -53,6 +55,7 @@ __all__ = [
     "task",
     "tasks",
     "train",
+    "trajectories",
 ]
 
 

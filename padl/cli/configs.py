@@ -1,4 +1,4 @@
-"""Hydra: where conf/ lies, the nodes that the registries give, and its errors in one line.
+"""Hydra: where conf/ lies, its applications, the nodes that the registries give, and its errors in one line.
 
 Each registered entry becomes a node of its group, so that `optimizer=adam optimizer.b1=0.8` composes; a task's node
 also puts its own loss and model in place. No node says what to import.
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -59,8 +59,23 @@ Task = Callable[[dict[str, Any]], Any]
 Together = Callable[[list[Asked]], Sequence[float]]
 
 
-def compose_and_call(arguments: list[str], task: Task, together: Together | None = None) -> None:
-    """Run Hydra's application on a command line.
+class App(NamedTuple):
+    """One of Hydra's applications.
+
+    Attributes:
+        name: of its command, and of its file in conf/. prepare: gives Hydra the nodes that it composes from.
+        explain: (arguments, what Hydra raised for them) -> a line.
+    """
+
+    name: str
+    prepare: Callable[[], None]
+    explain: Callable[[list[str], Exception], PadlError]
+
+
+def compose_and_call(
+    arguments: list[str], task: Task, together: Together | None = None, app: App | None = None
+) -> None:
+    """Run Hydra's application on a command line: that of `padl train`, or another.
 
     Args:
         task: gets each composed configuration. together: gets all members of a launch at once, for PADL's launcher, and
@@ -73,7 +88,8 @@ def compose_and_call(arguments: list[str], task: Task, together: Together | None
     from omegaconf import DictConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    store()
+    app = app or App("train", store, explain)
+    app.prepare()
     raised: list[Exception] = []  # kept from Hydra, which would print lines of its own
 
     def call(config: DictConfig) -> Any:
@@ -90,14 +106,14 @@ def compose_and_call(arguments: list[str], task: Task, together: Together | None
         with tempfile.TemporaryDirectory() as own:  # of -m: Hydra writes multirun.yaml there, secrets and all
             words = [word for word in arguments if word not in MULTIRUN]  # argparse wants all overrides in one row
             several = ["-m", f"hydra.sweep.dir={own}"] if is_multirun(arguments) else []
-            sys.argv = ["padl train", *words, *several[1:], *several[:1]]
-            hydra.main(version_base="1.3", config_path=str(folder()), config_name="train")(call)()
+            sys.argv = [f"padl {app.name}", *words, *several[1:], *several[:1]]
+            hydra.main(version_base="1.3", config_path=str(folder()), config_name=app.name)(call)()
     except (BrokenPipeError, PadlError):
         raise
     except Exception as error:
-        raise explain(arguments, error) from error
+        raise app.explain(arguments, error) from error
     if raised and isinstance(raised[0], OmegaConfBaseException):
-        raise explain(arguments, raised[0])
+        raise app.explain(arguments, raised[0])
     if raised:
         more = f" ({len(raised) - 1} more runs were refused)" if len(raised) > 1 else ""
         raise PadlError(f"{raised[0]}{more}") if more and isinstance(raised[0], PadlError) else raised[0]
@@ -133,7 +149,7 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
     """What is wrong with a command line that Hydra refused: an unknown name or key, or else Hydra's own words."""
     from hydra.errors import OverrideParseException
 
-    own_words = " ".join(str(error).split("\nSee https")[0].split("\nSet the environment")[0].split())
+    own_words = _own_words(error)
     refused = PadlError(f"the configuration cannot be composed: {own_words}")
     if isinstance(error, OverrideParseException):
         word = str(getattr(error, "override", ""))
@@ -147,7 +163,7 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
         return PadlError(
             "interval(...) is for a search, a grid needs values: add hydra/sweeper=padl_optuna, or list them"
         )
-    given = dict(word.lstrip("+~").split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
+    given = _given(arguments)
     several = is_multirun(arguments)
     for key, value in given.items():
         if key in KINDS and value in ("", "null"):
@@ -165,6 +181,29 @@ def explain(arguments: list[str], error: Exception) -> PadlError:
         if key not in known and not key.startswith(("hydra.", "hydra/")):
             return _unknown_key(key, known, chosen)
     return refused
+
+
+def explain_keys(known: Sequence[str], app: str) -> Callable[[list[str], Exception], PadlError]:
+    """`explain` for an application whose configuration has no names to choose nodes by, only keys."""
+
+    def told(arguments: list[str], error: Exception) -> PadlError:
+        for key, value in _given(arguments).items():
+            if key not in known and not key.startswith("hydra"):
+                return PadlError(f"no key '{key}'{near(key, known)} ('padl {app} --cfg job' shows all keys)")
+            if "," in value and not value.startswith(("[", "{", "'", '"')):
+                return PadlError(f"{key}={value} gives several values: a list is '{key}=[{value}]'")
+        return PadlError(f"the configuration cannot be composed: {_own_words(error)}")
+
+    return told
+
+
+def _own_words(error: Exception) -> str:
+    return " ".join(str(error).split("\nSee https")[0].split("\nSet the environment")[0].split())
+
+
+def _given(arguments: list[str]) -> dict[str, str]:
+    """{key: value} of the overrides in a command line."""
+    return dict(word.lstrip("+~").split("=", 1) for word in arguments if "=" in word and not word.startswith("-"))
 
 
 def _options(value: str) -> list[str]:

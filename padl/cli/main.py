@@ -21,16 +21,19 @@ padl: train neural networks, and study how they are trained
   padl show NAME                the card of one of them: rule, arguments with ranges, reference
   padl show LOSS --plot FILE    a picture of it, value and gradient [ARGUMENT=A,B]; of several losses in one
   padl evaluate FOLDER          repeat the evaluation of a run [--best]
+  padl compare [KEY=VALUE ...]  optimizers walk down a surface: who gets where, at which learning rates; pictures
 
   padl train                                        an MLP with Adam on handwritten digits
   padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
   padl train -m optimizer=adam,sgd optimizer.learning_rate=1e-3,1e-2 'seed=range(0,4)'
   padl train task=cracks model.channels=[8,16]      a task brings its own model and loss
   padl train experiment=gradient_descent            several settings under one name
+  padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
   padl train --cfg job                              every knob, with its value
   padl train --help                                 Hydra's own options; padl -sc install=bash: completion
 """
-COMMANDS = ("train", "rerun", "evaluate", "list", "show")
+COMMANDS = ("train", "compare", "rerun", "evaluate", "list", "show")
+HYDRA = ("train", "compare")  # applications of Hydra, whose help and completion are its own
 HELP = ("-h", "--help", "help")
 MISTAKE, DIVERGED, INTERRUPTED = 2, 3, 130
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's errors that one line explains
@@ -83,8 +86,8 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _asks_help(arguments: list[str]) -> bool:
-    """Whether a word asks for help; that of `train` is Hydra's."""
-    return arguments[0] != "train" and any(word in HELP for word in arguments)
+    """Whether a word asks for help; that of `train` and `compare` is Hydra's."""
+    return arguments[0] not in HYDRA and any(word in HELP for word in arguments)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -93,6 +96,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _complete(arguments)
     if command == "train":
         return _train(rest)
+    if command == "compare":
+        return _compare(rest)
     if command == "list":
         return _list(rest)
     if command == "show":
@@ -130,6 +135,20 @@ def _train(rest: list[str]) -> int:
     if sweep.members and all(member.status == "diverged" for member in sweep.members):
         codes.append(DIVERGED)
     return max(codes)
+
+
+def _compare(rest: list[str]) -> int:
+    from padl.cli import compare
+    from padl.cli.configs import compose_and_call, is_multirun
+    from padl.types import PadlError
+
+    def task(config: dict[str, Any]) -> None:
+        compare.show(compare.run(config, ["padl", "compare", *rest]))
+
+    if is_multirun(rest):
+        raise PadlError("padl compare runs all in one program: -m is for padl train; several optimizers are a list")
+    compose_and_call(rest, task, app=compare.APP)
+    return 0
 
 
 def _run(config: dict[str, Any], command: list[str]) -> Any:
@@ -225,16 +244,18 @@ def _evaluate(rest: list[str]) -> int:
 
 
 def _complete(arguments: list[str]) -> int:
-    """Shell completion is Hydra's, for the words after `padl train`."""
+    """Shell completion is Hydra's, for the words after `padl train` and `padl compare`."""
     from padl.cli.configs import compose_and_call
 
-    line = os.environ.get("COMP_LINE", "")
+    line, app = os.environ.get("COMP_LINE", ""), None
     words = line.split(" ")
-    if len(words) > 1 and words[1] == "train":
+    if len(words) > 1 and words[1] in HYDRA:
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
+        if words[1] == "compare":
+            from padl.cli.compare import APP as app
     elif line:
         typed = words[-1]
         print("\n".join(c for c in COMMANDS if len(words) == 2 and c.startswith(typed)))
         return 0
-    compose_and_call(arguments, lambda config: None)
+    compose_and_call(arguments, lambda config: None, app=app)
     return 0

@@ -1,0 +1,40 @@
+"""A trained network's loss as a landscape, from its run folder. network."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from padl.cli.resolve import check
+from padl.runs import checkpoint, record
+from padl.tasks import slices
+from padl.tasks.landscape import Landscape
+from padl.tasks.task import Data, frozen
+from padl.types import PadlError
+
+
+def network(folder: Path, seed: int, rows: int | None) -> Landscape:
+    """A slice of the loss of the best parameters of a run.
+
+    Args:
+        folder: of a run with run.save=true. seed: of the two directions.
+        rows: look at so many of the training rows, the first; None at all.
+
+    Raises:
+        PadlError: no run there, nothing saved, other data than it was trained on, a task without a model, fewer rows.
+    """
+    config, about = record.read_config(folder), checkpoint.load_model(folder)
+    if "task" not in config or about["input_shape"] is None:
+        raise PadlError(f"checkpoint={folder} is of a run without a network: give one of a task with a model")
+    draft = check({**config, "device": "auto", "devices": None})
+    if about["data"] != draft.task.digest:
+        raise PadlError(f"the data of task '{config['task']['name']}' are not those that {folder} was trained on")
+    saved = checkpoint.load(folder, "best")
+    train = draft.split.train
+    if rows is not None and rows > len(train):
+        raise PadlError(f"rows={rows} is more than the {len(train)} training rows of {folder}")
+    data = Data(dict(draft.task.rows), draft.split._replace(train=frozen(np.array(train[:rows]))))
+    seen = f"{rows or len(train):,} rows" if rows is None or rows == len(train) else f"{rows:,} of {len(train):,} rows"
+    params, rest = jax.tree.map(np.asarray, (saved["params"], saved["rest"]))
+    title = f"slice of {draft.title}, {seen}"
+    return slices.network(title, draft.experiment.objective, params, rest, draft.hparams, data, seed)
