@@ -22,6 +22,8 @@ padl: train neural networks, and study how they are trained
   padl show LOSS --plot FILE    a picture of it, value and gradient [ARGUMENT=A,B]; of several losses in one
   padl evaluate FOLDER          repeat the evaluation of a run [--best]
   padl compare [KEY=VALUE ...]  optimizers walk down a surface: who gets where, at which learning rates; pictures
+  padl backprop FORMULA [X=1]   its circuit of values and gradients, printed and drawn [--steps] [--out FOLDER]
+  padl backprop [KEY=VALUE ...] where the gradients of a model vanish, explode or turn into NaN, layer by layer
 
   padl train                                        an MLP with Adam on handwritten digits
   padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
@@ -29,10 +31,12 @@ padl: train neural networks, and study how they are trained
   padl train task=cracks model.channels=[8,16]      a task brings its own model and loss
   padl train experiment=gradient_descent            several settings under one name
   padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
+  padl backprop "(x + y) * z" x=-2 y=5 z=-4         the lecture's circuit
+  padl backprop task=digits model.widths=[64,64,64] steps=100    a model after 100 steps of training
   padl train --cfg job                              every knob, with its value
   padl train --help                                 Hydra's own options; padl -sc install=bash: completion
 """
-COMMANDS = ("train", "compare", "rerun", "evaluate", "list", "show")
+COMMANDS = ("train", "compare", "backprop", "rerun", "evaluate", "list", "show")
 HYDRA = ("train", "compare")  # applications of Hydra, whose help and completion are its own
 HELP = ("-h", "--help", "help")
 MISTAKE, DIVERGED, INTERRUPTED = 2, 3, 130
@@ -98,6 +102,8 @@ def _dispatch(arguments: list[str]) -> int:
         return _train(rest)
     if command == "compare":
         return _compare(rest)
+    if command == "backprop":
+        return _backprop(rest)
     if command == "list":
         return _list(rest)
     if command == "show":
@@ -148,6 +154,13 @@ def _compare(rest: list[str]) -> int:
     if is_multirun(rest):
         raise PadlError("padl compare runs all in one program: -m is for padl train; several optimizers are a list")
     compose_and_call(rest, task, app=compare.APP)
+    return 0
+
+
+def _backprop(rest: list[str]) -> int:
+    from padl.cli import backprop
+
+    backprop.run(rest)
     return 0
 
 

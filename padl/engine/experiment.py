@@ -65,7 +65,7 @@ class Experiment:
 
     def step(self, state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
         """One update. The metrics are those of the batch before it."""
-        batch = self._batch(state, hparams, data)
+        batch = self.batch(state, hparams, data)
         value, rest, stats, gradient = batch.differentiate(state.params, state.rest)
         clipped = _clipped(gradient, hparams["run"])
         updates, opt_state = self._transformation(hparams).update(
@@ -93,7 +93,7 @@ class Experiment:
         share = self.schedule(count / hparams["run"]["steps"], **hparams["schedule"])
         return hparams["optimizer"]["learning_rate"] * share
 
-    def _batch(self, state: TrainState, hparams: HParams, data: Data) -> "Batch":
+    def batch(self, state: TrainState, hparams: HParams, data: Data) -> "Batch":
         """The batch of this step: its rows, int32 (accumulate, batch_size / accumulate), and its randomness."""
         key = jax.random.fold_in(jax.random.fold_in(state.key, NOISE), state.step)
         if self.batch_size is None:

@@ -67,7 +67,11 @@ def words(figure):
     drawn = {t.label1 for axis in along for t in axis._update_ticks()}  # not those outside the limits, which are kept
     shown = lambda text: text.get_visible() and (text.axes is None or text.axes.get_visible())  # noqa: E731
     texts = [t for t in figure.findobj(Text) if shown(t) and t.get_text().strip() and t not in kept - drawn]
-    return [(text.get_text(), text.get_window_extent()) for text in texts]
+    (legend,) = figure.legends  # one box with its lines and markers
+    own = set(legend.findobj(Text))
+    return [(t.get_text(), t.get_window_extent()) for t in texts if t not in own] + [
+        ("legend", legend.get_window_extent())
+    ]
 
 
 def legend_of(figure):

@@ -1,0 +1,210 @@
+"""`padl backprop`: a formula as a circuit of values and gradients; a model layer by layer."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from padl.backprop import depth, drawing, frames, text
+from padl.backprop.formula import formula
+from padl.backprop.graph import Graph
+from padl.backprop.layers import Layer, verdict
+from padl.cli.at_a_step import at_step
+from padl.registry import near
+from padl.runs import record
+from padl.runs.console import Output
+from padl.types import PadlError
+
+OPTIONS = ("--steps", "--out")
+HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp task=digits'
+
+
+class Asked(NamedTuple):
+    """What a command line says.
+
+    Attributes:
+        formula: "" for a model. settings: words KEY=VALUE. steps: whether to show one step at a time. out: the folder.
+    """
+
+    formula: str
+    settings: list[str]
+    steps: bool
+    out: Path | None
+
+
+def run(rest: Sequence[str]) -> None:
+    """Trace what the words say, print it, and write its pictures.
+
+    Raises:
+        PadlError: an unknown option, a formula that cannot be read, a variable without a number, a configuration that
+            cannot be composed, a folder that cannot be written.
+    """
+    asked = read(rest)
+    if asked.formula:
+        _formula(asked)
+    else:
+        _model(asked)
+
+
+def read(rest: Sequence[str]) -> Asked:
+    """The words after `padl backprop`."""
+    formulas, settings, steps, out = [], [], False, None
+    left = iter(rest)
+    for word in left:
+        option, equals, value = word.partition("=")
+        if option == "--out":
+            out = value if equals else next(left, "")
+        elif word == "--steps":
+            steps = True
+        elif word.startswith("--"):
+            raise PadlError(
+                f"padl backprop has no option '{option}'{near(option, OPTIONS) or '; it has --steps, --out'}"
+            )
+        elif equals and option.lstrip("+~").replace(".", "").replace("/", "").replace("_", "").isalnum():
+            settings.append(word)
+        else:
+            formulas.append(word)
+    if out == "" or (out or "").startswith("-"):
+        raise PadlError("--out takes a folder: --out pictures")
+    if len(formulas) > 1:
+        raise PadlError(
+            f"padl backprop takes one formula, and {len(formulas)} are given: put it in quotes, as in {HOW}"
+        )
+    if not formulas and not settings:
+        raise PadlError(f"padl backprop takes a formula and its values, or the words of padl train: {HOW}")
+    return Asked(formulas[0] if formulas else "", settings, steps, Path(out) if out else None)
+
+
+def _formula(asked: Asked) -> None:
+    graph = formula(asked.formula, **_values(asked.settings))
+    console = Output()
+    console.print(text.circuit(graph))
+    _say_fault(console, graph)
+    folder = _folder(asked, "formula")
+    files = graph.draw(folder / "circuit")
+    _print_files([*files, *_frames(asked, graph, folder)])
+
+
+def _values(settings: Sequence[str]) -> dict[str, float]:
+    """x=-2 -> {"x": -2.0}."""
+    values: dict[str, float] = {}
+    for word in settings:
+        name, _, number = word.partition("=")
+        if name in values:
+            raise PadlError(f"{name} is given twice, {values[name]:g} and {number}: leave one out")
+        try:
+            values[name] = float(number)
+        except ValueError:
+            raise PadlError(f"{word}: '{number}' is no number, give one as {name}=-2.5") from None
+        if not math.isfinite(values[name]):
+            raise PadlError(f"{word}: give a finite number")
+    return values
+
+
+def _model(asked: Asked) -> None:
+    from padl.cli.configs import compose_and_call, is_multirun
+
+    if is_multirun(asked.settings):
+        raise PadlError("padl backprop looks at one model: leave -m out")
+    compose_and_call(asked.settings, lambda config: _summarise(asked, config))
+
+
+def _summarise(asked: Asked, config: Mapping[str, Any]) -> None:
+    found = at_step(config)
+    graph, console = found.graph, Output()
+    layers = graph.layers()
+    console.print(found.title, style="bold", highlight=False, soft_wrap=True)
+    console.print(table(layers))
+    for line in (found.remark, verdict(layers)):
+        if line:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+    _say_fault(console, graph)
+    folder = _folder(asked, "model")
+    depth.draw(layers, found.title, folder / "depth.png")
+    files = [folder / "depth.png", _csv(folder / "layers.csv", layers), _csv(folder / "nodes.csv", graph.table())]
+    drawn = _smallest(graph)
+    if drawn is None:
+        console.print(f"{len(graph):,} nodes: summarised, not drawn (up to {drawing.MOST} are)", soft_wrap=True)
+        if asked.steps:
+            raise PadlError(f"--steps shows up to {drawing.MOST} nodes: give a smaller model, as model.widths=[8]")
+    else:
+        files += [*drawn.draw(folder / "circuit", found.title), *_frames(asked, drawn, folder)]
+    _print_files(files)
+
+
+def _smallest(graph: Graph) -> Graph | None:
+    """What gradients go through, as open as can be drawn; None where even all closed it is too large."""
+    for candidate in (graph.pruned(), graph.pruned().closed(1), graph.pruned().closed(0)):
+        if len(candidate) <= drawing.MOST:
+            return candidate
+    return None
+
+
+def table(layers: Sequence[Layer]) -> Table:
+    """A row for each layer: shape, root mean square and share of zeros of its output, norm and share of zeros of the
+    output's gradient; how many weights, their norm and that of their gradient."""
+    found = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("layer", "output", "rms", "zeros", "|∂out|", "zeros", "weights", "|w|", "|∂w|"):
+        found.add_column(name, justify="left" if name in ("layer", "output") else "right", no_wrap=True)
+    for layer in layers:
+        found.add_row(
+            escape(layer.name or "(input)"), "×".join(map(str, layer.shape)) or "1", f"{layer.value:.2g}",
+            f"{layer.zeros:.0%}", *_gradient(layer), *_weights(layer), style=None if layer.finite else "bold red",
+        )  # fmt: skip
+    return found
+
+
+def _gradient(layer: Layer) -> tuple[str, str]:
+    return ("", "") if math.isnan(layer.silent) else (f"{layer.gradient:.2g}", f"{layer.silent:.0%}")
+
+
+def _weights(layer: Layer) -> tuple[str, str, str]:
+    if not layer.parameters:
+        return "", "", ""
+    return f"{layer.parameters:,}", f"{layer.weights:.2g}", f"{layer.learned:.2g}"
+
+
+def _say_fault(console: Output, graph: Graph) -> None:
+    fault = graph.fault()
+    if fault:
+        console.print(str(fault), style="bold red", highlight=False, markup=False, soft_wrap=True)
+
+
+def _folder(asked: Asked, label: str) -> Path:
+    """The folder that was asked for, or a new one in runs/."""
+    if asked.out is None:
+        return record.create("runs", f"backprop-{label}")
+    try:
+        asked.out.mkdir(parents=True, exist_ok=True)
+        record.write_text(asked.out / ".padl", "")
+        (asked.out / ".padl").unlink()
+    except OSError as error:
+        raise PadlError(f"--out {asked.out} cannot be written ({error.strerror}): give another folder") from error
+    return asked.out
+
+
+def _frames(asked: Asked, graph: Graph, folder: Path) -> list[Path]:
+    if not asked.steps:
+        return []
+    frames.gif(graph, folder / "steps.gif")
+    frames.html(graph, folder / "steps.html")
+    return [folder / "steps.gif", folder / "steps.html"]
+
+
+def _csv(file: Path, rows: Sequence[Any]) -> Path:
+    """NamedTuples as a table with a header."""
+    with file.open("w", newline="", encoding="utf-8") as out:
+        writer = csv.writer(out)
+        writer.writerow(rows[0]._fields)
+        writer.writerows([["×".join(map(str, x)) if isinstance(x, tuple) else x for x in row] for row in rows])
+    return file
+
+
+def _print_files(files: Sequence[Path]) -> None:
+    for file in files:
+        print(file)
