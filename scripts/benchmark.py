@@ -12,6 +12,7 @@
     start    `padl train` to its first step; `--help`    : `import jax`
     sweep_*  a sweep as one program: benchmark_sweep.py says what
     losses ctc ctc_error linear_ce  what losses cost: benchmark_losses.py says of what
+    compare  optimizers on a surface: benchmark_compare.py says what
 
 A ratio is the median over rounds of (seconds of PADL / seconds of the peer in the same round), so that what slows the
 machine down slows both. Everything is compiled and run once before it is timed. A ratio above its bound is `over`, and
@@ -419,6 +420,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     import benchmark as registry  # the name by which the others know this file: all register there
+    import benchmark_compare  # noqa: F401
     import benchmark_losses  # noqa: F401
     import benchmark_sweep  # noqa: F401
 

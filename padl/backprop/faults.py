@@ -24,7 +24,8 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         n = self.node
-        places = [word for word in (self.layer and f"layer {self.layer}", n.source) if word]
+        layer = self.layer and self.layer != name_of(n) and f"layer {self.layer}"
+        places = [word for word in (layer, n.source) if word]
         place = f" ({', '.join(places)})" if places else ""
         what = "value" if self.pass_ == "forward" else "gradient it sends"
         how = "" if self.origin else ", which was put in"

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +16,14 @@ from padl.backprop.formula import formula
 from padl.backprop.graph import Graph
 from padl.backprop.layers import Layer, verdict
 from padl.cli.at_a_step import at_step
+from padl.cli.configs import compose_and_call, is_multirun
 from padl.registry import near
 from padl.runs import record
 from padl.runs.console import Output
 from padl.types import PadlError
 
 OPTIONS = ("--steps", "--out")
+SETTING = re.compile(r"[+~]{0,2}[\w./@]+=(?!=)")  # KEY=VALUE
 HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp task=digits'
 
 
@@ -53,39 +56,34 @@ def run(rest: Sequence[str]) -> None:
 
 def read(rest: Sequence[str]) -> Asked:
     """The words after `padl backprop`."""
-    formulas, settings, steps, out = [], [], False, None
-    left = iter(rest)
+    if is_multirun(list(rest)):
+        raise PadlError("padl backprop looks at one model: leave -m out")
+    words, folders, left = [], [], iter(rest)
     for word in left:
         option, equals, value = word.partition("=")
         if option == "--out":
-            out = value if equals else next(left, "")
-        elif word == "--steps":
-            steps = True
-        elif word.startswith("--"):
-            raise PadlError(
-                f"padl backprop has no option '{option}'{near(option, OPTIONS) or '; it has --steps, --out'}"
-            )
-        elif equals and option.lstrip("+~").replace(".", "").replace("/", "").replace("_", "").isalnum():
-            settings.append(word)
-        else:
-            formulas.append(word)
-    if out == "" or (out or "").startswith("-"):
-        raise PadlError("--out takes a folder: --out pictures")
+            folders.append(value if equals else next(left, ""))
+        elif word.startswith("--") and word != "--steps":
+            advice = near(option, OPTIONS) or "; it has --steps, --out"
+            raise PadlError(f"padl backprop has no option '{option}'{advice}")
+        elif word != "--steps":
+            words.append(word)
+    settings = [word for word in words if SETTING.match(word)]
+    formulas = [word for word in words if not SETTING.match(word)]
+    if len(folders) > 1 or any(not folder or folder.startswith("-") for folder in folders):
+        raise PadlError("--out takes one folder: --out pictures")
     if len(formulas) > 1:
-        raise PadlError(
-            f"padl backprop takes one formula, and {len(formulas)} are given: put it in quotes, as in {HOW}"
-        )
-    if not formulas and not settings:
+        raise PadlError(f"padl backprop takes one formula, {len(formulas)} are given: put it in quotes, as in {HOW}")
+    if not words:
         raise PadlError(f"padl backprop takes a formula and its values, or the words of padl train: {HOW}")
-    return Asked(formulas[0] if formulas else "", settings, steps, Path(out) if out else None)
+    return Asked(formulas[0] if formulas else "", settings, "--steps" in rest, Path(folders[0]) if folders else None)
 
 
 def _formula(asked: Asked) -> None:
     graph = formula(asked.formula, **_values(asked.settings))
-    console = Output()
+    console, folder = Output(), _folder(asked, "formula")
     console.print(text.circuit(graph))
     _say_fault(console, graph)
-    folder = _folder(asked, "formula")
     files = graph.draw(folder / "circuit")
     _print_files([*files, *_frames(asked, graph, folder)])
 
@@ -107,16 +105,12 @@ def _values(settings: Sequence[str]) -> dict[str, float]:
 
 
 def _model(asked: Asked) -> None:
-    from padl.cli.configs import compose_and_call, is_multirun
-
-    if is_multirun(asked.settings):
-        raise PadlError("padl backprop looks at one model: leave -m out")
     compose_and_call(asked.settings, lambda config: _summarise(asked, config))
 
 
 def _summarise(asked: Asked, config: Mapping[str, Any]) -> None:
     found = at_step(config)
-    graph, console = found.graph, Output()
+    graph, console, folder = found.graph, Output(), _folder(asked, "model")
     layers = graph.layers()
     console.print(found.title, style="bold", highlight=False, soft_wrap=True)
     console.print(table(layers))
@@ -124,7 +118,6 @@ def _summarise(asked: Asked, config: Mapping[str, Any]) -> None:
         if line:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     _say_fault(console, graph)
-    folder = _folder(asked, "model")
     depth.draw(layers, found.title, folder / "depth.png")
     files = [folder / "depth.png", _csv(folder / "layers.csv", layers), _csv(folder / "nodes.csv", graph.table())]
     drawn = _smallest(graph)

@@ -1,6 +1,7 @@
 """A comparison from start to end: plan, paths, folder, pictures. `padl compare` and `padl.trajectories` are this."""
 
 import io
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,10 +15,10 @@ from padl.cli.configs import App, explain_keys
 from padl.compare import report
 from padl.compare.choice import weigh
 from padl.compare.comparison import Comparison
-from padl.compare.trajectories import begin, finish
+from padl.compare.trajectories import Race, begin, finish
 from padl.runs import record
 from padl.runs.console import Output
-from padl.types import one_line
+from padl.types import PadlError, one_line
 
 APP = App("compare", lambda: None, explain_keys(KEYS, "compare"))
 
@@ -47,14 +48,20 @@ def run(config: Mapping[str, Any], command: list[str]) -> Compared:
     """Compare as `config` says; `command` is what the user typed, for the records."""
     use_compilation_cache(config.get("compilation_cache", "auto"))
     plan = resolve(config)
-    comparison, env = measure(plan, command)
+    with one_line_for_rules(plan):
+        race = begin(plan.landscape, plan.rules, plan.starts, **plan.options)
     if plan.kept.dir is None:
-        return Compared(comparison, None, [])
+        return Compared(_weighed(plan, race), None, [])
     folder = record.create(plan.kept.dir, f"compare-{plan.settings.surface}")
+    env = record.to_json(record.environment(jax.devices()[0], 1, command))  # looked up while the device is busy
     record.write_start(folder, plan.config, env)
     try:
+        comparison = _weighed(plan, race)
         write(comparison, folder)
         pictures = draw(plan, comparison, folder)
+    except PadlError:
+        shutil.rmtree(folder)  # of what is refused nothing stays
+        raise
     except BaseException as error:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         record.write_status(folder, status, 0, one_line(error))
@@ -63,14 +70,10 @@ def run(config: Mapping[str, Any], command: list[str]) -> Compared:
     return Compared(comparison, folder, pictures)
 
 
-def measure(plan: Plan, command: list[str]) -> tuple[Comparison, str]:
-    """The comparison, and where it was made: env.json, which is looked up while the device is busy."""
-    with one_line_for_rules(plan):
-        race = begin(plan.landscape, plan.rules, plan.starts, **plan.options)
-    env = record.to_json(record.environment(jax.devices()[0], 1, command)) if plan.kept.dir else ""
+def _weighed(plan: Plan, race: Race) -> Comparison:
     about = {key: plan.options[key] for key in ("steps", "seed", "noise")}
     told = {"mode": plan.settings.mode, "fixed": plan.fixed, "goal": plan.settings.goal}
-    return weigh(plan.landscape, finish(race), **about, **told), env
+    return weigh(plan.landscape, finish(race), **about, **told)
 
 
 def write(comparison: Comparison, folder: Path) -> None:
@@ -99,7 +102,7 @@ def show(compared: Compared) -> None:
     from padl.compare.axes import title
 
     console, comparison = Output(), compared.comparison
-    console.print(title(comparison), style="bold", highlight=False)
+    console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)
     console.print(report.table(comparison))
     for note in report.notes(comparison):
         console.print(note, highlight=False, soft_wrap=True)

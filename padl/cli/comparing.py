@@ -51,7 +51,7 @@ class Settings:
     batch_size: int | Literal["all"] | None = None
     checkpoint: str | None = None
     directions: Annotated[int, Domain(0, 2**32 - 1)] = 0
-    rows: int | None = None
+    rows: int | Literal["all"] | None = None
     goal: Annotated[float, Domain(0.0, 1.0, low_open=True, high_open=True)] = 0.01
     seed: int = 0
     animate: bool = True

@@ -1,7 +1,7 @@
 """Landscapes by name: what `padl compare surface=NAME` may be."""
 
 from pathlib import Path
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 from padl.cli import slices
 from padl.registry import near
@@ -15,7 +15,7 @@ VALLEYS = ("valley", "noisy_valley")
 
 
 def landscape(
-    name: str, condition: float | None, checkpoint: str | None, directions: int, rows: int | None
+    name: str, condition: float | None, checkpoint: str | None, directions: int, rows: int | Literal["all"] | None
 ) -> Landscape:
     """The landscape of this name.
 

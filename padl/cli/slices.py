@@ -1,6 +1,7 @@
 """A trained network's loss as a landscape, from its run folder. network."""
 
 from pathlib import Path
+from typing import Literal
 
 import jax
 import numpy as np
@@ -12,13 +13,15 @@ from padl.tasks.landscape import Landscape
 from padl.tasks.task import Data, frozen
 from padl.types import PadlError
 
+FEW = 256  # rows: each of thousands of steps looks at all of them
 
-def network(folder: Path, seed: int, rows: int | None) -> Landscape:
+
+def network(folder: Path, seed: int, rows: int | Literal["all"] | None) -> Landscape:
     """A slice of the loss of the best parameters of a run.
 
     Args:
         folder: of a run with run.save=true. seed: of the two directions.
-        rows: look at so many of the training rows, the first; None at all.
+        rows: look at so many of the training rows, the first, or at "all"; None at FEW at most.
 
     Raises:
         PadlError: no run there, nothing saved, other data than it was trained on, a task without a model, fewer rows.
@@ -31,10 +34,11 @@ def network(folder: Path, seed: int, rows: int | None) -> Landscape:
         raise PadlError(f"the data of task '{config['task']['name']}' are not those that {folder} was trained on")
     saved = checkpoint.load(folder, "best")
     train = draft.split.train
-    if rows is not None and rows > len(train):
+    count = len(train) if rows == "all" else min(FEW, len(train)) if rows is None else rows
+    if count > len(train):
         raise PadlError(f"rows={rows} is more than the {len(train)} training rows of {folder}")
-    data = Data(dict(draft.task.rows), draft.split._replace(train=frozen(np.array(train[:rows]))))
-    seen = f"{rows or len(train):,} rows" if rows is None or rows == len(train) else f"{rows:,} of {len(train):,} rows"
+    data = Data(dict(draft.task.rows), draft.split._replace(train=frozen(np.array(train[:count]))))
+    seen = f"{count:,} rows" if count == len(train) else f"{count:,} of {len(train):,} rows"
     params, rest = jax.tree.map(np.asarray, (saved["params"], saved["rest"]))
     title = f"slice of {draft.title}, {seen}"
     return slices.network(title, draft.experiment.objective, params, rest, draft.hparams, data, seed)

@@ -88,7 +88,8 @@ def _line(comparison: Comparison, label: str, path: Path, chosen: Chosen) -> tup
         ends = "diverged" if lost == len(final) else f"{lost}/{len(final)} diverged", ""
     else:
         ends = f"{max(final.mean() - comparison.landscape.floor, 0):.2g}", f"{distance.mean():.2g}"
-    return label, _rate(path, chosen), *ends, _steps(chosen.reached), *_good(path, chosen)
+    reached = np.where(np.isnan(final), np.nan, chosen.reached)  # what passed the goal and was lost is not there
+    return label, _rate(path, chosen), *ends, _steps(reached), *_good(path, chosen)
 
 
 def _rate(path: Path, chosen: Chosen) -> str:

@@ -12,7 +12,7 @@ from padl.tasks.logistic import different
 from padl.tasks.task import Data, Objective, Split
 from padl.types import HParams, Key, PadlError, Params, PyTree
 
-RATE = 0.05  # suits gradient descent where lengths are those of the filters: scripts/lab_book.md
+RATE = 0.05  # gradient descent was good at 0.014 to 0.37 on a slice of an MLP on digits (n = 1, seed 0)
 
 
 @dataclass(frozen=True)
