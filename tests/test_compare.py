@@ -27,7 +27,7 @@ MISTYPED = [  # what Hydra or the command refuses
     ("run.dri=x", "no key 'run.dri'; did you mean 'run.dir'?"),
     ("optimizer=adam", "no key 'optimizer'; did you mean 'optimizers'?"),
     ("steps=[1", "the configuration cannot be composed"),
-    ("surface=cos_tan start=[1]", "the height of (cos x + tan x)² is not finite at a start"),
+    ("surface=cos_tan start=[1]", "start=[1.0] is not inside cos_tan's box, from (-1.0,) to (1.0,)"),
     ("run.dir=/proc/nowhere", "run.dir='/proc/nowhere': no folder can be made there"),
     ("-m surface=valley,saddle", "-m is for padl train"),
 ]
@@ -61,7 +61,7 @@ REFUSED = [
     ({"steps": 100_000_000}, "fewer steps, starts or learning_rates"),
     ({"run": {"dir": ""}}, "run.dir= names no folder"),
     # what a surface cannot use
-    ({"start": [9, 9]}, "start=[9.0, 9.0] is outside rosenbrock's box"),
+    ({"start": [9, 9]}, "start=[9.0, 9.0] is not inside rosenbrock's box"),
     ({"start": [0]}, "start=[0.0] has 1 numbers, surface 'rosenbrock' has 2"),
     ({"condition": 5}, "condition is for surface=valley; 'rosenbrock' has none"),
     ({"surface": "valley", "condition": 0.5}, "condition=0.5 is outside its domain [1, inf)"),

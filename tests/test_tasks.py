@@ -222,7 +222,7 @@ def test_a_folder_without_classes_is_refused(tmp_path, pictures):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"start": [9.0, 9.0]}, "outside rosenbrock's box"),
+        ({"start": [9.0, 9.0]}, "is not inside rosenbrock's box"),
         ({"start": [0.0]}, "has 1 numbers, surface 'rosenbrock' has 2"),
         ({"condition": 10.0}, "is for task.surface=valley"),
         ({"surface": "rosenbruck"}, "not one of cos_tan"),

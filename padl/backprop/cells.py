@@ -16,6 +16,7 @@ from padl.backprop.wording import (
     LEAVES,
     gradient_text,
     inlined,
+    is_sum,
     operands,
     seed,
     shortened,
@@ -129,9 +130,7 @@ def _wire(graph: Graph, node: Node, place: int, parent: int) -> Wire:
 
 
 def _total(graph: Graph, node: Node) -> str:
-    """`Σ 0.5` where more than one gradient arrives, the one that all begins with among them."""
-    arriving = len(graph.received[node.number]) + (node.number in graph.outputs)
-    return f"Σ {gradient_text(node.adjoint)}" if arriving > 1 and node.adjoint is not None else ""
+    return f"Σ {gradient_text(node.adjoint)}" if is_sum(graph, node) else ""
 
 
 def _lines(rule: str) -> tuple[str, ...]:

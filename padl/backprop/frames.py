@@ -16,14 +16,14 @@ from padl.backprop.drawing import STYLE, TITLE, figure
 from padl.backprop.expression import parse
 from padl.backprop.graph import Graph, Node
 from padl.backprop.rules import pretty
-from padl.backprop.wording import LEAVES, amount, inlined, operands, seed, shortened, sign, value_text
+from padl.backprop.wording import LEAVES, amount, inlined, is_sum, operands, seed, shortened, sign, value_text
 from padl.types import PadlError
 
 PAUSE, LAST = 1400, 4000  # milliseconds that a frame of a GIF stays, and the last one
 WIDEST, DPI = 1600, 110  # of a GIF: pixels, dots an inch
 NAMED = 6  # inputs in a caption
 PALE = 0.4  # how much of the mark's colour is white
-COLOURS = 128
+COLOURS, WHITE = 128, 248  # of a GIF's palette; how bright a colour is paper
 
 
 class Step(NamedTuple):
@@ -109,10 +109,10 @@ def html(graph: Graph, file: Path | str) -> Path:
 
 
 def _palette(picture: Any) -> Any:
-    """The picture's own colours, the brightest of them made the white of the paper."""
+    """The picture's own colours, those near white made the white of paper."""
     few = picture.quantize(COLOURS)
     colours = np.array(few.getpalette()[: 3 * COLOURS]).reshape(-1, 3)
-    colours[colours.min(axis=1).argmax()] = 255
+    colours[colours.min(axis=1) >= WHITE] = 255
     few.putpalette(colours.ravel().tolist())
     return few
 
@@ -161,7 +161,7 @@ def _backward(graph: Graph, node: Node, waiting: dict[int, int]) -> Step:
         parts.append(f"{_product(node, place, len(places))} to {to}")
         shown.append(f"gradient-{node.number}-{place}")
         waiting[parent.number] -= 1
-        if not waiting[parent.number]:
+        if not waiting[parent.number] and is_sum(graph, parent):
             shown.append(f"total-{parent.number}")
     return Step("backward", f"{sign(graph, node)} sends {'; '.join(parts)}", node.number, tuple(shown))
 

@@ -174,3 +174,8 @@ def seed(graph: Graph, output: int) -> Any:
     return (
         node.adjoint - sum(sent.gradient for sent in graph.received[output]) if graph.received[output] else node.adjoint
     )
+
+
+def is_sum(graph: Graph, node: Node) -> bool:
+    """Whether several gradients are added up at a node, the one that all begins with among them."""
+    return node.adjoint is not None and len(graph.received[node.number]) + (node.number in graph.outputs) > 1

@@ -1,7 +1,6 @@
 """A comparison from start to end: plan, paths, folder, pictures. `padl compare` and `padl.trajectories` are this."""
 
 import io
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
 from padl.runs import record
 from padl.runs.console import Output
-from padl.types import PadlError, one_line
+from padl.types import one_line
 
 APP = App("compare", lambda: None, explain_keys(KEYS, "compare"))
 
@@ -59,9 +58,6 @@ def run(config: Mapping[str, Any], command: list[str]) -> Compared:
         comparison = _weighed(plan, race)
         write(comparison, folder)
         pictures = draw(plan, comparison, folder)
-    except PadlError:
-        shutil.rmtree(folder)  # of what is refused nothing stays
-        raise
     except BaseException as error:
         status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         record.write_status(folder, status, 0, one_line(error))

@@ -199,11 +199,12 @@ def check_condition(name: str, condition: Any, key: str) -> None:
 
 
 def check_start(start: Sequence[float], found: Surface | Landscape, name: str, key: str) -> tuple[float, ...]:
-    """The start; PadlError where it has another length than the surface, or lies outside its box."""
+    """The start; PadlError where it has another length than the surface, or is not inside its box."""
     if len(start) != len(found.start):
         raise PadlError(f"{key}={list(start)} has {len(start)} numbers, surface '{name}' has {len(found.start)}")
-    if not all(low <= x <= high for low, x, high in zip(found.low, start, found.high, strict=True)):
-        raise PadlError(f"{key}={list(start)} is outside {name}'s box from {found.low} to {found.high}")
+    rounded = np.asarray(start, np.float32)  # as the device has it
+    if not ((found.low < rounded) & (rounded < found.high)).all():
+        raise PadlError(f"{key}={list(start)} is not inside {name}'s box, from {found.low} to {found.high}")
     return tuple(start)
 
 

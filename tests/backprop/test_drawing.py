@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 from itertools import combinations
-from time import perf_counter
+from time import process_time
 from xml.etree import ElementTree
 
 import jax
@@ -207,10 +207,10 @@ def test_no_two_texts_of_a_picture_overlap(name, place, request):
 
 
 def test_a_circuit_of_thirty_nodes_is_drawn_in_under_three_seconds(long, tmp_path):
-    start = perf_counter()
+    start = process_time()  # other tests run at the same time
     png, svg, source = drawing.draw(long, tmp_path / "circuit")
     assert len(long) >= 30
-    assert perf_counter() - start < 3 * 4  # measured: under 2 s; other tests run at the same time
+    assert process_time() - start < 3
     assert png.read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(svg).getroot().tag.endswith("svg")
     assert source.read_text(encoding="utf-8").startswith("digraph")
