@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from padl import losses, models, optimizers, schedules, tasks
+    from padl import backprop, losses, models, optimizers, schedules, tasks
     from padl.cli.compare import trajectories
     from padl.cli.grid import sweep
     from padl.cli.names import loss, model, names, optimizer, schedule, task
@@ -35,9 +35,10 @@ _HOMES = {
     "normal_equation": "padl.tasks.least_squares",
     **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.cli.names"),
 }
-_MODULES = ("losses", "models", "optimizers", "schedules", "tasks")
+_MODULES = ("backprop", "losses", "models", "optimizers", "schedules", "tasks")
 __all__ = [
     "PadlError",
+    "backprop",
     "evaluate",
     "least_squares",
     "load",

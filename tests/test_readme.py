@@ -27,6 +27,8 @@ def test_a_command_of_the_readme_runs(padl_command, command):
     _, *words = shlex.split(command)
     if words[0] == "train" and "--cfg" not in words:
         words += FAST
+    if words[0] == "compare":
+        words += ["steps=40", "learning_rates=3", "animate=false"]
     if "-m" in words:
         words += ["steps=20"]
     elif words[0] == "train" and not any(word.startswith(("steps=", "epochs=", "experiment=")) for word in words):

@@ -11,13 +11,13 @@ from typing import Any, Literal, NamedTuple
 
 from padl.backprop.graph import Graph, Node
 from padl.backprop.layout import Box, Layout, lay_out
-from padl.backprop.rules import pretty
 from padl.backprop.wording import (
     LEAVES,
     gradient_text,
     inlined,
     is_sum,
     operands,
+    rule_text,
     seed,
     shortened,
     sign,
@@ -97,7 +97,7 @@ def _leaf(graph: Graph, node: Node) -> Cell:
 def _gate(graph: Graph, node: Node) -> Cell:
     every = [_wire(graph, node, place, parent) for place, parent in operands(graph, node)]
     wires = every[:PLACES]
-    text, total, rules = sign(graph, node), _total(graph, node), _lines(node.rule)
+    text, total, rules = sign(graph, node), _total(graph, node), _lines(rule_text(graph, node.rule))
     if len(every) > PLACES:
         rules = (*rules, f"{PLACES} of {len(every)} operands drawn")
     caption = shortened("/".join(part for part in (node.module, *node.scope[-1:]) if part), 22)
@@ -137,7 +137,7 @@ def _lines(rule: str) -> tuple[str, ...]:
     """A line for each operand, or for as many words as one holds."""
     from textwrap import wrap
 
-    parts = pretty(rule).replace(", ∂", "\n∂").split("\n")
+    parts = rule.replace(", ∂", "\n∂").split("\n")
     return tuple(line for part in parts for line in wrap(part, RULE_WIDTH))
 
 

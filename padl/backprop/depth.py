@@ -9,7 +9,6 @@ import numpy as np
 from padl.backprop.layers import Layer
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe & Ito 2008
-DECADE = 10.0  # less than one is no range for a logarithmic axis
 NAMED = 24  # layers whose names are written; of more, only their numbers
 
 
@@ -21,6 +20,7 @@ def draw(found: Sequence[Layer], title: str, file: Path) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     width = min(max(7.2, 0.5 * len(found)), 20)
     figure = Figure(figsize=(width, 6.0), layout="constrained", dpi=130)
@@ -38,9 +38,9 @@ def draw(found: Sequence[Layer], title: str, file: Path) -> None:
         below.set_xticks(range(len(found)), [layer.name or "(input)" for layer in found], rotation=40, ha="right")
     for axes in (above, below):
         axes.set_yscale("log")
-        low, high = axes.get_ylim()
-        if high < DECADE * low:
-            axes.set_ylim(low / DECADE**0.5, high * DECADE**0.5)
+        low, high = np.log10(axes.get_ylim())
+        axes.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(file)

@@ -3,8 +3,7 @@
 from html import escape
 
 from padl.backprop.graph import Graph, Node
-from padl.backprop.rules import pretty
-from padl.backprop.wording import LEAVES, gradient_text, inlined, is_sum, operands, seed, sign, value_text
+from padl.backprop.wording import LEAVES, gradient_text, inlined, is_sum, operands, rule_text, seed, sign, value_text
 
 VALUE, GRADIENT = "#006B4E", "#B04A00"  # as in padl.backprop.drawing
 HEAD = (
@@ -33,7 +32,7 @@ def _node(graph: Graph, node: Node) -> str:
     """Its sign, and smaller below it the local rule and the sum of its gradients."""
     parts = [f"<B>{_safe(sign(graph, node))}</B>"]
     if node.rule:
-        parts.append(f'<FONT POINT-SIZE="9" COLOR="#5A5A5A">{_safe(pretty(node.rule))}</FONT>')
+        parts.append(f'<FONT POINT-SIZE="9" COLOR="#5A5A5A">{_safe(rule_text(graph, node.rule))}</FONT>')
     if is_sum(graph, node):
         parts.append(_gradient(f"Σ {gradient_text(node.adjoint)}"))
     plain = ', shape=plaintext, style=""' if node.operation in LEAVES else ""

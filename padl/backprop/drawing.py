@@ -24,7 +24,7 @@ from padl.backprop.cells import (
 from padl.backprop.dot import dot
 from padl.backprop.graph import Graph
 from padl.backprop.layout import Point, lay_out
-from padl.backprop.wording import LONGEST_NAME, number, shortened
+from padl.backprop.wording import LONGEST_NAME, letters, number, shortened
 from padl.types import PadlError
 
 MOST = 150  # nodes drawn
@@ -34,7 +34,7 @@ DPI, LARGEST = 160, 12_000  # of a PNG: dots an inch, pixels a side
 TITLE, MORE, LEGEND, NARROWEST = 26, 14, 40, 330
 LEGENDS = (
     ((VALUE, "normal", "value (above the wire)"), (GRADIENT, "italic", "gradient of the result (below)")),
-    ((GREY, "normal", "rules: x, y operands from the top, c constant, z result, g gradient"),),
+    ((GREY, "normal", "rules: {}, {} operands from the top, {} result, {} constant, {} gradient"),),
 )
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "padl", "font.family": "sans-serif", "text.usetex": False}
 
@@ -90,7 +90,7 @@ def figure(graph: Graph, place: Place = lay_out, title: str = "") -> Any:
     axes.set_axis_off()
     _title(axes, lines, width)
     _circuit(axes, drawn, (width - drawn.layout.width) / 2, top)
-    _legend(axes, height, width)
+    _legend(axes, letters(graph), height, width)
     return canvas
 
 
@@ -110,9 +110,10 @@ def _title(axes: Any, lines: Sequence[str], width: float) -> None:
         _words(axes, width / 2, TITLE / 2 + 2 + MORE * i, shortened(words, room), size, INK, gid=f"title-{i}")
 
 
-def _legend(axes: Any, height: float, width: float) -> None:
+def _legend(axes: Any, alphabet: str, height: float, width: float) -> None:
     """Two lines at the foot, each in the colours and type of what it explains."""
-    for i, entries in enumerate(LEGENDS):
+    for i, line in enumerate(LEGENDS):
+        entries = [(colour, slant, text.format(*alphabet)) for colour, slant, text in line]
         lengths = [measure(text, SMALL + 0.5) for _, _, text in entries]
         x = (width - sum(lengths) - 18 * (len(entries) - 1)) / 2
         for (colour, slant, text), length in zip(entries, lengths, strict=True):

@@ -15,8 +15,18 @@ from padl.backprop.cells import measure
 from padl.backprop.drawing import STYLE, TITLE, figure
 from padl.backprop.expression import parse
 from padl.backprop.graph import Graph, Node
-from padl.backprop.rules import pretty
-from padl.backprop.wording import LEAVES, amount, inlined, is_sum, operands, seed, shortened, sign, value_text
+from padl.backprop.wording import (
+    LEAVES,
+    amount,
+    inlined,
+    is_sum,
+    operands,
+    rule_text,
+    seed,
+    shortened,
+    sign,
+    value_text,
+)
 from padl.types import PadlError
 
 PAUSE, LAST = 1400, 4000  # milliseconds that a frame of a GIF stays, and the last one
@@ -158,7 +168,7 @@ def _backward(graph: Graph, node: Node, waiting: dict[int, int]) -> Step:
     for place in places:
         parent = graph[node.parents[place]]
         to = _called(graph, parent) if len(operands(graph, node)) > 1 else "its input"
-        parts.append(f"{_product(node, place, len(places))} to {to}")
+        parts.append(f"{_product(graph, node, place, len(places))} to {to}")
         shown.append(f"gradient-{node.number}-{place}")
         waiting[parent.number] -= 1
         if not waiting[parent.number] and is_sum(graph, parent):
@@ -166,7 +176,7 @@ def _backward(graph: Graph, node: Node, waiting: dict[int, int]) -> Step:
     return Step("backward", f"{sign(graph, node)} sends {'; '.join(parts)}", node.number, tuple(shown))
 
 
-def _product(node: Node, place: int, several: int) -> str:
+def _product(graph: Graph, node: Node, place: int, several: int) -> str:
     """`-1 / x² · 1 = -0.5344`; the rule in brackets where it is no formula or stands for arrays."""
     rules = re.findall(r"∂\w: (.*?)(?=, ∂|$)", node.rule) or [node.rule]
     rule = rules[min(_sent_places(node).index(place), len(rules) - 1)] if several > 1 else rules[-1]
@@ -174,8 +184,8 @@ def _product(node: Node, place: int, several: int) -> str:
     if not node.shape and node.adjoint is not None and _is_formula(rule):
         factor = f"({rule})" if " + " in rule or " - " in rule else rule
         times = amount(node.adjoint)
-        return f"{pretty(factor)} · {f'({times})' if times.startswith('-') else times} = {sent}"
-    return f"{sent} ({pretty(rule)})" if rule else sent
+        return f"{rule_text(graph, factor)} · {f'({times})' if times.startswith('-') else times} = {sent}"
+    return f"{sent} ({rule_text(graph, rule)})" if rule else sent
 
 
 def _sent_places(node: Node) -> list[int]:

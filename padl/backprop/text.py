@@ -5,8 +5,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from padl.backprop.graph import Graph, Node
-from padl.backprop.rules import pretty
-from padl.backprop.wording import gradient_text, inlined, shape, value_text, written
+from padl.backprop.wording import gradient_text, inlined, letters, rule_text, shape, value_text, written
 
 TERMS = 3  # of a sum of gradients
 LABEL = 20  # signs of a label, so that a line has 80
@@ -18,7 +17,10 @@ def circuit(graph: Graph) -> Table:
     The gradient of a value that is used several times is written as the sum of what its uses send: "0.5 = 0.2 + 0.3".
     Of arrays there are shape and norms. A number that an operation is given, as the 1 of 1/x, has no line of its own.
     """
-    told = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1), pad_edge=False)
+    a, b, result, constant, _ = letters(graph)
+    words = f"rules: {a}, {b} operands in their order, {result} result, {constant} constant"
+    told = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1), pad_edge=False, caption=words)
+    told.caption_justify = "left"
     told.add_column("#", justify="right", no_wrap=True)
     told.add_column("expression", overflow="ellipsis", no_wrap=True, max_width=LABEL)
     told.add_column("operation", overflow="fold", min_width=9)
@@ -34,7 +36,8 @@ def circuit(graph: Graph) -> Table:
 
 def _cells(graph: Graph, node: Node) -> tuple[str, ...]:
     label = node.label or node.operation
-    return str(node.number), label, written(graph, node), value_text(node), _gradient(graph, node), pretty(node.rule)
+    told = written(graph, node), value_text(node), _gradient(graph, node), rule_text(graph, node.rule)
+    return str(node.number), label, *told
 
 
 def _gradient(graph: Graph, node: Node) -> str:

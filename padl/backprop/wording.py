@@ -49,6 +49,19 @@ WITH_CONSTANT = {  # with the constant at the left, at the right
 BETWEEN = {"add": "+", "add_any": "+", "div": "/", "dot_general": "@", "mul": "*", "sub": "-", "pow": "^"}
 LEAVES = ("input", "constant")
 LONGEST_NAME = 24
+ALPHABETS = ("xyzcg", "abrkg", "uvwcg", "pqstd")
+
+
+def letters(graph: Graph) -> str:
+    """What rules call the two operands, the result, a constant and the gradient: none of them an input's own name."""
+    taken = {graph[n].label for n in graph.inputs}
+    return next((word for word in ALPHABETS if not taken & set(word)), ALPHABETS[0])
+
+
+def rule_text(graph: Graph, rule: str) -> str:
+    """A local rule as it is set in print, in the letters of this graph."""
+    own = dict(zip(ALPHABETS[0], letters(graph), strict=True))
+    return pretty(re.sub(r"\b[xyzcg]\b", lambda found: own[found[0]], rule))
 
 
 def number(x: Any) -> str:

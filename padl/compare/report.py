@@ -59,9 +59,8 @@ def _cell(value: Any) -> str:
 
 def table(comparison: Comparison) -> Table:
     """A line for each optimizer, at the learning rate that it is shown at; means over the starts. 80 columns wide."""
-    rate = "best rate" if comparison.mode == "tuned" else "rate"
     found = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("optimizer", rate, "final gap", "distance", "steps", "good rates", "decades"):
+    for column in ("optimizer", "rate", "gap", "distance", "steps", "good rates", "decades"):
         found.add_column(column, justify="left" if column == "optimizer" else "right")
     for label, path in comparison.paths.items():
         found.add_row(*_line(comparison, label, path, comparison.chosen[label]))
@@ -72,6 +71,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
     """What the table's words and marks mean."""
     landscape, chosen = comparison.landscape, comparison.chosen
     low = f"{landscape.floor:.4g}" + ("" if landscape.exact else ", as far as was found")
+    yield "gap: of the last height above the lowest point; distance: of the last point to the nearest lowest one"
     yield f"steps: to the goal, a height of {comparison.goal:.4g}; the lowest is {low}"
     if len(comparison.starts) > 1:
         yield "steps (1/3): from so many of the starts, the others never; all numbers are means over starts"

@@ -265,8 +265,9 @@ def test_the_table_fits_eighty_columns_and_tells_every_gradient(sigmoid):
     assert {row[1]: row[-1] for row in rows[:5]} == {
         "w1": "-0.1966", "x1": "0.3932", "w2": "-0.3932", "x2": "-0.5898", "b": "0.1966",
     }  # fmt: skip
-    assert "1 / #12" in lines[-2]
-    assert "0.7311" in lines[-2]
+    assert "1 / #12" in lines[-3]
+    assert "0.7311" in lines[-3]
+    assert lines[-1].startswith("rules: x, y operands in their order")
 
 
 def test_the_table_of_arrays_tells_shapes_and_norms(arrays):

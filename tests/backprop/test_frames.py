@@ -97,7 +97,7 @@ def test_captions_count_the_steps_and_say_what_is_multiplied():
         "step 1 of 5, forward: x + y = 3",
         "step 2 of 5, forward: (x + y) * z = -12",
         "step 3 of 5, backward: the gradient of the result with respect to itself is 1",
-        "step 4 of 5, backward: × sends y · 1 = -4 to x + y; x · 1 = 3 to z",
+        "step 4 of 5, backward: × sends b · 1 = -4 to x + y; a · 1 = 3 to z",
         "step 5 of 5, backward: + sends 1 · (-4) = -4 to x; 1 · (-4) = -4 to y",
     ]
 
@@ -106,7 +106,7 @@ def test_captions_tell_words_where_the_rule_is_no_formula():
     graph = trace(lambda x: (x * x).sum(), np.ones(3, np.float32))
     assert captions(graph, steps(graph))[-2:] == [
         "step 4 of 5, backward: sum sends |g| 1.73 (1 to each) to its input",
-        "step 5 of 5, backward: × sends |g| 1.73 (y) to x; |g| 1.73 (x) to x",
+        "step 5 of 5, backward: × sends |g| 1.73 (b) to x; |g| 1.73 (a) to x",
     ]
 
 
