@@ -104,6 +104,20 @@ def test_a_training_that_diverges_is_looked_at_where_it_does(padl_command, tmp_p
     assert re.search(r"first (NaN|infinity), in the (forward|backward) pass: .* of node \d+, \w+ \(layer ", out)
 
 
+def test_a_run_is_looked_at_with_its_best_parameters(padl_command, small_run, tmp_path):
+    code, out, err = padl_command("backprop", str(small_run.folder), "--out", str(tmp_path / "m"))
+    assert (code, err) == (0, "")
+    assert "the gradient of the best parameters, 64 rows" in out
+    (head,) = (
+        r for r in csv.DictReader((tmp_path / "m" / "layers.csv").read_text().splitlines()) if r["name"] == "head"
+    )
+    weights = [np.ravel(small_run.best_params[f"head.{name}"]) for name in ("kernel", "bias")]
+    assert float(head["weights"]) == pytest.approx(np.linalg.norm(np.concatenate(weights)), rel=1e-6)
+    code, _, err = padl_command("backprop", str(small_run.folder), "x=1")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "leave the other words out" in err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

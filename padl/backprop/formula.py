@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import numpy as np
 
 from padl.backprop.expression import parse
 from padl.backprop.graph import Graph, Node
@@ -26,6 +27,8 @@ def formula(text: str, **values: float) -> Graph:
     names = dict(zip(graph.inputs, expression.names, strict=True))
 
     def labelled(node: Node) -> Node:
-        return replace(node, label=names.get(node.number) or (texts.pop() if node.parents else ""))
+        label = names.get(node.number) or (texts.pop() if node.parents else "")
+        value, adjoint, sent = jax.tree.map(np.asarray, (node.value, node.adjoint, node.sent))  # float64 stays so
+        return replace(node, value=value, adjoint=adjoint, sent=sent, label=label)
 
     return replace(graph, nodes=tuple(map(labelled, graph.nodes)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from padl.backprop.measures import Measure
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Node:
     """One value of a computation, and the gradient of the output with respect to it.
 
@@ -50,6 +50,11 @@ class Node:
     module: str = ""
     source: str = ""
 
+    def __repr__(self) -> str:
+        """`Node(3, mul of 0 and 2, float32[4, 3])`."""
+        of = f" of {' and '.join(map(str, self.parents))}" if self.parents else f" {self.label}".rstrip()
+        return f"Node({self.number}, {self.operation}{of}, {self.dtype}{list(self.shape)})"
+
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(np.shape(self.value))
@@ -67,7 +72,7 @@ class Sent(NamedTuple):
     gradient: Any
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """A computation, run forward and backward.
 
@@ -83,6 +88,9 @@ class Graph:
     outputs: tuple[int, ...]
     seeds: tuple[Any, ...]
     gradients: PyTree = None
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.nodes):,} nodes, from {len(self.inputs)} inputs to {len(self.outputs)} results)"
 
     def __len__(self) -> int:
         return len(self.nodes)

@@ -1,9 +1,11 @@
 """The graph of a training step: of a model on that step's batch, with the parameters that training gave by then."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from padl.backprop.graph import Graph
 from padl.backprop.tracing import trace
@@ -11,6 +13,7 @@ from padl.cli.cache import use_compilation_cache
 from padl.cli.resolve import Plan, resolve
 from padl.engine import loop
 from padl.engine.experiment import TrainState
+from padl.runs import checkpoint, record
 from padl.types import PadlError
 
 
@@ -33,20 +36,40 @@ def at_step(config: Mapping[str, Any]) -> AtStep:
     Raises:
         PadlError: a configuration that is wrong, or a task without a model.
     """
-    use_compilation_cache(config.get("compilation_cache", "auto"))
-    plan = resolve({**config, "run": {**config["run"], "dir": None}, "wandb": {"mode": "disabled"}, "devices": 1})
-    if not plan.task.fits:
-        raise PadlError(f"task '{plan.config['task']['name']}' has no model to look into: try task=digits")
+    plan = _planned(config)
     given = config.get("steps") is not None or config.get("epochs") is not None
     state, diverged = _trained(plan, plan.steps) if given else (_begun(plan), None)
     remark = ""
     if diverged is not None:
         state, _ = _trained(plan, diverged - 1) if diverged > 1 else (_begun(plan), None)
         remark = f"the training diverges at step {diverged}; this is that step"
-    step = int(state.step)
+    return _traced(plan, state, f"step {int(state.step) + 1}", remark)
+
+
+def at_best(folder: Path) -> AtStep:
+    """Trace the loss of a run's first batch at its best parameters.
+
+    Raises:
+        PadlError: no run there, nothing saved or not as it was written, or a task without a model.
+    """
+    plan = _planned(record.read_config(folder))
+    saved = jax.tree.map(jnp.asarray, checkpoint.load(folder, "best"))
+    state = TrainState(jnp.zeros((), jnp.int32), plan.key, saved["params"], saved["rest"], (), ())
+    return _traced(plan, state, "the best parameters", "")
+
+
+def _planned(config: Mapping[str, Any]) -> Plan:
+    use_compilation_cache(config.get("compilation_cache", "auto"))
+    alone = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "device": config.get("device", "auto"), "devices": 1}
+    plan = resolve({**config, **alone})
+    if not plan.task.fits:
+        raise PadlError(f"task '{plan.config['task']['name']}' has no model to look into: try task=digits")
+    return plan
+
+
+def _traced(plan: Plan, state: TrainState, where: str, remark: str) -> AtStep:
     rows = f"{plan.batch_size:,} rows" if plan.batch_size else "one batch"
-    title = f"{plan.title}: the gradient of step {step + 1}, {rows}"
-    return AtStep(trace(_loss(plan, state), state.params), title, remark)
+    return AtStep(trace(_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark)
 
 
 def _begun(plan: Plan) -> TrainState:

@@ -3,7 +3,7 @@
 import csv
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from padl.backprop import depth, drawing, frames, text
 from padl.backprop.formula import formula
 from padl.backprop.graph import Graph
 from padl.backprop.layers import Layer, verdict
-from padl.cli.at_a_step import at_step
+from padl.cli.at_a_step import AtStep, at_best, at_step
 from padl.cli.configs import compose_and_call, is_multirun
 from padl.registry import near
 from padl.runs import record
@@ -31,11 +31,13 @@ class Asked(NamedTuple):
     """What a command line says.
 
     Attributes:
-        formula: "" for a model. settings: words KEY=VALUE. steps: whether to show one step at a time. out: the folder.
+        formula: "" for a model. settings: words KEY=VALUE. run: the folder of a run, None where none is given.
+        steps: whether to show one step at a time. out: the folder to write to.
     """
 
     formula: str
     settings: list[str]
+    run: Path | None
     steps: bool
     out: Path | None
 
@@ -69,14 +71,18 @@ def read(rest: Sequence[str]) -> Asked:
         elif word != "--steps":
             words.append(word)
     settings = [word for word in words if SETTING.match(word)]
-    formulas = [word for word in words if not SETTING.match(word)]
+    runs = [Path(word) for word in words if (Path(word) / "config.yaml").is_file()]
+    formulas = [word for word in words if not SETTING.match(word) and Path(word) not in runs]
     if len(folders) > 1 or any(not folder or folder.startswith("-") for folder in folders):
         raise PadlError("--out takes one folder: --out pictures")
     if len(formulas) > 1:
         raise PadlError(f"padl backprop takes one formula, {len(formulas)} are given: put it in quotes, as in {HOW}")
+    if runs and len(words) > 1:
+        raise PadlError(f"{runs[0]} is a run, which says everything itself: leave the other words out")
     if not words:
         raise PadlError(f"padl backprop takes a formula and its values, or the words of padl train: {HOW}")
-    return Asked(formulas[0] if formulas else "", settings, "--steps" in rest, Path(folders[0]) if folders else None)
+    first = lambda found: found[0] if found else None  # noqa: E731
+    return Asked(first(formulas) or "", settings, first(runs), "--steps" in rest, first([*map(Path, folders)]))
 
 
 def _formula(asked: Asked) -> None:
@@ -105,11 +111,13 @@ def _values(settings: Sequence[str]) -> dict[str, float]:
 
 
 def _model(asked: Asked) -> None:
-    compose_and_call(asked.settings, lambda config: _summarise(asked, config))
+    if asked.run:
+        _summarise(asked, at_best(asked.run))
+    else:
+        compose_and_call(asked.settings, lambda config: _summarise(asked, at_step(config)))
 
 
-def _summarise(asked: Asked, config: Mapping[str, Any]) -> None:
-    found = at_step(config)
+def _summarise(asked: Asked, found: AtStep) -> None:
     graph, console, folder = found.graph, Output(), _folder(asked, "model")
     layers = graph.layers()
     console.print(found.title, style="bold", highlight=False, soft_wrap=True)

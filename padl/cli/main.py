@@ -23,7 +23,7 @@ padl: train neural networks, and study how they are trained
   padl evaluate FOLDER          repeat the evaluation of a run [--best]
   padl compare [KEY=VALUE ...]  optimizers walk down a surface: who gets where, at which learning rates; pictures
   padl backprop FORMULA [X=1]   its circuit of values and gradients, printed and drawn [--steps] [--out FOLDER]
-  padl backprop [KEY=VALUE ...] where the gradients of a model vanish, explode or turn into NaN, layer by layer
+  padl backprop [KEY=VALUE ...] where the gradients of a model vanish, explode or turn into NaN; or of a run: FOLDER
 
   padl train                                        an MLP with Adam on handwritten digits
   padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
