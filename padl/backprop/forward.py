@@ -43,7 +43,7 @@ def _apply(tape: Tape, equation: Equation, operands: list[int], place: Place) ->
     if room and tape.custom and equation.primitive in internals.OWN_RULE:
         with tape.muted():
             inside = walk(tape, internals.inner(equation), operands, tape.inside(place, name))
-    return tape.run(name, equation.run, operands, place, equation.params, inside)
+    return tape.run(name, equation.run, operands, place, equation, inside)
 
 
 def _changes_nothing(equation: Equation, value: Any) -> bool:
@@ -96,10 +96,8 @@ def _while(tape: Tape, equation: Equation, operands: list[int], place: Place) ->
     condition = jaxpr_as_fun(params["cond_jaxpr"])
     inside, i = tape.inside(place, "while"), 0
     while condition(*(tape.value(n) for n in (*of_condition, *carry)))[0]:
-        carry = walk(
-            tape, params["body_jaxpr"], [*of_body, *carry], inside._replace(scope=(*inside.scope, f"step {i}"))
-        )
-        i += 1
+        at = inside._replace(scope=(*inside.scope, f"step {i}"))
+        carry, i = walk(tape, params["body_jaxpr"], [*of_body, *carry], at), i + 1
     return carry
 
 

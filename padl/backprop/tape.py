@@ -1,7 +1,7 @@
 """What a computation leaves as it runs: values, and what pulls gradients back through each operation. Tape."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -10,13 +10,17 @@ import jax
 import jax.numpy as jnp
 
 from padl.backprop.graph import Node
-from padl.backprop.internals import Equation
+from padl.backprop.internals import INLINED, Equation
 from padl.backprop.rules import rule
 from padl.types import PadlError, one_line
 
 MOST = 200_000  # nodes
 FLAT = ("stop_gradient", "sign", "floor", "ceil", "round")  # no gradient goes through, not even a zero
-PASSES = ("add", "add_any", "sub")  # a gradient, unchanged, to the one operand that takes any
+PASSES = {
+    "add": (0, 1),
+    "add_any": (0, 1),
+    "sub": (0,),
+}  # unchanged, to the operand there, if no other takes any
 
 
 class Place(NamedTuple):
@@ -109,26 +113,29 @@ class Tape:
         function: Callable[..., list[Any]],
         operands: Sequence[int],
         place: Place,
-        params: Mapping[str, Any] | None = None,
+        equation: Equation | None = None,
         inside: Sequence[int] = (),
     ) -> list[int]:
         """Run a function of arrays as one operation, and keep what takes gradients back through it.
 
         Args:
-            params: of the primitive, for its rule. inside: nodes that show how it came about, and take no gradient.
+            operation: what it is called. equation: that it is, None for an operation of PADL's own.
+            inside: nodes that show how it came about, and take no gradient.
         """
         if len(self.drafts) > MOST:
             raise PadlError(f"more than {MOST:,} nodes at {place.source}: depth=0 leaves loops and functions closed")
         values = [self.drafts[n].value for n in operands]
-        active = tuple(i for i, n in enumerate(operands) if self.drafts[n].active and operation not in FLAT)
+        primitive = equation.primitive if equation else operation
+        active = tuple(i for i, n in enumerate(operands) if self.drafts[n].active and primitive not in FLAT)
         with explained(operation, len(self.drafts), place):
             results, carries, pull = differentiated(function, values, active)
         constants = [False if i in active else _number(value) for i, value in enumerate(values)]
-        told = rule(operation, params or {}, constants)
+        told = "" if primitive in INLINED else rule(operation, equation.params if equation else {}, constants)
         first, parents = len(self.drafts), (*operands, *inside)
-        passes = active == (0,) and operation in PASSES and results[0].shape == values[0].shape
+        passes = len(active) == 1 and active[0] in PASSES.get(primitive, ())
+        passes = passes and results[0].shape == values[active[0]].shape
         for i, value in enumerate(results):
-            root = self.drafts[operands[0]].root if passes else first + i
+            root = self.drafts[operands[active[0]]].root if passes else first + i
             self.drafts.append(Draft(operation, value, parents, place, rule=told, active=i in carries, root=root))
         numbers = tuple(range(first, len(self.drafts)))
         self.steps.append(Step(function, tuple(operands), numbers, active, carries, pull, passes))

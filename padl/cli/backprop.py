@@ -118,8 +118,10 @@ def _model(asked: Asked) -> None:
 
 
 def _summarise(asked: Asked, found: AtStep) -> None:
-    graph, console, folder = found.graph, Output(), _folder(asked, "model")
-    layers = graph.layers()
+    graph, layers, drawn = found.graph, found.graph.layers(), _smallest(found.graph)
+    if asked.steps and drawn is None:
+        raise PadlError(f"--steps shows up to {drawing.MOST} nodes, this has {len(graph):,}: give a smaller model")
+    console, folder = Output(), _folder(asked, "model")
     console.print(found.title, style="bold", highlight=False, soft_wrap=True)
     console.print(table(layers))
     for line in (found.remark, verdict(layers)):
@@ -128,11 +130,8 @@ def _summarise(asked: Asked, found: AtStep) -> None:
     _say_fault(console, graph)
     depth.draw(layers, found.title, folder / "depth.png")
     files = [folder / "depth.png", _csv(folder / "layers.csv", layers), _csv(folder / "nodes.csv", graph.table())]
-    drawn = _smallest(graph)
     if drawn is None:
         console.print(f"{len(graph):,} nodes: summarised, not drawn (up to {drawing.MOST} are)", soft_wrap=True)
-        if asked.steps:
-            raise PadlError(f"--steps shows up to {drawing.MOST} nodes: give a smaller model, as model.widths=[8]")
     else:
         files += [*drawn.draw(folder / "circuit", found.title), *_frames(asked, drawn, folder)]
     _print_files(files)

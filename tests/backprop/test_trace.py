@@ -79,6 +79,7 @@ PRIMITIVES = {
     "randomness": (lambda x: x * jax.random.normal(jax.random.key(0), x.shape), (X,)),
     "a value used often": (reused, (X,)),
     "an argument that is the result": (lambda x: x, (V,)),
+    "constants before and behind": (lambda x: jnp.sin(3 + x) * (x - 2) + (x + 1) * (2 - x) + x / 3, (X,)),
     "the same argument twice": (lambda x: jnp.dot(x, x) * x, (V,)),
 }
 NESTED = {
@@ -228,6 +229,16 @@ def test_what_cannot_be_differentiated_is_named_with_its_node_and_line():
         trace(f, jnp.float32(1.0))
     with pytest.raises(PadlError, match=r"'while' cannot be differentiated \(node \d+, test_trace.py"):
         trace(total(while_loop), V, depth=0)
+
+
+def test_a_function_that_is_called_like_a_primitive_is_none():
+    @jax.jit
+    def sign(x):
+        return x * x
+
+    graph = trace(lambda x: sign(x).sum(), V, depth=0)
+    assert same(graph.gradients, (2 * V,))
+    assert next(node for node in graph if node.operation == "sign").rule == ""
 
 
 def test_nodes_know_their_line_and_their_layer():
