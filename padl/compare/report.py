@@ -69,15 +69,18 @@ def table(comparison: Comparison) -> Table:
 
 def notes(comparison: Comparison) -> Iterator[str]:
     """What the table's words and marks mean."""
-    landscape, chosen = comparison.landscape, comparison.chosen
+    landscape, chosen, starts = comparison.landscape, comparison.chosen, len(comparison.starts)
+    lines = [_line(comparison, label, path, chosen[label]) for label, path in comparison.paths.items()]
+    cells = [cell for line in lines for cell in line[1:]]
     low = f"{landscape.floor:.4g}" + ("" if landscape.exact else ", as far as was found")
     yield "gap: of the last height above the lowest point; distance: of the last point to the nearest lowest one"
     yield f"steps: to the goal, a height of {comparison.goal:.4g}; the lowest is {low}"
-    if len(comparison.starts) > 1:
-        yield "steps (1/3): from so many of the starts, the others never; all numbers are means over starts"
+    if starts > 1:
+        yield f"numbers are means over the {starts} starts"
+    if any(cell.endswith(f"/{starts})") for cell in cells):
+        yield f"steps (1/{starts}): from so many of the starts, the others never"
     yield "good rates: around the best, all of which reach the goal from every start"
-    lines = [_line(comparison, label, path, chosen[label]) for label, path in comparison.paths.items()]
-    if any(AT_END in cell for line in lines for cell in line[1:]):
+    if any(AT_END in cell for cell in cells):
         yield f"{AT_END} the smallest or largest that was tried: better ones may lie beyond"
 
 

@@ -13,10 +13,11 @@ import numpy as np
 import optax
 
 from padl.compare.comparison import Path
+from padl.engine.experiment import check_updates
 from padl.registry import Choice
 from padl.tasks.landscape import Landscape, heights_at, nearest, traceable
 from padl.tasks.surfaces import tilted
-from padl.types import Key, PadlError, PyTree
+from padl.types import Key, PyTree
 
 RATES = tuple(float(rate) for rate in np.logspace(-4, 1, 16))
 NOISE, BATCH = range(2)  # the streams of a step's key
@@ -187,20 +188,13 @@ def _walk(choice: Choice, scalars: Any, steps: int, measure: Callable, rate: Any
         value_fn = lambda params: measure(drawn, params["point"])  # noqa: E731
         value, grad = jax.value_and_grad(value_fn)(params)
         updates, state = rule.update(grad, state, params, value=value, grad=grad, value_fn=value_fn)
-        _check(updates, params)
+        check_updates(updates, params)
         moved: Any = optax.apply_updates(params, updates)
         return (moved, state), moved["point"]
 
     params = {"point": start}
     _, points = jax.lax.scan(step, (params, rule.init(params)), draws, length=steps)
     return jnp.concatenate([start[None], points])
-
-
-def _check(updates: PyTree, params: PyTree) -> None:
-    """Raises PadlError, while tracing, where a rule's updates are not of the form of the parameters."""
-    forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", tree) for tree in (updates, params)]
-    if forms[0] != forms[1]:
-        raise PadlError(f"the optimizer returned updates {forms[0]} for parameters {forms[1]}: they must be alike")
 
 
 def _frozen(points: jax.Array, losses: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -71,7 +71,7 @@ class Experiment:
         updates, opt_state = self._transformation(hparams).update(
             clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=batch.value_at(state.rest)
         )
-        _check_updates(updates, state.params)
+        check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         average = _moved(state.average, params, state.step, hparams["run"])
         metrics = {"loss": value, **self.objective.finish(stats)}
@@ -163,7 +163,7 @@ def readout(state: TrainState) -> Params:
     return state.average if state.average != () else state.params
 
 
-def _check_updates(updates: PyTree, params: Params) -> None:
+def check_updates(updates: PyTree, params: Params) -> None:
     """Raises PadlError, while tracing, where a rule's updates are not of the form of the parameters."""
     forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", tree) for tree in (updates, params)]
     if forms[0] != forms[1]:
