@@ -13,7 +13,7 @@ from padl.cli.at_a_step import at_step
 
 SIGMOID = "1 / (1 + exp(-(w1*x1 + w2*x2 + b)))"
 AT = {"w1": 2, "x1": -1, "w2": -3, "x2": -2, "b": -3}
-SMALL = ("task=digits", "model.widths=[8]", "batch_size=16", "compilation_cache=off")
+SMALL = ("task=digits", "model.widths=[8]", "batch_size=16")
 
 
 def test_the_lectures_first_circuit():
