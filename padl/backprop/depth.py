@@ -1,8 +1,9 @@
-"""Pictures of a model's gradients by depth: how large they and the values are, layer by layer. draw."""
+"""Pictures of a model's gradients by depth: how large they and the values are, layer by layer. draw, figure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,32 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe & Ito 2008
 NAMED = 24  # layers whose names are written; of more, only their numbers
 
 
+class Line(NamedTuple):
+    """What is drawn of each layer that `has` it; what has no place on the axis stands `inset` from its end."""
+
+    label: str
+    of: Callable[[Layer], float]
+    has: Callable[[Layer], bool]
+    colour: str
+    marker: str
+    inset: float = 0.0
+
+
+OUTPUTS = Line("output", lambda layer: layer.value, lambda layer: True, BLUE, "o")
+GRADIENTS = Line(
+    "gradient of the output", lambda layer: layer.gradient, lambda layer: not isnan(layer.silent), ORANGE, "o"
+)
+WEIGHTS = Line(
+    "gradient of the weights", lambda layer: layer.learned, lambda layer: layer.parameters > 0, GREEN, "s", 0.07
+)
+
+
 def draw(found: Sequence[Layer], title: str, file: Path) -> None:
+    """Write the picture, as PNG, SVG or PDF by the suffix of the file."""
+    figure(found, title).savefig(file)
+
+
+def figure(found: Sequence[Layer], title: str) -> Any:
     """Two panels over the layers in order: the size of their outputs, and the norms of the gradients.
 
     A value that is not finite or exactly 0 has no place on a logarithmic axis: a cross at the top, or a triangle at the
@@ -23,39 +49,36 @@ def draw(found: Sequence[Layer], title: str, file: Path) -> None:
     from matplotlib.ticker import NullFormatter
 
     width = min(max(7.2, 0.5 * len(found)), 20)
-    figure = Figure(figsize=(width, 6.0), layout="constrained", dpi=130)
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=11, wrap=True)
-    above, below = figure.subplots(2, 1, sharex=True)
-    _line(above, found, [layer.value for layer in found], "output", BLUE, "o")
-    _line(below, found, [layer.gradient for layer in found], "of the output", ORANGE, "o")
-    _line(below, found, [layer.learned for layer in found], "of the parameters", GREEN, "s")
+    picture = Figure(figsize=(width, 6.4), layout="constrained", dpi=130)
+    FigureCanvasAgg(picture)
+    picture.suptitle(title, fontsize=11, wrap=True)
+    above, below = picture.subplots(2, 1, sharex=True)
+    above.set_yscale("log")
+    below.set_yscale("log")
+    for axes, line in ((above, OUTPUTS), (below, GRADIENTS), (below, WEIGHTS)):
+        _line(axes, found, line)
     above.set_ylabel("root mean square\nof the output")
     below.set_ylabel("norm of the gradient")
-    below.legend(frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
     below.set_xlabel("layer, the first at the left; gradients come from the right")
     if len(found) <= NAMED:
         below.set_xticks(range(len(found)), [layer.name or "(input)" for layer in found], rotation=40, ha="right")
     for axes in (above, below):
-        axes.set_yscale("log")
         low, high = np.log10(axes.get_ylim())
         axes.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file)
+    picture.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=9)
+    return picture
 
 
-def _line(axes: Any, found: Sequence[Layer], values: Sequence[float], label: str, colour: str, marker: str) -> None:
-    y = np.asarray(values, float)
-    x = np.arange(len(found))
+def _line(axes: Any, found: Sequence[Layer], line: Line) -> None:
+    shown = [(x, line.of(layer)) for x, layer in enumerate(found) if line.has(layer)]
+    x, y = np.array([x for x, _ in shown]), np.array([y for _, y in shown], float)
     sound = np.isfinite(y) & (y > 0)
-    axes.plot(x[sound], y[sound], color=colour, marker=marker, ms=5, lw=1.6, label=label)
-    across = axes.get_xaxis_transform()
-    bad = ~np.isfinite(y) & np.array([not layer.finite for layer in found])
-    for where, at, sign, what in ((bad, 0.97, "x", "NaN or infinite"), (y == 0, 0.03, "v", "exactly 0")):
+    axes.plot(x[sound], y[sound], color=line.colour, marker=line.marker, ms=5, lw=1.6, label=line.label)
+    look = {"color": line.colour, "ls": "none", "ms": 8, "mew": 2, "transform": axes.get_xaxis_transform()}
+    for where, at, sign, what in ((~np.isfinite(y), 0.96, "x", "NaN or infinite"), (y == 0, 0.04, "v", "exactly 0")):
         if where.any():
-            axes.plot(
-                x[where], np.full(where.sum(), at), sign, color=colour, ms=8, mew=2, transform=across,
-                label=f"{label}: {what}",
-            )  # fmt: skip
+            height = at + (line.inset if at < 0.5 else -line.inset)  # beside that of the other line
+            axes.plot(x[where], np.full(where.sum(), height), marker=sign, label=f"{line.label}: {what}", **look)

@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from padl.backprop import depth, drawing, frames, text
+from padl.backprop import depth, frames, text
 from padl.backprop.formula import formula
 from padl.backprop.graph import Graph
 from padl.backprop.layers import Layer, verdict
@@ -23,6 +23,7 @@ from padl.runs.console import Output
 from padl.types import PadlError
 
 OPTIONS = ("--steps", "--out")
+LARGEST = 60  # nodes of a model's circuit: one with more is a strip that nobody reads
 SETTING = re.compile(r"[+~]{0,2}[\w./@]+=(?!=)")  # KEY=VALUE
 HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp task=digits'
 
@@ -120,7 +121,7 @@ def _model(asked: Asked) -> None:
 def _summarise(asked: Asked, found: AtStep) -> None:
     graph, layers, drawn = found.graph, found.graph.layers(), _smallest(found.graph)
     if asked.steps and drawn is None:
-        raise PadlError(f"--steps shows up to {drawing.MOST} nodes, this has {len(graph):,}: give a smaller model")
+        raise PadlError(f"--steps shows up to {LARGEST} nodes, this has {len(graph):,}: give a smaller model")
     console, folder = Output(), _folder(asked, "model")
     console.print(found.title, style="bold", highlight=False, soft_wrap=True)
     console.print(table(layers))
@@ -131,7 +132,7 @@ def _summarise(asked: Asked, found: AtStep) -> None:
     depth.draw(layers, found.title, folder / "depth.png")
     files = [folder / "depth.png", _csv(folder / "layers.csv", layers), _csv(folder / "nodes.csv", graph.table())]
     if drawn is None:
-        console.print(f"{len(graph):,} nodes: summarised, not drawn (up to {drawing.MOST} are)", soft_wrap=True)
+        console.print(f"{len(graph):,} nodes: summarised, not drawn (up to {LARGEST} are)", soft_wrap=True)
     else:
         files += [*drawn.draw(folder / "circuit", found.title), *_frames(asked, drawn, folder)]
     _print_files(files)
@@ -140,7 +141,7 @@ def _summarise(asked: Asked, found: AtStep) -> None:
 def _smallest(graph: Graph) -> Graph | None:
     """What gradients go through, as open as can be drawn; None where even all closed it is too large."""
     for candidate in (graph.pruned(), graph.pruned().closed(1), graph.pruned().closed(0)):
-        if len(candidate) <= drawing.MOST:
+        if len(candidate) <= LARGEST:
             return candidate
     return None
 
