@@ -94,6 +94,13 @@ def test_the_graph_of_a_step_has_the_gradient_that_the_step_took():
         np.testing.assert_allclose(gradient, step[name], atol=1e-5)
 
 
+def test_a_batch_in_parts_is_looked_at_whole():
+    config = {"task": "digits", "model": {"name": "mlp", "widths": [8]}, "batch_size": 16, "run": {"dir": None}}
+    whole, parts = (at_step({**config, "accumulate": n}).graph for n in (1, 2))
+    for a, b in zip(jax.tree.leaves(whole.gradients), jax.tree.leaves(parts.gradients), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_a_training_that_diverges_is_looked_at_where_it_does(padl_command, tmp_path):
     gd = ("optimizer=gd", "optimizer.learning_rate=1e4", "batch_size=all", "steps=40", "model.activation=identity")
     words = [word for word in SMALL if not word.startswith("batch_size")]

@@ -10,6 +10,7 @@ import padl
 from padl.cli.optimum import beside
 from padl.cli.resolve import check
 from padl.cli.train import QUIET
+from padl.runs.console import print_summary
 from padl.tasks.least_squares import shortest, with_ones
 from padl.types import PadlError
 
@@ -270,10 +271,13 @@ def test_a_surface_has_no_least_squares():
     assert beside(check({"task": "surface", **QUIET}), {"point": np.zeros(2)}) == {}
 
 
-def test_a_run_whose_optimum_would_keep_it_waiting_has_none(monkeypatch):
-    assert optimum_of()
+def test_a_run_whose_optimum_would_keep_it_waiting_has_none_and_says_so(monkeypatch, capsys):
+    assert "left_out" not in optimum_of()
     monkeypatch.setattr("padl.cli.optimum.LARGEST", 80 * 5**2 - 1)
-    assert optimum_of() == {}
+    assert optimum_of() == {"left_out": "80 rows of 5 columns are more than is solved beside a run"}
+    record = padl.train(**LINEAR, steps=1)
+    print_summary(record.summary, None, None)
+    assert "optimum  left out: 80 rows of 5 columns" in capsys.readouterr().out
 
 
 def test_the_members_of_a_sweep_have_the_excess_that_they_have_alone(tmp_path, descended):

@@ -97,9 +97,13 @@ def _layer(graph: Graph, name: str, nodes: Sequence[Node], names: Sequence[str])
 def _output(graph: Graph, name: str, nodes: Sequence[Node], names: Sequence[str], learns: bool) -> Node:
     """The last of the largest values that other layers take, one that a gradient comes back to where there is any.
 
-    Of a layer whose values none takes, the last of its largest where it has parameters, or else its result.
+    Before any layer it is what the first of them takes. Of a layer whose values none takes, it is the last of its
+    largest where it has parameters, or else its result.
     """
-    taken = [n for n in nodes if any(names[c] != name for c in graph.consumers[n.number])]
+    leaves = {n.number: [c for c in graph.consumers[n.number] if names[c] != name] for n in nodes}
+    taken = [n for n in nodes if leaves[n.number]]
+    if not name and taken:
+        return min(taken, key=lambda n: (not n.dtype.startswith(REAL), leaves[n.number][0]))
     among = taken or (nodes if learns else nodes[-1:])
     return max(among, key=lambda n: (n.adjoint is not None, n.dtype.startswith(REAL), as_numpy(n.value).size, n.number))
 

@@ -1,6 +1,7 @@
 """The graph of a training step: of a model on that step's batch, with the parameters that training gave by then."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,7 +90,8 @@ def _trained(plan: Plan, steps: int) -> tuple[TrainState, int | None]:
 
 
 def _loss(plan: Plan, state: TrainState) -> Any:
-    batch = plan.experiment.batch(state, plan.hparams, plan.data)
+    whole = replace(plan.experiment, accumulate=1)  # parts have the same gradient, but graphs of their own
+    batch = whole.batch(state, plan.hparams, plan.data)
 
     def loss(params: Any) -> jax.Array:
         total, (count, _, _) = batch.total(params, state.rest)

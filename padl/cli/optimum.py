@@ -27,9 +27,9 @@ class Source:
 
 
 def beside(draft: Draft, params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the optimizer reached beside the optimum; {} for a run that has none to be found in a few seconds.
+    """What the optimizer reached beside the optimum; {} for a run that has none in closed form.
 
-    A regression by the model linear under the loss mse has one, if it is no larger than LARGEST.
+    A regression by the model linear under the loss mse has one. Above LARGEST it is left out, and that is said.
 
     Both are the mean squared error of the standardised target, over all rows of a side of the run's split, by the
     run's standardisation and in float64, whatever the run computed in: so the excess is >= 0 up to rounding. The
@@ -41,10 +41,14 @@ def beside(draft: Draft, params: Mapping[str, Any] | None) -> dict[str, Any]:
     Returns:
         optimum_train_loss, optimum_held_out_loss; train_loss, held_out_loss and excess_loss (train_loss less the
         optimum's) of `params`, None without; rank and columns of the inputs with their column of ones: where the rank
-        is less, other parameters are as good.
+        is less, other parameters are as good. Or left_out: why there is none of these.
     """
-    if not _has_optimum(draft):
+    objective = _linear(draft)
+    if objective is None:
         return {}
+    rows, columns = len(draft.split.train), math.prod(objective.predictor.shape) + 1
+    if max(rows, columns) * columns**2 > LARGEST:
+        return {"left_out": f"{rows:,} rows of {columns:,} columns are more than is solved beside a run"}
     sides = [_rows(draft, side) for side in (draft.split.train, draft.split.held_out)]
     best = _solution(Source(_key(draft), draft))
     optimum = [_loss(*side, best.theta) for side in sides]
@@ -61,14 +65,13 @@ def beside(draft: Draft, params: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _has_optimum(draft: Draft) -> bool:
+def _linear(draft: Draft) -> Supervised | None:
+    """The objective of a linear regression under the squared error; None for any other."""
     objective = draft.experiment.objective
     if not isinstance(objective, Supervised) or objective.problem.truth is not values:
-        return False
-    if (objective.predictor.model.function, objective.loss_function.function) != (linear, mse):
-        return False
-    columns = math.prod(objective.predictor.shape) + 1
-    return max(len(draft.split.train), columns) * columns**2 <= LARGEST
+        return None
+    used = objective.predictor.model.function, objective.loss_function.function
+    return objective if used == (linear, mse) else None
 
 
 def _key(draft: Draft) -> tuple[Any, ...]:

@@ -134,6 +134,8 @@ def _beside_the_optimum(known: Mapping[str, Any] | None) -> dict[str, str]:
     """What the optimizer reached beside the best there is, where that is known in closed form."""
     if known is None:
         return {}
+    if "left_out" in known:
+        return {"optimum": f"left out: {known['left_out']}"}
     if known["excess_loss"] is None:
         reached, held_out, excess = "", "", "the run diverged"
     else:
