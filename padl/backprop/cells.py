@@ -7,7 +7,7 @@ and the gradient below it; under it stands the local rule. So no label can come 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import ceil
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from padl.backprop.graph import Graph, Node
 from padl.backprop.layout import Box, Layout, lay_out
@@ -18,7 +18,6 @@ from padl.backprop.wording import (
     is_sum,
     operands,
     rule_text,
-    seed,
     shortened,
     sign,
     value_text,
@@ -118,15 +117,14 @@ def _gate(graph: Graph, node: Node) -> Cell:
 
 def _output(graph: Graph, number: int) -> Cell:
     """A wire that leads out of the picture, with the result above it and the gradient that all begins with below."""
-    wire = Wire(number, 0, value_text(graph[number]), gradient_text(seed(graph, number)))
+    wire = Wire(number, 0, value_text(graph[number]), gradient_text(graph.seed(number)))
     width = ceil(max(measure(wire.above, NUMBER), measure(wire.below, NUMBER))) + ARROW + 6
     box = Box(width, PITCH, (PITCH // 2,), PITCH // 2)
     return Cell(number, "output", "", "", (), "", (wire,), box, width, width, 0, PITCH)
 
 
 def _wire(graph: Graph, node: Node, place: int, parent: int) -> Wire:
-    gradient: Any = node.sent[place] if place < len(node.sent) else None
-    return Wire(parent, place, value_text(graph[parent]), gradient_text(gradient))
+    return Wire(parent, place, value_text(graph[parent]), gradient_text(node.sent[place]))
 
 
 def _total(graph: Graph, node: Node) -> str:

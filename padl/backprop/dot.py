@@ -3,9 +3,9 @@
 from html import escape
 
 from padl.backprop.graph import Graph, Node
-from padl.backprop.wording import LEAVES, gradient_text, inlined, is_sum, operands, rule_text, seed, sign, value_text
+from padl.backprop.wording import LEAVES, gradient_text, inlined, is_sum, operands, rule_text, sign, value_text
 
-VALUE, GRADIENT = "#006B4E", "#B04A00"  # as in padl.backprop.drawing
+VALUE, GRADIENT = "#006B4E", "#B04A00"  # Okabe & Ito's green and vermilion, darkened until small type has contrast 5:1
 HEAD = (
     "digraph circuit {",
     '  rankdir=LR; ranksep=0.35; nodesep=0.25; fontname="DejaVu Sans, Verdana, sans-serif";',
@@ -22,7 +22,7 @@ def dot(graph: Graph) -> str:
         if node.number not in inside:
             lines += [_node(graph, node), *_edges(graph, node)]
     for number in dict.fromkeys(graph.outputs):
-        label = _label(value_text(graph[number]), gradient_text(seed(graph, number)))
+        label = _label(value_text(graph[number]), gradient_text(graph.seed(number)))
         lines += [f'  result{number} [label="", shape=none, style="", width=0, height=0];']
         lines += [f"  n{number} -> result{number} [label={label}];"]
     return "\n".join([*lines, "}", ""])
@@ -43,8 +43,7 @@ def _node(graph: Graph, node: Node) -> str:
 def _edges(graph: Graph, node: Node) -> list[str]:
     found = []
     for place, parent in operands(graph, node):
-        sent = node.sent[place] if place < len(node.sent) else None
-        label = _label(value_text(graph[parent]), gradient_text(sent))
+        label = _label(value_text(graph[parent]), gradient_text(node.sent[place]))
         found.append(f"  n{parent} -> n{node.number} [label={label}];")
     return found
 

@@ -21,14 +21,13 @@ from padl.backprop.cells import (
     measure,
     sketch,
 )
-from padl.backprop.dot import dot
+from padl.backprop.dot import GRADIENT, VALUE, dot
 from padl.backprop.graph import Graph
 from padl.backprop.layout import Point, lay_out
 from padl.backprop.wording import LONGEST_NAME, letters, number, shortened
 from padl.types import PadlError
 
 MOST = 150  # nodes drawn
-VALUE, GRADIENT = "#006B4E", "#B04A00"  # Okabe & Ito's green and vermilion, darkened until small type has contrast 5:1
 INK, WIRE, GREY, FILL, NESTED, BRIGHT = "#1A1A1A", "#4D4D4D", "#5A5A5A", "#F4F7FA", "#E4EEF6", "#F0E442"
 DPI, LARGEST = 160, 12_000  # of a PNG: dots an inch, pixels a side
 TITLE, MORE, LEGEND, NARROWEST = 26, 14, 40, 330

@@ -19,34 +19,32 @@ def fold(graph: Graph, depth: int) -> Graph:
     """
     groups = _groups(graph, depth)
     owner = {n: scope for scope, members in groups.items() for n in members}
-    nodes: list[Node] = []
-    new: dict[int, int] = {}
+    kept: list[Node] = []
     for node in graph.nodes:
         scope = owner.get(node.number)
         if scope is None:
-            found = [node]
+            kept.append(node)
         elif node.number == groups[scope][-1]:
-            found = _folded(graph, scope, groups[scope])
-        else:
-            continue
-        for kept in found:
-            new[kept.number] = len(nodes)
-            nodes.append(replace(kept, number=len(nodes), parents=tuple(new[p] for p in kept.parents)))
-    inputs, outputs = (tuple(new[n] for n in numbers) for numbers in (graph.inputs, graph.outputs))
-    return Graph(tuple(nodes), inputs, outputs, graph.seeds, graph.gradients)
+            kept += _folded(graph, scope, groups[scope])
+    return _of(graph, kept)
 
 
 def prune(graph: Graph) -> Graph:
     """Only the nodes that a gradient goes through, and their operands; of these the others stand as constants."""
     smooth = {node.number for node in graph.nodes if node.adjoint is not None} | {*graph.inputs, *graph.outputs}
-    kept = sorted(smooth | {p for n in smooth for p in graph.nodes[n].parents})
-    new = {old: i for i, old in enumerate(kept)}
-    nodes = []
-    for node in map(graph.nodes.__getitem__, kept):
-        if node.number in smooth:
-            nodes.append(replace(node, number=new[node.number], parents=tuple(new[p] for p in node.parents)))
-        else:
-            nodes.append(Node(new[node.number], "constant", (), node.value, label=node.label))
+    shown = smooth | {p for n in smooth for p in graph.nodes[n].parents}
+    kept = [node for node in graph.nodes if node.number in shown]
+    return _of(graph, [n if n.number in smooth else _constant(n) for n in kept])
+
+
+def _constant(node: Node) -> Node:
+    return Node(node.number, "constant", (), node.value, label=node.label)
+
+
+def _of(graph: Graph, kept: Sequence[Node]) -> Graph:
+    """The graph of these nodes alone, numbered anew."""
+    new = {node.number: i for i, node in enumerate(kept)}
+    nodes = [replace(node, number=new[node.number], parents=tuple(new[p] for p in node.parents)) for node in kept]
     inputs, outputs = (tuple(new[n] for n in numbers) for numbers in (graph.inputs, graph.outputs))
     return Graph(tuple(nodes), inputs, outputs, graph.seeds, graph.gradients)
 
@@ -93,10 +91,8 @@ def _total(graph: Graph, members: Sequence[int], operand: int) -> Any:
 
 def _from_outside(graph: Graph, members: Sequence[int], result: int) -> Any:
     """The gradient of a result: what comes back to it from outside, and what it begins with as a result of all."""
-    inside = set(members)
-    seeds = [seed for n, seed in zip(graph.outputs, graph.seeds, strict=True) if n == result and seed is not None]
-    active = graph.nodes[result].adjoint is not None
-    return _sum([*seeds, *(g for c, _, g in graph.received[result] if c not in inside)]) if active else None
+    inside, seed = set(members), graph.seed(result)
+    return _sum([*([] if seed is None else [seed]), *(g for c, _, g in graph.received[result] if c not in inside)])
 
 
 def _sum(gradients: Sequence[Any]) -> Any:

@@ -22,7 +22,6 @@ from padl.backprop.wording import (
     is_sum,
     operands,
     rule_text,
-    seed,
     shortened,
     sign,
     value_text,
@@ -62,9 +61,9 @@ def steps(graph: Graph) -> list[Step]:
     waiting = {node.number: len(graph.received[node.number]) for node in shown}
     for number in dict.fromkeys(graph.outputs):
         if graph[number].adjoint is not None:
-            told = f"the gradient of the result with respect to itself is {amount(seed(graph, number), 'g')}"
+            told = f"the gradient of the result with respect to itself is {amount(graph.seed(number), 'g')}"
             found.append(Step("backward", told, number, (f"gradient-result-{number}",)))
-    return found + [_backward(graph, node, waiting) for node in reversed(gates) if _sends(graph, node)]
+    return found + [_backward(graph, node, waiting) for node in reversed(gates) if _sends(node)]
 
 
 def captions(graph: Graph, found: Sequence[Step]) -> list[str]:
@@ -102,13 +101,14 @@ def html(graph: Graph, file: Path | str) -> Path:
     found = steps(graph)
     appears = {name: i for i, step in enumerate(found) for name in step.shown}
     active = ["" if step.active is None else f"active-{step.active}" for step in found]
-    data = json.dumps({"captions": captions(graph, found), "appears": appears, "active": active})
+    told = captions(graph, found)
+    data = json.dumps({"captions": told, "appears": appears, "active": active})
     drawing, width = _svg(graph)
     page = Template((Path(__file__).parent / "steps.html").read_text(encoding="utf-8"))
     text = page.substitute(
         title=escape(_formula(graph)),
         last=len(found) - 1,
-        first=escape(captions(graph, found)[0]),
+        first=escape(told[0]),
         svg=drawing,
         least=round(width),
         most=round(1.8 * width),
@@ -143,9 +143,9 @@ def _wires(graph: Graph, shown: Sequence[Node]) -> Mapping[int, list[str]]:
     return found
 
 
-def _sends(graph: Graph, node: Node) -> list[int]:
+def _sends(node: Node) -> list[int]:
     """The places that it sends a gradient to."""
-    return [place for place, _ in operands(graph, node) if place < len(node.sent) and node.sent[place] is not None]
+    return [place for place, gradient in enumerate(node.sent) if gradient is not None]
 
 
 def _called(graph: Graph, node: Node) -> str:
@@ -163,12 +163,12 @@ def _forward(graph: Graph, node: Node) -> str:
 
 def _backward(graph: Graph, node: Node, waiting: dict[int, int]) -> Step:
     """What a node sends, and which sums that completes."""
-    places = _sends(graph, node)
+    places = _sends(node)
     parts, shown = [], []
     for place in places:
         parent = graph[node.parents[place]]
         to = _called(graph, parent) if len(operands(graph, node)) > 1 else "its input"
-        parts.append(f"{_product(graph, node, place, len(places))} to {to}")
+        parts.append(f"{_product(graph, node, place)} to {to}")
         shown.append(f"gradient-{node.number}-{place}")
         waiting[parent.number] -= 1
         if not waiting[parent.number] and is_sum(graph, parent):
@@ -176,20 +176,17 @@ def _backward(graph: Graph, node: Node, waiting: dict[int, int]) -> Step:
     return Step("backward", f"{sign(graph, node)} sends {'; '.join(parts)}", node.number, tuple(shown))
 
 
-def _product(graph: Graph, node: Node, place: int, several: int) -> str:
+def _product(graph: Graph, node: Node, place: int) -> str:
     """`-1 / x² · 1 = -0.5344`; the rule in brackets where it is no formula or stands for arrays."""
     rules = re.findall(r"∂\w: (.*?)(?=, ∂|$)", node.rule) or [node.rule]
-    rule = rules[min(_sent_places(node).index(place), len(rules) - 1)] if several > 1 else rules[-1]
+    sends = _sends(node)
+    rule = rules[min(sends.index(place), len(rules) - 1)] if len(sends) > 1 else rules[-1]
     sent = amount(node.sent[place], "g")
     if not node.shape and node.adjoint is not None and _is_formula(rule):
         factor = f"({rule})" if " + " in rule or " - " in rule else rule
         times = amount(node.adjoint)
         return f"{rule_text(graph, factor)} · {f'({times})' if times.startswith('-') else times} = {sent}"
     return f"{sent} ({rule_text(graph, rule)})" if rule else sent
-
-
-def _sent_places(node: Node) -> list[int]:
-    return [place for place, gradient in enumerate(node.sent) if gradient is not None]
 
 
 def _is_formula(rule: str) -> bool:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,6 +104,11 @@ class Graph:
         if isinstance(which, int):
             return self.nodes[which]
         return next((node for node in self.nodes if node.label == which), None) or _missing(which)
+
+    def seed(self, number: int) -> Any:
+        """The gradient that a node begins with as a result of the whole; None for one that is none, or has none."""
+        own = [s for n, s in zip(self.outputs, self.seeds, strict=True) if n == number and s is not None]
+        return reduce(add, own) if own and self.nodes[number].adjoint is not None else None
 
     @cached_property
     def received(self) -> tuple[tuple[Sent, ...], ...]:

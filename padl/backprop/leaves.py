@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from padl.backprop.tape import is_real
 from padl.types import PadlError, PyTree
 
 
@@ -52,7 +53,7 @@ def cotangents(shapes: PyTree, given: PyTree) -> list[Any]:
     """
     wanted, tree = jax.tree.flatten(shapes)
     if given is None:
-        if len(wanted) != 1 or wanted[0].shape != () or not _is_real(wanted[0]):
+        if len(wanted) != 1 or wanted[0].shape != () or not is_real(wanted[0]):
             told = ", ".join(f"{x.dtype}{list(x.shape)}" for x in wanted) or "nothing"
             raise PadlError(f"the function returns {told}, not one number: give cotangent=, a weight for each")
         return [jnp.ones((), wanted[0].dtype)]
@@ -60,8 +61,4 @@ def cotangents(shapes: PyTree, given: PyTree) -> list[Any]:
     if tree != given_tree or any(jnp.shape(g) != w.shape for g, w in zip(found, wanted, strict=True)):
         shapes_of = lambda leaves: [list(jnp.shape(x)) for x in leaves]  # noqa: E731
         raise PadlError(f"cotangent has the shapes {shapes_of(found)}, the function returns {shapes_of(wanted)}")
-    return [jnp.asarray(g, w.dtype) if _is_real(w) else None for g, w in zip(found, wanted, strict=True)]
-
-
-def _is_real(x: Any) -> bool:
-    return jnp.issubdtype(x.dtype, jnp.inexact)
+    return [jnp.asarray(g, w.dtype) if is_real(w) else None for g, w in zip(found, wanted, strict=True)]

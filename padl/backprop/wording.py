@@ -142,14 +142,6 @@ def _power(node: Node) -> str:
     return found[1] if found else ""
 
 
-def name(graph: Graph, number_: int) -> str:
-    """How a sentence calls a node: by its own name if it has a short one, else by number and operation."""
-    node = graph[number_]
-    if node.operation == "constant" and not node.shape:
-        return number(node.value)
-    return node.label if 0 < len(node.label) <= LONGEST_NAME else f"#{number_} ({sign(graph, node)})"
-
-
 def written(graph: Graph, node: Node) -> str:
     """An operation with its operands: `#4 + b`, `exp(#6)`; "" for what is none."""
     if node.operation in LEAVES:
@@ -177,16 +169,6 @@ def shortened(text: str, most: int = LONGEST_NAME) -> str:
     """At most so many signs, with the middle left out."""
     half = (most - 1) // 2
     return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
-
-
-def seed(graph: Graph, output: int) -> Any:
-    """The gradient that the backward pass begins with at an output: its adjoint less what its consumers send it."""
-    node = graph[output]
-    if node.adjoint is None:
-        return None
-    return (
-        node.adjoint - sum(sent.gradient for sent in graph.received[output]) if graph.received[output] else node.adjoint
-    )
 
 
 def is_sum(graph: Graph, node: Node) -> bool:

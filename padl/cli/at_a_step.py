@@ -12,6 +12,7 @@ from padl.backprop.graph import Graph
 from padl.backprop.tracing import trace
 from padl.cli.cache import use_compilation_cache
 from padl.cli.resolve import Plan, resolve
+from padl.cli.saved import check_data
 from padl.engine import loop
 from padl.engine.experiment import TrainState
 from padl.runs import checkpoint, record
@@ -51,9 +52,10 @@ def at_best(folder: Path) -> AtStep:
     """Trace the loss of a run's first batch at its best parameters.
 
     Raises:
-        PadlError: no run there, nothing saved or not as it was written, or a task without a model.
+        PadlError: no run there, nothing saved or not as it was written, other data, or a task without a model.
     """
-    plan = _planned(record.read_config(folder))
+    plan = _planned({**record.read_config(folder), "device": "auto"})
+    check_data(folder, plan)
     saved = jax.tree.map(jnp.asarray, checkpoint.load(folder, "best"))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, saved["params"], saved["rest"], (), ())
     return _traced(plan, state, "the best parameters", "")
@@ -61,8 +63,7 @@ def at_best(folder: Path) -> AtStep:
 
 def _planned(config: Mapping[str, Any]) -> Plan:
     use_compilation_cache(config.get("compilation_cache", "auto"))
-    alone = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "device": config.get("device", "auto"), "devices": 1}
-    plan = resolve({**config, **alone})
+    plan = resolve({**config, "run": {"dir": None}, "wandb": {"mode": "disabled"}, "devices": 1})
     if not plan.task.fits:
         raise PadlError(f"task '{plan.config['task']['name']}' has no model to look into: try task=digits")
     return plan

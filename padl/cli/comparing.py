@@ -13,6 +13,7 @@ from padl.cli.landscapes import landscape
 from padl.cli.resolve import Part, one_line_for, part
 from padl.cli.settings import schema
 from padl.compare import trajectories
+from padl.compare.choice import GOAL
 from padl.compare.comparison import Mode
 from padl.compare.trajectories import Rule
 from padl.registry import check, near
@@ -52,7 +53,7 @@ class Settings:
     checkpoint: str | None = None
     directions: Annotated[int, Domain(0, 2**32 - 1)] = 0
     rows: int | Literal["all"] | None = None
-    goal: Annotated[float, Domain(0.0, 1.0, low_open=True, high_open=True)] = 0.01
+    goal: Annotated[float, Domain(0.0, 1.0, low_open=True, high_open=True)] = GOAL
     seed: int = 0
     animate: bool = True
     compilation_cache: str = "auto"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from padl.cli.resolve import Plan, part, resolve
+from padl.cli.resolve import Draft, Plan, part, resolve
 from padl.cli.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
@@ -87,11 +87,16 @@ def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
     """
     folder = Path(folder)
     plan = replan(folder)
-    if checkpoint.load_model(folder)["data"] != plan.task.digest:
-        raise PadlError(f"the data of task '{plan.config['task']['name']}' are not those that {folder} was trained on")
+    check_data(folder, plan)
     params, rest = jax.tree.map(jnp.asarray, _parameters(folder, which))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, rest, (), ())
     return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
+
+
+def check_data(folder: Path, draft: Draft) -> None:
+    """Raises PadlError where a run was trained on other data than its task has now."""
+    if checkpoint.load_model(folder)["data"] != draft.task.digest:
+        raise PadlError(f"the data of task '{draft.config['task']['name']}' are not those that {folder} was trained on")
 
 
 def again(folder: Path) -> dict[str, Any]:

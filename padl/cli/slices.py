@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from padl.cli.resolve import check
+from padl.cli.saved import check_data
 from padl.runs import checkpoint, record
 from padl.tasks import slices
 from padl.tasks.landscape import Landscape
@@ -30,8 +31,7 @@ def network(folder: Path, seed: int, rows: int | Literal["all"] | None) -> Lands
     if "task" not in config or about["input_shape"] is None:
         raise PadlError(f"checkpoint={folder} is of a run without a network: give one of a task with a model")
     draft = check({**config, "device": "auto", "devices": None})
-    if about["data"] != draft.task.digest:
-        raise PadlError(f"the data of task '{config['task']['name']}' are not those that {folder} was trained on")
+    check_data(folder, draft)
     saved = checkpoint.load(folder, "best")
     train = draft.split.train
     count = len(train) if rows == "all" else min(FEW, len(train)) if rows is None else rows

@@ -20,10 +20,8 @@ SHORTEST, LONGEST, WHOLE = 0.07, 0.25, 6.0  # seconds: of a frame, and of the ra
 REST = 1.0  # seconds, of the last frame
 DOTS = 100  # an inch
 TAIL = 8  # the last step in so many is drawn strongly
-MIXED, SHADES = (
-    (0.2, 0.35, 0.5, 0.65, 0.8),
-    32,
-)  # of the GIF's colours: shares of a path's colour on the ground; steps of greys
+MIXED = (0.2, 0.35, 0.5, 0.65, 0.8)  # of the GIF's colours: shares of a path's colour on the ground
+SHADES = 32  # of grey
 HEAD = {"mec": "white", "mew": 0.9, "ls": "none"}
 
 

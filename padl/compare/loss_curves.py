@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.compare.pictures import COLOURS
+from padl.compare.axes import COLOURS, tidy
 from padl.losses.views import View
 
 POINTS = 1200  # more than a panel has dots, so that a jump is not seen to slant
@@ -98,5 +98,4 @@ def _panel(axes: Any, view: View, curves: Sequence[tuple[str, np.ndarray]]) -> N
     for line, (low, high) in ((axes.axhline, axes.get_ylim()), (axes.axvline, axes.get_xlim())):
         if low < 0 < high:
             line(0, color="0.6", lw=0.8, zorder=0)
-    axes.grid(alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)

@@ -3,7 +3,8 @@
 over_rows.py is what objectives on data share, words.py how losses name their arguments. supervised.py predicts targets
 of the data of tabular.py and images.py; embedding.py, ranking.py, lines.py and autoencoder.py learn other things of
 them. surfaces.py needs no data; it, logistic.py and slices.py (of a network's loss) make what landscape.py calls a
-landscape. least_squares.py solves the linear model in closed form. trained.py calls a trained model again.
+landscape. least_squares.py solves the linear model in closed form. shipped.py finds scikit-learn's data. trained.py
+calls a trained model again.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
 """Pictures, one class each. digits: handwritten, real. cracks: drawn. image_folder: the user's own."""
 
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +9,7 @@ import numpy as np
 from padl.registry import task
 from padl.tasks import concrete
 from padl.tasks.kinds import classification
+from padl.tasks.shipped import shipped
 from padl.tasks.task import Task, frozen
 from padl.types import PadlError
 
@@ -34,11 +34,7 @@ def digits(held_out: float = 0.2) -> Task:
 
 @lru_cache(maxsize=1)
 def _digits() -> tuple[np.ndarray, np.ndarray]:
-    found = find_spec("sklearn")  # only where it lies: importing scikit-learn would take longer than importing JAX
-    if found is None or not found.submodule_search_locations:
-        raise PadlError("task 'digits' reads the images that scikit-learn ships: pip install scikit-learn")
-    file = Path(found.submodule_search_locations[0], "datasets", "data", "digits.csv.gz")
-    table = np.loadtxt(file, delimiter=",", dtype=np.float32)
+    table = np.loadtxt(shipped("digits.csv.gz", "task 'digits' reads the images"), delimiter=",", dtype=np.float32)
     return frozen(table[:, :-1].reshape(-1, 8, 8, 1).astype(np.uint8)), frozen(table[:, -1].astype(np.int32))
 
 

@@ -1,8 +1,6 @@
 """Logistic regression on two parameters: a landscape of real data, whose rows give stochastic gradients. logistic."""
 
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +9,9 @@ import numpy as np
 from padl.losses.binary import bce_with_logits
 from padl.tasks.batches import ROUNDS, permute
 from padl.tasks.landscape import Landscape
+from padl.tasks.shipped import shipped
 from padl.tasks.task import frozen
-from padl.types import Key, PadlError
+from padl.types import Key
 
 FEATURES = {"mean radius": 0, "mean concave points": 7}  # columns of the table; both tell, and they go together
 
@@ -64,11 +63,7 @@ def different(key: Key, count: int, rows: int) -> jax.Array:
 @lru_cache(maxsize=1)
 def tumours() -> tuple[np.ndarray, np.ndarray]:
     """(standardised features (569, 2), 1 for malignant and 0 for benign (569,)), float64."""
-    found = find_spec("sklearn")  # only where it lies: importing scikit-learn would take longer than importing JAX
-    if found is None or not found.submodule_search_locations:
-        raise PadlError("surface=logistic reads data that scikit-learn ships: pip install scikit-learn")
-    file = Path(found.submodule_search_locations[0], "datasets", "data", "breast_cancer.csv")
-    table = np.loadtxt(file, delimiter=",", skiprows=1)
+    table = np.loadtxt(shipped("breast_cancer.csv", "surface=logistic reads data"), delimiter=",", skiprows=1)
     x = table[:, list(FEATURES.values())]
     return frozen((x - x.mean(0)) / x.std(0)), frozen(1 - table[:, -1])  # in the file 0 is malignant
 
