@@ -31,10 +31,8 @@ def test_a_command_of_the_readme_runs(padl_command, command):
         words += ["steps=40", "learning_rates=3", "animate=false"]
     if "-m" in words:
         words += ["steps=20"]
-    elif words[0] == "train" and not any(word.startswith("epochs=") for word in words):
-        words += ["steps=100"]
-    if "experiment=cracks" in words:
-        words += ["task.rows=200"]
+    elif words[0] == "train" and not any(word.startswith(("steps=", "epochs=", "experiment=")) for word in words):
+        words += ["steps=200"]
     if "+sweep=lecture_optimizers" in words:
         words += ["optimizer=gd,adam"]  # each of the others is a program to compile
     code, out, err = padl_command(*words)
