@@ -16,24 +16,24 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from padl import backprop, losses, models, optimizers, schedules, tasks
-    from padl.cli.compare import trajectories
-    from padl.cli.grid import sweep
-    from padl.cli.names import loss, model, names, optimizer, schedule, task
-    from padl.cli.saved import evaluate, load
-    from padl.cli.train import train
-    from padl.tasks.least_squares import least_squares, normal_equation
+    from padl.app.compare.run import trajectories
+    from padl.app.names import loss, model, names, optimizer, schedule, task
+    from padl.app.saved_runs import evaluate, load
+    from padl.app.sweep.grid import sweep
+    from padl.app.train import train
+    from padl.closed_form import least_squares, normal_equation
     from padl.types import PadlError
 
 _HOMES = {
-    "train": "padl.cli.train",
-    "sweep": "padl.cli.grid",
-    "trajectories": "padl.cli.compare",
-    "load": "padl.cli.saved",
-    "evaluate": "padl.cli.saved",
+    "train": "padl.app.train",
+    "sweep": "padl.app.sweep.grid",
+    "trajectories": "padl.app.compare.run",
+    "load": "padl.app.saved_runs",
+    "evaluate": "padl.app.saved_runs",
     "PadlError": "padl.types",
-    "least_squares": "padl.tasks.least_squares",
-    "normal_equation": "padl.tasks.least_squares",
-    **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.cli.names"),
+    "least_squares": "padl.closed_form",
+    "normal_equation": "padl.closed_form",
+    **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.app.names"),
 }
 _MODULES = ("backprop", "losses", "models", "optimizers", "schedules", "tasks")
 __all__ = [

@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union
 
 import numpy as np
 
-from padl.types import KINDS, WORDS, Domain, Kind, PadlError, Traced
+from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
@@ -37,7 +37,7 @@ def near(word: str, words: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Choice:
+class StaticPartial:
     """A function with the part of its arguments that chooses the program. Equal choices share one compilation."""
 
     function: Callable[..., Any]
@@ -155,13 +155,13 @@ class Entry:
         """All hyperparameters, `given` over defaults; PadlError for a wrong type or a value outside its domain."""
         return check(given, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
 
-    def split(self, given: Mapping[str, Any]) -> tuple[Choice, dict[str, float]]:
+    def split(self, given: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
         """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
         values = self.check(given)
         data = {k for k, h in self.hyperparameters.items() if h.traced and values[k] is not None}
         traced = {k: v for k, v in values.items() if k in data and not callable(v)}
         static = tuple((k, v) for k, v in values.items() if k not in traced)
-        return Choice(self.function, static), traced
+        return StaticPartial(self.function, static), traced
 
 
 def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
@@ -172,7 +172,7 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         if name in ("where", "reduction", "rngs") or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
             continue
         notes = _notes(hints.get(name, Any))
-        domain = next((n for n in notes if isinstance(n, Domain)), WORDS.get(name, ANYTHING))
+        domain = next((n for n in notes if isinstance(n, Domain)), DOMAINS.get(name, ANYTHING))
         traced = any(isinstance(n, Traced) for n in notes)
         default = None if parameter.default is parameter.empty else parameter.default
         required = parameter.default is parameter.empty

@@ -17,8 +17,16 @@ Device = Any  # a jax.Device, which type checkers do not take for a type
 Metrics = dict[str, jax.Array]
 HParams = dict[str, dict[str, Any]]  # {"optimizer": {"learning_rate": 1e-3}, ...}: a pytree of scalars
 Schedule = Callable[[jax.Array], jax.Array]
+Direction = Literal["max", "min"]
 Kind = Literal["optimizer", "loss", "model", "task", "schedule"]
 KINDS: tuple[Kind, ...] = ("optimizer", "loss", "model", "task", "schedule")
+
+
+class Criterion(NamedTuple):
+    """What says which of two is better: a metric's name, and whether "max" or "min" of it."""
+
+    metric: str
+    direction: Direction
 
 
 class Traced:
@@ -72,7 +80,7 @@ FRACTION = Domain(0.0, 1.0)
 DECAY = Domain(0.0, 1.0, high_open=True, search=(0.5, 0.9999), scale="log1m")
 COUNT = Domain(1)
 
-WORDS: Mapping[str, Domain] = {
+DOMAINS: Mapping[str, Domain] = {
     # optimizers
     "learning_rate": POSITIVE._replace(search=(1e-5, 1.0), scale="log"),
     "momentum": DECAY._replace(search=(0.5, 0.99)),

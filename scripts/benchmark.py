@@ -44,13 +44,13 @@ from rich.console import Console
 from rich.table import Table
 
 import padl
-from padl.cli import names
-from padl.cli.resolve import Plan, resolve
+from padl.app import names
+from padl.app.plan import Plan, resolve
+from padl.data import batches
 from padl.engine import loop
 from padl.models.convolutional import halve
 from padl.runs.jsonl import Jsonl
-from padl.runs.rows import Windows
-from padl.tasks import batches
+from padl.runs.windows import Windows
 from padl.tasks.supervised import standardise
 
 EVERY = 50  # steps of one compiled call
@@ -123,10 +123,10 @@ def digits() -> Plan:
 def in_the_loop(plan: Plan, calls: int = CALLS, follow: Callable[[loop.Chunk], Any] = lambda chunk: None) -> Timing:
     """Seconds a step of `loop.run`, without its initialisation and its evaluation; `follow` gets what is measured."""
     steps = EVERY * (calls + 3)  # beside those timed: the first, one that runs already at the end, one that evaluates
-    run = partial(loop.run, plan.experiment, plan.key, plan.hparams, plan.data, decides=plan.task.decides)
+    run = partial(loop.run, plan.experiment, plan.key, plan.hparams, plan.data, criterion=plan.task.criterion)
 
     def seconds() -> float:
-        chunks = run(steps=steps, every=EVERY, eval_every=steps)
+        chunks = run(steps=steps, steps_per_call=EVERY, eval_every=steps)
         follow(next(chunks))
         start = perf_counter()
         for chunk in islice(chunks, calls):

@@ -16,17 +16,17 @@ from time import perf_counter
 import jax
 from benchmark import Result, Timing, benchmark, process, weigh
 
-from padl.cli import compare
-from padl.cli.comparing import Plan, resolve
+from padl.app.compare import run
+from padl.app.compare.plan import Plan, resolve
 from padl.compare import trajectories
 
 PROGRAM = """
 import jax, numpy
 from padl import optimizers
-from padl.cli.cache import use_compilation_cache
+from padl.app.compilation_cache import use_compilation_cache
 from padl.compare.trajectories import Rule, begin
 from padl.registry import Choice, signature
-from padl.tasks.surfaces import closed_form
+from padl.tasks.surface_descent import closed_form
 
 use_compilation_cache("auto")
 names = ("gd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
@@ -53,7 +53,7 @@ def whole(plan: Plan) -> float:
     """Seconds of a comparison from its configuration to its files and its table."""
     start = perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
-        compare.show(compare.run(plan.config, ["padl", "compare"]))
+        run.show(run.run(plan.config, ["padl", "compare"]))
     return perf_counter() - start
 
 

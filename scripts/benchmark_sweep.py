@@ -29,16 +29,17 @@ import numpy as np
 import optax
 from benchmark import EVERY, Benchmark, Result, Timing, benchmark, mlp, process, python, repeat, step_by_hand, weigh
 
-from padl.cli import configs, grouping, results
-from padl.cli.grouping import Group, Member
-from padl.cli.members import Asked
-from padl.cli.resolve import resolve
-from padl.cli.sweep import Sweep
+from padl.app.plan import resolve
+from padl.app.sweep import members as grouping
+from padl.app.sweep import results
+from padl.app.sweep.members import Asked, Group, Member
+from padl.app.sweep.run import Sweep
+from padl.cli.hydra import app
+from padl.data.source import Data
 from padl.engine import lanes, loop, mesh
+from padl.engine.lane import Call
 from padl.engine.lanes import Lanes, Program
-from padl.engine.program import Call
-from padl.runs.rows import Windows
-from padl.tasks.task import Data
+from padl.runs.windows import Windows
 
 RATES = ("1e-4", "1e-3", "1e-2", "1e-1")
 TRAIN, LONG = ("-m", "padl", "train"), ("progress=none", "steps=1000")
@@ -277,7 +278,7 @@ def whole_and_program(place: Path | None) -> tuple[float, float, float, float, i
 
     with tempfile.TemporaryDirectory(dir=place) as folder:
         start = perf_counter()
-        configs.compose_and_call([*SURFACE, f"run.dir={folder}"], lambda config: None, together)
+        app.compose_and_call([*SURFACE, f"run.dir={folder}"], lambda config: None, together)
         start = perf_counter()
         results.finish(sweep)
         finish = perf_counter() - start
@@ -302,7 +303,7 @@ def run_program(laid: Laid) -> float:
     told, arguments = laid.group.structure, laid.program.put(laid.group.stacked)
     carry, measured = jax.block_until_ready((laid.program.blank(), None))
     start, done = perf_counter(), 0
-    for length, evaluates in loop.plan(told.steps, told.every, told.eval_every):
+    for length, evaluates in loop.plan(told.steps, told.steps_per_call, told.eval_every):
         call = Call(np.bool_(done == 0), np.int32(length), np.bool_(evaluates))
         carry, measured = laid.program.call(carry, call, *arguments)
         done += length

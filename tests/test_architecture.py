@@ -7,17 +7,19 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types"},
-    {"registry", "backprop"},
-    {"runs", "plugins"},
-    {"optimizers", "losses", "models", "schedules"},
+    {"types", "version"},
+    {"registry"},
+    {"runs", "data", "plugins"},
+    {"optimizers", "losses", "models", "schedules", "closed_form"},
+    {"surfaces"},
     {"tasks"},
     {"engine"},
-    {"conformance", "compare"},
+    {"compare", "conformance", "backprop"},
+    {"app"},
     {"cli"},
     {"__main__"},
 ]
-LOOKS_UP = ("cli", "__main__", "registry", "__init__")
+LOOKS_UP = ("app", "cli", "__main__", "registry", "__init__")
 FILES = sorted((ROOT / "padl").rglob("*.py"))
 LOOKUPS = {"get", "names", "of"}  # of a registry
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import padl
-from padl.cli import names
+from padl.app import names
 from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ import pytest
 
 import padl
 from padl import plugins, registry
-from padl.registry import Choice, Entry, Registry, coerce, signature
+from padl.registry import Entry, Registry, StaticPartial, coerce, signature
 from padl.types import KINDS, Domain, PadlError, Scalar
 
 
@@ -44,7 +44,7 @@ def test_an_unknown_kind_suggests_the_nearest():
 def test_scalars_are_data_and_the_rest_chooses_the_program():
     choice, scalars = entry().split({"rate": 1, "mode": "b"})
     assert scalars == {"rate": 1.0}
-    assert choice == Choice(example, (("count", 2), ("mode", "b"), ("off", None)))
+    assert choice == StaticPartial(example, (("count", 2), ("mode", "b"), ("off", None)))
     assert choice(rate=3.0) == (3.0, 2, "b", None)
 
 
@@ -118,9 +118,9 @@ def test_every_default_lies_in_its_domain(kind):
 
 
 def test_every_search_range_lies_in_its_domain():
-    from padl.types import WORDS
+    from padl.types import DOMAINS
 
-    assert all(end in domain for domain in WORDS.values() for end in domain.search or ())
+    assert all(end in domain for domain in DOMAINS.values() for end in domain.search or ())
 
 
 def test_the_functions_of_a_package_are_its_registered_names():

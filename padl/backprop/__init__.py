@@ -12,6 +12,6 @@ drawing.py, depth.py, dot.py, text.py, frames.py and wording.py draw.
 
 from padl.backprop.formula import formula
 from padl.backprop.graph import Graph, Node, Sent
-from padl.backprop.tracing import trace
+from padl.backprop.tracing.trace import trace
 
 __all__ = ["Graph", "Node", "Sent", "formula", "trace"]

@@ -7,7 +7,7 @@ import numpy as np
 
 from padl.backprop.expression import parse
 from padl.backprop.graph import Graph, Node
-from padl.backprop.tracing import trace
+from padl.backprop.tracing.trace import trace
 
 
 def formula(text: str, **values: float) -> Graph:

@@ -14,9 +14,9 @@ import numpy as np
 from padl.types import PyTree
 
 if TYPE_CHECKING:
-    from padl.backprop.faults import Fault
     from padl.backprop.layers import Layer
-    from padl.backprop.measures import Measure
+    from padl.backprop.node_stats import Measure
+    from padl.backprop.nonfinite import Fault
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -147,7 +147,7 @@ class Graph:
 
     def table(self) -> "list[Measure]":
         """A row for each node: norms of value and gradient, shares of zeros, whether they are finite."""
-        from padl.backprop.measures import measure
+        from padl.backprop.node_stats import measure
 
         return [measure(node) for node in self.nodes]
 
@@ -159,13 +159,13 @@ class Graph:
 
     def fault(self) -> "Fault | None":
         """Where the NaN or infinity began that reached the result or a gradient; None where all of these are finite."""
-        from padl.backprop.faults import first_fault
+        from padl.backprop.nonfinite import first_fault
 
         return first_fault(self)
 
     def draw(self, stem: str | Path, title: str = "") -> list[Path]:
         """The circuit as stem.png, stem.svg and stem.dot; PadlError for one too large to read."""
-        from padl.backprop.drawing import draw
+        from padl.backprop.drawing.circuit import draw
 
         return draw(self, stem, title)
 

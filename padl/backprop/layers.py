@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from padl.backprop.graph import Graph, Node, as_numpy
-from padl.backprop.measures import is_sound, norm, zeros
+from padl.backprop.node_stats import is_sound, norm, zeros
 
 REAL = ("float", "bfloat")
 VANISHED, EXPLODED = 1e-3, 1e3  # gradient at the first layer with parameters, relative to that at the last

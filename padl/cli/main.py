@@ -119,7 +119,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _train(rest: list[str]) -> int:
-    from padl.cli.configs import compose_and_call, is_multirun
+    from padl.cli.hydra.app import compose_and_call, is_multirun
 
     command, codes = ["padl", "train", *rest], [0]
 
@@ -131,7 +131,7 @@ def _train(rest: list[str]) -> int:
     if not is_multirun(rest):
         compose_and_call(rest, task)
         return max(codes)
-    from padl.cli.sweep import Sweep
+    from padl.app.sweep.run import Sweep
 
     sweep = Sweep(command)
     try:
@@ -144,8 +144,8 @@ def _train(rest: list[str]) -> int:
 
 
 def _compare(rest: list[str]) -> int:
-    from padl.cli import compare
-    from padl.cli.configs import compose_and_call, is_multirun
+    from padl.app.compare import run as compare
+    from padl.cli.hydra.app import compose_and_call, is_multirun
     from padl.types import PadlError
 
     def task(config: dict[str, Any]) -> None:
@@ -158,14 +158,14 @@ def _compare(rest: list[str]) -> int:
 
 
 def _backprop(rest: list[str]) -> int:
-    from padl.cli import backprop
+    from padl.cli.commands import backprop
 
     backprop.run(rest)
     return 0
 
 
 def _run(config: dict[str, Any], command: list[str]) -> Any:
-    from padl.cli.train import run
+    from padl.app.train import run
     from padl.runs.console import print_summary
 
     record = run(config, command)
@@ -174,7 +174,7 @@ def _run(config: dict[str, Any], command: list[str]) -> Any:
 
 
 def _show_results(sweep: Any) -> None:
-    from padl.cli import results
+    from padl.app.sweep import results
 
     found = results.finish(sweep)
     if found:
@@ -182,17 +182,17 @@ def _show_results(sweep: Any) -> None:
 
 
 def _rerun(rest: list[str]) -> int:
-    from padl.cli import saved
+    from padl.app import saved_runs
     from padl.types import PadlError
 
     if len(rest) != 1 or rest[0].startswith("-"):
         raise PadlError("padl rerun takes the folder of one run: padl rerun runs/...")
-    record = _run(saved.again(Path(rest[0])), ["padl", "rerun", *rest])
+    record = _run(saved_runs.again(Path(rest[0])), ["padl", "rerun", *rest])
     return DIVERGED if record.status == "diverged" else 0
 
 
 def _list(rest: list[str]) -> int:
-    from padl.cli.show import PLURALS, print_list
+    from padl.cli.commands.show import PLURALS, print_list
     from padl.registry import near
     from padl.types import KINDS, Kind, PadlError
 
@@ -205,12 +205,12 @@ def _list(rest: list[str]) -> int:
 
 
 def _show(rest: list[str]) -> int:
-    from padl.cli.show import print_card
+    from padl.cli.commands.show import print_card
     from padl.types import PadlError
 
     words, file = _plot_option(rest)
     if file is not None:
-        from padl.cli.plot import plot
+        from padl.app.plot_loss import plot
 
         print(f"{file}: {plot(words, file)}")
         return 0
@@ -240,7 +240,7 @@ def _plot_option(rest: list[str]) -> tuple[list[str], Path | None]:
 
 
 def _evaluate(rest: list[str]) -> int:
-    from padl.cli import saved
+    from padl.app import saved_runs
     from padl.runs.console import print_evaluation
     from padl.types import PadlError
 
@@ -252,20 +252,20 @@ def _evaluate(rest: list[str]) -> int:
         )
     which = "best" if options else "final"
     folder = Path(folders[0])
-    print_evaluation(saved.evaluate(folder, which), saved.recorded(folder, which), which)
+    print_evaluation(saved_runs.evaluate(folder, which), saved_runs.recorded(folder, which), which)
     return 0
 
 
 def _complete(arguments: list[str]) -> int:
     """Shell completion is Hydra's, for the words after `padl train` and `padl compare`."""
-    from padl.cli.configs import compose_and_call
+    from padl.cli.hydra.app import compose_and_call
 
     line, app = os.environ.get("COMP_LINE", ""), None
     words = line.split(" ")
     if len(words) > 1 and words[1] in HYDRA:
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
         if words[1] == "compare":
-            from padl.cli.compare import APP as app
+            from padl.app.compare.run import APP as app
     elif line:
         typed = words[-1]
         print("\n".join(c for c in COMMANDS if len(words) == 2 and c.startswith(typed)))

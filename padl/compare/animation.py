@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from padl.compare.axes import COLOURS, GREYS, STAR, stage, styles, tracks
 from padl.compare.comparison import Comparison
+from padl.compare.plot_style import COLOURS, GREYS, STAR, stage, styles, tracks
 from padl.types import PadlError
 
 FRAMES = 90  # at most, without the last one's rest

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from padl.tasks.landscape import Landscape
+from padl.surfaces.landscape import Landscape
 
 Mode = Literal["fixed", "tuned"]
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.compare.axes import COLOURS, tidy
-from padl.losses.views import View
+from padl.compare.plot_style import COLOURS, tidy
+from padl.losses.plot_axes import View
 
 POINTS = 1200  # more than a panel has dots, so that a jump is not seen to slant
 DASHES = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))

@@ -9,8 +9,8 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from padl.compare.choice import steps_to
 from padl.compare.comparison import Chosen, Comparison, Path
+from padl.compare.tuning import steps_to
 
 AT_END = "*"
 COLUMNS = (

@@ -14,9 +14,9 @@ import optax
 
 from padl.compare.comparison import Path
 from padl.engine.experiment import check_updates
-from padl.registry import Choice
-from padl.tasks.landscape import Landscape, heights_at, nearest, traceable
-from padl.tasks.surfaces import tilted
+from padl.registry import StaticPartial
+from padl.surfaces.functions import tilted
+from padl.surfaces.landscape import Landscape, heights_at, nearest, traceable
 from padl.types import Key, PyTree
 
 RATES = tuple(float(rate) for rate in np.logspace(-4, 1, 16))
@@ -32,7 +32,7 @@ class Rule(NamedTuple):
         whole: it looks at all rows at every step, whatever the batch size (`gd`).
     """
 
-    choice: Choice
+    choice: StaticPartial
     scalars: Mapping[str, float]
     whole: bool = False
 
@@ -56,7 +56,7 @@ class Structure(NamedTuple):
         in_parts: heights cost much, and are not computed all at once.
     """
 
-    rules: tuple[tuple[Choice, bool, bool], ...]
+    rules: tuple[tuple[StaticPartial, bool, bool], ...]
     steps: int
     noisy: bool
     batch_size: int | None
@@ -178,7 +178,9 @@ def _measure(
     return value if draws.noise is None else value + tilted(point, draws.noise)
 
 
-def _walk(choice: Choice, scalars: Any, steps: int, measure: Callable, rate: Any, start: jax.Array, draws: Draws):
+def _walk(
+    choice: StaticPartial, scalars: Any, steps: int, measure: Callable, rate: Any, start: jax.Array, draws: Draws
+):
     """The points (T + 1, D) of one lane, the start first."""
     named = {} if rate is None else {"learning_rate": rate}
     rule = optax.with_extra_args_support(choice(**scalars, **named))

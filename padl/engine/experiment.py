@@ -14,10 +14,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from padl.data import batches
+from padl.data.source import Data
 from padl.engine import mesh as meshes
 from padl.losses.reduce import mean
-from padl.tasks import batches
-from padl.tasks.task import Data, Objective
+from padl.tasks.task import Objective
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
 INIT, ORDER, NOISE = range(3)  # the streams of a run's key
@@ -29,7 +30,7 @@ class TrainState(NamedTuple):
     step: jax.Array  # updates done, int32
     key: Key
     params: Params
-    rest: PyTree  # the model's state that no gradient reaches
+    model_state: PyTree  # the model's state that no gradient reaches
     opt_state: PyTree
     average: PyTree  # exponential moving average of the parameters, () without
 
@@ -58,18 +59,23 @@ class Experiment:
     mesh: jax.sharding.Mesh | None = None
 
     def init(self, key: Key, hparams: HParams, data: Data) -> TrainState:
-        params, rest = self.objective.init(jax.random.fold_in(key, INIT), hparams, data)
+        params, model_state = self.objective.init(jax.random.fold_in(key, INIT), hparams, data)
         average = params if "ema" in hparams["run"] else ()
         opt_state = self._transformation(hparams).init(params)
-        return TrainState(jnp.zeros((), jnp.int32), key, params, rest, opt_state, average)
+        return TrainState(jnp.zeros((), jnp.int32), key, params, model_state, opt_state, average)
 
     def step(self, state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
         """One update. The metrics are those of the batch before it."""
         batch = self.batch(state, hparams, data)
-        value, rest, stats, gradient = batch.differentiate(state.params, state.rest)
+        value, model_state, stats, gradient = batch.differentiate(state.params, state.model_state)
         clipped = _clipped(gradient, hparams["run"])
         updates, opt_state = self._transformation(hparams).update(
-            clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=batch.value_at(state.rest)
+            clipped,
+            state.opt_state,
+            state.params,
+            value=value,
+            grad=gradient,
+            value_fn=batch.value_at(state.model_state),
         )
         check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
@@ -77,11 +83,11 @@ class Experiment:
         metrics = {"loss": value, **self.objective.finish(stats)}
         if "learning_rate" in hparams["optimizer"]:
             metrics["learning_rate"] = self._learning_rate(state.step, hparams)
-        return TrainState(state.step + 1, state.key, params, rest, opt_state, average), metrics
+        return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
 
     def evaluate(self, state: TrainState, hparams: HParams, data: Data) -> Metrics:
         """Loss and metrics of the parameters to keep, on the held-out rows."""
-        return self.objective.evaluate(readout(state), state.rest, hparams, data)
+        return self.objective.evaluate(readout(state), state.model_state, hparams, data)
 
     def _transformation(self, hparams: HParams) -> optax.GradientTransformationExtraArgs:
         scalars = dict(hparams["optimizer"])
@@ -113,45 +119,49 @@ class Batch(NamedTuple):
     parts: jax.Array | None
     key: Key
 
-    def total(self, params: Params, rest: PyTree, i: Any = 0) -> tuple[jax.Array, tuple[jax.Array, PyTree, Metrics]]:
+    def total(
+        self, params: Params, model_state: PyTree, i: Any = 0
+    ) -> tuple[jax.Array, tuple[jax.Array, PyTree, Metrics]]:
         """The sum of the loss over part i; its count, the state after it, and its statistics."""
         rows = None if self.parts is None else meshes.spread(self.parts[i], self.experiment.mesh)
         key = self.key if self.experiment.accumulate == 1 else jax.random.fold_in(self.key, i)
-        (total, count), (rest, stats) = self.experiment.objective.loss(params, rest, self.hparams, self.data, rows, key)
-        return total, (count, rest, stats)
+        (total, count), (model_state, stats) = self.experiment.objective.loss(
+            params, model_state, self.hparams, self.data, rows, key
+        )
+        return total, (count, model_state, stats)
 
-    def differentiate(self, params: Params, rest: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
+    def differentiate(self, params: Params, model_state: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
         """Mean loss, the state after it, statistics, and the gradient of the mean loss."""
         if self.experiment.accumulate > 1:
-            return self._differentiate_parts(params, rest)
+            return self._differentiate_parts(params, model_state)
 
         def mean_loss(params):
-            total, (count, after, stats) = self.total(params, rest)
+            total, (count, after, stats) = self.total(params, model_state)
             return mean(total, count), (after, stats)
 
         (value, (after, stats)), gradient = jax.value_and_grad(mean_loss, has_aux=True)(params)
         return value, after, stats, gradient
 
-    def _differentiate_parts(self, params: Params, rest: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
+    def _differentiate_parts(self, params: Params, model_state: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
         of_part = jax.value_and_grad(self.total, has_aux=True)
 
         def add(carry, i):
-            rest, sums = carry
-            (total, (count, rest, stats)), gradient = of_part(params, rest, i)
-            return (rest, jax.tree.map(jnp.add, sums, (total, count, stats, gradient))), None
+            model_state, sums = carry
+            (total, (count, model_state, stats)), gradient = of_part(params, model_state, i)
+            return (model_state, jax.tree.map(jnp.add, sums, (total, count, stats, gradient))), None
 
-        total, (count, _, stats) = jax.eval_shape(self.total, params, rest)
+        total, (count, _, stats) = jax.eval_shape(self.total, params, model_state)
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (total, count, stats, params))
         indices = jnp.arange(self.experiment.accumulate)
-        (rest, (total, count, stats, gradient)), _ = jax.lax.scan(add, (rest, zeros), indices)
+        (model_state, (total, count, stats, gradient)), _ = jax.lax.scan(add, (model_state, zeros), indices)
         stats = {name: s / self.experiment.accumulate for name, s in stats.items()}
-        return mean(total, count), rest, stats, jax.tree.map(lambda g: mean(g, count.astype(g.dtype)), gradient)
+        return mean(total, count), model_state, stats, jax.tree.map(lambda g: mean(g, count.astype(g.dtype)), gradient)
 
-    def value_at(self, rest: PyTree) -> Callable[[Params], jax.Array]:
+    def value_at(self, model_state: PyTree) -> Callable[[Params], jax.Array]:
         """params -> mean loss over the whole batch, for rules that search along a line."""
 
         def value(params: Params) -> jax.Array:
-            parts = [self.total(params, rest, i) for i in range(self.experiment.accumulate)]
+            parts = [self.total(params, model_state, i) for i in range(self.experiment.accumulate)]
             totals, counts = (jnp.stack(column).sum() for column in zip(*((t, c) for t, (c, *_) in parts), strict=True))
             return mean(totals, counts)
 

@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.engine import loop, mesh
+from padl.data.source import Data
+from padl.engine import mesh
 from padl.engine.experiment import Experiment
-from padl.engine.program import Call, Carry, Measured, advance, begin, is_counter
-from padl.tasks.task import Data
-from padl.types import Device, HParams, Key, PyTree
+from padl.engine.lane import Call, Carry, Measured, advance, begin, is_counter
+from padl.types import Criterion, Device, HParams, Key, PyTree
 
 Strategy = Literal["vmap", "map", "alone"]
 WIDEST = 128 * 128  # elements of a weight from which on batched products are no faster on a CPU: scripts/lab_book.md
@@ -50,14 +50,14 @@ class Structure:
     """What the members of a program have in common; equal structures share it.
 
     Attributes:
-        steps, every, eval_every, decides: as in `loop.run`.
+        steps, every, eval_every, criterion: as in `loop.run`.
     """
 
     experiment: Experiment
     steps: int
-    every: int
+    steps_per_call: int
     eval_every: int
-    decides: loop.Decides
+    criterion: Criterion
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _compile(structure: Structure, lanes: Lanes, like: Members, counters: bool) 
         own = own._replace(state=own.state._replace(step=False, opt_state=opt_state))
     data = Data(jax.tree.map(lambda _: False, like.data.rows), jax.tree.map(lambda _: True, like.data.split))
     inputs = (True, jax.tree.map(lambda _: True, like.hparams), data)
-    lane = partial(_lane, partial(advance, structure.experiment, structure.decides, structure.every))
+    lane = partial(_lane, partial(advance, structure.experiment, structure.criterion, structure.steps_per_call))
     share = _batched(lane, own) if lanes.strategy == "vmap" else _one_by_one(lane)
     on = mesh.for_members(list(lanes.devices))
     function = mesh.over_members(share, on, (own, Call(False, False, False), *inputs), (own, True))
@@ -149,7 +149,7 @@ def _first_of(members: PyTree) -> tuple[Any, HParams, Data]:
 
 def _carry_of_one(structure: Structure, like: Members) -> Carry:
     def start(key: jax.Array, hparams: HParams, data: Data) -> Carry:
-        return begin(structure.experiment, structure.decides, key_of(key), hparams, data)
+        return begin(structure.experiment, structure.criterion, key_of(key), hparams, data)
 
     return jax.eval_shape(start, *_first_of(like))
 

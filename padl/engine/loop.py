@@ -8,17 +8,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.data.source import Data
 from padl.engine.experiment import Experiment, TrainState, readout
-from padl.tasks.task import Data
-from padl.types import HParams, Key, Metrics, Params, PyTree
-
-Decides = tuple[str, Literal["max", "min"]]  # the metric that says which parameters are the best, and which way
+from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
 
 class Best(NamedTuple):
@@ -27,7 +25,7 @@ class Best(NamedTuple):
     value: jax.Array
     step: jax.Array
     params: Params
-    rest: PyTree
+    model_state: PyTree
 
 
 @dataclass
@@ -63,9 +61,9 @@ def run(
     data: Data,
     *,
     steps: int,
-    every: int,
+    steps_per_call: int,
     eval_every: int,
-    decides: Decides,
+    criterion: Criterion,
 ) -> Iterator[Chunk]:
     """Train, chunk by chunk.
 
@@ -73,20 +71,20 @@ def run(
         experiment: what to run, on `hparams` and `data`. key: of the run.
         steps: how many updates. every: how many of them are one compiled call.
         eval_every: evaluate after so many steps, and after the last.
-        decides: the metric of the evaluation that says which parameters are kept as the best, and which way.
+        criterion: the metric of the evaluation that says which parameters are kept as the best, and which way.
 
     Yields:
         A Chunk for each call, a LastChunk for the last. After one that diverged no other follows.
     """
-    state, best = _start(experiment, decides)(key, hparams, data)
+    state, best = _start(experiment, criterion)(key, hparams, data)
     waiting: tuple[int, Metrics, Metrics] | None = None
     done = 0
-    for length, evaluates in plan(steps, every, eval_every):
+    for length, evaluates in plan(steps, steps_per_call, eval_every):
         state, train = _steps(experiment, length)(state, hparams, data)
         evaluation: Metrics = {}
         if evaluates:
             evaluation = evaluator(experiment)(state, hparams, data)
-            best = _better(decides)(best, state, evaluation)
+            best = _better(criterion)(best, state, evaluation)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
         if waiting is not None:
             before = _fetch(*waiting)
@@ -106,19 +104,19 @@ def trace(
     hparams: HParams,
     data: Data,
     length: int,
-    decides: Decides,
+    criterion: Criterion,
 ) -> None:
     """Raise what tracing a call of `length` steps raises; `run` reuses the trace."""
-    state, _ = _start(experiment, decides).eval_shape(key, hparams, data)
+    state, _ = _start(experiment, criterion).eval_shape(key, hparams, data)
     _steps(experiment, length).eval_shape(state, hparams, data)
 
 
-def plan(steps: int, every: int, eval_every: int) -> Iterator[tuple[int, bool]]:
+def plan(steps: int, steps_per_call: int, eval_every: int) -> Iterator[tuple[int, bool]]:
     """(length, whether an evaluation follows) of each call: at most `every` steps, ending where evaluations are due."""
     done = 0
     while done < steps:
         due = min(steps, (done // eval_every + 1) * eval_every)
-        length = min(every, due - done)
+        length = min(steps_per_call, due - done)
         done += length
         yield length, done == due
 
@@ -137,26 +135,28 @@ def chunk(step: int, train: dict[str, np.ndarray], evaluation: dict[str, float])
     return Chunk(step, train, evaluation, diverged)
 
 
-def begin(experiment: Experiment, decides: Decides, key: Key, hparams: HParams, data: Data) -> tuple[TrainState, Best]:
+def begin(
+    experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams, data: Data
+) -> tuple[TrainState, Best]:
     """The first state, and a best that any evaluation beats."""
-    worst = -jnp.inf if decides[1] == "max" else jnp.inf
+    worst = -jnp.inf if criterion.direction == "max" else jnp.inf
     state = experiment.init(key, hparams, data)
-    return state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.rest)
+    return state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state)
 
 
-def better(decides: Decides, best: Best, state: TrainState, metrics: Metrics) -> Best:
+def better(criterion: Criterion, best: Best, state: TrainState, metrics: Metrics) -> Best:
     """The better of the best so far and this state with these metrics, where they are finite."""
-    name, direction = decides
+    name, direction = criterion
     value = metrics[name]
     wins = value > best.value if direction == "max" else value < best.value
     wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
-    now = Best(value, state.step, readout(state), state.rest)
+    now = Best(value, state.step, readout(state), state.model_state)
     return jax.tree.map(lambda new, old: jnp.where(wins, new, old), now, best)
 
 
 @lru_cache(maxsize=64)
-def _start(experiment: Experiment, decides: Decides):
-    return jax.jit(partial(begin, experiment, decides))
+def _start(experiment: Experiment, criterion: Criterion):
+    return jax.jit(partial(begin, experiment, criterion))
 
 
 @lru_cache(maxsize=64)
@@ -175,5 +175,5 @@ def evaluator(experiment: Experiment):
 
 
 @lru_cache(maxsize=64)
-def _better(decides: Decides):
-    return jax.jit(partial(better, decides), donate_argnums=0)
+def _better(criterion: Criterion):
+    return jax.jit(partial(better, criterion), donate_argnums=0)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from padl.data.source import Data
 from padl.engine import loop
+from padl.engine.lane import Call, Carry, Measured
 from padl.engine.lanes import Lanes, Members, Structure, compiled, key_of
-from padl.engine.program import Call, Carry, Measured
-from padl.tasks.task import Data
 from padl.types import Device, PadlError
 
 
@@ -82,7 +82,7 @@ def _together(structure: Structure, members: Members, lanes: Lanes, which: range
     reader = _Reader(which)
     waiting: tuple[int, int, bool, Measured] | None = None
     done = 0
-    for length, evaluates in loop.plan(structure.steps, structure.every, structure.eval_every):
+    for length, evaluates in loop.plan(structure.steps, structure.steps_per_call, structure.eval_every):
         call = Call(np.bool_(done == 0), np.int32(length), np.bool_(evaluates))
         carry, measured = program.call(carry, call, keys, hparams, data)
         jax.tree.map(lambda x: x.copy_to_host_async(), measured)
@@ -139,6 +139,6 @@ def _alone(structure: Structure, members: Members, device: Device) -> Iterator[P
         keys, hparams, data = members.take(np.array(member))
         key = key_of(jax.device_put(keys, device))
         hparams, split = jax.device_put((hparams, data.split), device)
-        told = {"steps": s.steps, "every": s.every, "eval_every": s.eval_every, "decides": s.decides}
+        told = {"steps": s.steps, "steps_per_call": s.steps_per_call, "eval_every": s.eval_every, "criterion": s.criterion}
         for chunk in loop.run(s.experiment, key, hparams, Data(rows, split), **told):
             yield Progress([(member, chunk)], range(member, member + 1), chunk.step, int(chunk.diverged is not None))

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Integer, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
+from padl.losses.plot_axes import CLASSES, LOG_PROBABILITY
 from padl.losses.reduce import (
     Reduced,
     Reduction,
@@ -20,8 +21,7 @@ from padl.losses.reduce import (
     reduce,
     same_shape,
 )
-from padl.losses.surprise import focused, softmax_cost
-from padl.losses.views import CLASSES, LOG_PROBABILITY
+from padl.losses.stable_costs import focused, softmax_cost
 from padl.registry import loss
 from padl.types import FRACTION, NON_NEGATIVE, Domain, PadlError, Scalar
 

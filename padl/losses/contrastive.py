@@ -13,9 +13,9 @@ from jaxtyping import Array, Bool, Float, Integer
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import unit
+from padl.losses.plot_axes import CONTRAST
 from padl.losses.reduce import Reduced, Reduction, align, alike, floating, masked, reduce
-from padl.losses.surprise import softmax_cost
-from padl.losses.views import CONTRAST
+from padl.losses.stable_costs import softmax_cost
 from padl.registry import loss
 from padl.types import FINITE, POSITIVE, PadlError, Scalar
 

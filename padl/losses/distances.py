@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Num
 
-from padl.losses.kinks import absolute
+from padl.losses.plot_axes import DISTANCE
 from padl.losses.reduce import Reduced, Reduction, alike, class_last, masked, reduce
-from padl.losses.views import DISTANCE
+from padl.losses.subgradients import absolute
 from padl.registry import loss
 from padl.types import Domain, Scalar
 

@@ -10,9 +10,9 @@ from jaxtyping import Array, Bool, Float, Num
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import Power, cosine, norm
-from padl.losses.kinks import at_least_0
+from padl.losses.plot_axes import ANGLE, TRIPLET
 from padl.losses.reduce import Reduced, Reduction, alike, class_last, masked, reduce, same_shape
-from padl.losses.views import ANGLE, TRIPLET
+from padl.losses.subgradients import at_least_0
 from padl.registry import loss
 from padl.types import NON_NEGATIVE, POSITIVE, Domain, Scalar
 

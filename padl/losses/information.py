@@ -21,8 +21,8 @@ from jaxtyping import Array, Float
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
-from padl.losses.kinks import weighed
 from padl.losses.reduce import floating, same_shape
+from padl.losses.subgradients import weighed
 from padl.types import PadlError
 
 SUM = 1e-3  # how far from 1 a distribution may add up: that of float16

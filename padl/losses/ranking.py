@@ -6,9 +6,9 @@ from jaxtyping import Array, Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
-from padl.losses.kinks import at_least_0
+from padl.losses.plot_axes import ORDER
 from padl.losses.reduce import Reduced, Reduction, alike, reduce
-from padl.losses.views import ORDER
+from padl.losses.subgradients import at_least_0
 from padl.registry import loss
 from padl.types import FINITE, Scalar
 

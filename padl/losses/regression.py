@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Num
 
-from padl.losses.kinks import absolute
+from padl.losses.plot_axes import RESIDUAL
 from padl.losses.reduce import Reduced, Reduction, alike, reduce
-from padl.losses.views import RESIDUAL
+from padl.losses.subgradients import absolute
 from padl.registry import loss
 from padl.types import NON_NEGATIVE, Domain, Scalar
 

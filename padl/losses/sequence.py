@@ -18,8 +18,8 @@ from jaxtyping import Array, Bool, Float, Integer
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
+from padl.losses.plot_axes import ONE_FRAME
 from padl.losses.reduce import Reduced, Reduction, floating, masked, reduce
-from padl.losses.views import ONE_FRAME
 from padl.registry import loss
 from padl.types import PadlError
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from padl.models.conv import conv_general_dilated
+from padl.models.fast_conv import conv_general_dilated
 from padl.models.layers import Activation, Block, Norm, step_keys
 from padl.registry import model
 from padl.types import Key, PadlError, Scalar

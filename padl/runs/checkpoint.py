@@ -1,4 +1,4 @@
-"""Parameters on disk: checkpoint/final.msgpack and best.msgpack, each {"params", "rest"}, and stats.msgpack.
+"""Parameters on disk: checkpoint/final.msgpack and best.msgpack, each {"params", "model_state"}, and stats.msgpack.
 
 They are flax's message packs: arrays and nothing that could run, written in a fraction of a millisecond, so that each
 of a sweep's hundreds of members keeps its own. Beside them model.json says what calling the model needs, and
@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.runs.record import read_json, write_bytes, write_json
+from padl.runs.run_folder import read_json, write_bytes, write_json
 from padl.types import PadlError, PyTree
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from padl.runs.record import strict
+from padl.runs.run_folder import strict
 from padl.runs.sink import Row
 
 

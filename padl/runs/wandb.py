@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from padl.runs.record import redact
+from padl.runs.run_folder import redact
 from padl.runs.sink import Row, warn
 from padl.types import one_line
 

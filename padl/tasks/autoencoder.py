@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.data.source import Split
 from padl.losses.information import gaussian_kl
 from padl.losses.reduce import reduce
-from padl.registry import Choice, task
+from padl.registry import StaticPartial, task
 from padl.tasks.images import digits
-from padl.tasks.over_rows import Compared, Context, OverRows
-from padl.tasks.supervised import Dtype, Predictor
-from padl.tasks.task import Split, Task
-from padl.tasks.words import PREDICTIONS, pairs
-from padl.types import NON_NEGATIVE, Key, Params, PyTree, Scalar
+from padl.tasks.loss_inputs import PREDICTIONS, pairs
+from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
+from padl.tasks.supervised import Dtype, ModelPredictor
+from padl.tasks.task import Task
+from padl.types import NON_NEGATIVE, Criterion, Key, Params, PyTree, Scalar
 
 PIXELS = pairs({"indicators": ("logits", "probabilities"), "values": ("values",)})
 CODES = {"mean": np.float32(0), "std": np.float32(1)}  # of a code, which the KL term draws there
@@ -29,7 +30,7 @@ class Coded(NamedTuple):
     mean: jax.Array
     log_variance: jax.Array
     outputs: jax.Array
-    rest: PyTree
+    model_state: PyTree
 
 
 def joined(encoder: PyTree, decoder: PyTree) -> PyTree:
@@ -38,13 +39,13 @@ def joined(encoder: PyTree, decoder: PyTree) -> PyTree:
     return {f"{half}.{name}": array for half, arrays in both.items() for name, array in arrays.items()}
 
 
-def halves(params: Params, rest: PyTree) -> list[tuple[Params, PyTree]]:
+def halves(params: Params, model_state: PyTree) -> list[tuple[Params, PyTree]]:
     """The inverse of `joined`: (params, rest) of the encoder, and of the decoder."""
 
     def of(half: str, arrays: PyTree) -> PyTree:
         return {n.removeprefix(half): array for n, array in arrays.items() if n.startswith(half)}
 
-    return [(of(half, params), of(half, rest)) for half in ("encoder.", "decoder.")]
+    return [(of(half, params), of(half, model_state)) for half in ("encoder.", "decoder.")]
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Autoencoder:
         predictions: what the loss calls the pixels that come back.
     """
 
-    encoder: Predictor
-    decoder: Predictor
+    encoder: ModelPredictor
+    decoder: ModelPredictor
     predictions: str
 
     @property
@@ -66,13 +67,13 @@ class Autoencoder:
     def init(self, key: Key, scalars: Mapping[str, Any]) -> tuple[Params, PyTree]:
         of_encoder, of_decoder = jax.random.split(key)
         made = self.encoder.init(of_encoder, scalars), self.decoder.init(of_decoder, scalars)
-        params, rest = (joined(*halves) for halves in zip(*made, strict=True))
-        return params, rest
+        params, model_state = (joined(*halves) for halves in zip(*made, strict=True))
+        return params, model_state
 
     def __call__(
         self,
         params: Params,
-        rest: PyTree,
+        model_state: PyTree,
         scalars: Mapping[str, Any],
         inputs: jax.Array,
         stats: PyTree,
@@ -85,24 +86,24 @@ class Autoencoder:
             key: the randomness of the models in a training step. noise: draws the codes; None takes their means.
         """
         of_encoder, of_decoder = (None, None) if key is None else jax.random.split(key)
-        coding, drawing = halves(params, rest)
+        coding, drawing = halves(params, model_state)
         code, after_coding = self.encoder(*coding, scalars, inputs, stats, of_encoder)
         mean, log_variance = jnp.split(code, 2, axis=1)
         z = mean if noise is None else mean + jnp.exp(log_variance / 2) * jax.random.normal(noise, mean.shape)
         outputs, after_drawing = self.decoder(*drawing, scalars, z.reshape(-1, *self.decoder.shape), CODES, of_decoder)
         return Coded(mean, log_variance, outputs, joined(after_coding, after_drawing))
 
-    def answer(
-        self, params: Params, rest: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
+    def predict(
+        self, params: Params, model_state: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
     ) -> jax.Array:
         """The images (n, *shape) that come back, in the unit of the inputs."""
-        outputs = self(params, rest, scalars, inputs, stats).outputs
+        outputs = self(params, model_state, scalars, inputs, stats).outputs
         pixels = outputs if self.predictions == "values" else jax.nn.sigmoid(outputs)
         return stats["white"] * pixels.reshape(inputs.shape)
 
 
 @dataclass(frozen=True)
-class Variational(OverRows):
+class Variational(MinibatchObjective):
     """Minimise the loss of the pixels that come back, and β times what the code tells. An `Objective`.
 
         L = Σ_pixels loss(decoder(z), x) + β KL( N(m, s²) || N(0, 1) )      z = m + s ε
@@ -112,11 +113,11 @@ class Variational(OverRows):
 
     predictor: Autoencoder
 
-    def compare(self, context: Context, rows: jax.Array) -> Compared:
+    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
         images = context.batch(rows)["inputs"]
         coded = self.predictor(
             context.params,
-            context.rest,
+            context.model_state,
             context.hparams["model"],
             images,
             context.stats,
@@ -130,17 +131,17 @@ class Variational(OverRows):
         kl = gaussian_kl(coded.mean, coded.log_variance).sum(1)
         total = reconstruction + context.hparams["task"]["beta"] * kl
         parts: Any = reduce(total, where=context.where, reduction="sum_and_count")
-        return Compared(parts, coded.rest, {"reconstruction": reconstruction, "kl": kl})
+        return BatchResult(parts, coded.model_state, {"reconstruction": reconstruction, "kl": kl})
 
 
 def autoencoder(
-    about: Mapping[str, Any], model: Choice, shape: tuple[int, ...], dtype: Dtype, words: str
+    about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> Autoencoder:
     """Two models, the decoder's inputs being images of one pixel; its answer are the images that come back."""
     latent = about["latent"]
     one_pixel = (*(1,) * (len(shape) - 1), latent)
-    encoder = Predictor(model, shape, 2 * latent, dtype)
-    return Autoencoder(encoder, Predictor(model, one_pixel, math.prod(shape), dtype), words)
+    encoder = ModelPredictor(model, shape, 2 * latent, dtype)
+    return Autoencoder(encoder, ModelPredictor(model, one_pixel, math.prod(shape), dtype), words)
 
 
 @task(
@@ -170,8 +171,8 @@ def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 
         return Split(train, held, {**stats, "white": np.float32(images.max())})
 
     def objective(
-        model: Choice, loss: Choice, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
     ) -> Variational:
         return Variational(autoencoder(about, model, images.shape[1:], dtype, predictions), loss)
 
-    return Task(objective, known.rows, split, PIXELS, ("loss", "min"), about)
+    return Task(objective, known.rows, split, PIXELS, Criterion("loss", "min"), about)

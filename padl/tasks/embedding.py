@@ -7,15 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from padl.registry import Choice, task
-from padl.tasks import partners
+from padl.registry import StaticPartial, task
+from padl.tasks import pair_sampling
 from padl.tasks.images import digits
-from padl.tasks.over_rows import Compared, Context, OverRows, over_batches
-from padl.tasks.supervised import Dtype, Predictor
+from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective, over_batches
+from padl.tasks.supervised import Dtype, ModelPredictor
 from padl.tasks.task import Task
-from padl.types import Metrics
+from padl.types import Criterion, Metrics
 
-WAYS = {words.targets: way for words, way in partners.WAYS.items()}
+WAYS = {words.targets: way for words, way in pair_sampling.WAYS.items()}
 
 
 def vote(near: jax.Array) -> jax.Array:
@@ -32,26 +32,26 @@ def nearest(points: jax.Array, known: jax.Array, k: int) -> jax.Array:
 
 
 @dataclass(frozen=True)
-class Embedding(OverRows):
+class Embedding(MinibatchObjective):
     """Minimise a loss of how far apart the examples of a batch lie, of one class and of different ones. An `Objective`.
 
     Attributes:
         targets: what the loss calls them, a key of `WAYS`. neighbours: how many vote on a held-out image.
     """
 
-    predictor: Predictor
+    predictor: ModelPredictor
     targets: str
     neighbours: int
 
-    def compare(self, context: Context, rows: jax.Array) -> Compared:
+    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
         batch = context.batch(rows)
-        embeddings, rest = self.predict(context, batch["inputs"])
+        embeddings, model_state = self.predict(context, batch["inputs"])
         of_partners, of_way = jax.random.split(context.draws)
-        found = partners.draw(of_partners, batch["labels"], context.real(rows))
+        found = pair_sampling.draw(of_partners, batch["labels"], context.real(rows))
         arguments, where = WAYS[self.targets](of_way, embeddings, found)
-        return Compared(self.cost(context, *arguments, where=where), rest, {})
+        return BatchResult(self.loss_sum(context, *arguments, where=where), model_state, {})
 
-    def whole(self, context: Context) -> Metrics:
+    def dataset_metrics(self, context: Context) -> Metrics:
         """The share of held-out images that the training images around them call what they are."""
         train, held_out, _ = context.data.split
         known, labels = self.predict_all(context, train), context.data.rows["labels"]
@@ -66,9 +66,11 @@ class Embedding(OverRows):
         return {"knn_accuracy": over_batches(right, held_out).sum() / len(held_out)}
 
 
-def embedder(about: Mapping[str, Any], model: Choice, shape: tuple[int, ...], dtype: Dtype, words: str) -> Predictor:
+def embedder(
+    about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
+) -> ModelPredictor:
     """A model that gives points; its answer are these (n, dimensions)."""
-    return Predictor(model, shape, about["dimensions"], dtype)
+    return ModelPredictor(model, shape, about["dimensions"], dtype)
 
 
 @task(
@@ -91,8 +93,8 @@ def digits_embedding(dimensions: int = 16, neighbours: int = 5, held_out: float 
     shape = known.rows["inputs"].shape[1:]
 
     def objective(
-        model: Choice, loss: Choice, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
     ) -> Embedding:
         return Embedding(embedder(about, model, shape, dtype, predictions), loss, targets, neighbours)
 
-    return Task(objective, known.rows, known.split, tuple(partners.WAYS), ("knn_accuracy", "max"), about)
+    return Task(objective, known.rows, known.split, tuple(pair_sampling.WAYS), Criterion("knn_accuracy", "max"), about)

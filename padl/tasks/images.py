@@ -6,11 +6,12 @@ from typing import Literal
 
 import numpy as np
 
+from padl.data.sklearn_files import shipped
+from padl.data.source import frozen
 from padl.registry import task
-from padl.tasks import concrete
-from padl.tasks.kinds import classification
-from padl.tasks.shipped import shipped
-from padl.tasks.task import Task, frozen
+from padl.tasks import concrete_images
+from padl.tasks.classification import classification
+from padl.tasks.task import Task
 from padl.types import PadlError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
@@ -44,22 +45,22 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 def cracks(
     rows: int = 1500, size: int = 32, hard_negatives: bool = True, held_out: float = 0.2, data_seed: int = 0
 ) -> Task:
-    """Concrete with a crack or without one. Synthetic: the photographs are drawn, see `padl.tasks.concrete`.
+    """Concrete with a crack or without one. Synthetic: the photographs are drawn, see `padl.tasks.concrete_images`.
 
     Args:
         rows: how many images, half of each class. size: pixels of a side, 16 or more.
         hard_negatives: draw joints, stains and scratches that resemble cracks, in both classes.
         held_out: share of the images that are evaluated on, in (0, 1). data_seed: of the drawing.
     """
-    if size < concrete.SMALLEST:
-        raise PadlError(f"task.size={size} is too small to show a crack: {concrete.SMALLEST} or more")
+    if size < concrete_images.SMALLEST:
+        raise PadlError(f"task.size={size} is too small to show a crack: {concrete_images.SMALLEST} or more")
     images, labels = _concrete(rows, size, data_seed, hard_negatives)
     return classification(images, labels, 2, held_out=held_out, where="cracks", synthetic=True)
 
 
 @lru_cache(maxsize=4)
 def _concrete(rows: int, size: int, data_seed: int, hard_negatives: bool) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = concrete.photographs(rows, size, data_seed, hard_negatives=hard_negatives)
+    images, labels = concrete_images.photographs(rows, size, data_seed, hard_negatives=hard_negatives)
     return frozen(images), frozen(labels)
 
 

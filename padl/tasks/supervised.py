@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from padl.registry import Choice
-from padl.tasks.over_rows import Compared, Context, OverRows
+from padl.registry import StaticPartial
+from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
 from padl.types import Key, Metrics, PadlError, Params, PyTree
 
 Dtype = Literal["float32", "bfloat16"]
@@ -21,11 +21,11 @@ class Skeleton(NamedTuple):
 
     graph: Any
     params: Any
-    rest: Any
+    model_state: Any
 
 
 @lru_cache(maxsize=128)
-def skeleton(model: Choice, shape: tuple[int, ...], outputs: int, names: tuple[str, ...]) -> Skeleton:
+def skeleton(model: StaticPartial, shape: tuple[int, ...], outputs: int, names: tuple[str, ...]) -> Skeleton:
     """What `model` builds, as shapes; `names` are its traced hyperparameters.
 
     Raises:
@@ -64,7 +64,7 @@ def as_they_are(x: Any, stats: PyTree = None) -> Any:
 
 
 @dataclass(frozen=True)
-class Predictor:
+class ModelPredictor:
     """A model on standardised inputs.
 
     Attributes:
@@ -73,7 +73,7 @@ class Predictor:
         decode: (outputs, stats) -> what they say, in the data's own unit; a function of a module.
     """
 
-    model: Choice
+    model: StaticPartial
     shape: tuple[int, ...]
     outputs: int
     dtype: Dtype = "float32"
@@ -83,13 +83,13 @@ class Predictor:
     def init(self, key: Key, scalars: Mapping[str, Any]) -> tuple[Params, PyTree]:
         """Parameters and the rest of the state, by name; `scalars` are the model's traced hyperparameters."""
         module = self.model(self.shape, self.outputs, rngs=nnx.Rngs(key), **scalars)
-        _, params, rest = nnx.split(module, nnx.Param, ...)
-        return to_names(params), to_names(rest)
+        _, params, model_state = nnx.split(module, nnx.Param, ...)
+        return to_names(params), to_names(model_state)
 
     def __call__(
         self,
         params: Params,
-        rest: PyTree,
+        model_state: PyTree,
         scalars: Mapping[str, Any],
         inputs: jax.Array,
         stats: PyTree,
@@ -107,18 +107,18 @@ class Predictor:
         bones = skeleton(self.model, self.shape, self.outputs, tuple(sorted(scalars)))
         dtype = jnp.dtype(self.dtype)
         params = jax.tree.map(lambda p: p.astype(dtype), params)
-        states = from_names(params, bones.params), from_names(rest, bones.rest)
+        states = from_names(params, bones.params), from_names(model_state, bones.model_state)
         module = nnx.merge(bones.graph, *states, copy=True)
         outputs = module(standardise(inputs, stats).astype(dtype), key)
         self._check(outputs)
         after = to_names(nnx.split(module, nnx.Param, ...)[2])
-        return outputs.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, rest)
+        return outputs.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, model_state)
 
-    def answer(
-        self, params: Params, rest: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
+    def predict(
+        self, params: Params, model_state: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
     ) -> jax.Array:
         """What the outputs for raw inputs (n, *shape) say."""
-        return self.decode(self(params, rest, scalars, inputs, stats)[0], stats)
+        return self.decode(self(params, model_state, scalars, inputs, stats)[0], stats)
 
     def _check(self, outputs: jax.Array) -> None:
         if outputs.ndim == (3 if self.frames else 2):
@@ -143,25 +143,25 @@ class Problem:
     """
 
     truth: Callable[..., jax.Array]
-    arguments: Choice
+    arguments: StaticPartial
     measure: Callable[..., Metrics]
     finish: Callable[[Metrics], Metrics] = as_they_are
     only_evaluated: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Supervised(OverRows):
+class Supervised(MinibatchObjective):
     """Minimise the mean of a loss between what a model gives for each input and what is so. An `Objective`."""
 
-    predictor: Predictor
+    predictor: ModelPredictor
     problem: Problem
 
-    def compare(self, context: Context, rows: jax.Array) -> Compared:
+    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
         batch = context.batch(rows)
-        outputs, rest = self.predict(context, batch["inputs"])
+        outputs, model_state = self.predict(context, batch["inputs"])
         truth = self.problem.truth(batch, context.stats, context.hparams["task"])
-        parts = self.cost(context, *self.problem.arguments(outputs, truth), where=context.where)
-        return Compared(parts, rest, self.problem.measure(outputs, truth, context.stats))
+        parts = self.loss_sum(context, *self.problem.arguments(outputs, truth), where=context.where)
+        return BatchResult(parts, model_state, self.problem.measure(outputs, truth, context.stats))
 
     def finish(self, statistics: Metrics) -> Metrics:
         return self.problem.finish(statistics)

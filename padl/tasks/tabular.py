@@ -7,9 +7,12 @@ from typing import Literal
 
 import numpy as np
 
+from padl.data.checks import check_finite, check_resolution
+from padl.data.source import frozen
 from padl.registry import task
-from padl.tasks.kinds import classification, regression
-from padl.tasks.task import Task, check_finite, check_resolution, frozen
+from padl.tasks.classification import classification
+from padl.tasks.regression import regression
+from padl.tasks.task import Task
 from padl.types import PadlError, Scalar
 
 

@@ -4,7 +4,7 @@ from math import inf, nan
 
 import numpy as np
 
-from padl.backprop.depth import draw, figure
+from padl.backprop.drawing.depth import draw, figure
 from padl.backprop.layers import Layer
 
 SOUND = Layer("", 3, (4, 8), 1.0, 0.0, nan, nan, 0, nan, nan, True)

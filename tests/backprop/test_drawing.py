@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from padl.backprop import drawing, text
-from padl.backprop.cells import sketch
-from padl.backprop.dot import dot
+from padl.backprop.drawing import circuit as drawing
+from padl.backprop.drawing import text
+from padl.backprop.drawing.cells import sketch
+from padl.backprop.drawing.dot import dot
+from padl.backprop.drawing.labels import inlined, number, sign
+from padl.backprop.drawing.layout import Box, by_graphviz, by_layers, lay_out
 from padl.backprop.formula import formula
-from padl.backprop.layout import Box, by_graphviz, by_layers, lay_out
-from padl.backprop.tracing import trace
-from padl.backprop.wording import inlined, number, sign
+from padl.backprop.tracing.trace import trace
 from padl.types import PadlError
 
 SIGMOID = "1 / (1 + exp(-(w1*x1 + w2*x2 + b)))"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from padl.backprop import drawing
+from padl.backprop.drawing import circuit
+from padl.backprop.drawing.frames import captions, gif, html, steps
+from padl.backprop.drawing.layout import by_layers
 from padl.backprop.formula import formula
-from padl.backprop.frames import captions, gif, html, steps
-from padl.backprop.layout import by_layers
-from padl.backprop.tracing import trace
+from padl.backprop.tracing.trace import trace
 from padl.types import PadlError
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -73,7 +73,7 @@ def test_steps_go_forward_through_every_operation_and_then_backward_through_them
 
 def test_every_number_of_the_picture_appears_at_exactly_one_step(sigmoid):
     for graph in (sigmoid, formula("x*y + x + exp(y)", x=3, y=2)):
-        parts = drawing.figure(graph, by_layers).findobj(lambda artist: artist.get_gid() is not None)
+        parts = circuit.figure(graph, by_layers).findobj(lambda artist: artist.get_gid() is not None)
         drawn = [p.get_gid() for p in parts if p.get_gid().startswith(("value-", "gradient-", "total-"))]
         appearing = [name for step in steps(graph) for name in step.shown]
         assert sorted(appearing) == sorted(drawn)
@@ -199,7 +199,7 @@ def test_a_browser_takes_buttons_keys_slider_and_play(page, tmp_path):
 
 
 def test_a_graph_too_large_to_draw_has_no_steps_either(tmp_path):
-    graph = formula("+".join(["x"] * (drawing.MOST + 1)), x=1)
+    graph = formula("+".join(["x"] * (circuit.MOST + 1)), x=1)
     for write in (gif, html):
         with pytest.raises(PadlError, match="too large to draw"):
             write(graph, tmp_path / "never")

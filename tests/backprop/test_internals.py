@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from padl.backprop import internals
+from padl.backprop.tracing import internals
 
 HERE = "padl/backprop/internals.py"
 X = jnp.arange(3.0)

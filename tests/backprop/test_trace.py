@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from padl.backprop.tracing import trace
+from padl.backprop.tracing.trace import trace
 from padl.types import PadlError
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)), jnp.float32)
@@ -256,7 +256,7 @@ def test_nodes_know_their_line_and_their_layer():
 
 
 def test_a_loop_too_long_to_walk_is_refused_and_can_stay_closed(monkeypatch):
-    monkeypatch.setattr("padl.backprop.tape.MOST", 50)
+    monkeypatch.setattr("padl.backprop.tracing.tape.MOST", 50)
     f = lambda x: lax.scan(lambda c, _: (jnp.sin(c), None), x, length=100)[0]  # noqa: E731
     with pytest.raises(PadlError, match=r"more than 50 nodes at test_trace.py:.*: depth=0 leaves loops"):
         trace(f, jnp.float32(1.0))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from padl.backprop.tracing import trace
-from padl.cli import names
+from padl.app import names
+from padl.backprop.tracing.trace import trace
 
 sys.path.append(str(Path(__file__).parents[1] / "losses"))
 from cases import CASES

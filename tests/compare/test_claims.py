@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from padl import optimizers
-from padl.compare.choice import weigh
 from padl.compare.trajectories import Rule, run
-from padl.registry import Choice, signature
-from padl.tasks.landscape import Landscape
-from padl.tasks.logistic import logistic
-from padl.tasks.surfaces import closed_form
+from padl.compare.tuning import weigh
+from padl.registry import StaticPartial, signature
+from padl.surfaces.functions import closed_form
+from padl.surfaces.landscape import Landscape
+from padl.surfaces.logistic import logistic
 
 CONDITION, STEEP = 100.0, 24.0
 BEST = ((np.sqrt(CONDITION) - 1) / (np.sqrt(CONDITION) + 1)) ** 2  # momentum for this valley: Polyak 1964
@@ -21,7 +21,7 @@ SLOPE = 3.0
 
 def rule(function, whole: bool = False, **numbers: float) -> Rule:
     usual = {name: h.default for name, h in signature(function).items()}
-    return Rule(Choice(function), {**usual, **numbers}, whole)
+    return Rule(StaticPartial(function), {**usual, **numbers}, whole)
 
 
 GD, SGD = rule(optimizers.gd, whole=True), rule(optimizers.sgd)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from padl import losses
-from padl.cli import names
+from padl.app import names
 from padl.compare import loss_curves
 from padl.compare.loss_curves import POINTS, Curve, draw, points, sample, unbroken
-from padl.losses.views import RESIDUAL, View
+from padl.losses.plot_axes import RESIDUAL, View
 
 ENTRIES = {entry.name: entry for entry in names.of("loss") if entry.origin == "padl"}
 of_every_loss = pytest.mark.parametrize("name", sorted(ENTRIES))

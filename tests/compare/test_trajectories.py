@@ -7,19 +7,19 @@ import optax
 import pytest
 
 from padl import optimizers
-from padl.compare.choice import choose, steps_to, weigh
 from padl.compare.comparison import Path
 from padl.compare.trajectories import Rule, run, trace
-from padl.registry import Choice
-from padl.tasks.landscape import Landscape, nearest
-from padl.tasks.logistic import logistic
-from padl.tasks.surfaces import closed_form
+from padl.compare.tuning import choose, steps_to, weigh
+from padl.registry import StaticPartial
+from padl.surfaces.functions import closed_form
+from padl.surfaces.landscape import Landscape, nearest
+from padl.surfaces.logistic import logistic
 from padl.types import PadlError
 
 COMPILE = "/jax/core/compile/backend_compile_duration"
-GD = Rule(Choice(optimizers.gd), {"learning_rate": 0.0}, whole=True)
-SGD = Rule(Choice(optimizers.sgd), {"learning_rate": 0.0})
-MOMENTUM = Rule(Choice(optimizers.momentum), {"learning_rate": 0.0, "momentum": 0.9})
+GD = Rule(StaticPartial(optimizers.gd), {"learning_rate": 0.0}, whole=True)
+SGD = Rule(StaticPartial(optimizers.sgd), {"learning_rate": 0.0})
+MOMENTUM = Rule(StaticPartial(optimizers.momentum), {"learning_rate": 0.0, "momentum": 0.9})
 
 
 def rosenbrock_gradient(x: float, y: float) -> np.ndarray:
@@ -115,7 +115,9 @@ def test_a_rule_without_a_learning_rate_has_one_lane_a_start():
     def steady():
         return optax.stateless(lambda grads, params: jax.tree.map(lambda g: -0.01 * g, grads))
 
-    paths = run(closed_form("beale"), {"steady": Rule(Choice(steady), {}), "gd": GD}, np.array([[1.0, 1.5]]), steps=5)
+    paths = run(
+        closed_form("beale"), {"steady": Rule(StaticPartial(steady), {}), "gd": GD}, np.array([[1.0, 1.5]]), steps=5
+    )
     assert paths["steady"].rates is None
     assert paths["steady"].points.shape == (1, 1, 6, 2)
     assert paths["gd"].points.shape == (16, 1, 6, 2)
@@ -129,7 +131,7 @@ def test_a_rule_is_called_with_value_gradient_and_value_function_of_its_step():
 
         return optax.GradientTransformationExtraArgs(lambda params: (), update)
 
-    path = run(closed_form("valley", 1.0), {"polyak": Rule(Choice(polyak), {})}, np.array([[4.0, 2.0]]), steps=3)
+    path = run(closed_form("valley", 1.0), {"polyak": Rule(StaticPartial(polyak), {})}, np.array([[4.0, 2.0]]), steps=3)
     np.testing.assert_allclose(path["polyak"].points[0, 0], [[4, 2], [2, 1], [1, 0.5], [0.5, 0.25]], rtol=1e-6)
 
 
@@ -137,8 +139,8 @@ def test_updates_of_another_form_than_the_point_are_refused():
     broken = lambda: optax.stateless(lambda grads, params: {"point": grads["point"][:1]})  # noqa: E731
     with pytest.raises(PadlError, match=r"float32\[1\].* for parameters .*float32\[2\].*: they must be alike"):
         trace(
-            flat(), {"broken": Rule(Choice(broken), {})}, np.zeros((1, 2)), rates=[1.0], steps=2, seed=0, noise=0.0,
-            batch_size=None,
+            flat(), {"broken": Rule(StaticPartial(broken), {})}, np.zeros((1, 2)), rates=[1.0], steps=2, seed=0,
+            noise=0.0, batch_size=None,
         )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from measured import QUICK
 
 import padl
 from padl import losses
-from padl.cli import names
+from padl.app import names
 from padl.losses.reduce import reduce
 from padl.types import PadlError
 

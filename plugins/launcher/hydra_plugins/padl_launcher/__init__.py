@@ -55,7 +55,7 @@ class PadlOptuna(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from padl.cli.search import search
+        from padl.app.sweep.search import search
 
         return search(self, arguments)
 

@@ -1,0 +1,105 @@
+"""`padl.sweep`: a sweep from Python, over every combination of some values."""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from padl.app import names
+from padl.app.settings import Settings, schema
+from padl.app.sweep import results
+from padl.app.sweep.members import Asked
+from padl.app.sweep.results import Results
+from padl.app.sweep.run import Sweep
+from padl.app.train import Choose, quietly
+from padl.registry import near
+from padl.types import KINDS, PadlError
+
+
+def sweep(
+    task: Choose = "digits",
+    model: Choose = None,
+    loss: Choose = None,
+    optimizer: Choose = "adam",
+    schedule: Choose = "constant",
+    *,
+    over: Mapping[str, Iterable[Any]],
+    **settings: Any,
+) -> Results:
+    """Train every combination of the values in `over`, those of one structure in one compiled program.
+
+    Args:
+        task, model, loss, optimizer, schedule, settings: as in `padl.train`; nothing is printed or written unless asked
+            for.
+        over: key -> its values: {"learning_rate": [1e-3, 1e-2], "seed": range(8), "optimizer": ["adam", "sgd"]}. A key
+            is written as on the command line ("optimizer.b1"); the group may be left out where only one has it.
+
+    Returns:
+        A tidy table: `rows` holds a dict for each run, `ranked` the settings over seeds.
+
+    Raises:
+        PadlError: for all that is wrong with any of the runs, before any is trained.
+
+    >>> found = sweep(over={"learning_rate": [1e-3, 1e-2], "seed": range(3)}, steps=300)
+    >>> found.best["optimizer.learning_rate"]
+    0.01
+    """
+    chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
+    base = quietly({**chosen, **settings})
+    listed = _listed(over)
+    keys = {key: _whole(key, base | {k: v[0] for k, v in listed.items() if v}) for key in listed}
+    if len(set(keys.values())) < len(keys):
+        raise PadlError(f"over has the same key twice: {', '.join(f'{key} is {whole}' for key, whole in keys.items())}")
+    asked = []
+    for combination in itertools.product(*listed.values()):
+        values = dict(zip(keys.values(), combination, strict=True))
+        asked.append(Asked([f"{key}={value}" for key, value in values.items()], values, _config(base, values)))
+    run = Sweep([], quiet=True)
+    try:
+        run.launch(asked)
+    finally:
+        found = results.finish(run)
+    assert found is not None
+    return found
+
+
+def _listed(over: Any) -> dict[str, list[Any]]:
+    """The values of each key as a list; raises PadlError for what is no key or no list."""
+    if not isinstance(over, Mapping) or not all(isinstance(key, str) for key in over):
+        raise PadlError(f"over={over!r} must be keys with lists of values, as over={{'learning_rate': [0.1, 0.01]}}")
+    for key, values in over.items():
+        if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+            raise PadlError(f"over[{key!r}]={values!r} must be a list of values")
+    return {key: list(values) for key, values in over.items()}
+
+
+def _whole(key: str, base: Mapping[str, Any]) -> str:
+    """`optimizer.learning_rate` for `learning_rate`; raises PadlError where no part, or more than one, has it."""
+    group = key.partition(".")[0]
+    if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "run", "wandb")):
+        return key
+    if "." in key:
+        raise PadlError(f"over: no key '{key}'{near(group, KINDS)} (write it as model.widths)")
+    entries = {kind: names.find(kind, _name(base[kind])) for kind in KINDS if base.get(kind)}
+    owners = [kind for kind, entry in entries.items() if key in entry.hyperparameters]
+    if len(owners) == 1:
+        return f"{owners[0]}.{key}"
+    if owners:
+        raise PadlError(f"over: '{key}' may be {' or '.join(f'{kind}.{key}' for kind in owners)}: say which")
+    known = [name for entry in entries.values() for name in entry.hyperparameters]
+    raise PadlError(f"over: no key '{key}'{near(key, [*known, *schema(Settings)])} (write it as model.widths)")
+
+
+def _name(chosen: Any) -> str:
+    return chosen["name"] if isinstance(chosen, Mapping) else chosen
+
+
+def _config(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with these values: the names first, then what belongs to them."""
+    config = dict(base) | {key: value for key, value in values.items() if "." not in key}
+    for key, value in values.items():
+        kind, dot, word = key.partition(".")
+        if not dot:
+            continue
+        group = config.get(kind)
+        config[kind] = {**({"name": group} if isinstance(group, str) else group or {}), word: value}
+    return config

@@ -1,0 +1,41 @@
+"""Refuse data that cannot be trained on, naming column and row. check_finite, check_resolution, check_labels."""
+
+import numpy as np
+
+from padl.types import PadlError
+
+
+def check_finite(table: np.ndarray, columns: list[str], where: str) -> None:
+    """Raises PadlError for the first NaN or infinity in a (rows, columns) table, naming its column and row."""
+    bad = np.argwhere(~np.isfinite(table))
+    if len(bad):
+        row, column = bad[0]
+        value = table[row, column]
+        raise PadlError(
+            f"{where}: {value} in column '{columns[column]}', row {row + 1} of {len(table)}"
+            f" ({len(bad)} such values in all): remove or repair these rows"
+        )
+
+
+def check_resolution(table: np.ndarray, columns: list[str], where: str) -> None:
+    """Raises PadlError for a column of float64 whose values float32 can hardly hold, or hardly tell apart."""
+    for name, column in zip(columns, table.T, strict=True):
+        largest = np.abs(column).max()
+        if largest > np.finfo(np.float32).max:
+            raise PadlError(f"{where}: {largest:g} in column '{name}' is too large for float32: use another unit")
+        width = largest * (column / largest).std() if largest else 0.0
+        if 0 < width < 1e-5 * largest:
+            raise PadlError(
+                f"{where}: column '{name}' varies by {width:.3g} around {largest:.3g}, which float32 cannot tell apart:"
+                " subtract a constant from it"
+            )
+
+
+def check_labels(labels: np.ndarray, classes: int, where: str) -> None:
+    """Raises PadlError for the first label outside 0 .. classes-1, naming its row."""
+    bad = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(bad):
+        raise PadlError(
+            f"{where}: label {labels[bad[0]]} in row {bad[0] + 1} is outside 0 .. {classes - 1}"
+            f" ({len(bad)} such labels in all): mend them, or set task.classes"
+        )

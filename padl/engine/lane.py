@@ -1,0 +1,98 @@
+"""A run as one program: begin, some steps, an evaluation, each where the call asks for it.
+
+`loop.py` compiles these apart, since a single run wants to know where its time goes; the members of a sweep share one
+program for all of it. What a call asks for is data, so that no other number of steps compiles anything.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from padl.data.source import Data
+from padl.engine import loop
+from padl.engine.experiment import Experiment, TrainState
+from padl.types import Criterion, HParams, Key, Metrics, PyTree
+
+
+class Call(NamedTuple):
+    """first: begin before. length: steps to do, at most `every`. evaluates: evaluate after them."""
+
+    first: Any
+    length: Any
+    evaluates: Any
+
+
+class Carry(NamedTuple):
+    """What a run keeps from call to call.
+
+    Attributes:
+        state: without its key, which never changes. best: as in `loop`.
+        diverged: the step, counted from 1, whose loss is the first that is not finite, or after which the evaluation's
+            is not; 0 while all are.
+    """
+
+    state: TrainState
+    best: loop.Best
+    diverged: jax.Array
+
+
+class Measured(NamedTuple):
+    """train: metrics of each step of the call, (every,), 0 beyond its length. evaluation: NaN where none was asked."""
+
+    train: Metrics
+    evaluation: Metrics
+
+
+def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams, data: Data) -> Carry:
+    state, best = loop.begin(experiment, criterion, key, hparams, data)
+    return Carry(state._replace(key=()), best, jnp.zeros((), jnp.int32))
+
+
+def advance(
+    experiment: Experiment,
+    criterion: Criterion,
+    steps_per_call: int,
+    carry: Carry,
+    call: Call,
+    key: Key,
+    hparams: HParams,
+    data: Data,
+) -> tuple[Carry, Measured]:
+    """One call of a run. From the step on at which it diverges, its state stays what it was before that step."""
+    carry = jax.lax.cond(call.first, lambda _: begin(experiment, criterion, key, hparams, data), lambda c: c, carry)
+
+    def step(i, both):
+        carry, train = both
+        state = carry.state._replace(key=key)
+        new, metrics = experiment.step(state, hparams, data)
+        healthy = (carry.diverged == 0) & jnp.isfinite(metrics["loss"])
+        diverged = jnp.where((carry.diverged == 0) & ~healthy, new.step, carry.diverged)
+        kept = _unless(healthy, new._replace(key=()), carry.state)
+        return Carry(kept, carry.best, diverged), {name: train[name].at[i].set(v) for name, v in metrics.items()}
+
+    def evaluate(carry: Carry) -> tuple[Carry, Metrics]:
+        metrics = experiment.evaluate(carry.state, hparams, data)
+        healthy = carry.diverged == 0
+        bad = healthy & ~jnp.isfinite(metrics["loss"])
+        better = loop.better(criterion, carry.best, carry.state, metrics)
+        best = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), better, carry.best)
+        return carry._replace(best=best, diverged=jnp.where(bad, carry.state.step, carry.diverged)), metrics
+
+    shapes = jax.eval_shape(lambda s: experiment.step(s._replace(key=key), hparams, data)[1], carry.state)
+    blank = {name: jnp.zeros((steps_per_call, *x.shape), x.dtype) for name, x in shapes.items()}
+    carry, train = jax.lax.fori_loop(0, call.length, step, (carry, blank))
+    _, shapes = jax.eval_shape(evaluate, carry)
+    nothing = {name: jnp.full(x.shape, jnp.nan, x.dtype) for name, x in shapes.items()}
+    carry, evaluation = jax.lax.cond(call.evaluates, evaluate, lambda c: (c, nothing), carry)
+    return carry, Measured(train, evaluation)
+
+
+def _unless(healthy: jax.Array, new: PyTree, old: PyTree) -> PyTree:
+    """`new` where healthy; counters go on, so that all members of a sweep share them."""
+    return jax.tree.map(lambda a, b: a if is_counter(a) else jnp.where(healthy, a, b), new, old)
+
+
+def is_counter(x: Any) -> bool:
+    """Whether an array of one run is a whole number, as the count of a rule's steps is."""
+    return x.shape == () and jnp.issubdtype(x.dtype, jnp.integer)

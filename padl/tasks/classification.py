@@ -1,0 +1,62 @@
+"""Classification: labels 0 .. classes-1, one logit a class."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from padl.data.checks import check_labels
+from padl.data.source import Split
+from padl.data.split import random_split
+from padl.registry import StaticPartial
+from padl.tasks.loss_inputs import CLASSES, Words, of_classes
+from padl.tasks.standardise import check_inputs, input_axes, moments
+from padl.tasks.supervised import Dtype, ModelPredictor, Problem, Supervised
+from padl.tasks.task import Task
+from padl.types import Criterion
+
+
+def _labels(rows, stats, scalars):
+    return rows["labels"]
+
+
+def _accuracy(outputs, labels, stats):
+    return {"accuracy": (outputs.argmax(-1) == labels).astype(jnp.float32)}
+
+
+def classifier(
+    about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
+) -> ModelPredictor:
+    """A model that tells classes apart; its answer are the logits (n, classes)."""
+    return ModelPredictor(model, shape, about["classes"], dtype)
+
+
+def classification(
+    inputs: np.ndarray, labels: np.ndarray, classes: int, *, held_out: float, where: str, **about: Any
+) -> Task:
+    """A task of telling classes apart, its split stratified by them.
+
+    Args:
+        inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.
+        held_out: share of the rows, in (0, 1). where: the data's name in an error. about: for the records.
+    """
+    check_inputs(inputs, where)
+    check_labels(labels, classes, where)
+
+    def split(seed: int, scalars: Mapping[str, float]) -> Split:
+        train, held = random_split(len(labels), held_out, seed, labels)
+        centre, spread = moments(inputs[train], input_axes(inputs))
+        return Split(train, held, {"mean": centre, "std": spread})
+
+    rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
+    about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}
+
+    def objective(
+        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Supervised:
+        arguments = StaticPartial(of_classes, (("words", Words(targets, predictions)),))
+        predictor = classifier(about, model, inputs.shape[1:], dtype, predictions)
+        return Supervised(predictor, loss, Problem(_labels, arguments, _accuracy))
+
+    return Task(objective, rows, split, CLASSES, Criterion("accuracy", "max"), about)

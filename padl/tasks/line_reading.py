@@ -1,0 +1,128 @@
+"""Lines of images whose labels are read without being told where each is. digit_lines.
+
+A line is composed where it is needed, from the images of the batch: held-out lines hold held-out images only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from padl.registry import StaticPartial, task
+from padl.tasks.edit_distance import edit_distance, greedy, packed
+from padl.tasks.images import digits
+from padl.tasks.loss_inputs import pairs
+from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
+from padl.tasks.supervised import Dtype, ModelPredictor
+from padl.tasks.task import Task
+from padl.types import Criterion, Key, Metrics, PadlError, Params, PyTree
+
+
+class Lines(NamedTuple):
+    """images: (n, height, longest × width, channels), blank behind the last. labels: (n, longest), -1 behind it."""
+
+    images: jax.Array
+    labels: jax.Array
+
+    @property
+    def lengths(self) -> jax.Array:
+        return (self.labels >= 0).sum(1)
+
+
+def compose(key: Key, images: jax.Array, labels: jax.Array, real: jax.Array, longest: int) -> Lines:
+    """As many lines as there are images, each of 1 to `longest` of them, drawn with replacement.
+
+    Args:
+        images: (n, height, width, channels), blank where 0. labels: (n,).
+        real: (n,) True for those to draw from, which come first.
+    """
+    n, height, width, channels = images.shape
+    u = jax.random.uniform(key, (n, longest + 1))
+    count = 1 + jnp.floor(u[:, :1] * longest).astype(jnp.int32)
+    shown = jnp.arange(longest)[None, :] < count
+    drawn = jnp.floor(u[:, 1:] * real.sum()).astype(jnp.int32)
+    cells = jnp.where(shown[:, :, None, None, None], images[drawn], 0)
+    in_a_row = cells.transpose(0, 2, 1, 3, 4).reshape(n, height, longest * width, channels)
+    return Lines(in_a_row, jnp.where(shown, labels[drawn], -1))
+
+
+@dataclass(frozen=True)
+class Reader(ModelPredictor):
+    """A model that reads lines; frames behind the last image of a line do not count.
+
+    Attributes:
+        width: of one image of a line.
+    """
+
+    width: int = 1
+
+    def predict(
+        self, params: Params, model_state: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
+    ) -> jax.Array:
+        """The labels (n, frames) of lines, -1 behind the last. A line ends with the last image that is not blank."""
+        frames, _ = self(params, model_state, scalars, inputs, stats)
+        inked = (inputs != 0).any((1, 3)).reshape(len(inputs), -1, self.width).any(-1)
+        images = (jnp.arange(1, inked.shape[1] + 1)[None, :] * inked).max(1)
+        return packed(greedy(frames, self.lengths(images, frames)))
+
+    def lengths(self, images: jax.Array, frames: jax.Array) -> jax.Array:
+        """How many frames so many images (n,) at the beginning of a line have."""
+        return images * self.width * frames.shape[1] // self.shape[1]
+
+
+@dataclass(frozen=True)
+class Reading(MinibatchObjective):
+    """Minimise a loss of label sequences on lines that are composed at every step. An `Objective`."""
+
+    predictor: Reader
+    longest: int
+
+    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
+        batch = context.batch(rows)
+        lines = compose(context.draws, batch["inputs"], batch["labels"], context.real(rows), self.longest)
+        frames, model_state = self.predict(context, lines.images)
+        lengths = self.predictor.lengths(lines.lengths, frames)
+        parts = self.loss_sum(context, frames, lines.labels + 1, lengths, lines.lengths, where=context.where)
+        edits = edit_distance(greedy(frames, lengths), lines.labels)
+        return BatchResult(
+            parts, model_state, {"edits": edits.astype(jnp.float32), "labels": lines.lengths.astype(jnp.float32)}
+        )
+
+    def finish(self, statistics: Metrics) -> Metrics:
+        return {"label_error_rate": statistics["edits"] / statistics["labels"]}
+
+
+def reader(about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str) -> Reader:
+    """A model that reads lines; its answer are the labels (n, frames), -1 behind the last."""
+    return Reader(model, shape, about["classes"] + 1, dtype, frames=True, width=shape[1] // about["longest"])
+
+
+@task(
+    family="sequences",
+    loss="ctc",
+    model="tdnn",
+    reference="Graves et al. 2006, ICML; images: Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
+)
+def digit_lines(longest: int = 5, held_out: float = 0.2) -> Task:
+    """Lines of handwritten digits, to be read: real images side by side, one to `longest` of them, in any order.
+
+    Metric: label_error_rate, the edits from what is read to what is there, as a share of the labels there.
+
+    Args:
+        longest: digits of a line, at most. held_out: share of the images that no line to learn from holds, in (0, 1).
+    """
+    singles = digits(held_out)
+    height, width, channels = singles.rows["inputs"].shape[1:]
+    about = {**singles.about, "kind": "lines", "longest": longest}
+
+    def objective(
+        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Reading:
+        if dict(loss.static).get("blank", 0) != 0:
+            raise PadlError("loss.blank: class 0 is the blank of this task, and class c + 1 is digit c")
+        return Reading(reader(about, model, (height, longest * width, channels), dtype, predictions), loss, longest)
+
+    fits = pairs({"sequences": ("frames",)})
+    return Task(objective, singles.rows, singles.split, fits, Criterion("label_error_rate", "min"), about)

@@ -1,0 +1,94 @@
+"""The order of things, learned from which of two comes first. ranking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from padl.registry import StaticPartial, task
+from padl.tasks.loss_inputs import pairs
+from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
+from padl.tasks.regression import values
+from padl.tasks.supervised import Dtype, ModelPredictor
+from padl.tasks.tabular import permeability
+from padl.tasks.task import Task
+from padl.types import Criterion, Metrics, Scalar
+
+STRIP = 256  # rows of the table of all pairs that are in memory at once
+
+
+def concordance(scores: jax.Array, truth: jax.Array) -> jax.Array:
+    """The share of pairs whose scores are in the order of the truth; equal scores count half (Harrell et al. 1982).
+
+    Args:
+        scores, truth: (n,). Pairs of equal truth count for nothing.
+    """
+
+    def row(one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        score, so = one
+        agreement = jnp.sign(score - scores) * jnp.sign(so - truth)
+        return jnp.where(so == truth, 0, (1 + agreement) / 2).sum(), (so != truth).sum()
+
+    right, all_ = jax.tree.map(jnp.sum, jax.lax.map(row, (scores, truth), batch_size=STRIP))
+    return right / jnp.where(all_ > 0, all_, jnp.nan)
+
+
+@dataclass(frozen=True)
+class Ranking(MinibatchObjective):
+    """Minimise a loss of the order of two scores over pairs drawn within the batch. An `Objective`."""
+
+    predictor: ModelPredictor
+
+    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
+        batch, n = context.batch(rows), len(rows)
+        scores, model_state = self.predict(context, batch["inputs"])
+        truth = values(batch, context.stats, context.hparams["task"])
+        other = (jnp.arange(n) + jax.random.randint(context.draws, (n,), 1, max(n, 2))) % n
+        order, real = jnp.sign(truth - truth[other]), context.real(rows)
+        parts = self.loss_sum(context, scores[:, 0], scores[other, 0], order, where=real & real[other] & (order != 0))
+        return BatchResult(parts, model_state, {})
+
+    def dataset_metrics(self, context: Context) -> Metrics:
+        held_out = context.data.split.held_out
+        truth = values(context.batch(held_out), context.stats, context.hparams["task"])
+        return {"concordance": concordance(self.predict_all(context, held_out)[:, 0], truth)}
+
+
+def _first(outputs, stats):
+    return outputs[:, 0]
+
+
+def scorer(
+    about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
+) -> ModelPredictor:
+    """A model that gives a score; its answer are the scores (n,), in no unit."""
+    return ModelPredictor(model, shape, 1, dtype, decode=_first)
+
+
+@task(
+    family="tables",
+    loss="margin_ranking",
+    model="mlp",
+    reference="Herbrich et al. 2000; Kozeny 1927; Carman 1937; synthetic measurements",
+)
+def ranking(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, data_seed: int = 0) -> Task:
+    """Packed beds in the order of their permeability, learned from pairs of which one is told to have the higher.
+
+    Synthetic: the data of `permeability`. Metric: concordance, the share of all held-out pairs put in the right order.
+
+    Args:
+        rows, noise, held_out, data_seed: as in `permeability`.
+    """
+    measured = permeability(rows, noise, held_out, data_seed)
+    about = {**measured.about, "kind": "ranking"}
+    shape = measured.rows["inputs"].shape[1:]
+
+    def objective(
+        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
+    ) -> Ranking:
+        return Ranking(scorer(about, model, shape, dtype, predictions), loss)
+
+    fits = pairs({"order": ("scores",)})
+    return replace(measured, objective=objective, fits=fits, criterion=Criterion("concordance", "max"), about=about)

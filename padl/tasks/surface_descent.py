@@ -1,0 +1,86 @@
+"""Functions of one or two numbers with known minima: no model and no data, the parameters are the point. surface.
+
+`closed_form` gives each as a Landscape, which optimizers are compared on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.data.source import Data, Split
+from padl.registry import task
+from padl.surfaces.functions import SURFACES, VALLEY, Name, check_condition, check_start, tilted
+from padl.tasks.task import Task
+from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree, Scalar
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Find the lowest point of a surface. An `Objective` whose only parameter is the point."""
+
+    name: str
+    start: tuple[float, ...]
+
+    def height(self, point: jax.Array, hparams: HParams) -> jax.Array:
+        return SURFACES[self.name].f(point, hparams["task"].get("condition", VALLEY))
+
+    def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
+        return {"point": jnp.asarray(self.start, jnp.float32)}, {}
+
+    def loss(self, params, model_state, hparams, data, rows, key):
+        point, value = params["point"], self.height(params["point"], hparams)
+        if "noise" in hparams["task"]:
+            value += tilted(point, hparams["task"]["noise"] * jax.random.normal(key, point.shape))
+        return (value, jnp.ones(())), (model_state, {"distance": self.distance(point)})
+
+    def evaluate(self, params: Params, model_state: PyTree, hparams: HParams, data: Data) -> Metrics:
+        return {"loss": self.height(params["point"], hparams), "distance": self.distance(params["point"])}
+
+    def distance(self, point: jax.Array) -> jax.Array:
+        """To the nearest minimum."""
+        return jnp.sqrt(((point[None] - jnp.asarray(SURFACES[self.name].minima)) ** 2).sum(-1)).min()
+
+    def finish(self, statistics: Metrics) -> Metrics:
+        return statistics
+
+
+@task(
+    family="surfaces",
+    reference="lecture; Rosenbrock 1960; Beale 1958; Himmelblau 1972; Rastrigin 1974; Styblinski & Tang 1990",
+)
+def surface(
+    surface: Name = "rosenbrock",
+    start: tuple[float, ...] | None = None,
+    condition: Scalar | None = None,
+    noise: Scalar | None = None,
+) -> Task:
+    """Walk down a surface with known minima: there is no model, the parameters are the point.
+
+    Args:
+        surface: cos_tan, the lecture's (cos x + tan x)² on (-1, 1); valley, ½ (x² + κ y²); saddle, ½ x² - ½ y² + ¼ y⁴
+            with a saddle point at 0 and minima at (0, ±1); rosenbrock; beale; himmelblau (four minima); rastrigin (one
+            in many hollows); styblinski_tang (one in four).
+        start: the first point, inside the surface's box; None takes its usual one.
+        condition: κ >= 1 of the valley, the ratio of its curvatures (100 if left out); the others have none.
+        noise: standard deviation of Gaussian noise on each coordinate of the gradient; None leaves it out.
+
+    Raises:
+        PadlError: a start outside the box or of the wrong length; a condition for a surface that has none.
+    """
+    found = SURFACES[surface]
+    start = found.start if start is None else check_start(start, found, surface, "task.start")
+    check_condition(surface, condition, "task.surface")
+    nowhere = Split(np.zeros(0, np.int32), np.zeros(0, np.int32), {})
+    objective: Callable[..., Any] = lambda model, loss, word, dtype: Descent(surface, start)  # noqa: E731
+    return Task(
+        objective,
+        {},
+        lambda seed, scalars: nowhere,
+        (),
+        Criterion("loss", "min"),
+        {"kind": "surface", "title": surface},
+    )

@@ -1,0 +1,303 @@
+"""Data: splits, statistics, the laws and pictures that are drawn, the user's own files, and what is refused of them."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import padl
+from padl.surfaces.functions import SURFACES
+from padl.tasks import concrete_images
+from padl.types import PadlError
+
+
+def split(task, seed=0, **scalars):
+    return task.split(seed, scalars)
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    rows = padl.task("digits").rows
+    np.testing.assert_array_equal(rows["inputs"].reshape(len(images), -1), images)
+    np.testing.assert_array_equal(rows["labels"], labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_split_holds_every_row_once_and_every_class_in_its_proportion(seed):
+    task = padl.task("digits", held_out=0.25)
+    parts = split(task, seed)
+    both = np.concatenate([parts.train, parts.held_out])
+    np.testing.assert_array_equal(np.sort(both), np.arange(1797))
+    counts = [np.bincount(task.rows["labels"][rows], minlength=10) for rows in parts[:2]]
+    assert np.abs(counts[1] - 0.25 * (counts[0] + counts[1])).max() <= 0.5  # rounding of each class
+
+
+def test_another_seed_is_another_split_of_the_same_data():
+    task = padl.task("digits")
+    assert not np.array_equal(split(task, 0).held_out, split(task, 1).held_out)
+    assert np.array_equal(split(task, 1).held_out, split(task, 1).held_out)
+
+
+def test_statistics_come_from_the_training_rows_alone():
+    task = padl.task("permeability", rows=100)
+    parts = split(task, 0, noise=0.1)
+    rows = task.rows
+    np.testing.assert_allclose(parts.stats["mean"][0], rows["inputs"][parts.train].mean(0), rtol=1e-6)
+    np.testing.assert_allclose(parts.stats["std"][0], rows["inputs"][parts.train].std(0), rtol=1e-6)
+    observed = rows["targets"] + 0.1 * rows["noise"]
+    assert float(parts.stats["target_mean"]) == pytest.approx(observed[parts.train].mean(), rel=1e-5)
+
+
+def test_permeability_is_the_law_of_kozeny_and_carman():
+    rows = padl.task("permeability", rows=50).rows
+    d, porosity, tortuosity, viscosity = rows["inputs"].astype(np.float64).T
+    k = (d * 1e-6) ** 2 * porosity**3 / (72 * tortuosity * (1 - porosity) ** 2)
+    np.testing.assert_allclose(rows["targets"], np.log10(k / (viscosity * 1e-3)), rtol=1e-5)  # float32 inputs
+
+
+def test_permeability_has_carmans_constant_at_his_tortuosity():
+    assert 72 * 2.5 == 180
+
+
+@pytest.mark.parametrize("name", SURFACES)
+def test_a_surface_is_flat_at_its_minima_and_no_lower_near_them(name):
+    found = SURFACES[name]
+    f = jax.jit(lambda p: found.f(p, 10.0))
+    for minimum in found.minima:
+        point = jnp.array(minimum)
+        assert float(jnp.abs(jax.grad(f)(point)).max()) < 2e-4  # minima are given to nine digits, curvatures reach 1e3
+        around = point[None] + 1e-2 * jax.random.normal(jax.random.key(0), (200, len(minimum)))
+        assert float(jax.vmap(f)(around).min()) >= float(f(point)) - 1e-6
+
+
+def test_the_lectures_function_has_its_minimum_where_the_sine_is_the_golden_ratio():
+    ((x,),) = SURFACES["cos_tan"].minima
+    assert math.sin(x) == pytest.approx((1 - math.sqrt(5)) / 2)
+    assert math.cos(x) + math.tan(x) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_valley_has_the_condition_number_that_is_asked_for():
+    hessian = jax.hessian(lambda p: SURFACES["valley"].f(p, 50.0))(jnp.zeros(2))
+    assert float(jnp.linalg.cond(hessian)) == pytest.approx(50.0)
+
+
+def test_gradient_descent_stays_at_a_saddle_and_a_nudge_leaves_it():
+    options = {"optimizer": {"name": "gd", "learning_rate": 0.1}, "steps": 300}
+    stuck = padl.train(task={"name": "surface", "surface": "saddle", "start": [1.0, 0.0]}, **options)
+    freed = padl.train(task={"name": "surface", "surface": "saddle", "start": [1.0, 1e-3]}, **options)
+    assert stuck.summary["final"]["loss"] == pytest.approx(0.0, abs=1e-6)
+    assert freed.summary["final"]["loss"] == pytest.approx(-0.25, abs=1e-4)
+
+
+def test_noise_moves_the_gradient_and_not_the_value():
+    from padl.tasks.surface_descent import Descent
+
+    walk = Descent("beale", (1.0, 1.5))
+    params = {"point": jnp.array([1.0, 1.5])}
+
+    def loss(params, noise):
+        return walk.loss(params, {}, {"task": {"noise": noise}}, None, None, jax.random.key(0))[0][0]
+
+    (calm, g0), (rough, g1) = (jax.value_and_grad(loss)(params, noise) for noise in (0.0, 0.5))
+    assert float(calm) == float(rough)
+    np.testing.assert_allclose(g1["point"] - g0["point"], 0.5 * jax.random.normal(jax.random.key(0), (2,)), rtol=1e-4)
+
+
+def test_a_crack_only_darkens_and_only_where_it_runs():
+    sound = concrete_images.draw(np.random.default_rng(3), 32, crack=False)
+    cracked = concrete_images.draw(np.random.default_rng(3), 32, crack=True)
+    changed = sound != cracked
+    assert 0 < changed.mean() < 0.25
+    assert (cracked <= sound).all()
+
+
+def test_photographs_are_balanced_and_repeat():
+    images, labels = concrete_images.photographs(40, 16, 5)
+    again, _ = concrete_images.photographs(40, 16, 5)
+    assert (images.shape, images.dtype, labels.sum()) == ((40, 16, 16, 1), np.uint8, 20)
+    np.testing.assert_array_equal(images, again)
+
+
+def table(tmp_path, text):
+    file = tmp_path / "table.csv"
+    file.write_text(text)
+    return str(file)
+
+
+GOOD = "size,stone,mass\n" + "".join(f"{i},{'granite' if i % 2 else 'marble'},{i * 0.5}\n" for i in range(20))
+
+
+def test_a_table_of_numbers_is_a_regression_and_text_is_spread_over_columns(tmp_path):
+    task = padl.task("csv", path=table(tmp_path, GOOD))
+    assert task.about["kind"] == "regression"
+    assert task.rows["inputs"].shape == (20, 3)
+    np.testing.assert_array_equal(task.rows["inputs"][:2], [[0, 0, 1], [1, 1, 0]])
+    np.testing.assert_allclose(task.rows["targets"], np.arange(20) * 0.5)
+
+
+def test_a_target_of_text_is_a_classification(tmp_path):
+    task = padl.task("csv", path=table(tmp_path, GOOD), target="stone")
+    assert (task.about["kind"], task.about["names"]) == ("classification", ["granite", "marble"])
+    np.testing.assert_array_equal(task.rows["labels"][:2], [1, 0])
+
+
+def test_whole_numbers_are_classes_unless_said_otherwise(tmp_path):
+    path = table(tmp_path, "x,y\n" + "".join(f"{i},{3 + i % 2}\n" for i in range(10)))
+    assert padl.task("csv", path=path).about["names"] == ["3", "4"]
+    assert padl.task("csv", path=path, kind="regression").about["kind"] == "regression"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("x,y\n1,2\n3\n", {}, r"table.csv, line 3: 1 fields where the header has 2"),
+        ("x,y\n1,2\n3,4,5\n", {}, r"line 3: 3 fields where the header has 2"),
+        ("x,y\n1,2\n3,nan\n", {}, r"nan in column 'y', row 2 of 2"),
+        ("x,y\n-inf,2\n3,1\n", {}, r"-inf in column 'x', row 1 of 2"),
+        ("x,y\n1,\n2,3\n", {}, r"empty field in column 'y', row 1"),
+        ("x,y\n", {}, "no rows below the header"),
+        ("", {}, "the first line must name two or more columns"),
+        ("x,x\n1,2\n", {}, "each once"),
+        ("x,y\n1,0\n2,1\n3,7\n", {"classes": 2}, r"label 7 in row 3 is outside 0 \.\. 1"),
+        ("x,y\n1,a\n2,b\n", {"kind": "regression"}, "column 'y' holds text"),
+        ("x,y\n1,a\n2,b\n", {"classes": 2}, "wants whole numbers"),
+        ("x,y\n1,2\n2,3\n", {"target": "z"}, "task.target='z' is no column"),
+        ('x,y\n1,"2\n', {}, "cannot be read as CSV"),
+    ],
+)
+def test_a_bad_table_is_refused_with_its_place(tmp_path, text, options, message):
+    with pytest.raises(PadlError, match=message):
+        padl.task("csv", path=table(tmp_path, text), **options)
+
+
+def test_a_table_that_is_not_there_is_refused():
+    with pytest.raises(PadlError, match="No such file"):
+        padl.task("csv", path="gone.csv")
+    with pytest.raises(PadlError, match="needs a table"):
+        padl.task("csv")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    rng = np.random.default_rng(0)
+    for label, name in enumerate(("dark", "light")):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(8):
+            pixels = rng.integers(0, 100, (10, 12, 3), np.uint8) + np.uint8(150 * label)
+            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.mark.parametrize(("colour", "channels"), [("rgb", 3), ("grey", 1)])
+def test_a_folder_of_pictures_has_a_class_for_each_folder(pictures, colour, channels):
+    task = padl.task("image_folder", path=str(pictures), size=8, colour=colour)
+    assert task.rows["inputs"].shape == (16, 8, 8, channels)
+    assert task.about["names"] == ["dark", "light"]
+    means = [task.rows["inputs"][task.rows["labels"] == label].mean() for label in (0, 1)]
+    assert means[0] < 100 < means[1]
+
+
+def test_a_corrupt_picture_is_named(pictures):
+    broken = pictures / "dark" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:60])
+    with pytest.raises(PadlError, match=r"dark/3\.png: not a readable image"):
+        padl.task("image_folder", path=str(pictures))
+
+
+def test_a_folder_without_classes_is_refused(tmp_path, pictures):
+    with pytest.raises(PadlError, match="is not a folder"):
+        padl.task("image_folder", path=str(tmp_path / "gone"))
+    with pytest.raises(PadlError, match="0 class folders"):
+        padl.task("image_folder", path=str(pictures / "dark"))
+    (pictures / "empty").mkdir()
+    with pytest.raises(PadlError, match="no image in the folder of class 'empty'"):
+        padl.task("image_folder", path=str(pictures))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": [9.0, 9.0]}, "is not inside rosenbrock's box"),
+        ({"start": [0.0]}, "has 1 numbers, surface 'rosenbrock' has 2"),
+        ({"condition": 10.0}, "is for task.surface=valley"),
+        ({"surface": "rosenbruck"}, "not one of cos_tan"),
+    ],
+)
+def test_a_wrong_surface_is_refused(options, message):
+    with pytest.raises(PadlError, match=message):
+        padl.task("surface", **options)
+
+
+def test_a_split_with_an_empty_side_is_refused():
+    with pytest.raises(PadlError, match="leaves 1797 to train on and 0 to hold out"):
+        padl.task("digits", held_out=1e-6).split(0, {})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_data_of_a_task_that_are_not_finite_are_refused_with_their_place(value):
+    from padl.tasks.classification import classification
+    from padl.tasks.regression import regression
+
+    inputs = np.ones((4, 3), np.float32)
+    inputs[2, 1] = value
+    with pytest.raises(PadlError, match="in column 'input 2', row 3 of 4"):
+        classification(inputs, np.array([0, 1, 0, 1]), 2, held_out=0.5, where="mine")
+    with pytest.raises(PadlError, match="in column 'target', row 1 of 4"):
+        regression(np.ones((4, 1)), np.array([value, 0, 0, 0]), held_out=0.5, where="mine")
+
+
+def test_labels_of_a_task_outside_its_classes_are_refused_with_their_row():
+    from padl.tasks.classification import classification
+
+    with pytest.raises(PadlError, match="label 2 in row 4 is outside 0"):
+        classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, held_out=0.5, where="mine")
+
+
+def test_the_valley_is_one_where_no_condition_is_given():
+    made = padl.train(task={"name": "surface", "surface": "valley"}, optimizer={"name": "sgd"}, steps=1)
+    assert made.history["train/loss"][0] == pytest.approx(0.5 * (10.0**2 + 100 * 1.0**2))
+
+
+@pytest.mark.parametrize("scale", [1e-21, 1.0, 1e21])
+def test_the_error_of_a_regression_is_measured_in_any_unit(tmp_path, scale):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(60)
+    lines = "".join(f"{a},{scale * (2 * a + 0.1 * b)}\n" for a, b in zip(x, rng.standard_normal(60), strict=True))
+    task = {"name": "csv", "path": table(tmp_path, "x,y\n" + lines)}
+    made = padl.train(
+        task=task, model="linear", optimizer={"name": "adam", "learning_rate": 0.05}, steps=200, devices=1
+    )
+    assert 0.05 < made.summary["best"]["rmse"] / scale < 0.2
+    assert "train/r2" not in made.history
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x,y\n" + "".join(f"{i},{10**9 + i}.5\n" for i in range(9)), "which float32 cannot tell apart"),
+        ("x,y\n1e300,2.5\n1,3.5\n", "too large for float32"),
+        ("x,y\n" + "1,2.5\n" * 9 + "NA,3.5\n", "'NA' in column 'x', row 10, is no number"),
+        ("x;y\n1;2\n", "separated by semicolons"),
+        ("x,y\n" + "".join(f"{i},1.5\n" for i in range(9)), "the target is 1.5 in every row"),
+        ("x,y\n" + "".join(f"id-{i},{i}.5\n" for i in range(40)), "holds 40 different texts"),
+    ],
+)
+def test_a_table_that_would_train_to_nonsense_is_refused(tmp_path, text, message):
+    with pytest.raises(PadlError, match=message):
+        padl.task("csv", path=table(tmp_path, text))
+
+
+def test_pictures_of_more_than_eight_bits_are_refused(pictures):
+    Image.fromarray(np.full((9, 9), 40_000, np.uint16)).save(pictures / "dark" / "deep.png")
+    with pytest.raises(PadlError, match="more than 8 bits"):
+        padl.task("image_folder", path=str(pictures))
+
+
+def test_the_data_that_are_kept_cannot_be_written_to():
+    with pytest.raises(ValueError, match="read-only"):
+        padl.task("digits").rows["inputs"][:] = 0
