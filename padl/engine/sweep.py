@@ -139,6 +139,11 @@ def _alone(structure: Structure, members: Members, device: Device) -> Iterator[P
         keys, hparams, data = members.take(np.array(member))
         key = key_of(jax.device_put(keys, device))
         hparams, split = jax.device_put((hparams, data.split), device)
-        told = {"steps": s.steps, "steps_per_call": s.steps_per_call, "eval_every": s.eval_every, "criterion": s.criterion}
+        told = {
+            "steps": s.steps,
+            "steps_per_call": s.steps_per_call,
+            "eval_every": s.eval_every,
+            "criterion": s.criterion,
+        }
         for chunk in loop.run(s.experiment, key, hparams, Data(rows, split), **told):
             yield Progress([(member, chunk)], range(member, member + 1), chunk.step, int(chunk.diverged is not None))
