@@ -29,6 +29,22 @@ class Criterion(NamedTuple):
     direction: Direction
 
 
+class Metric(NamedTuple):
+    """A number that a task measures.
+
+    Attributes:
+        name: as in metrics.jsonl, without its side ("accuracy", of "eval/accuracy"). direction: which way is better.
+        shown: whether the live line tells it and curves.png draws it.
+    """
+
+    name: str
+    direction: Direction = "min"
+    shown: bool = True
+
+
+LOSS = Metric("loss")  # every task has it
+
+
 class Traced:
     """Marks an annotation whose values are arguments of the compiled program, never constants in it."""
 

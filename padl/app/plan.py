@@ -22,7 +22,7 @@ from padl.engine.experiment import Experiment
 from padl.engine.lanes import key_of
 from padl.registry import Entry, StaticPartial
 from padl.tasks.task import Objective, Task
-from padl.types import Criterion, Device, HParams, Key, Kind, PadlError, one_line
+from padl.types import Device, HParams, Key, Kind, PadlError, one_line
 
 Memo = dict[Any, Any]
 EVALUATIONS = 20  # of a run that does not say how often
@@ -169,7 +169,7 @@ def _judged(task: Task, parts: Mapping[Kind, Part], known: Memo) -> Task:
     if own is None:
         return task
     key = (parts["task"].choice, tuple(parts["task"].scalars.items()), own)
-    return known.setdefault(key, replace(task, criterion=Criterion(own, "min")))
+    return known.setdefault(key, task.judged_by(own))
 
 
 def _other_parts(config: Mapping[str, Any], brings: Mapping[str, Any], task: Task) -> dict[Kind, Part]:

@@ -18,7 +18,9 @@ from padl.tasks.loss_inputs import PREDICTIONS, pairs
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
 from padl.tasks.supervised import Dtype, ModelPredictor
 from padl.tasks.task import Task
-from padl.types import NON_NEGATIVE, Criterion, Key, Params, PyTree, Scalar
+from padl.types import LOSS, NON_NEGATIVE, Key, Metric, Params, PyTree, Scalar
+
+METRICS = (LOSS, Metric("reconstruction"), Metric("kl"))
 
 PIXELS = pairs({"indicators": ("logits", "probabilities"), "values": ("values",)})
 CODES = {"mean": np.float32(0), "std": np.float32(1)}  # of a code, which the KL term draws there
@@ -175,4 +177,4 @@ def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 
     ) -> Variational:
         return Variational(autoencoder(about, model, images.shape[1:], dtype, predictions), loss)
 
-    return Task(objective, known.rows, split, PIXELS, Criterion("loss", "min"), about)
+    return Task(objective, known.rows, split, PIXELS, METRICS, about)

@@ -14,7 +14,9 @@ from padl.tasks.loss_inputs import CLASSES, Words, of_classes
 from padl.tasks.standardise import check_inputs, input_axes, moments
 from padl.tasks.supervised import Dtype, ModelPredictor, Problem, Supervised
 from padl.tasks.task import Task
-from padl.types import Criterion
+from padl.types import Metric
+
+METRICS = (Metric("accuracy", "max"),)
 
 
 def _labels(rows, stats, scalars):
@@ -59,4 +61,4 @@ def classification(
         predictor = classifier(about, model, inputs.shape[1:], dtype, predictions)
         return Supervised(predictor, loss, Problem(_labels, arguments, _accuracy))
 
-    return Task(objective, rows, split, CLASSES, Criterion("accuracy", "max"), about)
+    return Task(objective, rows, split, CLASSES, METRICS, about)

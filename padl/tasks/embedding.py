@@ -13,7 +13,9 @@ from padl.tasks.images import digits
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective, over_batches
 from padl.tasks.supervised import Dtype, ModelPredictor
 from padl.tasks.task import Task
-from padl.types import Criterion, Metrics
+from padl.types import Metric, Metrics
+
+METRICS = (Metric("knn_accuracy", "max"),)
 
 WAYS = {words.targets: way for words, way in pair_sampling.WAYS.items()}
 
@@ -97,4 +99,4 @@ def digits_embedding(dimensions: int = 16, neighbours: int = 5, held_out: float 
     ) -> Embedding:
         return Embedding(embedder(about, model, shape, dtype, predictions), loss, targets, neighbours)
 
-    return Task(objective, known.rows, known.split, tuple(pair_sampling.WAYS), Criterion("knn_accuracy", "max"), about)
+    return Task(objective, known.rows, known.split, tuple(pair_sampling.WAYS), METRICS, about)

@@ -17,7 +17,9 @@ from padl.tasks.loss_inputs import pairs
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
 from padl.tasks.supervised import Dtype, ModelPredictor
 from padl.tasks.task import Task
-from padl.types import Criterion, Key, Metrics, PadlError, Params, PyTree
+from padl.types import Key, Metric, Metrics, PadlError, Params, PyTree
+
+METRICS = (Metric("label_error_rate"),)
 
 
 class Lines(NamedTuple):
@@ -125,4 +127,4 @@ def digit_lines(longest: int = 5, held_out: float = 0.2) -> Task:
         return Reading(reader(about, model, (height, longest * width, channels), dtype, predictions), loss, longest)
 
     fits = pairs({"sequences": ("frames",)})
-    return Task(objective, singles.rows, singles.split, fits, Criterion("label_error_rate", "min"), about)
+    return Task(objective, singles.rows, singles.split, fits, METRICS, about)

@@ -14,7 +14,9 @@ from padl.tasks.regression import values
 from padl.tasks.supervised import Dtype, ModelPredictor
 from padl.tasks.tabular import permeability
 from padl.tasks.task import Task
-from padl.types import Criterion, Metrics, Scalar
+from padl.types import Metric, Metrics, Scalar
+
+METRICS = (Metric("concordance", "max"),)
 
 STRIP = 256  # rows of the table of all pairs that are in memory at once
 
@@ -91,4 +93,4 @@ def ranking(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, data_
         return Ranking(scorer(about, model, shape, dtype, predictions), loss)
 
     fits = pairs({"order": ("scores",)})
-    return replace(measured, objective=objective, fits=fits, criterion=Criterion("concordance", "max"), about=about)
+    return replace(measured, objective=objective, fits=fits, metrics=METRICS, about=about)

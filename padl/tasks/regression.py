@@ -16,7 +16,9 @@ from padl.tasks.loss_inputs import pairs
 from padl.tasks.standardise import check_inputs, input_axes, moments
 from padl.tasks.supervised import Dtype, ModelPredictor, Problem, Supervised
 from padl.tasks.task import Task
-from padl.types import Criterion, Metrics, PadlError
+from padl.types import Metric, Metrics, PadlError
+
+METRICS = (Metric("rmse"), Metric("mae", shown=False), Metric("r2", "max", shown=False), Metric("coverage"))
 
 REGRESSION = pairs({"values": ("values", "moments")})
 
@@ -127,4 +129,4 @@ def regression(
         problem = Problem(values, arguments, measure, _regression_metrics, ("first", "second"))
         return Supervised(regressor(about, model, inputs.shape[1:], dtype, predictions), loss, problem)
 
-    return Task(objective, rows, split, REGRESSION, Criterion("rmse", "min"), about)
+    return Task(objective, rows, split, REGRESSION, METRICS, about)

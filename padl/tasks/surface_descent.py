@@ -15,7 +15,9 @@ from padl.data.source import Data, Split
 from padl.registry import task
 from padl.surfaces.functions import SURFACES, VALLEY, Name, check_condition, check_start, tilted
 from padl.tasks.task import Task
-from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree, Scalar
+from padl.types import LOSS, HParams, Key, Metric, Metrics, Params, PyTree, Scalar
+
+METRICS = (LOSS, Metric("distance"))
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,6 @@ def surface(
         {},
         lambda seed, scalars: nowhere,
         (),
-        Criterion("loss", "min"),
+        METRICS,
         {"kind": "surface", "title": surface},
     )

@@ -6,7 +6,7 @@ data themselves, so that the members of a sweep share one copy of them.
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -15,10 +15,7 @@ import numpy as np
 
 from padl.data.source import Data, Split
 from padl.tasks.loss_inputs import Words
-from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
-
-# Of the metrics; every other is an error, a distance or a loss.
-HIGHER_IS_BETTER = ("accuracy", "knn_accuracy", "concordance", "r2")
+from padl.types import LOSS, Criterion, HParams, Key, Metric, Metrics, PadlError, Params, PyTree
 
 
 class Objective(Protocol):
@@ -53,7 +50,7 @@ class Task:
         rows: dict of arrays (n, ...), on the host.
         split: (seed, the task's scalars) -> Split.
         fits: what its losses may call their targets and predictions, the usual first; none: it needs no loss.
-        criterion: the metric that says which parameters are best, and whether "max" or "min" of it.
+        metrics: what is measured; the first says which parameters are the best. The loss is measured too.
         about: what a reader wants to know of the data, for the records.
     """
 
@@ -61,8 +58,29 @@ class Task:
     rows: Mapping[str, np.ndarray]
     split: Callable[[int, Mapping[str, float]], Split]
     fits: tuple[Words, ...]
-    criterion: Criterion
+    metrics: tuple[Metric, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def criterion(self) -> Criterion:
+        """What says which parameters are the best."""
+        return Criterion(self.metrics[0].name, self.metrics[0].direction)
+
+    def metric(self, name: str) -> Metric | None:
+        """The declared metric of this name, the loss among them; None where none is declared."""
+        return next((metric for metric in (*self.metrics, LOSS) if metric.name == name), None)
+
+    def judged_by(self, name: str) -> "Task":
+        """The task, its best parameters chosen by another of its metrics.
+
+        Raises:
+            PadlError: it declares no such metric.
+        """
+        metric = self.metric(name)
+        if metric is None:
+            known = ", ".join(m.name for m in (*self.metrics, LOSS))
+            raise PadlError(f"no metric '{name}' to judge by: this task declares {known}")
+        return replace(self, metrics=(metric, *(m for m in self.metrics if m.name != name)))
 
     @cached_property
     def digest(self) -> str:

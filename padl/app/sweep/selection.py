@@ -8,7 +8,6 @@ import numpy as np
 
 from padl.app.plan import RunSpec
 from padl.registry import near
-from padl.tasks.task import HIGHER_IS_BETTER
 from padl.types import Criterion, PadlError
 
 
@@ -27,7 +26,7 @@ def of(draft: RunSpec) -> Criterion:
     Raises:
         PadlError: it names neither side of the data.
     """
-    name, direction = draft.task.criterion
+    name = draft.task.criterion.metric
     metric = draft.sweep.objective or f"eval/{name}"
     side, slash, word = metric.partition("/")
     if side not in ("eval", "train") or not slash or not word:
@@ -35,9 +34,8 @@ def of(draft: RunSpec) -> Criterion:
             f"sweep.objective={metric} must be eval/METRIC (held out) or train/METRIC, as eval/{name}"
             f"{near(metric, ('eval/loss', f'eval/{name}', 'train/loss'))}"
         )
-    if word != name:
-        direction = "max" if word in HIGHER_IS_BETTER else "min"
-    return Criterion(metric, direction)
+    declared = draft.task.metric(word)
+    return Criterion(metric, declared.direction if declared else "min")
 
 
 def check_measured(told: Criterion, metrics: Sequence[str]) -> None:
