@@ -8,7 +8,7 @@ import pytest
 
 import padl
 from padl.app.linear_optimum import beside
-from padl.app.plan import check
+from padl.app.run_spec import check
 from padl.app.train import QUIET
 from padl.closed_form import shortest, with_ones
 from padl.runs.console import print_summary

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.app.plan import RunSpec
+from padl.app.run_spec import RunSpec
 from padl.app.summary import Rows
 from padl.engine import loop
 from padl.engine.experiment import readout

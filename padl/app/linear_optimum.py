@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from padl.app.plan import RunSpec
+from padl.app.run_spec import RunSpec
 from padl.closed_form import LeastSquares, shortest, with_ones
 from padl.losses.regression import mse
 from padl.models.dense import linear

@@ -1,15 +1,18 @@
-"""By name: what is registered, PADL's own and plugins'."""
+"""Look things up by name: what is registered, PADL's own and plugins'. Part: one name of a run, with its numbers."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
-from padl.registry import Entry, Registry
+from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
 
 HOMES: dict[Kind, str] = {
@@ -19,6 +22,21 @@ HOMES: dict[Kind, str] = {
     "task": "padl.tasks",
     "schedule": "padl.schedules",
 }
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the five names of a run, looked up and checked.
+
+    Attributes:
+        entry: what is registered under it. choice: its function with what chooses the program. scalars: its data.
+        config: the name and every hyperparameter, as config.yaml has them.
+    """
+
+    entry: Entry
+    choice: StaticPartial
+    scalars: dict[str, float]
+    config: dict[str, Any]
 
 
 @cache
@@ -83,3 +101,32 @@ def task(name: str, **hyperparameters: Any) -> Any:
 def _bound(kind: Kind, name: str, hyperparameters: dict[str, Any]) -> Callable[..., Any]:
     entry = find(kind, name)
     return partial(entry.function, **entry.check(hyperparameters))
+
+
+def part(kind: Kind, wanted: Any) -> Part:
+    """Look one name of a run up and check its hyperparameters.
+
+    Args:
+        wanted: a name, or {"name": ..., hyperparameters}.
+
+    Raises:
+        PadlError: it is neither, or is unknown, or a hyperparameter is.
+    """
+    values = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, Mapping) else {}
+    if not isinstance(values.get("name"), str):
+        what = wanted if isinstance(wanted, (str, int, float, list)) else f"a {type(wanted).__name__}"
+        raise PadlError(f"{kind}={what} must be a name, or a name with hyperparameters ('padl list {kind}')")
+    entry = find(kind, values.pop("name"))
+    choice, scalars = entry.split({key: _value(kind, key, value) for key, value in values.items()})
+    return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
+
+
+def _value(kind: Kind, key: str, value: Any) -> Any:
+    """A hyperparameter as plain data: a scalar array as its number; a path of data that holds in any folder."""
+    if callable(value):
+        raise PadlError(f"{kind}.{key} of a run is a value, not a function: a learning rate's course is schedule=NAME")
+    if isinstance(value, (jax.Array, np.ndarray, np.generic)) and value.ndim == 0:
+        return value.item()
+    if (kind, key) == ("task", "path") and isinstance(value, (str, Path)) and str(value):
+        return str(Path(value).expanduser().absolute())
+    return value

@@ -7,13 +7,15 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from padl.app.plan import Plan, RunSpec, part, resolve
+from padl.app.names import part
+from padl.app.plan import Plan, resolve
+from padl.app.run_spec import RunSpec
 from padl.app.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.runs import checkpoint, run_folder
-from padl.tasks import rebuild
-from padl.tasks.minibatch import Predictor
+from padl.tasks import predictor
+from padl.tasks.predictor import Predictor
 from padl.types import PadlError, Params, PyTree
 
 Which = Literal["best", "final"]
@@ -73,7 +75,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
         stats=stats,
         config=config,
         task=about["task"],
-        predictor=rebuild.predictor(about["task"], model.choice, shape, config["dtype"], words),
+        predictor=predictor.rebuild(about["task"], model.choice, shape, config["dtype"], words),
         scalars=model.scalars,
         input_shape=shape,
     )

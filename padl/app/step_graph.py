@@ -92,7 +92,7 @@ def _trained(plan: Plan, steps: int) -> tuple[TrainState, int | None]:
 
 def _loss(plan: Plan, state: TrainState) -> Any:
     whole = replace(plan.experiment, accumulate=1)  # parts have the same gradient, but graphs of their own
-    batch = whole.batch(state, plan.hparams, plan.data)
+    batch = whole.batch_gradient(state, plan.hparams, plan.data)
 
     def loss(params: Any) -> jax.Array:
         total, (count, _, _) = batch.total(params, state.model_state)

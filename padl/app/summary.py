@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from padl.app import linear_optimum
-from padl.app.plan import RunSpec
+from padl.app.run_spec import RunSpec
 from padl.app.timing import Times
 from padl.engine import loop
 from padl.engine.experiment import readout

@@ -36,7 +36,7 @@ TARGETS = {
 }
 CONVEX = {True: "yes, in the predictions", False: "no"}
 DOMAINS: Mapping[str, Mapping[Any, str]] = {"predictions": PREDICTIONS, "targets": TARGETS, "convex": CONVEX}
-NAMES = {"decides": "best by"}  # of traits whose name alone does not say what they are
+NAMES = {"judged_by": "best by"}  # of traits whose name alone does not say what they are
 ORDER = ("predictions", "targets", "range", "convex", "elicits")
 HIDDEN = ("view",)  # drawn by --plot
 

@@ -165,7 +165,7 @@ def _draws(structure: Structure, noise: jax.Array, seed: jax.Array, dimensions: 
     key = jax.random.fold_in(jax.random.key(seed), start)
     keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(structure.steps))
     stream = lambda number: jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)  # noqa: E731
-    normal = jax.vmap(lambda key: jax.random.normal(key, (dimensions,)))
+    normal = jax.vmap(lambda key: jax.random.normal(key, (dimensions,), jnp.float32))
     tilts = noise * normal(stream(NOISE)) if structure.noisy else None
     return Draws(tilts, stream(BATCH) if structure.batch_size else None)
 

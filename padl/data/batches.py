@@ -26,8 +26,8 @@ def draw(key: Key, step: Int[Array, ""], rows: int, batch: int) -> Int[Array, " 
         return jnp.arange(rows, dtype=jnp.int32)
     steps_per_epoch = rows // batch
     epoch, turn = step // steps_per_epoch, step % steps_per_epoch
-    keys = jax.random.bits(jax.random.fold_in(key, epoch), (ROUNDS,))
-    return permute(keys, turn * batch + jnp.arange(batch), rows)
+    keys = jax.random.bits(jax.random.fold_in(key, epoch), (ROUNDS,), jnp.uint32)
+    return permute(keys, turn * batch + jnp.arange(batch, dtype=jnp.int32), rows)
 
 
 def permute(keys: jax.Array, index: Int[Array, "*n"], size: int) -> Int[Array, "*n"]:

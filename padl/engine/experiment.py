@@ -14,25 +14,29 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from padl.data import batches
-from padl.data.source import Data
-from padl.engine import mesh as meshes
-from padl.losses.reduce import mean
+from padl.data.resident import Resident
+from padl.data.source import Batch, Data
+from padl.engine import keys
+from padl.engine.batch_gradient import BatchGradient
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
-INIT, ORDER, NOISE = range(3)  # the streams of a run's key
-
 
 class TrainState(NamedTuple):
-    """The carry of training: argument and result in one structure, so that its buffers are reused without a copy."""
+    """The carry of training: argument and result in one structure, so that its buffers are reused without a copy.
 
-    step: jax.Array  # updates done, int32
+    Attributes:
+        step: updates done, int32. key: of the run.
+        params: what is learned. model_state: of the model, what no gradient reaches. opt_state: of the optimizer.
+        average: exponential moving average of the parameters, () without.
+    """
+
+    step: jax.Array
     key: Key
     params: Params
-    model_state: PyTree  # the model's state that no gradient reaches
+    model_state: PyTree
     opt_state: PyTree
-    average: PyTree  # exponential moving average of the parameters, () without
+    average: PyTree
 
 
 @dataclass(frozen=True)
@@ -58,29 +62,32 @@ class Experiment:
     accumulate: int = 1
     mesh: jax.sharding.Mesh | None = None
 
-    def init(self, key: Key, hparams: HParams, data: Data) -> TrainState:
-        params, model_state = self.objective.init(jax.random.fold_in(key, INIT), hparams, data)
+    def init(self, key: Key, hparams: HParams) -> TrainState:
+        """The state before the first step."""
+        params, model_state = self.objective.init(keys.of_init(key), hparams)
         average = params if "ema" in hparams["run"] else ()
         opt_state = self._transformation(hparams).init(params)
         return TrainState(jnp.zeros((), jnp.int32), key, params, model_state, opt_state, average)
 
-    def step(self, state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
-        """One update. The metrics are those of the batch before it."""
-        batch = self.batch(state, hparams, data)
-        value, model_state, stats, gradient = batch.differentiate(state.params, state.model_state)
+    def step(
+        self, state: TrainState, hparams: HParams, data: Data, batch: Batch | None = None
+    ) -> tuple[TrainState, Metrics]:
+        """One update. The metrics are those of the batch before it.
+
+        Args:
+            batch: of this step, where the host read it; None draws it from the training rows of `data`.
+        """
+        gradients = self.batch_gradient(state, hparams, data, batch)
+        value, model_state, statistics, gradient = gradients.differentiate(state.params, state.model_state)
         clipped = _clipped(gradient, hparams["run"])
+        value_fn = gradients.value_at(state.model_state)
         updates, opt_state = self._transformation(hparams).update(
-            clipped,
-            state.opt_state,
-            state.params,
-            value=value,
-            grad=gradient,
-            value_fn=batch.value_at(state.model_state),
+            clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=value_fn
         )
         check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         average = _moved(state.average, params, state.step, hparams["run"])
-        metrics = {"loss": value, **self.objective.finish(stats)}
+        metrics = {"loss": value, **self.objective.finish(statistics)}
         if "learning_rate" in hparams["optimizer"]:
             metrics["learning_rate"] = self._learning_rate(state.step, hparams)
         return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
@@ -88,6 +95,19 @@ class Experiment:
     def evaluate(self, state: TrainState, hparams: HParams, data: Data) -> Metrics:
         """Loss and metrics of the parameters to keep, on the held-out rows."""
         return self.objective.evaluate(readout(state), state.model_state, hparams, data)
+
+    def batch_gradient(
+        self, state: TrainState, hparams: HParams, data: Data, batch: Batch | None = None
+    ) -> BatchGradient:
+        """The loss of this step's batch as a function of the parameters; arguments as of `step`."""
+        batch = self._draw(state, data) if batch is None else batch
+        key = keys.of_step(state.key, state.step)
+        return BatchGradient(self.objective, hparams, batch, data.stats, key, self.accumulate, self.mesh)
+
+    def _draw(self, state: TrainState, data: Data) -> Batch:
+        if self.batch_size is None:
+            return {}
+        return Resident(data, keys.of_order(state.key), self.batch_size).batch(state.step)
 
     def _transformation(self, hparams: HParams) -> optax.GradientTransformationExtraArgs:
         scalars = dict(hparams["optimizer"])
@@ -99,74 +119,6 @@ class Experiment:
         share = self.schedule(count / hparams["run"]["steps"], **hparams["schedule"])
         return hparams["optimizer"]["learning_rate"] * share
 
-    def batch(self, state: TrainState, hparams: HParams, data: Data) -> "Batch":
-        """The batch of this step: its rows, int32 (accumulate, batch_size / accumulate), and its randomness."""
-        key = jax.random.fold_in(jax.random.fold_in(state.key, NOISE), state.step)
-        if self.batch_size is None:
-            return Batch(self, hparams, data, None, key)
-        train = data.split.train
-        order = jax.random.fold_in(state.key, ORDER)
-        rows = train[batches.draw(order, state.step, train.shape[0], self.batch_size)]
-        return Batch(self, hparams, data, rows.reshape(self.accumulate, -1), key)
-
-
-class Batch(NamedTuple):
-    """The loss of a batch and its gradient, whole or in parts: sums are added up, and divided once."""
-
-    experiment: Experiment
-    hparams: HParams
-    data: Data
-    parts: jax.Array | None
-    key: Key
-
-    def total(
-        self, params: Params, model_state: PyTree, i: Any = 0
-    ) -> tuple[jax.Array, tuple[jax.Array, PyTree, Metrics]]:
-        """The sum of the loss over part i; its count, the state after it, and its statistics."""
-        rows = None if self.parts is None else meshes.spread(self.parts[i], self.experiment.mesh)
-        key = self.key if self.experiment.accumulate == 1 else jax.random.fold_in(self.key, i)
-        (total, count), (model_state, stats) = self.experiment.objective.loss(
-            params, model_state, self.hparams, self.data, rows, key
-        )
-        return total, (count, model_state, stats)
-
-    def differentiate(self, params: Params, model_state: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
-        """Mean loss, the state after it, statistics, and the gradient of the mean loss."""
-        if self.experiment.accumulate > 1:
-            return self._differentiate_parts(params, model_state)
-
-        def mean_loss(params):
-            total, (count, after, stats) = self.total(params, model_state)
-            return mean(total, count), (after, stats)
-
-        (value, (after, stats)), gradient = jax.value_and_grad(mean_loss, has_aux=True)(params)
-        return value, after, stats, gradient
-
-    def _differentiate_parts(self, params: Params, model_state: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
-        of_part = jax.value_and_grad(self.total, has_aux=True)
-
-        def add(carry, i):
-            model_state, sums = carry
-            (total, (count, model_state, stats)), gradient = of_part(params, model_state, i)
-            return (model_state, jax.tree.map(jnp.add, sums, (total, count, stats, gradient))), None
-
-        total, (count, _, stats) = jax.eval_shape(self.total, params, model_state)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (total, count, stats, params))
-        indices = jnp.arange(self.experiment.accumulate)
-        (model_state, (total, count, stats, gradient)), _ = jax.lax.scan(add, (model_state, zeros), indices)
-        stats = {name: s / self.experiment.accumulate for name, s in stats.items()}
-        return mean(total, count), model_state, stats, jax.tree.map(lambda g: mean(g, count.astype(g.dtype)), gradient)
-
-    def value_at(self, model_state: PyTree) -> Callable[[Params], jax.Array]:
-        """params -> mean loss over the whole batch, for rules that search along a line."""
-
-        def value(params: Params) -> jax.Array:
-            parts = [self.total(params, model_state, i) for i in range(self.experiment.accumulate)]
-            totals, counts = (jnp.stack(column).sum() for column in zip(*((t, c) for t, (c, *_) in parts), strict=True))
-            return mean(totals, counts)
-
-        return value
-
 
 def readout(state: TrainState) -> Params:
     """The parameters to judge and to keep: the moving average where there is one."""
@@ -174,7 +126,11 @@ def readout(state: TrainState) -> Params:
 
 
 def check_updates(updates: PyTree, params: Params) -> None:
-    """Raises PadlError, while tracing, where a rule's updates are not of the form of the parameters."""
+    """Refuse, while tracing, updates that are not of the form of the parameters.
+
+    Raises:
+        PadlError: with both forms.
+    """
     forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", tree) for tree in (updates, params)]
     if forms[0] != forms[1]:
         raise PadlError(f"the optimizer returned updates {forms[0]} for parameters {forms[1]}: they must be alike")

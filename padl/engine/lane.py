@@ -15,8 +15,12 @@ from padl.engine.experiment import Experiment, TrainState
 from padl.types import Criterion, HParams, Key, Metrics, PyTree
 
 
-class Call(NamedTuple):
-    """first: begin before. length: steps to do, at most `every`. evaluates: evaluate after them."""
+class Request(NamedTuple):
+    """What a call is asked to do.
+
+    Attributes:
+        first: begin before. length: steps to do, at most `steps_per_call`. evaluates: evaluate after them.
+    """
 
     first: Any
     length: Any
@@ -38,14 +42,20 @@ class Carry(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """train: metrics of each step of the call, (every,), 0 beyond its length. evaluation: NaN where none was asked."""
+    """What a call measured.
+
+    Attributes:
+        train: metrics of each of its steps, (steps_per_call,), 0 beyond its length.
+        evaluation: NaN where none was asked for.
+    """
 
     train: Metrics
     evaluation: Metrics
 
 
-def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams, data: Data) -> Carry:
-    state, best = loop.begin(experiment, criterion, key, hparams, data)
+def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Carry:
+    """The carry before the first step."""
+    state, best = loop.begin(experiment, criterion, key, hparams)
     return Carry(state._replace(key=()), best, jnp.zeros((), jnp.int32))
 
 
@@ -54,15 +64,15 @@ def advance(
     criterion: Criterion,
     steps_per_call: int,
     carry: Carry,
-    call: Call,
+    request: Request,
     key: Key,
     hparams: HParams,
     data: Data,
 ) -> tuple[Carry, Measured]:
     """One call of a run. From the step on at which it diverges, its state stays what it was before that step."""
-    carry = jax.lax.cond(call.first, lambda _: begin(experiment, criterion, key, hparams, data), lambda c: c, carry)
+    carry = jax.lax.cond(request.first, lambda _: begin(experiment, criterion, key, hparams), lambda c: c, carry)
 
-    def step(i, both):
+    def step(i: jax.Array, both: tuple[Carry, Metrics]) -> tuple[Carry, Metrics]:
         carry, train = both
         state = carry.state._replace(key=key)
         new, metrics = experiment.step(state, hparams, data)
@@ -81,10 +91,10 @@ def advance(
 
     shapes = jax.eval_shape(lambda s: experiment.step(s._replace(key=key), hparams, data)[1], carry.state)
     blank = {name: jnp.zeros((steps_per_call, *x.shape), x.dtype) for name, x in shapes.items()}
-    carry, train = jax.lax.fori_loop(0, call.length, step, (carry, blank))
+    carry, train = jax.lax.fori_loop(0, request.length, step, (carry, blank))
     _, shapes = jax.eval_shape(evaluate, carry)
     nothing = {name: jnp.full(x.shape, jnp.nan, x.dtype) for name, x in shapes.items()}
-    carry, evaluation = jax.lax.cond(call.evaluates, evaluate, lambda c: (c, nothing), carry)
+    carry, evaluation = jax.lax.cond(request.evaluates, evaluate, lambda c: (c, nothing), carry)
     return carry, Measured(train, evaluation)
 
 

@@ -1,31 +1,47 @@
 """Runs an experiment: a generator that compiles a chunk of steps into one call, and hands out what they measured.
 
 While the caller writes one chunk's metrics, the device computes the next. The state is donated from chunk to chunk, so
-there is one copy of it.
+there is one copy of it; where one is asked for, it is copied before.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.data.source import Data
+from padl.data.source import Batch, Data
+from padl.data.streamed import Streamed
 from padl.engine.experiment import Experiment, TrainState, readout
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
 
 class Best(NamedTuple):
-    """The parameters with the best evaluation so far. value: its deciding metric; step: when."""
+    """The parameters with the best evaluation so far.
+
+    Attributes:
+        value: of the metric that decides. step: when it was measured. params, model_state: what was evaluated.
+    """
 
     value: jax.Array
     step: jax.Array
     params: Params
     model_state: PyTree
+
+
+class Snapshot(NamedTuple):
+    """All that a run needs to go on.
+
+    Attributes:
+        state: after some steps. best: so far.
+    """
+
+    state: TrainState
+    best: Best
 
 
 @dataclass
@@ -38,20 +54,40 @@ class Chunk:
         evaluation: metrics on the held-out rows at its end, {} where none was due.
         diverged: the step, counted from 1, whose loss is the first that is not finite, or after which the evaluation's
             is not; None where all are.
+        snapshot: of the end, where one was due; None elsewhere.
     """
 
     step: int
     train: dict[str, np.ndarray]
     evaluation: dict[str, float]
     diverged: int | None
+    snapshot: Snapshot | None = None
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LastChunk(Chunk):
     """The last, with what training leaves; where it diverged, `state` is of some steps later and not finite."""
 
     state: TrainState
     best: Best
+
+
+class Call(NamedTuple):
+    """One compiled call.
+
+    Attributes:
+        start: updates done before it. length: steps that it does. evaluates, saves: what follows them.
+    """
+
+    start: int
+    length: int
+    evaluates: bool
+    saves: bool
+
+    @property
+    def end(self) -> int:
+        """Updates done after it."""
+        return self.start + self.length
 
 
 def run(
@@ -64,36 +100,45 @@ def run(
     steps_per_call: int,
     eval_every: int,
     criterion: Criterion,
+    stream: Streamed | None = None,
+    start: Snapshot | None = None,
+    save_every: int | None = None,
 ) -> Iterator[Chunk]:
     """Train, chunk by chunk.
 
     Args:
         experiment: what to run, on `hparams` and `data`. key: of the run.
-        steps: how many updates. every: how many of them are one compiled call.
+        steps: how many updates, those before `start` among them. steps_per_call: how many are one compiled call.
         eval_every: evaluate after so many steps, and after the last.
         criterion: the metric of the evaluation that says which parameters are kept as the best, and which way.
+        stream: where batches come from that the host reads; None where the training rows are in `data`.
+        start: go on from there, to the same bits as a run that never stopped; None begins. Its arrays are copied.
+        save_every: hand out a snapshot after so many steps, and after the last; None never does.
 
     Yields:
         A Chunk for each call, a LastChunk for the last. After one that diverged no other follows.
     """
-    state, best = _start(experiment, criterion)(key, hparams, data)
-    waiting: tuple[int, Metrics, Metrics] | None = None
-    done = 0
-    for length, evaluates in plan(steps, steps_per_call, eval_every):
-        state, train = _steps(experiment, length)(state, hparams, data)
+    begun = _start(experiment, criterion)(key, hparams) if start is None else start
+    state, best = jax.tree.map(jnp.copy, begun) if start else begun
+    calls = list(plan(steps, steps_per_call, eval_every, save_every, int(state.step) if start else 0))
+    batches = stream.read_ahead((call.start, call.length) for call in calls) if stream else None
+    waiting: tuple[int, Metrics, Metrics, Snapshot | None] | None = None
+    for call in calls:
+        batch = None if batches is None else next(batches)
+        state, train = _steps(experiment, call.length)(state, hparams, data, batch)
         evaluation: Metrics = {}
-        if evaluates:
+        if call.evaluates:
             evaluation = evaluator(experiment)(state, hparams, data)
             best = _better(criterion)(best, state, evaluation)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
+        snapshot = jax.tree.map(jnp.copy, Snapshot(state, best)) if call.saves else None
         if waiting is not None:
             before = _fetch(*waiting)
             if before.diverged is not None:
                 break
             yield before
-        done += length
-        waiting = (done, train, evaluation)
-    assert waiting is not None  # steps >= 1
+        waiting = (call.end, train, evaluation, snapshot)
+    assert waiting is not None, "a run has a step to do"
     last = _fetch(*waiting)  # of the plan, or before it the one that diverged
     yield LastChunk(**vars(last), state=state, best=best)
 
@@ -105,50 +150,61 @@ def trace(
     data: Data,
     length: int,
     criterion: Criterion,
+    batch: Batch | None,
 ) -> None:
-    """Raise what tracing a call of `length` steps raises; `run` reuses the trace."""
-    state, _ = _start(experiment, criterion).eval_shape(key, hparams, data)
-    _steps(experiment, length).eval_shape(state, hparams, data)
+    """Raise what tracing a call of `length` steps raises; `run` reuses the trace.
+
+    Args:
+        batch: shapes of the batches of these steps, where the host reads them.
+    """
+    state, _ = _start(experiment, criterion).eval_shape(key, hparams)
+    _steps(experiment, length).eval_shape(state, hparams, data, batch)
 
 
-def plan(steps: int, steps_per_call: int, eval_every: int) -> Iterator[tuple[int, bool]]:
-    """(length, whether an evaluation follows) of each call: at most `every` steps, ending where evaluations are due."""
-    done = 0
+def plan(
+    steps: int, steps_per_call: int, eval_every: int, save_every: int | None = None, start: int = 0
+) -> Iterator[Call]:
+    """The calls of a run: at most `steps_per_call` steps each, ending where evaluations or snapshots are due."""
+    done = start
     while done < steps:
-        due = min(steps, (done // eval_every + 1) * eval_every)
-        length = min(steps_per_call, due - done)
+        evaluation = min(steps, _next_multiple(done, eval_every))
+        save = min(steps, _next_multiple(done, save_every)) if save_every else steps
+        length = min(steps_per_call, evaluation - done, save - done)
         done += length
-        yield length, done == due
+        yield Call(done - length, length, done == evaluation, bool(save_every) and done == save)
 
 
-def _fetch(step: int, train: Metrics, evaluation: Metrics) -> Chunk:
+def _next_multiple(done: int, of: int) -> int:
+    return (done // of + 1) * of
+
+
+def _fetch(step: int, train: Metrics, evaluation: Metrics, snapshot: Snapshot | None) -> Chunk:
     host = {name: np.asarray(values) for name, values in train.items()}
-    return chunk(step, host, {name: float(value) for name, value in evaluation.items()})
+    return chunk(step, host, {name: float(value) for name, value in evaluation.items()}, snapshot)
 
 
-def chunk(step: int, train: dict[str, np.ndarray], evaluation: dict[str, float]) -> Chunk:
+def chunk(
+    step: int, train: dict[str, np.ndarray], evaluation: dict[str, float], snapshot: Snapshot | None = None
+) -> Chunk:
     """What the steps up to `step` measured, and whether they diverged."""
     bad = np.flatnonzero(~np.isfinite(train["loss"]))
     diverged = int(step - len(train["loss"]) + bad[0] + 1) if len(bad) else None
     if diverged is None and not math.isfinite(evaluation.get("loss", 0.0)):
         diverged = step  # the last update did it: its own loss was measured before
-    return Chunk(step, train, evaluation, diverged)
+    return Chunk(step, train, evaluation, diverged, None if diverged else snapshot)
 
 
-def begin(
-    experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams, data: Data
-) -> tuple[TrainState, Best]:
+def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Snapshot:
     """The first state, and a best that any evaluation beats."""
     worst = -jnp.inf if criterion.direction == "max" else jnp.inf
-    state = experiment.init(key, hparams, data)
-    return state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state)
+    state = experiment.init(key, hparams)
+    return Snapshot(state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state))
 
 
 def better(criterion: Criterion, best: Best, state: TrainState, metrics: Metrics) -> Best:
     """The better of the best so far and this state with these metrics, where they are finite."""
-    name, direction = criterion
-    value = metrics[name]
-    wins = value > best.value if direction == "max" else value < best.value
+    value = metrics[criterion.metric]
+    wins = value > best.value if criterion.direction == "max" else value < best.value
     wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
     now = Best(value, state.step, readout(state), state.model_state)
     return jax.tree.map(lambda new, old: jnp.where(wins, new, old), now, best)
@@ -162,8 +218,11 @@ def _start(experiment: Experiment, criterion: Criterion):
 @lru_cache(maxsize=64)
 def _steps(experiment: Experiment, length: int):
     @partial(jax.jit, donate_argnums=0)
-    def steps(state: TrainState, hparams: HParams, data: Data) -> tuple[TrainState, Metrics]:
-        return jax.lax.scan(lambda s, _: experiment.step(s, hparams, data), state, length=length)
+    def steps(
+        state: TrainState, hparams: HParams, data: Data, batches: Batch | None = None
+    ) -> tuple[TrainState, Metrics]:
+        step = lambda state, batch: experiment.step(state, hparams, data, batch)  # noqa: E731
+        return jax.lax.scan(step, state, batches, length=length)
 
     return steps
 

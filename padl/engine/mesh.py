@@ -48,9 +48,9 @@ def for_rows(devices: list[Device], rows: int | None) -> Mesh | None:
     return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=devices[:count])
 
 
-def spread(rows: jax.Array, mesh: Mesh | None) -> jax.Array:
-    """Give each device its share of `rows` (batch,)."""
-    return rows if mesh is None else jax.lax.with_sharding_constraint(rows, NamedSharding(mesh, PartitionSpec(AXIS)))
+def spread(batch: PyTree, mesh: Mesh | None) -> PyTree:
+    """Give each device its share of a batch: arrays (rows, ...)."""
+    return batch if mesh is None else jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, PartitionSpec(AXIS)))
 
 
 def put(tree: PyTree, devices: list[Device], mesh: Mesh | None) -> PyTree:

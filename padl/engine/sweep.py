@@ -9,13 +9,30 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from padl.data.source import Data
 from padl.engine import loop
-from padl.engine.lane import Call, Carry, Measured
-from padl.engine.lanes import Lanes, Members, Structure, compiled, key_of
+from padl.engine.keys import key_of
+from padl.engine.lane import Carry, Measured, Request
+from padl.engine.lanes import Lanes, Members, Structure, compiled
 from padl.types import Device, PadlError
+
+
+class SweepSnapshot(NamedTuple):
+    """All that a sweep needs to go on, with the same lanes.
+
+    Attributes:
+        first: the first of the members that are in the program; those before it are done.
+        step: updates done. carry: of their lanes; of members run alone a `loop.Snapshot`.
+        ended: {member: the chunk in which it diverged}.
+    """
+
+    first: int
+    step: int
+    carry: Carry | loop.Snapshot
+    ended: dict[int, loop.Chunk]
 
 
 class Progress(NamedTuple):
@@ -25,42 +42,51 @@ class Progress(NamedTuple):
         chunks: (member, what it measured); none of a member that diverged before. Its last is a `loop.LastChunk`, which
             for one that diverged comes when the others are done too.
         lanes: member numbers in the program. step: updates done. diverged: how many of the lanes.
+        snapshot: of the end of the call, where one was due; None elsewhere.
     """
 
     chunks: list[tuple[int, loop.Chunk]]
     lanes: range
     step: int
     diverged: int
+    snapshot: SweepSnapshot | None = None
 
 
 def run(
-    structure: Structure, members: Members, lanes: Lanes, told: Callable[[str], Any] = lambda line: None
+    structure: Structure,
+    members: Members,
+    lanes: Lanes,
+    say: Callable[[str], Any] = lambda line: None,
+    start: SweepSnapshot | None = None,
+    save_every: int | None = None,
 ) -> Iterator[Progress]:
     """Train all members, `lanes.count` at a time.
 
     Args:
-        told: called with a line where memory did not suffice and fewer lanes are tried.
+        say: called with a line where memory did not suffice and fewer lanes are tried.
+        start: go on from there, to the same bits as a sweep that never stopped; None begins. `lanes` are those of then.
+        save_every: hand out a snapshot after so many steps of the members in the program; None never does.
 
     Raises:
         PadlError: a single lane is too much.
     """
     if lanes.strategy == "alone":
-        yield from _alone(structure, members, lanes.devices[0])
+        yield from _alone(structure, members, lanes.devices[0], start, save_every)
         return
-    start = 0
-    while start < members.size:
-        count = min(lanes.count, members.size - start)
+    first = start.first if start else 0
+    while first < members.size:
+        count = min(lanes.count, members.size - first)
         begun = False
         try:
-            for progress in _together(structure, members, lanes, range(start, start + count)):
+            for progress in _together(structure, members, lanes, range(first, first + count), start, save_every):
                 begun = True
                 yield progress
-            start += count
+            first, start = first + count, None
         except jax.errors.JaxRuntimeError as error:
             if begun or "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             lanes = _fewer(lanes, count)
-            told(f"out of memory with {count} members at once: going on with {lanes.count}")
+            say(f"out of memory with {count} members at once: going on with {lanes.count}")
 
 
 def _fewer(lanes: Lanes, count: int) -> Lanes:
@@ -73,77 +99,93 @@ def _fewer(lanes: Lanes, count: int) -> Lanes:
     return Lanes(lanes.strategy, half - half % len(devices), devices)
 
 
-def _together(structure: Structure, members: Members, lanes: Lanes, which: range) -> Iterator[Progress]:
+def _together(
+    structure: Structure,
+    members: Members,
+    lanes: Lanes,
+    which: range,
+    start: SweepSnapshot | None,
+    save_every: int | None,
+) -> Iterator[Progress]:
     """Train these members at once. The lanes beyond the last member repeat it, and are not looked at."""
     numbers = np.minimum(which.start + np.arange(lanes.count), which.stop - 1)
     program = compiled(structure, members, lanes)
     keys, hparams, data = program.put(members.take(numbers))
-    carry = program.blank()
-    reader = _Reader(which)
-    waiting: tuple[int, int, bool, Measured] | None = None
-    done = 0
-    for length, evaluates in loop.plan(structure.steps, structure.steps_per_call, structure.eval_every):
-        call = Call(np.bool_(done == 0), np.int32(length), np.bool_(evaluates))
-        carry, measured = program.call(carry, call, keys, hparams, data)
+    carry = program.place(start.carry) if start else program.blank()  # pyright: ignore[reportArgumentType]
+    reader = _Reader(which, start.ended if start else {})
+    waiting: tuple[loop.Call, Measured, Carry | None] | None = None
+    s = structure
+    for call in loop.plan(s.steps, s.steps_per_call, s.eval_every, save_every, start.step if start else 0):
+        request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates))
+        carry, measured = program.call(carry, request, keys, hparams, data)
         jax.tree.map(lambda x: x.copy_to_host_async(), measured)
+        copy = jax.tree.map(jnp.copy, carry) if call.saves else None
         if waiting is not None:
             yield reader.read(*waiting)
-        done += length
-        waiting = (done, length, evaluates, measured)
+        waiting = (call, measured, copy)
         if len(reader.ended) == len(which):
             break
-    assert waiting is not None  # steps >= 1
+    assert waiting is not None, "a sweep has a step to do"
     progress = reader.read(*waiting)
     yield progress._replace(chunks=reader.last(progress.chunks, jax.tree.map(np.asarray, carry)))
 
 
 class _Reader:
-    """Takes what the lanes measured apart, member by member."""
+    """Takes what the lanes measured apart, member by member.
 
-    def __init__(self, which: range):
+    Attributes:
+        ended: of those that diverged, the chunk in which they did.
+    """
+
+    def __init__(self, which: range, ended: dict[int, loop.Chunk]):
         self.which = which
-        self.ended: dict[int, loop.Chunk] = {}  # of those that diverged, the chunk in which they did
+        self.ended = dict(ended)
 
-    def read(self, step: int, length: int, evaluates: bool, measured: Measured) -> Progress:
-        """What a call of so many steps measured, `step` being the last; an evaluation only where it was asked for."""
-        train = {name: np.asarray(x)[:, :length] for name, x in measured.train.items()}
-        evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if evaluates else {}
+    def read(self, call: loop.Call, measured: Measured, carry: Carry | None) -> Progress:
+        """What a call measured; an evaluation only where it was asked for."""
+        train = {name: np.asarray(x)[:, : call.length] for name, x in measured.train.items()}
+        evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if call.evaluates else {}
         chunks = []
         for lane, member in enumerate(self.which):
             if member in self.ended:
                 continue
             ours = {name: x[lane] for name, x in train.items()}
-            chunk = loop.chunk(step, ours, {name: float(x[lane]) for name, x in evaluation.items()})
+            chunk = loop.chunk(call.end, ours, {name: float(x[lane]) for name, x in evaluation.items()})
             if chunk.diverged is None:
                 chunks.append((member, chunk))
             else:
                 self.ended[member] = chunk
-        return Progress(chunks, self.which, step, len(self.ended))
+        snapshot = None if carry is None else SweepSnapshot(self.which.start, call.end, carry, dict(self.ended))
+        return Progress(chunks, self.which, call.end, len(self.ended), snapshot)
 
     def last(self, chunks: list[tuple[int, loop.Chunk]], carry: Carry) -> list[tuple[int, loop.Chunk]]:
         """The last chunk of each member, with what training leaves of it."""
         ends = self.ended | dict(chunks)
-        found: list[tuple[int, loop.Chunk]] = []
+        lasts: list[tuple[int, loop.Chunk]] = []
         for lane, member in enumerate(self.which):
-            own = lambda x, lane=lane: x[lane] if x.ndim else x  # noqa: E731
-            state, best = jax.tree.map(own, (carry.state, carry.best))
-            found.append((member, loop.LastChunk(**vars(ends[member]), state=state, best=best)))
-        return found
+            at_lane = lambda x, lane=lane: x[lane] if x.ndim else x  # noqa: E731
+            state, best = jax.tree.map(at_lane, (carry.state, carry.best))
+            lasts.append((member, loop.LastChunk(**vars(ends[member]), state=state, best=best)))
+        return lasts
 
 
-def _alone(structure: Structure, members: Members, device: Device) -> Iterator[Progress]:
+def _alone(
+    structure: Structure, members: Members, device: Device, start: SweepSnapshot | None, save_every: int | None
+) -> Iterator[Progress]:
     """One member after the other, in the programs of a single run."""
     rows = jax.device_put(members.data.rows, device)
     s = structure
-    for member in range(members.size):
+    for member in range(start.first if start else 0, members.size):
         keys, hparams, data = members.take(np.array(member))
         key = key_of(jax.device_put(keys, device))
         hparams, split = jax.device_put((hparams, data.split), device)
-        told = {
-            "steps": s.steps,
-            "steps_per_call": s.steps_per_call,
-            "eval_every": s.eval_every,
-            "criterion": s.criterion,
-        }
-        for chunk in loop.run(s.experiment, key, hparams, Data(rows, split), **told):
-            yield Progress([(member, chunk)], range(member, member + 1), chunk.step, int(chunk.diverged is not None))
+        begun = start.carry if start and start.first == member else None
+        assert not isinstance(begun, Carry), "the snapshot is one of lanes, not of members run alone"
+        chunks = loop.run(
+            s.experiment, key, hparams, Data(rows, split), steps=s.steps, steps_per_call=s.steps_per_call,
+            eval_every=s.eval_every, criterion=s.criterion, start=begun, save_every=save_every,
+        )  # fmt: skip
+        for chunk in chunks:
+            snapshot = SweepSnapshot(member, chunk.step, chunk.snapshot, {}) if chunk.snapshot else None
+            diverged = int(chunk.diverged is not None)
+            yield Progress([(member, chunk)], range(member, member + 1), chunk.step, diverged, snapshot)

@@ -211,7 +211,7 @@ def _log_cosh_jvp(primals, tangents):
     range="[0, ∞)",
     convex=True,
     elicits="the q-quantile",
-    decides="loss",
+    judged_by="loss",
     view=RESIDUAL,
     reference="Koenker & Bassett 1978, Econometrica 46(1)",
 )

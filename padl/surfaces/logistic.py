@@ -57,7 +57,7 @@ def cross_entropy_of_batch(x: jax.Array, y: jax.Array, point: jax.Array, key: Ke
 
 def different(key: Key, count: int, rows: int) -> jax.Array:
     """`count` different row numbers of 0 .. rows-1, int32."""
-    return permute(jax.random.bits(key, (ROUNDS,)), jnp.arange(count), rows)
+    return permute(jax.random.bits(key, (ROUNDS,), jnp.uint32), jnp.arange(count), rows)
 
 
 @lru_cache(maxsize=1)

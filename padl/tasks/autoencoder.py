@@ -9,15 +9,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.data.source import Split
+from padl.data.source import Batch, Split
 from padl.losses.information import gaussian_kl
 from padl.losses.reduce import reduce
 from padl.registry import StaticPartial, task
 from padl.tasks.images import digits
 from padl.tasks.loss_inputs import PREDICTIONS, pairs
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
-from padl.tasks.supervised import Dtype, ModelPredictor
-from padl.tasks.task import Task
+from padl.tasks.predictor import Dtype, rebuilds
+from padl.tasks.supervised import ModelPredictor
+from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import LOSS, NON_NEGATIVE, Key, Metric, Params, PyTree, Scalar
 
 METRICS = (LOSS, Metric("reconstruction"), Metric("kl"))
@@ -91,7 +92,11 @@ class Autoencoder:
         coding, drawing = halves(params, model_state)
         code, after_coding = self.encoder(*coding, scalars, inputs, stats, of_encoder)
         mean, log_variance = jnp.split(code, 2, axis=1)
-        z = mean if noise is None else mean + jnp.exp(log_variance / 2) * jax.random.normal(noise, mean.shape)
+        z = (
+            mean
+            if noise is None
+            else mean + jnp.exp(log_variance / 2) * jax.random.normal(noise, mean.shape, jnp.float32)
+        )
         outputs, after_drawing = self.decoder(*drawing, scalars, z.reshape(-1, *self.decoder.shape), CODES, of_decoder)
         return Coded(mean, log_variance, outputs, joined(after_coding, after_drawing))
 
@@ -115,8 +120,8 @@ class Variational(MinibatchObjective):
 
     predictor: Autoencoder
 
-    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
-        images = context.batch(rows)["inputs"]
+    def batch_loss(self, context: Context, batch: Batch) -> BatchResult:
+        images = batch["inputs"]
         coded = self.predictor(
             context.params,
             context.model_state,
@@ -126,16 +131,17 @@ class Variational(MinibatchObjective):
             context.key,
             noise=context.draws,
         )
-        pixels = images.reshape(len(rows), -1) / context.stats["white"]
+        pixels = images.reshape(len(images), -1) / context.stats["white"]
         predictions = PREDICTIONS.get(self.predictor.predictions, lambda x: x)(coded.outputs)
         costs = self.loss_function(predictions, pixels, reduction="none", **context.hparams["loss"])
-        reconstruction = costs.reshape(len(rows), -1).sum(1)
+        reconstruction = costs.reshape(len(images), -1).sum(1)
         kl = gaussian_kl(coded.mean, coded.log_variance).sum(1)
         total = reconstruction + context.hparams["task"]["beta"] * kl
         parts: Any = reduce(total, where=context.where, reduction="sum_and_count")
         return BatchResult(parts, coded.model_state, {"reconstruction": reconstruction, "kl": kl})
 
 
+@rebuilds("autoencoder")
 def autoencoder(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> Autoencoder:
@@ -172,9 +178,9 @@ def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 
         train, held, stats = known.split(seed, {})
         return Split(train, held, {**stats, "white": np.float32(images.max())})
 
-    def objective(
-        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
-    ) -> Variational:
-        return Variational(autoencoder(about, model, images.shape[1:], dtype, predictions), loss)
+    def objective(config: ObjectiveConfig) -> Variational:
+        return Variational(
+            autoencoder(about, config.model, images.shape[1:], config.dtype, config.words.predictions), config.loss
+        )
 
     return Task(objective, known.rows, split, PIXELS, METRICS, about)

@@ -10,10 +10,11 @@ from padl.data.checks import check_labels
 from padl.data.source import Split
 from padl.data.split import random_split
 from padl.registry import StaticPartial
-from padl.tasks.loss_inputs import CLASSES, Words, of_classes
+from padl.tasks.loss_inputs import CLASSES, of_classes
+from padl.tasks.predictor import Dtype, rebuilds
 from padl.tasks.standardise import check_inputs, input_axes, moments
-from padl.tasks.supervised import Dtype, ModelPredictor, Problem, Supervised
-from padl.tasks.task import Task
+from padl.tasks.supervised import ModelPredictor, Problem, Supervised
+from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import Metric
 
 METRICS = (Metric("accuracy", "max"),)
@@ -27,6 +28,7 @@ def _accuracy(outputs, labels, stats):
     return {"accuracy": (outputs.argmax(-1) == labels).astype(jnp.float32)}
 
 
+@rebuilds("classification")
 def classifier(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
@@ -54,11 +56,9 @@ def classification(
     rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
     about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}
 
-    def objective(
-        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
-    ) -> Supervised:
-        arguments = StaticPartial(of_classes, (("words", Words(targets, predictions)),))
-        predictor = classifier(about, model, inputs.shape[1:], dtype, predictions)
-        return Supervised(predictor, loss, Problem(_labels, arguments, _accuracy))
+    def objective(config: ObjectiveConfig) -> Supervised:
+        arguments = StaticPartial(of_classes, (("words", config.words),))
+        predictor = classifier(about, config.model, inputs.shape[1:], config.dtype, config.words.predictions)
+        return Supervised(predictor, config.loss, Problem(_labels, arguments, _accuracy))
 
     return Task(objective, rows, split, CLASSES, METRICS, about)

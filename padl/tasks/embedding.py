@@ -7,12 +7,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from padl.data.source import Batch, Data
 from padl.registry import StaticPartial, task
 from padl.tasks import pair_sampling
 from padl.tasks.images import digits
-from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective, over_batches
-from padl.tasks.supervised import Dtype, ModelPredictor
-from padl.tasks.task import Task
+from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
+from padl.tasks.predictor import Dtype, rebuilds
+from padl.tasks.supervised import ModelPredictor
+from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import Metric, Metrics
 
 METRICS = (Metric("knn_accuracy", "max"),)
@@ -45,29 +47,26 @@ class Embedding(MinibatchObjective):
     targets: str
     neighbours: int
 
-    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
-        batch = context.batch(rows)
+    def batch_loss(self, context: Context, batch: Batch) -> BatchResult:
         embeddings, model_state = self.predict(context, batch["inputs"])
         of_partners, of_way = jax.random.split(context.draws)
-        found = pair_sampling.draw(of_partners, batch["labels"], context.real(rows))
+        found = pair_sampling.draw(of_partners, batch["labels"], context.real(len(embeddings)))
         arguments, where = WAYS[self.targets](of_way, embeddings, found)
         return BatchResult(self.loss_sum(context, *arguments, where=where), model_state, {})
 
-    def dataset_metrics(self, context: Context) -> Metrics:
+    def dataset_metrics(self, context: Context, data: Data) -> Metrics:
         """The share of held-out images that the training images around them call what they are."""
-        train, held_out, _ = context.data.split
-        known, labels = self.predict_all(context, train), context.data.rows["labels"]
+        known, labels = self.predict_all(context, data.train), data.train.collect(lambda batch: batch["labels"])
 
-        def right(batch):
-            _, rows, real = batch
-            near = nearest(
-                self.predict(context, context.batch(rows)["inputs"])[0], known, min(self.neighbours, len(train))
-            )
-            return (real & (vote(labels[train[near]]) == labels[rows])).sum()
+        def right(i: jax.Array, batch: Batch, real: jax.Array) -> jax.Array:
+            points, _ = self.predict(context, batch["inputs"])
+            near = nearest(points, known, min(self.neighbours, data.train.size))
+            return (real & (vote(labels[near]) == batch["labels"])).sum()
 
-        return {"knn_accuracy": over_batches(right, held_out).sum() / len(held_out)}
+        return {"knn_accuracy": data.held_out.map(right).sum() / data.held_out.size}
 
 
+@rebuilds("embedding")
 def embedder(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
@@ -94,9 +93,8 @@ def digits_embedding(dimensions: int = 16, neighbours: int = 5, held_out: float 
     about = {**known.about, "kind": "embedding", "dimensions": dimensions}
     shape = known.rows["inputs"].shape[1:]
 
-    def objective(
-        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
-    ) -> Embedding:
-        return Embedding(embedder(about, model, shape, dtype, predictions), loss, targets, neighbours)
+    def objective(config: ObjectiveConfig) -> Embedding:
+        predictor = embedder(about, config.model, shape, config.dtype, config.words.predictions)
+        return Embedding(predictor, config.loss, config.words.targets, neighbours)
 
     return Task(objective, known.rows, known.split, tuple(pair_sampling.WAYS), METRICS, about)

@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from padl.data.source import Batch
 from padl.registry import StaticPartial, task
 from padl.tasks.edit_distance import edit_distance, greedy, packed
 from padl.tasks.images import digits
 from padl.tasks.loss_inputs import pairs
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
-from padl.tasks.supervised import Dtype, ModelPredictor
-from padl.tasks.task import Task
+from padl.tasks.predictor import Dtype, rebuilds
+from padl.tasks.supervised import ModelPredictor
+from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import Key, Metric, Metrics, PadlError, Params, PyTree
 
 METRICS = (Metric("label_error_rate"),)
@@ -41,7 +43,7 @@ def compose(key: Key, images: jax.Array, labels: jax.Array, real: jax.Array, lon
         real: (n,) True for those to draw from, which come first.
     """
     n, height, width, channels = images.shape
-    u = jax.random.uniform(key, (n, longest + 1))
+    u = jax.random.uniform(key, (n, longest + 1), jnp.float32)
     count = 1 + jnp.floor(u[:, :1] * longest).astype(jnp.int32)
     shown = jnp.arange(longest)[None, :] < count
     drawn = jnp.floor(u[:, 1:] * real.sum()).astype(jnp.int32)
@@ -81,9 +83,10 @@ class Reading(MinibatchObjective):
     predictor: Reader
     longest: int
 
-    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
-        batch = context.batch(rows)
-        lines = compose(context.draws, batch["inputs"], batch["labels"], context.real(rows), self.longest)
+    def batch_loss(self, context: Context, batch: Batch) -> BatchResult:
+        lines = compose(
+            context.draws, batch["inputs"], batch["labels"], context.real(len(batch["labels"])), self.longest
+        )
         frames, model_state = self.predict(context, lines.images)
         lengths = self.predictor.lengths(lines.lengths, frames)
         parts = self.loss_sum(context, frames, lines.labels + 1, lengths, lines.lengths, where=context.where)
@@ -96,6 +99,7 @@ class Reading(MinibatchObjective):
         return {"label_error_rate": statistics["edits"] / statistics["labels"]}
 
 
+@rebuilds("lines")
 def reader(about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str) -> Reader:
     """A model that reads lines; its answer are the labels (n, frames), -1 behind the last."""
     return Reader(model, shape, about["classes"] + 1, dtype, frames=True, width=shape[1] // about["longest"])
@@ -119,12 +123,11 @@ def digit_lines(longest: int = 5, held_out: float = 0.2) -> Task:
     height, width, channels = singles.rows["inputs"].shape[1:]
     about = {**singles.about, "kind": "lines", "longest": longest}
 
-    def objective(
-        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
-    ) -> Reading:
-        if dict(loss.static).get("blank", 0) != 0:
+    def objective(config: ObjectiveConfig) -> Reading:
+        if dict(config.loss.static).get("blank", 0) != 0:
             raise PadlError("loss.blank: class 0 is the blank of this task, and class c + 1 is digit c")
-        return Reading(reader(about, model, (height, longest * width, channels), dtype, predictions), loss, longest)
+        shape = (height, longest * width, channels)
+        return Reading(reader(about, config.model, shape, config.dtype, config.words.predictions), config.loss, longest)
 
     fits = pairs({"sequences": ("frames",)})
     return Task(objective, singles.rows, singles.split, fits, METRICS, about)

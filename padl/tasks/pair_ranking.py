@@ -7,13 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from padl.data.source import Batch, Data
 from padl.registry import StaticPartial, task
 from padl.tasks.loss_inputs import pairs
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
+from padl.tasks.predictor import Dtype, rebuilds
 from padl.tasks.regression import values
-from padl.tasks.supervised import Dtype, ModelPredictor
+from padl.tasks.supervised import ModelPredictor
 from padl.tasks.tabular import permeability
-from padl.tasks.task import Task
+from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import Metric, Metrics, Scalar
 
 METRICS = (Metric("concordance", "max"),)
@@ -43,25 +45,25 @@ class Ranking(MinibatchObjective):
 
     predictor: ModelPredictor
 
-    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
-        batch, n = context.batch(rows), len(rows)
+    def batch_loss(self, context: Context, batch: Batch) -> BatchResult:
         scores, model_state = self.predict(context, batch["inputs"])
+        n = len(scores)
         truth = values(batch, context.stats, context.hparams["task"])
-        other = (jnp.arange(n) + jax.random.randint(context.draws, (n,), 1, max(n, 2))) % n
-        order, real = jnp.sign(truth - truth[other]), context.real(rows)
+        other = (jnp.arange(n, dtype=jnp.int32) + jax.random.randint(context.draws, (n,), 1, max(n, 2), jnp.int32)) % n
+        order, real = jnp.sign(truth - truth[other]), context.real(n)
         parts = self.loss_sum(context, scores[:, 0], scores[other, 0], order, where=real & real[other] & (order != 0))
         return BatchResult(parts, model_state, {})
 
-    def dataset_metrics(self, context: Context) -> Metrics:
-        held_out = context.data.split.held_out
-        truth = values(context.batch(held_out), context.stats, context.hparams["task"])
-        return {"concordance": concordance(self.predict_all(context, held_out)[:, 0], truth)}
+    def dataset_metrics(self, context: Context, data: Data) -> Metrics:
+        truth = data.held_out.collect(lambda batch: values(batch, context.stats, context.hparams["task"]))
+        return {"concordance": concordance(self.predict_all(context, data.held_out)[:, 0], truth)}
 
 
 def _first(outputs, stats):
     return outputs[:, 0]
 
 
+@rebuilds("ranking")
 def scorer(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
@@ -87,10 +89,8 @@ def ranking(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, data_
     about = {**measured.about, "kind": "ranking"}
     shape = measured.rows["inputs"].shape[1:]
 
-    def objective(
-        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
-    ) -> Ranking:
-        return Ranking(scorer(about, model, shape, dtype, predictions), loss)
+    def objective(config: ObjectiveConfig) -> Ranking:
+        return Ranking(scorer(about, config.model, shape, config.dtype, config.words.predictions), config.loss)
 
     fits = pairs({"order": ("scores",)})
     return replace(measured, objective=objective, fits=fits, metrics=METRICS, about=about)

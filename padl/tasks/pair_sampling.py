@@ -42,7 +42,7 @@ def draw(key: Key, labels: jax.Array, real: jax.Array) -> Partners:
     n = len(labels)
     both = real[:, None] & real[None, :]
     alike = labels[:, None] == labels[None, :]
-    chances = jax.random.uniform(key, (2, n, n))
+    chances = jax.random.uniform(key, (2, n, n), jnp.float32)
     of_class, others = both & alike & ~jnp.eye(n, dtype=bool), both & ~alike
     positive, negative = (jnp.where(some, u, -1).argmax(1) for some, u in zip((of_class, others), chances, strict=True))
     return Partners(positive, negative, of_class.any(1), others.any(1), both & alike, real)
@@ -56,7 +56,7 @@ def triplets(key: Key, embeddings: jax.Array, found: Partners) -> Call:
 
 def pairs(key: Key, embeddings: jax.Array, found: Partners) -> Call:
     """Each example with another, for about half of them of its class: 1, or -1."""
-    alike = jax.random.bernoulli(key, 0.5, found.real.shape)
+    alike = jax.random.bernoulli(key, jnp.float32(0.5), found.real.shape)
     other = jnp.where(alike, found.positive, found.negative)
     there = jnp.where(alike, found.has_positive, found.has_negative)
     return Call((embeddings, embeddings[other], jnp.where(alike, 1, -1)), there)

@@ -13,9 +13,10 @@ from padl.data.source import Split
 from padl.data.split import random_split
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import pairs
+from padl.tasks.predictor import Dtype, rebuilds
 from padl.tasks.standardise import check_inputs, input_axes, moments
-from padl.tasks.supervised import Dtype, ModelPredictor, Problem, Supervised
-from padl.tasks.task import Task
+from padl.tasks.supervised import ModelPredictor, Problem, Supervised
+from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import Metric, Metrics, PadlError
 
 METRICS = (Metric("rmse"), Metric("mae", shown=False), Metric("r2", "max", shown=False), Metric("coverage"))
@@ -71,6 +72,7 @@ def _in_unit(outputs, stats):
     return outputs[:, 0] * stats["target_std"] + stats["target_mean"]
 
 
+@rebuilds("regression")
 def regressor(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
@@ -121,12 +123,12 @@ def regression(
         rows["noise"] = noise.astype(np.float32)
     about = {"kind": "regression", "rows": len(targets), **about}
 
-    def objective(
-        model: StaticPartial, loss: StaticPartial, targets: str, dtype: Dtype, predictions: str = "", decides: str = ""
-    ) -> Supervised:
-        arguments = _moments_for(loss) if predictions == "moments" else StaticPartial(_of_values)
-        measure = _errors_and_coverage if decides == "loss" else _errors
+    def objective(config: ObjectiveConfig) -> Supervised:
+        words = config.words.predictions
+        arguments = _moments_for(config.loss) if words == "moments" else StaticPartial(_of_values)
+        measure = _errors_and_coverage if config.judged_by == "loss" else _errors
         problem = Problem(values, arguments, measure, _regression_metrics, ("first", "second"))
-        return Supervised(regressor(about, model, inputs.shape[1:], dtype, predictions), loss, problem)
+        predictor = regressor(about, config.model, inputs.shape[1:], config.dtype, words)
+        return Supervised(predictor, config.loss, problem)
 
     return Task(objective, rows, split, REGRESSION, METRICS, about)

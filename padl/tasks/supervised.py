@@ -1,19 +1,19 @@
-"""A model on data, and the plain objective of it: predict a target from each input. Predictor, Supervised."""
+"""A model on data, and the plain objective of it: predict a target from each input. ModelPredictor, Supervised."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from padl.data.source import Batch
 from padl.registry import StaticPartial
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
+from padl.tasks.predictor import Dtype
 from padl.types import Key, Metrics, PadlError, Params, PyTree
-
-Dtype = Literal["float32", "bfloat16"]
 
 
 class Skeleton(NamedTuple):
@@ -132,10 +132,12 @@ class ModelPredictor:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be predicted and how well it is; functions of a module, so that equal problems are equal.
+    """A supervised problem: how targets are read, passed to the loss, and measured.
+
+    Its functions are those of a module, so that equal problems are equal.
 
     Attributes:
-        truth: (rows of the batch, stats, the task's scalars) -> what is so.
+        truth: (batch, stats, the task's scalars) -> the targets.
         arguments: (outputs, truth) -> those of the loss.
         measure: (outputs, truth, stats) -> one number per row under each name.
         finish: means of these -> metrics.
@@ -156,8 +158,7 @@ class Supervised(MinibatchObjective):
     predictor: ModelPredictor
     problem: Problem
 
-    def batch_loss(self, context: Context, rows: jax.Array) -> BatchResult:
-        batch = context.batch(rows)
+    def batch_loss(self, context: Context, batch: Batch) -> BatchResult:
         outputs, model_state = self.predict(context, batch["inputs"])
         truth = self.problem.truth(batch, context.stats, context.hparams["task"])
         parts = self.loss_sum(context, *self.problem.arguments(outputs, truth), where=context.where)

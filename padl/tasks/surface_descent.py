@@ -1,17 +1,12 @@
-"""Functions of one or two numbers with known minima: no model and no data, the parameters are the point. surface.
+"""Walk down a function with known minima: no model and no data, the parameters are the point. surface."""
 
-`closed_form` gives each as a Landscape, which optimizers are compared on.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.data.source import Data, Split
+from padl.data.source import Batch, Data, Split
 from padl.registry import task
 from padl.surfaces.functions import SURFACES, VALLEY, Name, check_condition, check_start, tilted
 from padl.tasks.task import Task
@@ -30,13 +25,15 @@ class Descent:
     def height(self, point: jax.Array, hparams: HParams) -> jax.Array:
         return SURFACES[self.name].f(point, hparams["task"].get("condition", VALLEY))
 
-    def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
+    def init(self, key: Key, hparams: HParams) -> tuple[Params, PyTree]:
         return {"point": jnp.asarray(self.start, jnp.float32)}, {}
 
-    def loss(self, params, model_state, hparams, data, rows, key):
+    def loss(
+        self, params: Params, model_state: PyTree, hparams: HParams, batch: Batch, stats: PyTree, key: Key
+    ) -> tuple[tuple[jax.Array, jax.Array], tuple[PyTree, Metrics]]:
         point, value = params["point"], self.height(params["point"], hparams)
         if "noise" in hparams["task"]:
-            value += tilted(point, hparams["task"]["noise"] * jax.random.normal(key, point.shape))
+            value += tilted(point, hparams["task"]["noise"] * jax.random.normal(key, point.shape, jnp.float32))
         return (value, jnp.ones(())), (model_state, {"distance": self.distance(point)})
 
     def evaluate(self, params: Params, model_state: PyTree, hparams: HParams, data: Data) -> Metrics:
@@ -73,16 +70,8 @@ def surface(
     Raises:
         PadlError: a start outside the box or of the wrong length; a condition for a surface that has none.
     """
-    found = SURFACES[surface]
-    start = found.start if start is None else check_start(start, found, surface, "task.start")
+    start = SURFACES[surface].start if start is None else check_start(start, SURFACES[surface], surface, "task.start")
     check_condition(surface, condition, "task.surface")
     nowhere = Split(np.zeros(0, np.int32), np.zeros(0, np.int32), {})
-    objective: Callable[..., Any] = lambda model, loss, word, dtype: Descent(surface, start)  # noqa: E731
-    return Task(
-        objective,
-        {},
-        lambda seed, scalars: nowhere,
-        (),
-        METRICS,
-        {"kind": "surface", "title": surface},
-    )
+    about = {"kind": "surface", "title": surface}
+    return Task(lambda config: Descent(surface, start), {}, lambda seed, scalars: nowhere, (), METRICS, about)

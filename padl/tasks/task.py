@@ -8,36 +8,62 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
-from padl.data.source import Data, Split
+from padl.data.source import Batch, Data, Split
+from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import Words
+from padl.tasks.predictor import Dtype
 from padl.types import LOSS, Criterion, HParams, Key, Metric, Metrics, PadlError, Params, PyTree
 
 
 class Objective(Protocol):
     """What is minimised, as pure functions; hashable, so that equal objectives share a compiled program."""
 
-    def init(self, key: Key, hparams: HParams, data: Data) -> tuple[Params, PyTree]:
-        """Parameters, and the rest of the model's state, which no gradient reaches."""
+    def init(self, key: Key, hparams: HParams) -> tuple[Params, PyTree]:
+        """Make the parameters, and the model's state, which no gradient reaches."""
         ...
 
     def loss(
-        self, params: Params, model_state: PyTree, hparams: HParams, data: Data, rows: jax.Array | None, key: Key
+        self, params: Params, model_state: PyTree, hparams: HParams, batch: Batch, stats: PyTree, key: Key
     ) -> tuple[tuple[jax.Array, jax.Array], tuple[PyTree, Metrics]]:
-        """((sum, count), (rest, statistics)) over `rows`, int32 (batch,); statistics are means over them."""
+        """Compute ((sum, count) of the loss, (model state after it, statistics)) of a batch.
+
+        The engine calls it in every step, and differentiates the sum.
+
+        Args:
+            batch: a dict of arrays (rows, ...), {} for a task without data. stats: of the training rows.
+            key: of this step. The statistics are means over the rows.
+        """
         ...
 
     def evaluate(self, params: Params, model_state: PyTree, hparams: HParams, data: Data) -> Metrics:
-        """Loss and metrics over the held-out rows."""
+        """Compute "loss" and the metrics over `data.held_out`, whose rows come a batch at a time."""
         ...
 
     def finish(self, statistics: Metrics) -> Metrics:
-        """Means over rows -> metrics."""
+        """Make metrics of the statistics of a batch, or of their means over batches."""
         ...
+
+
+class ObjectiveConfig(NamedTuple):
+    """What a run gives a task to make its objective of.
+
+    Attributes:
+        model, loss: their functions, with the static part of their hyperparameters.
+        words: what the loss calls its targets and predictions; predictions are "" where it takes outputs as they are.
+        dtype: of the model's arithmetic, "float32" or "bfloat16".
+        judged_by: the metric that says which parameters are the best where the loss says so; "" where it does not.
+    """
+
+    model: StaticPartial
+    loss: StaticPartial
+    words: Words
+    dtype: Dtype = "float32"
+    judged_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,13 +71,13 @@ class Task:
     """A task, ready to be trained on.
 
     Attributes:
-        objective: (model, loss, its word for targets, compute dtype, predictions=, decides=) -> Objective; the last two
-            are what the loss says of its predictions and of the best parameters, "" where it says nothing.
+        objective: ObjectiveConfig -> Objective; None -> Objective for a task that needs no loss and no model.
         rows: dict of arrays (n, ...), on the host.
         split: (seed, the task's scalars) -> Split.
         fits: what its losses may call their targets and predictions, the usual first; none: it needs no loss.
         metrics: what is measured; the first says which parameters are the best. The loss is measured too.
         about: what a reader wants to know of the data, for the records.
+        streamed: the training rows stay on the host, as in a memory-mapped file, and are read ahead of the device.
     """
 
     objective: Callable[..., Objective]
@@ -60,6 +86,7 @@ class Task:
     fits: tuple[Words, ...]
     metrics: tuple[Metric, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
+    streamed: bool = False
 
     @property
     def criterion(self) -> Criterion:

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 import padl
+from padl.data import source
 from padl.data.source import Data
 from padl.engine import experiment as experiments
 from padl.engine import loop, mesh
 from padl.registry import StaticPartial
 from padl.tasks.classification import classification
+from padl.tasks.loss_inputs import Words
 from padl.tasks.regression import regression
+from padl.tasks.task import ObjectiveConfig
 from padl.types import Criterion
 
 RNG = np.random.default_rng(0)
@@ -23,7 +26,7 @@ KEY = jax.random.key(0)
 
 
 def objective(model=MLP, dtype="float32", task=TASK, loss=padl.losses.cross_entropy, word="labels"):
-    return task.objective(model, StaticPartial(loss), word, dtype)
+    return task.objective(ObjectiveConfig(model, StaticPartial(loss), Words(word), dtype))
 
 
 def hparams(**changed):
@@ -55,7 +58,7 @@ def losses(chunks):
 
 def test_a_step_is_one_update_by_hand():
     experiment, hp, d = build(batch=32), hparams(), data()
-    state = jax.jit(experiment.init)(KEY, hp, d)
+    state = jax.jit(experiment.init)(KEY, hp)
 
     def mean_loss(params):
         x = (d.rows["inputs"][d.split.train] - d.split.stats["mean"]) / d.split.stats["std"]
@@ -118,7 +121,7 @@ def test_the_carry_is_donated_without_a_copy():
     wide = StaticPartial(padl.models.mlp, (("widths", (256, 256)),))
     experiment, hp, d = build(objective(wide), padl.optimizers.momentum), hparams(), data()
     hp["optimizer"]["momentum"] = jnp.float32(0.9)
-    state = jax.jit(experiment.init)(KEY, hp, d)
+    state = jax.jit(experiment.init)(KEY, hp)
     size = sum(x.nbytes for x in jax.tree.leaves((state.params, state.opt_state)))
     memory = loop._steps(experiment, 10).lower(state, hp, d).compile().memory_analysis()
     assert memory.alias_size_in_bytes >= size  # every parameter and velocity is written where it was read
@@ -136,7 +139,7 @@ def test_clipping_bounds_the_gradient_and_leaves_a_small_one_alone():
     free, loose = run(build()), run(build(), hp=hparams(run={"steps": 40.0, "clip_norm": 1e6}))
     np.testing.assert_allclose(losses(loose), losses(free), rtol=1e-6)
     experiment, hp, d = build(), hparams(run={"steps": 40.0, "clip_norm": 1e-3}), data()
-    state = jax.jit(experiment.init)(KEY, hp, d)
+    state = jax.jit(experiment.init)(KEY, hp)
     after, _ = jax.jit(experiment.step)(state, hp, d)
     moved = jax.tree.map(lambda a, b: a - b, after.params, state.params)
     norm = np.sqrt(sum(float((m**2).sum()) for m in moved.values()))
@@ -155,7 +158,7 @@ def test_the_average_of_parameters_is_what_is_evaluated():
 def test_the_average_follows_its_recurrence():
     hp, d = hparams(run={"steps": 40.0, "ema": 0.9}), data()
     experiment = build()
-    state, step = jax.jit(experiment.init)(KEY, hp, d), jax.jit(experiment.step)
+    state, step = jax.jit(experiment.init)(KEY, hp), jax.jit(experiment.step)
     average = {name: np.asarray(p, np.float64) for name, p in state.params.items()}
     for t in range(5):
         state, _ = step(state, hp, d)
@@ -174,7 +177,7 @@ def test_the_learning_rate_is_the_peak_times_the_shape_of_the_fraction_done():
 def test_gradient_descent_takes_every_row_and_never_goes_uphill():
     hp, d = hparams(), data()
     experiment = build(batch=32)
-    other_order = jax.jit(experiment.init)(KEY, hp, d)._replace(key=jax.random.key(99))
+    other_order = jax.jit(experiment.init)(KEY, hp)._replace(key=jax.random.key(99))
     step = jax.jit(experiment.step)
     state = other_order._replace(key=KEY)
     for _ in range(3):
@@ -203,10 +206,10 @@ def test_metrics_come_for_every_step_and_evaluations_where_they_are_due():
 )
 def test_a_plan_covers_the_steps_and_ends_with_an_evaluation(steps, steps_per_call, eval_every):
     plan = list(loop.plan(steps, steps_per_call, eval_every))
-    assert sum(length for length, _ in plan) == steps
-    assert all(length <= steps_per_call for length, _ in plan)
-    assert plan[-1][1]
-    assert sum(due for _, due in plan) == -(-steps // eval_every)
+    assert sum(call.length for call in plan) == steps
+    assert all(call.length <= steps_per_call for call in plan)
+    assert plan[-1].evaluates
+    assert sum(call.evaluates for call in plan) == -(-steps // eval_every)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_at_its_step():
@@ -267,7 +270,7 @@ def test_the_rule_gets_what_the_contract_promises():
         return jax.tree.map(lambda g: -0.01 * g, updates), state
 
     experiment = build(optimizer=lambda **_: optax.GradientTransformationExtraArgs(lambda p: (), update))
-    state = jax.eval_shape(experiment.init, KEY, hparams(), data())
+    state = jax.eval_shape(experiment.init, KEY, hparams())
     jax.eval_shape(experiment.step, state, hparams(), data())
     assert {"value", "grad", "value_fn"} <= set(seen)
 
@@ -281,7 +284,7 @@ def test_the_value_function_of_a_rule_is_the_loss_of_the_whole_batch(accumulate)
 
     rule = optax.GradientTransformationExtraArgs(lambda p: (jnp.zeros(()), jnp.zeros(())), update)
     experiment, hp, d = build(optimizer=lambda **_: rule, batch=16, accumulate=accumulate), hparams(), data()
-    state, _ = jax.jit(experiment.step)(jax.jit(experiment.init)(KEY, hp, d), hp, d)
+    state, _ = jax.jit(experiment.step)(jax.jit(experiment.init)(KEY, hp), hp, d)
     value, again = state.opt_state
     assert float(value) == pytest.approx(float(again), rel=1e-6)
 
@@ -299,18 +302,16 @@ def test_the_linear_model_finds_the_least_squares_solution():
     task = regression(x, y, held_out=0.2, where="plane")
     plane = objective(StaticPartial(padl.models.linear), task=task, loss=padl.losses.mse, word="values")
     hp = hparams(optimizer={"learning_rate": 0.1}, run={"steps": 300.0})
-    chunks = run(build(plane, batch=48), 300, 100, 300, hp, data(task), ("rmse", "min"))
+    chunks = run(build(plane, batch=48), 300, 100, 300, hp, data(task), task.criterion)
     assert chunks[-1].evaluation["rmse"] < 1e-4
     assert chunks[-1].evaluation["r2"] == pytest.approx(1.0, abs=1e-5)
 
 
 def test_an_evaluation_in_batches_is_that_of_all_rows(monkeypatch):
-    from padl.tasks import minibatch
-
     experiment, hp, d = build(), hparams(), data()
-    state = jax.jit(experiment.init)(KEY, hp, d)
+    state = jax.jit(experiment.init)(KEY, hp)
     whole = jax.jit(experiment.evaluate)(state, hp, d)
-    monkeypatch.setattr(minibatch, "EVALUATION_BATCH", 5)  # 16 rows: the last batch is padded
+    monkeypatch.setattr(source, "EVALUATION_BATCH", 5)  # 16 rows: the last batch is padded
     parts = jax.jit(lambda *a: experiment.evaluate(*a))(state, hp, d)
     for name, value in whole.items():
         np.testing.assert_allclose(parts[name], value, rtol=1e-5)
@@ -340,7 +341,7 @@ def test_a_last_update_that_destroys_the_parameters_is_a_divergence():
 def test_a_half_precision_model_multiplies_in_half_precision(norm):
     model = StaticPartial(padl.models.mlp, (("widths", (8, 8)), ("norm", norm)))
     experiment, hp, d = build(objective(model, dtype="bfloat16")), hparams(), data()
-    state = jax.eval_shape(experiment.init, KEY, hp, d)
+    state = jax.eval_shape(experiment.init, KEY, hp)
     text = str(jax.make_jaxpr(experiment.evaluate)(state, hp, d))
     products = [line for line in text.splitlines() if "dot_general" in line]
     assert len(products) == 3

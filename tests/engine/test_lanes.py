@@ -8,11 +8,13 @@ import pytest
 
 import padl
 from padl.data.source import Data
-from padl.engine import lanes, loop, sweep
+from padl.engine import lanes, loop, packing, sweep
 from padl.engine.experiment import Experiment
 from padl.engine.lanes import Lanes, Members, Structure
 from padl.registry import StaticPartial
 from padl.tasks.classification import classification
+from padl.tasks.loss_inputs import Words
+from padl.tasks.task import ObjectiveConfig
 from padl.types import PadlError
 
 RNG = np.random.default_rng(0)
@@ -25,7 +27,7 @@ STEPS, EVERY = 12, 5
 
 
 def structure(model=MLP, optimizer=padl.optimizers.momentum, steps=STEPS):
-    objective = TASK.objective(model, StaticPartial(padl.losses.cross_entropy), "labels", "float32")
+    objective = TASK.objective(ObjectiveConfig(model, StaticPartial(padl.losses.cross_entropy), Words("labels")))
     experiment = Experiment(objective, optimizer, padl.schedules.warmup_cosine, 8)
     return Structure(experiment, steps, EVERY, 6, TASK.criterion)
 
@@ -42,10 +44,10 @@ def members(rates=(0.05, 0.02, 0.1, 0.01), **optimizer):
     return Members(keys, lanes.stack([hparams(r, **optimizer) for r in rates]), Data(dict(TASK.rows), splits))
 
 
-def run(what, who, strategy="vmap", count=4, devices=2, told=lambda line: None):
+def run(what, who, strategy="vmap", count=4, devices=2, say=lambda line: None):
     laid = Lanes(strategy, count, tuple(jax.devices()[:devices]))
     chunks = {i: [] for i in range(who.size)}
-    for progress in sweep.run(what, who, laid, told=told):
+    for progress in sweep.run(what, who, laid, say=say):
         for member, chunk in progress.chunks:
             chunks[member].append(chunk)
     return chunks
@@ -159,7 +161,7 @@ def test_out_of_memory_halves_the_lanes_says_so_and_goes_on(monkeypatch):
         return real(structure, members, laid)
 
     monkeypatch.setattr(sweep, "compiled", scarce)
-    found = run(what, who, told=lines.append)
+    found = run(what, who, say=lines.append)
     assert lines == ["out of memory with 4 members at once: going on with 2"]
     assert all(isinstance(found[member][-1], loop.LastChunk) for member in range(4))
     monkeypatch.setattr(sweep, "compiled", lambda *_: scarce(what, who, Lanes("vmap", 4, ())))
@@ -227,7 +229,7 @@ def test_a_rule_that_counts_by_what_it_sees_keeps_a_count_for_each_member():
     ],
 )
 def test_rounds_are_of_one_size_and_fill_the_devices(members_, limit, devices, count, used):
-    laid = lanes._in_rounds("vmap", limit, members_, list(range(devices)))
+    laid = packing._in_rounds("vmap", limit, members_, list(range(devices)))
     assert (laid.count, len(laid.devices)) == (count, used)
 
 
@@ -235,14 +237,14 @@ def test_a_sweep_larger_than_memory_is_cut_by_what_the_program_needs():
     what, who = structure(), members((0.05,) * 16)
     devices = jax.devices()[:1]
     whole = lanes.compiled(what, who, Lanes("vmap", 16, tuple(devices))).bytes
-    laid = lanes.arrange(what, who, "vmap", devices, memory=whole // 2)
+    laid = packing.arrange(what, who, "vmap", devices, memory=whole // 2)
     assert 1 <= laid.count <= 8
     assert lanes.compiled(what, who, laid).bytes <= whole // 2
-    assert lanes.arrange(what, who, "vmap", devices, memory=10 * whole).count == 16
+    assert packing.arrange(what, who, "vmap", devices, memory=10 * whole).count == 16
 
 
 @pytest.mark.parametrize(
     ("model", "how"), [(MLP, "vmap"), (CNN, "map"), (StaticPartial(padl.models.mlp, (("widths", (2048,)),)), "map")]
 )
 def test_on_a_cpu_convolutions_and_wide_layers_go_one_by_one(model, how):
-    assert lanes.choose(lanes.outline(structure(model), members()), jax.devices()[0]) == how
+    assert packing.choose(packing.outline(structure(model), members()), jax.devices()[0]) == how

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 import padl
-from padl.data.source import Data
+from padl.data import source
+from padl.data.source import Data, take
 from padl.registry import StaticPartial
-from padl.tasks import minibatch, pair_sampling
+from padl.tasks import pair_sampling
 from padl.tasks.edit_distance import edit_distance, greedy, packed
 from padl.tasks.embedding import nearest, vote
 from padl.tasks.line_reading import compose
-from padl.tasks.loss_inputs import CLASSES, of_classes
+from padl.tasks.loss_inputs import CLASSES, Words, of_classes
 from padl.tasks.pair_ranking import concordance
+from padl.tasks.task import ObjectiveConfig
 
 KEY = jax.random.key(0)
 
@@ -198,16 +200,19 @@ def test_a_query_chooses_among_its_key_and_the_other_classes():
         assert set(np.flatnonzero(call.where[i])) == allowed
 
 
+def objective_config(loss, *words):
+    return ObjectiveConfig(StaticPartial(padl.models.linear), StaticPartial(loss), Words(*words))
+
+
 def test_a_batch_of_one_class_has_no_triplets_and_costs_nothing():
     task = padl.task("digits_embedding")
-    objective = task.objective(
-        StaticPartial(padl.models.linear), StaticPartial(padl.losses.triplet_margin), "triplets", "float32"
-    )
+    objective = task.objective(objective_config(padl.losses.triplet_margin, "triplets"))
     rows = {name: column[task.rows["labels"] == 3] for name, column in task.rows.items()}
     data = jax.device_put(Data(rows, task.split(0, {})))
     hparams = {"model": {}, "loss": {"margin": 1.0}, "task": {}}
-    params, rest = objective.init(KEY, hparams, data)
-    (total, count), _ = objective.loss(params, rest, hparams, data, jnp.arange(8), KEY)
+    params, model_state = objective.init(KEY, hparams)
+    batch = take(data.rows, jnp.arange(8))
+    (total, count), _ = objective.loss(params, model_state, hparams, batch, data.stats, KEY)
     assert (float(total), float(count)) == (0.0, 0.0)
 
 
@@ -223,17 +228,15 @@ def test_the_nearest_points_are_found_and_vote_and_a_tie_goes_to_the_nearest():
 def test_a_metric_of_all_held_out_rows_is_the_same_in_batches_of_any_size(task, monkeypatch):
     made = padl.task(task, held_out=0.05)
     loss, word = ("triplet_margin", "triplets") if task == "digits_embedding" else ("margin_ranking", "order")
-    objective = made.objective(
-        StaticPartial(padl.models.linear), StaticPartial(getattr(padl.losses, loss)), word, "float32"
-    )
+    objective = made.objective(objective_config(getattr(padl.losses, loss), word))
     scalars = {"noise": 0.05} if task == "ranking" else {}
     data = jax.device_put(Data(made.rows, made.split(0, scalars)))
     hparams = {"model": {}, "loss": {"margin": 1.0}, "task": scalars}
-    params, rest = objective.init(KEY, hparams, data)
-    whole = jax.jit(objective.evaluate)(params, rest, hparams, data)
-    monkeypatch.setattr(minibatch, "EVALUATION_BATCH", 64)  # the last batch is filled up
-    parts = jax.jit(lambda *a: objective.evaluate(*a))(params, rest, hparams, data)
-    assert float(parts[made.criterion[0]]) == pytest.approx(float(whole[made.criterion[0]]), rel=1e-6)
+    params, model_state = objective.init(KEY, hparams)
+    whole = jax.jit(objective.evaluate)(params, model_state, hparams, data)
+    monkeypatch.setattr(source, "EVALUATION_BATCH", 64)  # the last batch is filled up
+    parts = jax.jit(lambda *a: objective.evaluate(*a))(params, model_state, hparams, data)
+    assert float(parts[made.criterion.metric]) == pytest.approx(float(whole[made.criterion.metric]), rel=1e-6)
     assert float(parts["loss"]) == pytest.approx(float(whole["loss"]), rel=0.3)  # of other pairs of the same rows
 
 
@@ -242,9 +245,7 @@ def test_a_loss_of_moments_with_another_third_argument_is_refused():
         raise AssertionError("not called")
 
     with pytest.raises(padl.PadlError, match="names its third argument variances or scales"):
-        padl.task("permeability").objective(
-            StaticPartial(padl.models.linear), StaticPartial(mine), "values", "float32", "moments"
-        )
+        padl.task("permeability").objective(objective_config(mine, "values", "moments"))
 
 
 def test_concordance_is_the_share_of_ordered_pairs_and_equal_scores_count_half():

@@ -6,7 +6,7 @@ from typing import Literal
 import jax
 import numpy as np
 
-from padl.app.plan import check
+from padl.app.run_spec import check
 from padl.app.saved_runs import check_data
 from padl.compare import loss_slice
 from padl.data.source import Data, frozen

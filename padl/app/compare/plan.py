@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from padl.app import names
 from padl.app.compare.landscapes import landscape
-from padl.app.plan import Part, one_line_for, part
+from padl.app.names import Part, part
+from padl.app.plugin_errors import one_line_for
 from padl.app.settings import schema
 from padl.compare import trajectories
 from padl.compare.comparison import Mode
@@ -232,9 +232,8 @@ def one_line_for_rules(plan: Plan) -> Iterator[None]:
 
 def _blame(plan: Plan, label: str, found: Part, error: Exception) -> None:
     """Raise a line if it is this optimizer that cannot be traced."""
-    alone: Any = SimpleNamespace(parts={"optimizer": found})
     try:
-        with one_line_for(alone):
+        with one_line_for({"optimizer": found}):
             trajectories.trace(plan.landscape, {label: plan.rules[label]}, plan.starts, **plan.options)
     except Exception as own:
         point = "of 1 number" if len(plan.landscape.start) == 1 else f"of {len(plan.landscape.start)} numbers"

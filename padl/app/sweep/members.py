@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 
 import jax
 
-from padl.app.plan import Memo, RunSpec, check, key_numbers, one_line_for
+from padl.app.plugin_errors import one_line_for
+from padl.app.run_spec import Memo, RunSpec, check
 from padl.data.source import Data
-from padl.engine.lanes import Members, Outline, Structure, outline, stack
+from padl.engine.keys import key_numbers
+from padl.engine.lanes import Members, Structure, stack
+from padl.engine.packing import Outline, outline
 from padl.runs.wandb import Wandb
 from padl.runs.windows import Windows
 from padl.types import KINDS, PadlError
@@ -161,7 +164,7 @@ def groups(members: Sequence[Member]) -> list[Group]:
         data = Data(dict(drafts[0].task.rows), stack([draft.split for draft in drafts]))
         keys = stack([key_numbers(draft.settings.seed) for draft in drafts])
         stacked = Members(keys, stack([draft.hparams for draft in drafts]), data)
-        with one_line_for(drafts[0]):
+        with one_line_for(drafts[0].parts):
             seen = outline(structure, stacked)
         found.append(Group(_label(own, members), structure, own, stacked, seen))
     return found

@@ -13,13 +13,14 @@ from typing import Any
 
 from padl.app import artifacts
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.plan import Memo, RunSpec, one_line_for
+from padl.app.plugin_errors import one_line_for
+from padl.app.run_spec import Memo, RunSpec
 from padl.app.summary import measured, summarise
 from padl.app.sweep import members as grouping
 from padl.app.sweep import selection
 from padl.app.sweep.members import Asked, Group, Member
 from padl.app.timing import Clock, Times
-from padl.engine import lanes, loop, mesh, sweep
+from padl.engine import lanes, loop, mesh, packing, sweep
 from padl.engine.lanes import Lanes
 from padl.runs import jsonl, run_folder
 from padl.runs.console import Output, SweepProgress
@@ -135,7 +136,7 @@ class Sweep:
         told = self.draft.sweep
         if told.exact:
             return "alone"
-        return lanes.choose(group.outline, device) if told.strategy == "auto" else told.strategy
+        return packing.choose(group.outline, device) if told.strategy == "auto" else told.strategy
 
     def _say_plan(self, asked: int, groups: list[Group], devices: list[Device]) -> None:
         runs = sum(len(group.members) for group in groups)
@@ -163,10 +164,10 @@ class Sweep:
         progress.compiling(bar)
         begun = perf_counter()
         with Clock() as clock:
-            with one_line_for(group.members[0].draft):
+            with one_line_for(group.members[0].draft.parts):
                 strategy = self._strategy(group, devices[0])
-                laid = lanes.arrange(group.structure, group.stacked, strategy, devices, chunk)
-            for now in sweep.run(group.structure, group.stacked, laid, told=warn):
+                laid = packing.arrange(group.structure, group.stacked, strategy, devices, chunk)
+            for now in sweep.run(group.structure, group.stacked, laid, say=warn):
                 self._take(group, now, clock, perf_counter() - begun)
                 done = now.lanes.start * group.structure.steps + len(now.lanes) * now.step
                 progress.update(bar, self._name(group), done, self._total(group), self._news(group))

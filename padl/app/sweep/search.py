@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from padl.app.plan import Memo, RunSpec, check
+from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.sweep import selection
 from padl.app.sweep.search_space import Dimension, Space, bounds, read, usual
 from padl.cli.hydra import jobs as members

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from padl.app.plan import Part, RunSpec
+from padl.app.names import Part
+from padl.app.run_spec import RunSpec
 from padl.app.settings import Settings, schema
 from padl.registry import Hyperparameter, near
 from padl.types import KINDS, PadlError

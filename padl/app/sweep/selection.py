@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from padl.app.plan import RunSpec
+from padl.app.run_spec import RunSpec
 from padl.registry import near
 from padl.types import Criterion, PadlError
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from padl.app import names
-from padl.app.plan import AUTO
+from padl.app.run_spec import AUTO
 from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, schema
 from padl.app.sweep.members import Asked
 from padl.cli.hydra import jobs as members

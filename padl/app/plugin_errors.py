@@ -1,0 +1,67 @@
+"""What tracing a plugin's code raises, as one line that says where. one_line_for."""
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from padl.app.names import Part
+from padl.types import Kind, PadlError, one_line
+
+
+@contextmanager
+def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
+    """Turn what tracing these parts of a run raises into a PadlError, where a plugin is among them or branches.
+
+    A rule that decides a Python branch by a traced value is named with the hyperparameter; any other error of a run
+    with plugins is told with its place and their names; of a run without, it comes through.
+    """
+    try:
+        yield
+    except jax.errors.ConcretizationTypeError as error:
+        where, what = _place(error), _branched_on(parts)
+        raise PadlError(
+            f"{where} decides a Python branch by {what}: use jnp.where,"
+            " or annotate the argument int, bool or Literal to make it part of the program"
+        ) from error
+    except PadlError:
+        raise
+    except Exception as error:
+        plugins = ", ".join(f"{kind} '{p.entry.name}'" for kind, p in parts.items() if p.entry.origin != "padl")
+        if not plugins:
+            raise
+        raise PadlError(f"{_place(error)}: {one_line(error)} (plugins in this run: {plugins})") from error
+
+
+def _branched_on(parts: Mapping[Kind, Part]) -> str:
+    """The traced hyperparameter that a rule's Python code looked at: the one without which it does not."""
+    optimizer = parts["optimizer"]
+    names = [name for name in optimizer.scalars if _builds(optimizer, fixed=name)]
+    return f"the value of optimizer.{names[0]}" if names else "a traced value"
+
+
+def _builds(optimizer: Part, fixed: str) -> bool:
+    """Whether an optimizer can be traced where only `fixed` is a number."""
+    point = np.zeros(2, np.float32)
+
+    def one_step(traced: dict[str, Any]) -> Any:
+        rule = optax.with_extra_args_support(optimizer.choice(**traced, **{fixed: optimizer.scalars[fixed]}))
+        return rule.update(point, rule.init(point), point)
+
+    try:
+        jax.eval_shape(one_step, {name: np.float32(x) for name, x in optimizer.scalars.items() if name != fixed})
+    except Exception:
+        return False
+    return True
+
+
+def _place(error: BaseException) -> str:
+    """`file:line, in function` of the last frame that is not a library's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith("<")]
+    last = (ours or frames)[-1]
+    return f"{last.filename}:{last.lineno}, in {last.name}"

@@ -1,0 +1,156 @@
+"""A configuration of names and values -> functions and numbers, or one line that says what is wrong with it.
+
+All that can be checked without a device is checked here, before anything is compiled, written or shown. RunSpec, check.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from padl.app import compatibility
+from padl.app.names import HOMES, Part, part
+from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, parse
+from padl.data.source import Split
+from padl.engine.experiment import Experiment
+from padl.tasks.task import Objective, ObjectiveConfig, Task
+from padl.types import HParams, Kind, PadlError
+
+Memo = dict[Any, Any]
+EVALUATIONS = 20  # of a run that does not say how often
+AUTO = "auto"  # in the place of a loss or model: what the task brings
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
+
+    Attributes:
+        config: every name and value. settings, run, wandb, sweep: its keys by group. parts: the five names.
+        task: its data and objective. split, hparams: as NumPy has them.
+        experiment: without devices to share a batch.
+        steps, eval_every, batch_size: as they are used; batch_size is None for a task without rows.
+    """
+
+    config: dict[str, Any]
+    settings: Settings
+    run: Run
+    wandb: WandbSettings
+    sweep: SweepSettings
+    parts: Mapping[Kind, Part]
+    task: Task
+    split: Split
+    experiment: Experiment
+    hparams: HParams
+    steps: int
+    eval_every: int
+    batch_size: int | None
+
+    @property
+    def title(self) -> str:
+        """`digits mlp adam, seed 0`."""
+        names = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
+        names[0] = self.task.about.get("title", names[0])
+        return f"{' '.join(names)}, seed {self.settings.seed}"
+
+
+def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
+    """Check a configuration whole, but for devices and the compiler.
+
+    Args:
+        config: `task`, `model`, `loss`, `optimizer`, `schedule`, each a name or {"name": ..., hyperparameters}, and the
+            keys of `Settings`, `run` and `wandb`; what is left out has its default.
+        memo: keeps tasks and splits for the next call, which then takes a fraction of a millisecond.
+
+    Raises:
+        PadlError: for the first thing that is wrong.
+    """
+    memo = {} if memo is None else memo
+    config = dict(config)
+    settings, run, wandb, sweep = parse(config)
+    _check_folder(run, wandb)
+    parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
+    task, split = _task_and_split(parts["task"], settings.seed, memo)
+    parts |= _other_parts(config, parts["task"].entry.traits, task)
+    compatibility.check_names({kind: part.entry for kind, part in parts.items()}, task, config)
+    task = _judged(task, parts, memo)
+    rows = len(split.train) or None
+    batch_size = compatibility.batch_size(settings, parts["optimizer"].entry, rows)
+    steps = compatibility.steps(settings, rows, batch_size)
+    objective, optimizer, schedule = _objective(task, parts, settings), parts["optimizer"], parts["schedule"]
+    names = {kind: part.config for kind, part in parts.items()}
+    return RunSpec(
+        config={**names, **asdict(settings), "run": asdict(run), "wandb": asdict(wandb)},
+        settings=settings,
+        run=run,
+        wandb=wandb,
+        sweep=sweep,
+        parts=parts,
+        task=task,
+        split=split,
+        experiment=Experiment(objective, optimizer.choice, schedule.choice, batch_size, settings.accumulate),
+        hparams=_hparams(parts, settings, steps),
+        steps=steps,
+        eval_every=settings.eval_every or -(-steps // EVALUATIONS),
+        batch_size=batch_size,
+    )
+
+
+def _check_folder(run: Run, wandb: WandbSettings) -> None:
+    if wandb.mode != "disabled" and run.dir is None:
+        raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
+    if run.dir == "":
+        raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
+
+
+def _task_and_split(part: Part, seed: int, memo: Memo) -> tuple[Task, Split]:
+    key = (part.choice, tuple(part.scalars.items()))
+    if key not in memo:
+        memo[key] = part.choice(**part.scalars)
+    task: Task = memo[key]
+    if (key, seed) not in memo:
+        memo[key, seed] = task.split(seed, part.scalars)
+    return task, memo[key, seed]
+
+
+def _judged(task: Task, parts: Mapping[Kind, Part], memo: Memo) -> Task:
+    """The task, its best parameters those of the least loss where the loss says so: a quantile is not found by the
+    least error."""
+    metric = parts["loss"].entry.traits.get("judged_by") if "loss" in parts else None
+    if metric is None:
+        return task
+    key = (parts["task"].choice, tuple(parts["task"].scalars.items()), metric)
+    return memo.setdefault(key, task.judged_by(metric))
+
+
+def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Task) -> dict[Kind, Part]:
+    """The other names; a task brings its model and its loss (one for each kind of data that it may hold) where they
+    are not given, or given as `auto`."""
+    parts: dict[Kind, Part] = {}
+    for kind in ("model", "loss"):
+        brought = traits.get(kind)
+        brought = brought.get(task.about["kind"]) if isinstance(brought, Mapping) else brought
+        wanted = config.get(kind) if config.get(kind) not in (None, AUTO, {"name": AUTO}) else brought
+        if wanted:
+            parts[kind] = part(kind, wanted)
+    parts["optimizer"] = part("optimizer", config.get("optimizer") or "adam")
+    parts["schedule"] = part("schedule", config.get("schedule") or "constant")
+    return parts
+
+
+def _objective(task: Task, parts: Mapping[Kind, Part], settings: Settings) -> Objective:
+    if not task.fits:
+        return task.objective(None)
+    model, loss = parts["model"].choice, parts["loss"]
+    words, judged_by = compatibility.words(loss.entry, task), loss.entry.traits.get("judged_by", "")
+    return task.objective(ObjectiveConfig(model, loss.choice, words, settings.dtype, judged_by))
+
+
+def _hparams(parts: Mapping[Kind, Part], settings: Settings, steps: int) -> HParams:
+    """Every scalar as float32: the data of the program."""
+    run = {"steps": steps, "clip_norm": settings.clip_norm, "ema": settings.ema}
+    scalars = {kind: parts[kind].scalars if kind in parts else {} for kind in HOMES}
+    scalars["run"] = {name: value for name, value in run.items() if value is not None}
+    return jax.tree.map(np.float32, scalars)

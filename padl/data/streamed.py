@@ -1,0 +1,75 @@
+"""Rows that stay on the host, as in a memory-mapped file, and are read ahead of the device. Streamed."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.data import batches
+from padl.data.source import Batch, Data, Position, Split, take
+from padl.jax_flags import pinned
+from padl.types import Key
+
+AHEAD = 2  # spans of batches that are read before they are needed
+
+
+class Streamed:
+    """Training rows on the host, in the order in which `Resident` draws them. A `DataSource`.
+
+    Args:
+        columns: arrays (n, ...), `np.memmap`s among them. train: numbers of the training rows, int32.
+        key: of their order. batch_size: rows of a batch, in 1 .. len(train).
+    """
+
+    def __init__(self, columns: Mapping[str, np.ndarray], train: np.ndarray, key: Key, batch_size: int):
+        self.columns, self.train, self.key, self.batch_size = columns, train, key, batch_size
+
+    def batch(self, step: int) -> Batch:
+        """The batch of one step: NumPy arrays (batch, ...)."""
+        return {name: column[0] for name, column in self.batches(step, 1).items()}
+
+    def batches(self, step: int, count: int) -> Batch:
+        """The batches of `count` steps from `step` on, stacked: NumPy arrays (count, batch, ...)."""
+        with pinned():  # a thread does not have the flags of the one that began it
+            drawn = _numbers(len(self.train), self.batch_size, count)(self.key, np.int32(step))
+        return take(self.columns, self.train[np.asarray(drawn)])
+
+    def read_ahead(self, spans: Iterable[tuple[int, int]]) -> Iterator[Batch]:
+        """The `batches` of each (step, count), read in a thread while the device is busy with those before."""
+        reader = ThreadPoolExecutor(1, thread_name_prefix="padl-reader")
+        waiting: deque[Future[Batch]] = deque()
+        try:
+            for step, count in spans:
+                waiting.append(reader.submit(self.batches, step, count))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            reader.shutdown(cancel_futures=True)
+
+    def position(self, step: int) -> Position:
+        """Where the batch of this step stands."""
+        return Position(*divmod(step, len(self.train) // self.batch_size))
+
+
+def held_out_only(columns: Mapping[str, np.ndarray], split: Split) -> Data:
+    """What goes to the device where the training rows do not: the held-out rows, read now."""
+    held_out = take(columns, split.held_out)
+    return Data(held_out, Split((), np.arange(len(split.held_out), dtype=np.int32), split.stats))
+
+
+@lru_cache(maxsize=16)
+def _numbers(rows: int, batch_size: int, count: int) -> Any:
+    """(key, step) -> which of the training rows the steps from `step` on take, (count, batch)."""
+
+    @jax.jit
+    def numbers(key: Key, step: jax.Array) -> jax.Array:
+        return jax.vmap(lambda i: batches.draw(key, step + i, rows, batch_size))(jnp.arange(count, dtype=jnp.int32))
+
+    return numbers

@@ -1,0 +1,87 @@
+"""How members are packed into lanes: how many at once, batched or one by one. outline, choose, arrange."""
+
+from typing import Literal, NamedTuple
+
+import jax
+
+from padl.engine import mesh
+from padl.engine.keys import key_of
+from padl.engine.lanes import Lanes, Members, Strategy, Structure, carry_of_one, compiled, shapes_of_one
+from padl.types import Device
+
+WIDEST = 128 * 128  # elements of a weight from which on batched products are no faster on a CPU: scripts/lab_book.md
+FIRST_GUESS = 4  # a lane's memory, in what it carries from call to call, before the program says more
+
+
+class Outline(NamedTuple):
+    """What tracing a run tells.
+
+    Attributes:
+        operations: of a step, as text. widest: elements of the largest parameter.
+        metrics: what is measured, as "train/loss" and "eval/loss".
+    """
+
+    operations: str
+    widest: int
+    metrics: tuple[str, ...]
+
+
+def outline(structure: Structure, members: Members) -> Outline:
+    """Trace the first state and a step; raises what tracing them raises."""
+    experiment = structure.experiment
+    key, hparams, data = shapes_of_one(members)
+    state = jax.eval_shape(lambda k, h: experiment.init(key_of(k), h), key, hparams)
+    operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
+    evaluation = jax.eval_shape(experiment.evaluate, state, hparams, data)
+    measured = (name for name in train if name != "learning_rate")  # which is a setting
+    metrics = (*(f"train/{name}" for name in measured), *(f"eval/{name}" for name in evaluation))
+    return Outline(str(operations), max((p.size for p in jax.tree.leaves(state.params)), default=0), metrics)
+
+
+def choose(outline: Outline, device: Device) -> Literal["vmap", "map"]:
+    """Batched or one after the other, whichever is faster (scripts/lab_book.md has the measurements).
+
+    On an accelerator batched, since one member leaves it idle. On a CPU convolutions one after the other, since those
+    with weights of their own become a grouped convolution, several times slower; and wide layers, whose products fill
+    a core by themselves.
+    """
+    if device.platform != "cpu":
+        return "vmap"
+    return "map" if outline.widest >= WIDEST or "conv_general_dilated" in outline.operations else "vmap"
+
+
+def arrange(
+    structure: Structure,
+    members: Members,
+    strategy: Strategy,
+    devices: list[Device],
+    chunk: int | None = None,
+    memory: int | None = None,
+) -> Lanes:
+    """How many members are trained at once.
+
+    Args:
+        chunk: at most so many; None as many as memory holds, by what the compiled program says that it needs.
+        memory: bytes on one device; None asks the device.
+    """
+    if strategy == "alone":
+        return Lanes(strategy, 1, tuple(devices[:1]))
+    if chunk is not None:
+        return _in_rounds(strategy, chunk, members.size, devices)
+    memory = memory or mesh.free_memory(devices)
+    carried = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carry_of_one(structure, members)))
+    lanes = _in_rounds(strategy, memory * len(devices) // (FIRST_GUESS * max(carried, 1)), members.size, devices)
+    needed, shared = compiled(structure, members, lanes).bytes, sum(x.nbytes for x in members.data.rows.values())
+    if needed <= memory:
+        return lanes
+    lane = (needed - shared) / (lanes.count / len(lanes.devices))
+    return _in_rounds(strategy, int((memory - shared) / lane) * len(devices), members.size, devices)
+
+
+def _in_rounds(strategy: Strategy, limit: int, members: int, devices: list[Device]) -> Lanes:
+    """At most `limit` lanes, in rounds of the same size, and as many of them on each device."""
+    used = devices[: max(1, min(limit, members))]
+    limit = max(limit // len(used), 1) * len(used)
+    rounds = -(-members // limit)
+    count = -(-members // rounds)
+    return Lanes(strategy, -(-count // len(used)) * len(used), tuple(used))
