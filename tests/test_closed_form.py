@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import padl
-from padl.app.linear_optimum import beside
+from padl.app.linear_optimum import against_optimum
 from padl.app.run_spec import check
 from padl.app.train import QUIET
 from padl.closed_form import shortest, with_ones
@@ -162,7 +162,7 @@ GD = {"name": "gd", "learning_rate": 0.5}
 
 def optimum_of(**config):
     """The optimum of a run that is not trained."""
-    return beside(check({**LINEAR, **QUIET, **config}), None)
+    return against_optimum(check({**LINEAR, **QUIET, **config}), None)
 
 
 def standardised(task, seed=0, **scalars):
@@ -268,7 +268,7 @@ def test_a_run_without_a_closed_form_says_nothing_of_one(config):
 
 
 def test_a_surface_has_no_least_squares():
-    assert beside(check({"task": "surface", **QUIET}), {"point": np.zeros(2)}) == {}
+    assert against_optimum(check({"task": "surface", **QUIET}), {"point": np.zeros(2)}) == {}
 
 
 def test_a_run_whose_optimum_would_keep_it_waiting_has_none_and_says_so(monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""A linear regression under the squared error has its optimum in closed form: what a run reached, beside it."""
+"""Compare a linear regression with its optimum, which the squared error has in closed form. against_optimum."""
 
 import math
 from collections.abc import Mapping
@@ -19,15 +19,15 @@ LARGEST = 5e8  # the larger of rows and columns, times columns squared: a few se
 
 
 @dataclass(frozen=True)
-class Source:
-    """A draft, for what its optimum depends on alone: equal data, split and noise are equal sources."""
+class LinearProblem:
+    """A run, for what its optimum depends on alone: equal data, split and noise are equal problems."""
 
     key: tuple[Any, ...]
-    draft: RunSpec = field(compare=False)
+    spec: RunSpec = field(compare=False)
 
 
-def beside(draft: RunSpec, params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the optimizer reached beside the optimum; {} for a run that has none in closed form.
+def against_optimum(spec: RunSpec, params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Compare what the optimizer reached with the optimum; {} for a run that has none in closed form.
 
     A regression by the model linear under the loss mse has one. Above LARGEST it is left out, and that is said.
 
@@ -36,21 +36,21 @@ def beside(draft: RunSpec, params: Mapping[str, Any] | None) -> dict[str, Any]:
     held-out loss may be lower than the optimum's, which is the best for the training rows.
 
     Args:
-        draft: of the run. params: {"head.kernel": (columns, 1), "head.bias": (1,)}; None where it diverged.
+        spec: of the run. params: {"head.kernel": (columns, 1), "head.bias": (1,)}; None where it diverged.
 
     Returns:
         optimum_train_loss, optimum_held_out_loss; train_loss, held_out_loss and excess_loss (train_loss less the
         optimum's) of `params`, None without; rank and columns of the inputs with their column of ones: where the rank
         is less, other parameters are as good. Or left_out: why there is none of these.
     """
-    objective = _linear(draft)
+    objective = _linear(spec)
     if objective is None:
         return {}
-    rows, columns = len(draft.split.train), math.prod(objective.predictor.shape) + 1
+    rows, columns = len(spec.split.train), math.prod(objective.predictor.shape) + 1
     if max(rows, columns) * columns**2 > LARGEST:
         return {"left_out": f"{rows:,} rows of {columns:,} columns are more than is solved beside a run"}
-    sides = [_rows(draft, side) for side in (draft.split.train, draft.split.held_out)]
-    best = _solution(Source(_key(draft), draft))
+    sides = [_rows(spec, side) for side in (spec.split.train, spec.split.held_out)]
+    best = _solution(LinearProblem(_key(spec), spec))
     optimum = [_loss(*side, best.theta) for side in sides]
     theta = None if params is None else np.concatenate([np.ravel(params[f"head.{n}"]) for n in ("kernel", "bias")])
     reached = [None if theta is None else _loss(*side, theta.astype(np.float64)) for side in sides]
@@ -65,31 +65,31 @@ def beside(draft: RunSpec, params: Mapping[str, Any] | None) -> dict[str, Any]:
     }
 
 
-def _linear(draft: RunSpec) -> Supervised | None:
+def _linear(spec: RunSpec) -> Supervised | None:
     """The objective of a linear regression under the squared error; None for any other."""
-    objective = draft.experiment.objective
+    objective = spec.experiment.objective
     if not isinstance(objective, Supervised) or objective.problem.truth is not values:
         return None
     used = objective.predictor.model.function, objective.loss_function.function
     return objective if used == (linear, mse) else None
 
 
-def _key(draft: RunSpec) -> tuple[Any, ...]:
-    data = draft.parts["task"]
-    return draft.task.digest, data.choice, tuple(data.scalars.items()), draft.settings.seed
+def _key(spec: RunSpec) -> tuple[Any, ...]:
+    data = spec.parts["task"]
+    return spec.task.digest, data.choice, tuple(data.scalars.items()), spec.settings.seed
 
 
 @lru_cache(maxsize=8)
-def _solution(source: Source) -> LeastSquares:
+def _solution(problem: LinearProblem) -> LeastSquares:
     """The members of a sweep that differ in how they are trained share one."""
-    return shortest(*_rows(source.draft, source.draft.split.train))
+    return shortest(*_rows(problem.spec, problem.spec.split.train))
 
 
-def _rows(draft: RunSpec, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rows(spec: RunSpec, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standardised inputs with a column of ones (rows, columns), and targets (rows,), float64, of these rows."""
-    stats = {name: np.asarray(value, np.float64) for name, value in draft.split.stats.items()}
-    rows = {name: column[numbers].astype(np.float32).astype(np.float64) for name, column in draft.task.rows.items()}
-    scalars = {name: float(np.asarray(value)) for name, value in draft.hparams["task"].items()}
+    stats = {name: np.asarray(value, np.float64) for name, value in spec.split.stats.items()}
+    rows = {name: column[numbers].astype(np.float32).astype(np.float64) for name, column in spec.task.rows.items()}
+    scalars = {name: float(np.asarray(value)) for name, value in spec.hparams["task"].items()}
     inputs = (rows["inputs"] - stats["mean"]) / stats["std"]
     return with_ones(inputs.reshape(len(inputs), -1)), values(rows, stats, scalars)
 

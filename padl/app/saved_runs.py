@@ -1,4 +1,4 @@
-"""What a run left: its trained model, callable, and its evaluation, repeated."""
+"""Use what a run left: its trained model, callable; its evaluation, repeated; its configuration, to run again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from padl.app.run_spec import RunSpec
 from padl.app.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
+from padl.jax_flags import pinned
 from padl.runs import checkpoint, run_folder
 from padl.tasks import predictor
 from padl.tasks.predictor import Predictor
@@ -40,9 +41,9 @@ class TrainedModel:
     scalars: dict[str, float]
     input_shape: tuple[int, ...]
 
+    @pinned()
     def __call__(self, inputs: Any) -> jax.Array:
-        """What the model says of them: logits (n, classes), predicted numbers (n,) in the target's unit, or what else
-        the task is about.
+        """Predict: logits (n, classes), numbers (n,) in the target's unit, or what else the task is about.
 
         Raises:
             PadlError: the inputs have another shape than those trained on.
@@ -54,7 +55,7 @@ class TrainedModel:
 
 
 def load(folder: str | Path, which: Which = "best") -> TrainedModel:
-    """The trained model of a run folder. It needs the folder alone, not the data that it was trained on.
+    """Load the trained model of a run folder, which needs the folder alone, not the data that it was trained on.
 
     Args:
         folder: of a run with run.save=true. which: the parameters with the best evaluation, or the final ones.
@@ -81,6 +82,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
     )
 
 
+@pinned()
 def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
     """Evaluate what a run saved, again, on the rows that it held out.
 
@@ -95,14 +97,18 @@ def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
     return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
 
 
-def check_data(folder: Path, draft: RunSpec) -> None:
-    """Raises PadlError where a run was trained on other data than its task has now."""
-    if checkpoint.load_model(folder)["data"] != draft.task.digest:
-        raise PadlError(f"the data of task '{draft.config['task']['name']}' are not those that {folder} was trained on")
+def check_data(folder: Path, spec: RunSpec) -> None:
+    """Refuse a run that was trained on other data than its task has now.
+
+    Raises:
+        PadlError: they differ.
+    """
+    if checkpoint.load_model(folder)["data"] != spec.task.digest:
+        raise PadlError(f"the data of task '{spec.config['task']['name']}' are not those that {folder} was trained on")
 
 
 def again(folder: Path) -> dict[str, Any]:
-    """The configuration of a run, to be run again into the folder that its own or its sweep's lies in.
+    """Read the configuration of a run, to be run again into the folder that its own or its sweep's lies in.
 
     Raises:
         PadlError: no run there.
@@ -122,7 +128,7 @@ def _parameters(folder: Path, which: str) -> tuple[Params, PyTree]:
 
 
 def recorded(folder: Path, which: Which) -> dict[str, float]:
-    """What the run itself wrote of that evaluation: {} where it has none."""
+    """Read what the run itself wrote of that evaluation: {} where it has none."""
     rows = [row for row in run_folder.read_metrics(folder) if of_side(row, "eval")]
     if which == "best" and rows:
         step = run_folder.read_json(folder / "summary.json")["best"].get("step")
@@ -131,7 +137,7 @@ def recorded(folder: Path, which: Which) -> dict[str, float]:
 
 
 def replan(folder: Path) -> Plan:
-    """The plan of a run from its folder, on as many devices as it had if they are here: others round otherwise."""
+    """Plan a run from its folder, on as many devices as it had if they are here: others round otherwise."""
     config = run_folder.read_config(folder)
     count = config["devices"] if (config["devices"] or 0) <= len(jax.devices()) else None
     return resolve({**config, "device": "auto", "devices": count})

@@ -1,6 +1,6 @@
 """The graph of a training step: of a model on that step's batch, with the parameters that training gave by then."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,19 +15,26 @@ from padl.backprop.graph import Graph
 from padl.backprop.tracing.trace import trace
 from padl.engine import loop
 from padl.engine.experiment import TrainState
+from padl.jax_flags import pinned
 from padl.runs import checkpoint, run_folder
-from padl.types import PadlError
+from padl.types import PadlError, Params
 
 
-class AtStep(NamedTuple):
-    """graph: of the loss of a batch, differentiated by the parameters. remark: what became of the training, or ""."""
+class StepGraph(NamedTuple):
+    """The gradient of a step.
+
+    Attributes:
+        graph: of the loss of a batch, differentiated by the parameters. title: of what, at which step.
+        remark: what became of the training, or "".
+    """
 
     graph: Graph
     title: str
     remark: str
 
 
-def at_step(config: Mapping[str, Any]) -> AtStep:
+@pinned()
+def at_step(config: Mapping[str, Any]) -> StepGraph:
     """Train for `steps` and trace the loss of the next batch; without `steps`, that of the first.
 
     A training that diverges is traced at the step that did it, where the first NaN arises.
@@ -39,16 +46,17 @@ def at_step(config: Mapping[str, Any]) -> AtStep:
         PadlError: a configuration that is wrong, or a task without a model.
     """
     plan = _planned(config)
-    given = config.get("steps") is not None or config.get("epochs") is not None
-    state, diverged = _trained(plan, plan.steps) if given else (_begun(plan), None)
+    trains = config.get("steps") is not None or config.get("epochs") is not None
+    state, diverged = _trained(plan, plan.steps) if trains else (_begun(plan), None)
     remark = ""
     if diverged is not None:
-        state, _ = _trained(plan, diverged - 1) if diverged > 1 else (_begun(plan), None)
+        state = _trained(plan, diverged - 1)[0] if diverged > 1 else _begun(plan)
         remark = f"the training diverges at step {diverged}; this is that step"
     return _traced(plan, state, f"step {int(state.step) + 1}", remark)
 
 
-def at_best(folder: Path) -> AtStep:
+@pinned()
+def at_best(folder: Path) -> StepGraph:
     """Trace the loss of a run's first batch at its best parameters.
 
     Raises:
@@ -69,13 +77,13 @@ def _planned(config: Mapping[str, Any]) -> Plan:
     return plan
 
 
-def _traced(plan: Plan, state: TrainState, where: str, remark: str) -> AtStep:
+def _traced(plan: Plan, state: TrainState, where: str, remark: str) -> StepGraph:
     rows = f"{plan.batch_size:,} rows" if plan.batch_size else "one batch"
-    return AtStep(trace(_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark)
+    return StepGraph(trace(_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark)
 
 
 def _begun(plan: Plan) -> TrainState:
-    return jax.jit(plan.experiment.init)(plan.key, plan.hparams, plan.data)
+    return jax.jit(plan.experiment.init)(plan.key, plan.hparams)
 
 
 def _trained(plan: Plan, steps: int) -> tuple[TrainState, int | None]:
@@ -83,19 +91,19 @@ def _trained(plan: Plan, steps: int) -> tuple[TrainState, int | None]:
     chunks = loop.run(
         plan.experiment, plan.key, plan.hparams, plan.data, steps=steps,
         steps_per_call=min(plan.settings.steps_per_call, steps), eval_every=steps, criterion=plan.task.criterion,
+        stream=plan.stream,
     )  # fmt: skip
-    for chunk in chunks:
-        if isinstance(chunk, loop.LastChunk):
-            return chunk.state, chunk.diverged
-    raise AssertionError("a loop ends with its last chunk")
+    last = loop.last(chunks)
+    return last.state, last.diverged
 
 
-def _loss(plan: Plan, state: TrainState) -> Any:
-    whole = replace(plan.experiment, accumulate=1)  # parts have the same gradient, but graphs of their own
-    batch = whole.batch_gradient(state, plan.hparams, plan.data)
+def _loss(plan: Plan, state: TrainState) -> Callable[[Params], jax.Array]:
+    """The mean loss of the step's batch by its parameters, in one part: parts have graphs of their own."""
+    batch = None if plan.stream is None else plan.stream.batch(int(state.step))
+    gradient = replace(plan.experiment, accumulate=1).batch_gradient(state, plan.hparams, plan.data, batch)
 
-    def loss(params: Any) -> jax.Array:
-        total, (count, _, _) = batch.total(params, state.model_state)
+    def loss(params: Params) -> jax.Array:
+        total, (count, _, _) = gradient.total(params, state.model_state)
         return total / count
 
     return loss

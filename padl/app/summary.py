@@ -23,7 +23,7 @@ def summarise(draft: RunSpec, last: loop.LastChunk, rows: Rows, times: Times) ->
     best_step = int(last.best.step)
     evaluated = [row for row in rows if of_side(row, "eval")]
     best = next((of_side(row, "eval") for row in evaluated if row["step"] == best_step), {})
-    known = linear_optimum.beside(draft, None if last.diverged else readout(last.state))
+    known = linear_optimum.against_optimum(draft, None if last.diverged else readout(last.state))
     return {
         "title": draft.title,
         "status": "diverged" if last.diverged else "finished",

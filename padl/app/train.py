@@ -153,6 +153,7 @@ def _follow(plan: Plan, sinks: Sinks, clock: Clock) -> loop.LastChunk:
     chunks = loop.run(
         plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
         steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,
+        stream=plan.stream,
     )  # fmt: skip
     for chunk in chunks:
         clock.mark(chunk.step)

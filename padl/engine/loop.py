@@ -5,7 +5,8 @@ there is one copy of it; where one is asked for, it is copied before.
 """
 
 import math
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -141,6 +142,13 @@ def run(
     assert waiting is not None, "a run has a step to do"
     last = _fetch(*waiting)  # of the plan, or before it the one that diverged
     yield LastChunk(**vars(last), state=state, best=best)
+
+
+def last(chunks: Iterable[Chunk]) -> LastChunk:
+    """Run to the end, and give the last chunk."""
+    (end,) = deque(chunks, maxlen=1)
+    assert isinstance(end, LastChunk), "a loop ends with its last chunk"
+    return end
 
 
 def trace(

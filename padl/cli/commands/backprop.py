@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from padl.app.step_graph import AtStep, at_best, at_step
+from padl.app.step_graph import StepGraph, at_best, at_step
 from padl.backprop.drawing import depth, frames, text
 from padl.backprop.formula import formula
 from padl.backprop.graph import Graph
@@ -118,7 +118,7 @@ def _model(asked: Asked) -> None:
         compose_and_call(asked.settings, lambda config: _summarise(asked, at_step(config)))
 
 
-def _summarise(asked: Asked, found: AtStep) -> None:
+def _summarise(asked: Asked, found: StepGraph) -> None:
     graph, layers, drawn = found.graph, found.graph.layers(), _smallest(found.graph)
     if asked.steps and drawn is None:
         raise PadlError(f"--steps shows up to {LARGEST} nodes, this has {len(graph):,}: give a smaller model")
