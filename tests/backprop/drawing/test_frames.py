@@ -38,7 +38,7 @@ def test_a_value_is_there_before_it_is_used_and_a_gradient_before_it_is_passed_o
 
 def test_captions_count_the_steps_and_say_what_is_multiplied():
     graph = formula("(x + y) * z", x=-2, y=5, z=-4)
-    assert captions(graph, frames(graph)) == [
+    assert captions(frames(graph)) == [
         "step 0 of 5, inputs: x = -2, y = 5, z = -4",
         "step 1 of 5, forward: x + y = 3",
         "step 2 of 5, forward: (x + y) * z = -12",
@@ -50,7 +50,7 @@ def test_captions_count_the_steps_and_say_what_is_multiplied():
 
 def test_captions_tell_words_where_the_rule_is_no_formula():
     graph = trace(lambda x: (x * x).sum(), np.ones(3, np.float32))
-    assert captions(graph, frames(graph))[-2:] == [
+    assert captions(frames(graph))[-2:] == [
         "step 4 of 5, backward: sum sends |g| 1.73 (1 to each) to its input",
         "step 5 of 5, backward: × sends |g| 1.73 (b) to x; |g| 1.73 (a) to x",
     ]

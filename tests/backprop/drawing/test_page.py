@@ -79,7 +79,7 @@ def test_names_in_the_page_are_text_and_never_markup(tmp_path):
 
 def test_the_page_holds_the_same_steps_as_the_graph(sigmoid, page):
     data = json.loads(re.search(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.DOTALL)[1])
-    assert data["captions"] == captions(sigmoid, frames(sigmoid))
+    assert data["captions"] == captions(frames(sigmoid))
     assert data["active"][0] == ""
     assert len(data["active"]) == len(data["captions"])
 
@@ -94,7 +94,7 @@ def test_a_browser_shows_what_is_known_at_a_step_and_hides_the_rest(sigmoid, pag
     assert [name for name, shown in browser.visible.items() if name.startswith("active-") and shown] == (
         [] if active is None else [f"active-{active}"]
     )
-    assert browser.texts["caption"].strip() == captions(sigmoid, frames(sigmoid))[step]
+    assert browser.texts["caption"].strip() == captions(frames(sigmoid))[step]
     assert browser.texts["count"].strip() == f"{step} of 17"
 
 

@@ -1,4 +1,4 @@
-"""What padl/backprop/tracing/internals.py takes JAX's jaxprs to be: a failure says what changed in JAX, and what to mend."""
+"""What tracing/internals.py takes JAX's jaxprs to be: a failure says what changed in JAX, and what to mend."""
 
 import ast
 from pathlib import Path
@@ -68,7 +68,7 @@ def last(f, primitive):
     jaxpr, _ = internals.closed_jaxpr(f, X)
     equation = internals.equations(jaxpr.jaxpr)[-1]
     assert equation.primitive == primitive, (
-        f"{primitive} has a new name: mend WALKS in {HERE.replace('internals', 'forward')}"
+        f"{primitive} has a new name: mend WALKS in padl/backprop/tracing/forward.py"
     )
     return equation
 
@@ -79,7 +79,7 @@ def test_a_scan_says_what_it_repeats_and_how_its_operands_are_split():
 
         def body(carry, rows):
             count, total = carry
-            return (count + 1, total + weights * rows[0]), (total, rows[1], count)
+            return (count + 1, total + weights * rows[0]), (total, 2 * rows[1], count)
 
         return lax.scan(body, (0, x), (x, 2 * x), reverse=True)
 
@@ -110,8 +110,7 @@ def test_a_cond_holds_its_branches_in_the_order_of_their_numbers():
 
 
 def test_a_conversion_of_types_says_to_which():
-    equation = only(lambda x: lax.convert_element_type_p.bind(
-        x, new_dtype=np.dtype("float16"), weak_type=False, sharding=None), X)  # fmt: skip
+    equation = only(lambda x: x.astype(jnp.float16), X)
     mend = f"parameters of convert_element_type changed: mend changes_only_weak_type in {HERE}"
     assert internals.changes_only_weak_type(equation, X.astype(jnp.float16)), mend
     assert not internals.changes_only_weak_type(equation, X), mend
