@@ -67,9 +67,7 @@ def last(f, primitive):
     """The last equation of f, which is of this primitive."""
     jaxpr, _ = internals.closed_jaxpr(f, X)
     equation = internals.equations(jaxpr.jaxpr)[-1]
-    assert equation.primitive == primitive, (
-        f"{primitive} has a new name: mend WALKS in padl/backprop/tracing/forward.py"
-    )
+    assert equation.primitive == primitive, f"{primitive} has a new name: mend WALKS in tracing/forward.py"
     return equation
 
 
