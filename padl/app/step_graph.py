@@ -11,8 +11,7 @@ import jax.numpy as jnp
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
 from padl.app.saved_runs import check_data
-from padl.backprop.graph import Graph
-from padl.backprop.tracing.trace import trace
+from padl.backprop import Graph, trace
 from padl.engine import loop
 from padl.engine.experiment import TrainState
 from padl.jax_flags import pinned

@@ -1,66 +1,79 @@
-"""Where the first NaN or infinity of a computation began. Fault, first_fault."""
+"""Where the first NaN or infinity of a computation began. NonfiniteOrigin, first_nonfinite."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from padl.backprop.arrays import nonfinite_kind
 from padl.backprop.graph import Graph, Node
-from padl.backprop.layers import layer_of_each
-from padl.backprop.node_stats import kind_of, name_of
+from padl.backprop.per_layer import layer_names
 
 
-class Fault(NamedTuple):
-    """The first NaN or infinity.
+class NonfiniteOrigin(NamedTuple):
+    """The first NaN or infinity that reached the result or a gradient.
 
     Attributes:
-        node: whose value it is, or which sends it as a gradient. pass_: "forward" or "backward". kind: "NaN" or
-            "infinity". origin: whether it was made here, by an operation on finite numbers; or else was put in.
-        layer: of the model that the node is in, "" for none.
+        node: whose value it is, or whose operation sends it back as a gradient.
+        direction: of the pass in which it arose.
+        kind: "NaN" or "infinity".
+        computed: whether an operation on finite numbers made it; False if it was put in.
+        layer: of the model that the node is in; "" outside of any.
     """
 
     node: Node
-    pass_: str
+    direction: Literal["forward", "backward"]
     kind: str
-    origin: bool
+    computed: bool
     layer: str
 
     def __str__(self) -> str:
-        n = self.node
-        layer = self.layer and self.layer != name_of(n) and f"layer {self.layer}"
-        places = [word for word in (layer, n.source) if word]
-        place = f" ({', '.join(places)})" if places else ""
-        what = "value" if self.pass_ == "forward" else "gradient it sends"
-        how = "" if self.origin else ", which was put in"
-        return f"first {self.kind}, in the {self.pass_} pass: the {what} of node {n.number}, {name_of(n)}{place}{how}"
+        node = self.node
+        layer = f"layer {self.layer}" if self.layer not in ("", node.name) else ""
+        places = [place for place in (layer, node.source) if place]
+        where = f" ({', '.join(places)})" if places else ""
+        what = "value" if self.direction == "forward" else "gradient it sends"
+        how = "" if self.computed else ", which was put in"
+        return (
+            f"first {self.kind}, in the {self.direction} pass: "
+            f"the {what} of node {node.number}, {node.name}{where}{how}"
+        )
 
 
-def first_fault(graph: Graph) -> Fault | None:
-    """Where the NaN or infinity began that reached the result, or else the gradients of the arguments; None where all
-    of these are finite. What is masked on the way, as the -inf of a logit that does not count, is no fault."""
-    return _forward_fault(graph) or _backward_fault(graph)
+def first_nonfinite(graph: Graph) -> NonfiniteOrigin | None:
+    """Find where the NaN or infinity began that reached the result, or else a gradient of the arguments.
+
+    Returns:
+        None if all of these are finite. What is masked on the way, as the -inf of a logit that does not count, does not
+        reach them.
+    """
+    return _first_forward(graph) or _first_backward(graph)
 
 
-def _forward_fault(graph: Graph) -> Fault | None:
-    """From the results back through values that are not finite, to the first of them."""
-    reached = {n for n in graph.outputs if kind_of(graph.nodes[n].value)}
+def _first_forward(graph: Graph) -> NonfiniteOrigin | None:
+    """Follow values that are not finite from the results back to the first of them."""
+    reached = {n for n in graph.outputs if nonfinite_kind(graph[n].value)}
     for node in reversed(graph.nodes):
         if node.number in reached:
-            reached |= {p for p in node.parents if kind_of(graph.nodes[p].value)}
+            reached |= {p for p in node.parents if nonfinite_kind(graph[p].value)}
     if not reached:
         return None
-    node = graph.nodes[min(reached)]
-    return Fault(node, "forward", kind_of(node.value), bool(node.parents), layer_of_each(graph)[node.number])
+    node = graph[min(reached)]
+    layer = layer_names(graph)[node.number]
+    return NonfiniteOrigin(node, "forward", nonfinite_kind(node.value), bool(node.parents), layer)
 
 
-def _backward_fault(graph: Graph) -> Fault | None:
-    """From the arguments forward through gradients that are not finite, to the one that was sent first."""
-    reached = {n for n in graph.inputs if kind_of(graph.nodes[n].adjoint)}
+def _first_backward(graph: Graph) -> NonfiniteOrigin | None:
+    """Follow gradients that are not finite from the arguments on to the operation that sent one first."""
+    reached = {n for n in graph.inputs if nonfinite_kind(graph[n].adjoint)}
     senders: set[int] = set()
-    for node in graph.nodes:
+    for node in graph:
         if node.number in reached:
-            found = {s.consumer for s in graph.received[node.number] if kind_of(s.gradient)}
-            senders |= found
-            reached |= {n for n in found if kind_of(graph.nodes[n].adjoint)}
+            consumers = {
+                edge.consumer for edge in graph.incoming_gradients[node.number] if nonfinite_kind(edge.gradient)
+            }
+            senders |= consumers
+            reached |= {n for n in consumers if nonfinite_kind(graph[n].adjoint)}
     if not senders:
         return None
-    node = graph.nodes[max(senders)]
-    kind = next(kind for kind in map(kind_of, node.sent) if kind)
-    return Fault(node, "backward", kind, not kind_of(node.adjoint), layer_of_each(graph)[node.number])
+    node = graph[max(senders)]
+    kind = next(filter(None, map(nonfinite_kind, node.operand_gradients)))
+    layer = layer_names(graph)[node.number]
+    return NonfiniteOrigin(node, "backward", kind, not nonfinite_kind(node.adjoint), layer)

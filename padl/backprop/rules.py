@@ -1,7 +1,7 @@
-"""Local derivatives. derivatives: as formulas; rule: in one line, for any primitive; pretty: set as mathematics.
+"""Local derivatives of primitives. derivatives: as formulas; rule: in one line, as a formula or in words.
 
 In a formula x and y are the operands, z is the result and c is an operand that is constant. The formulas are written in
-the grammar of `padl.backprop.expression`, so each of them can be computed, and the tests do. Where an operation is no
+the grammar of `padl.backprop.parser`, so each of them can be computed, and the tests do. Where an operation is no
 elementwise function, words say what it does to g, the gradient that comes back to it.
 """
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-ONE: Mapping[str, str] = {  # operand: ∂z/∂x
+UNARY: Mapping[str, str] = {  # operand: ∂z/∂x
     "abs": "x / z",
     "acos": "-1 / sqrt(1 - x^2)",
     "acosh": "1 / sqrt(x^2 - 1)",
@@ -53,7 +53,9 @@ ONE: Mapping[str, str] = {  # operand: ∂z/∂x
     "tan": "1 + z^2",
     "tanh": "1 - z^2",
 }
-TWO: Mapping[str, tuple[str, str, str, str]] = {  # ∂z/∂x, ∂z/∂y; ∂z/∂x where the other is c; where the first is
+BINARY: Mapping[
+    str, tuple[str, str, str, str]
+] = {  # ∂z/∂x, ∂z/∂y; ∂z/∂x if y is the constant c; if the first operand is
     "add": ("1", "1", "1", "1"),
     "add_any": ("1", "1", "1", "1"),
     "atan2": ("y / (x^2 + y^2)", "-x / (x^2 + y^2)", "c / (x^2 + c^2)", "-c / (c^2 + x^2)"),
@@ -62,7 +64,7 @@ TWO: Mapping[str, tuple[str, str, str, str]] = {  # ∂z/∂x, ∂z/∂y; ∂z/�
     "pow": ("y * x^(y - 1)", "z * log(x)", "c * x^(c - 1)", "z * log(c)"),
     "sub": ("1", "-1", "1", "-1"),
 }
-WORDS: Mapping[str, str] = {
+DESCRIPTIONS: Mapping[str, str] = {  # what the operation does to g
     "all_gather": "summed over the copies",
     "broadcast_in_dim": "summed over the copies",
     "clamp": "1 between the bounds, 0 outside",
@@ -107,7 +109,7 @@ WORDS: Mapping[str, str] = {
     "transpose": "transposed back",
     "unstack": "the parts together again",
 }
-PLACED: Mapping[str, tuple[str, ...]] = {  # words for each operand, in order
+OPERAND_DESCRIPTIONS: Mapping[str, tuple[str, ...]] = {  # one for each operand, in order
     "conv_general_dilated": ("g convolved with y turned", "x correlated with g"),
     "dynamic_update_slice": ("g, zeros at the place", "g at the place"),
     "scatter": ("g, zeros at the places", "", "g at the places"),
@@ -116,51 +118,47 @@ PLACED: Mapping[str, tuple[str, ...]] = {  # words for each operand, in order
     "scatter-mul": ("g * the updates", "", "g * x at the places"),
     "rem": ("1", "-(x - z) / y"),
 }
-LETTERS = "xyuvw"  # z is the result
+LETTERS = "xyuvw"  # of the operands; z is the result
+Constants = Sequence[bool | float]  # for each operand False if a gradient goes to it, else its number, or else True
 
 
-def rule(operation: str, params: Mapping[str, Any], constants: Sequence[bool | float]) -> str:
-    """The local derivative in one line, "-1 / x^2" or "∂x: y, ∂y: x"; "" where there is none or none is known.
+def rule(operation: str, params: Mapping[str, Any], constants: Constants) -> str:
+    """Write the local derivative in one line, "-1 / x^2" or "∂x: y, ∂y: x"; "" if the primitive has none here.
 
     Args:
-        operation: the primitive's name; params: the equation's parameters.
-        constants: for each operand False where a gradient goes to it, else True or, where it is one number, the number,
-            which then stands in the formula: 1 / x has "-1 / x^2", c / x has "-c / x^2".
+        operation: the primitive's name.
+        params: the equation's parameters.
+        constants: for each operand False if a gradient goes to it. Else it is constant: the number if it is one, which
+            then stands in the formula, "-1 / x^2" for 1 / x; True for any other, "-c / x^2".
     """
-    told = derivatives(operation, params, constants) or _in_words(operation, params, constants)
-    if len(told) == 1:
-        return next(iter(told.values()))
-    return ", ".join(f"∂{LETTERS[min(place, 4)]}: {text}" for place, text in told.items())
+    rules = derivatives(operation, params, constants) or _descriptions(operation, params, constants)
+    if len(rules) == 1:
+        return next(iter(rules.values()))
+    return ", ".join(f"∂{LETTERS[min(position, 4)]}: {text}" for position, text in rules.items())
 
 
-def derivatives(operation: str, params: Mapping[str, Any], constants: Sequence[bool | float]) -> dict[int, str]:
+def derivatives(operation: str, params: Mapping[str, Any], constants: Constants) -> dict[int, str]:
     """{operand: ∂z/∂operand} as formulas, for the operands that are not constant; {} for what is not elementwise.
 
-    One operand that is not constant is called x, wherever it stands.
+    A single operand that is not constant is called x, also if it is the second one.
     """
-    live = [place for place, constant in enumerate(constants) if constant is False]
-    if not live:
+    active = _active(constants)
+    if not active:
         return {}
     if operation == "integer_pow":
         return {0: _power(params["y"])}
-    if operation in ONE and len(constants) == 1:
-        return {0: ONE[operation]}
-    if operation not in TWO or len(constants) != 2:
+    if operation in UNARY and len(constants) == 1:
+        return {0: UNARY[operation]}
+    if operation not in BINARY or len(constants) != 2:
         return {}
-    if len(live) == 2:
-        return dict(enumerate(TWO[operation][:2]))
-    return {live[0]: _with_number(TWO[operation][2 + live[0]], constants[1 - live[0]])}
+    if len(active) == 2:
+        return dict(enumerate(BINARY[operation][:2]))
+    return {active[0]: _with_number(BINARY[operation][2 + active[0]], constants[1 - active[0]])}
 
 
-def pretty(text: str) -> str:
-    """A rule as it is set in print: x² for x^2, − · √ ᵀ; what has no such sign stays as it is."""
-    text = re.sub(r"\^(-?\d+)(?![\d.])", lambda found: found[1].translate(SUPERSCRIPTS), text)
-    text = re.sub(r"\bpi\b", "π", text.replace("^T", "ᵀ").replace(" * ", " · "))
-    text = re.sub(r"sqrt\((\w+)\)", r"√\1", text).replace("sqrt(", "√(")
-    return re.sub(r"(?<!\w)-|-(?!\w)", "−", text)
-
-
-SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+def _active(constants: Constants) -> list[int]:
+    """The positions of the operands that a gradient goes to."""
+    return [position for position, constant in enumerate(constants) if constant is False]
 
 
 def _power(n: int) -> str:
@@ -169,53 +167,54 @@ def _power(n: int) -> str:
     return f"{n} / x^{1 - n}" if n < 0 else f"{n} * x^{n - 1}"
 
 
-def _with_number(text: str, c: bool | float) -> str:
-    """A formula with the number in the place of its c, where the constant is one number."""
+def _with_number(formula: str, c: bool | float) -> str:
+    """Put the number in the place of c, if the constant is one number."""
     if isinstance(c, bool):
-        return text
-    text = text.replace("(c - 1)", _bracketed(c - 1))
-    text = re.sub(r"^-c\b", f"{-c:.4g}", text)
-    return f"{c:.4g}" if text == "c" else re.sub(r"\bc\b", _bracketed(c), text)
+        return formula
+    formula = formula.replace("(c - 1)", _bracketed(c - 1))
+    formula = re.sub(r"^-c\b", f"{-c:.4g}", formula)
+    return f"{c:.4g}" if formula == "c" else re.sub(r"\bc\b", _bracketed(c), formula)
 
 
 def _bracketed(number: float) -> str:
     return f"({number:.4g})" if number < 0 else f"{number:.4g}"
 
 
-def _in_words(operation: str, params: Mapping[str, Any], constants: Sequence[bool | float]) -> dict[int, str]:
-    live = [place for place, constant in enumerate(constants) if constant is False]
-    if not live:
+def _descriptions(operation: str, params: Mapping[str, Any], constants: Constants) -> dict[int, str]:
+    """{operand: what becomes of the gradient on its way there}, for operations that are not elementwise."""
+    active = _active(constants)
+    if not active:
         return {}
     if operation == "dot_general":
-        return _product(params["dimension_numbers"], live)
-    if operation in ("cumsum", "max", "min"):
-        return {live[0]: _ordered(operation, params, constants, live)}
-    if operation in WORDS:
-        return {live[0]: WORDS[operation]}
-    words = PLACED.get(operation, ())
-    return {place: words[place] for place in live if place < len(words)}
-
-
-def _ordered(operation: str, params: Mapping[str, Any], constants: Sequence[bool | float], live: list[int]) -> str:
-    """Of what depends on order or direction."""
+        return _matrix_product(params["dimension_numbers"], active)
     if operation == "cumsum":
-        return "summed from the start" if params.get("reverse") else "summed from the end"
-    if len(live) == 2:
+        return {active[0]: "summed from the start" if params.get("reverse") else "summed from the end"}
+    if operation in ("max", "min"):
+        return {active[0]: _extremum(operation, constants, active)}
+    if operation in DESCRIPTIONS:
+        return {active[0]: DESCRIPTIONS[operation]}
+    texts = OPERAND_DESCRIPTIONS.get(operation, ())
+    return {position: texts[position] for position in active if position < len(texts)}
+
+
+def _extremum(operation: str, constants: Constants, active: list[int]) -> str:
+    if len(active) == 2:
         return "to the larger, halves if equal" if operation == "max" else "to the smaller, halves if equal"
-    bound = _with_number("c", constants[1 - live[0]])
+    bound = _with_number("c", constants[1 - active[0]])
     return f"1 where x {'>' if operation == 'max' else '<'} {bound}, else 0"
 
 
-def _product(dimensions: Any, live: list[int]) -> dict[int, str]:
-    """Of a matrix product, by which of the operands' axes are summed over."""
+def _matrix_product(dimensions: Any, active: list[int]) -> dict[int, str]:
+    """Choose the products by which of the operands' axes are summed over."""
     (left, right), (batch, _) = dimensions
     axes = (left[0] - len(batch), right[0] - len(batch)) if len(left) == len(right) == 1 else None
-    x, y = ("x", "y") if len(live) == 2 else ("c", "c")
-    known = {
+    x, y = ("x", "y") if len(active) == 2 else ("c", "c")
+    products = {
         (1, 0): (f"g @ {y}^T", f"{x}^T @ g"),
         (1, 1): (f"g @ {y}", f"g^T @ {x}"),
         (0, 0): (f"{y} @ g^T", f"{x} @ g"),
         (0, 1): (f"{y}^T @ g^T", f"g^T @ {x}^T"),
     }
-    told = known.get(axes) if axes else None
-    return {place: told[place] if told else f"g times {(y, x)[place]}, summed over the other axes" for place in live}
+    fallback = tuple(f"g times {factor}, summed over the other axes" for factor in (y, x))
+    texts = fallback if axes is None else products.get(axes, fallback)
+    return {position: texts[position] for position in active}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from padl.backprop.expression import DEEPEST, LONGEST, OPERANDS, parse
+from padl.backprop.expression import OPERANDS
+from padl.backprop.parser import DEEPEST, LONGEST, parse
 from padl.types import PadlError
 
 X, Y, Z = 0.7, 1.3, 2.0
@@ -125,8 +126,8 @@ def quiet():
 @pytest.mark.parametrize(("text", "expected"), VALUES, ids=[text for text, _ in VALUES])
 def test_a_formula_has_the_value_that_mathematics_gives_it(text, expected):
     names = parse(text).names
-    known = {"x": X, "y": Y, "z": Z, "α_1": X, "βx": Y}
-    assert value_of(text, *(known[name] for name in names)) == pytest.approx(expected, rel=1e-12)
+    values = {"x": X, "y": Y, "z": Z, "α_1": X, "βx": Y}
+    assert value_of(text, *(values[name] for name in names)) == pytest.approx(expected, rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
@@ -134,10 +135,10 @@ def test_a_formula_has_the_value_that_mathematics_gives_it(text, expected):
 def test_any_formula_agrees_with_the_same_one_in_numpy(formula):
     text, expected = formula
     assume(np.isfinite(expected) and abs(expected) < 1e6)
-    known = {"x": X, "y": -Y, "z": Z}
-    found = value_of(text, *(known[name] for name in parse(text).names))
-    assume(np.isfinite(found))  # 0 * inf on the way may come out otherwise
-    assert found == pytest.approx(expected, rel=1e-6, abs=1e-8)
+    values = {"x": X, "y": -Y, "z": Z}
+    value = value_of(text, *(values[name] for name in parse(text).names))
+    assume(np.isfinite(value))  # 0 * inf on the way may come out otherwise
+    assert value == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
 @settings(max_examples=300, deadline=None)
@@ -160,7 +161,7 @@ def test_what_is_no_formula_is_refused_with_the_place_marked(text, says):
 
 def test_what_is_as_deep_and_as_long_as_is_allowed_is_read():
     assert parse("(" * (DEEPEST - 1) + "x" + ")" * (DEEPEST - 1)).result == "x"
-    assert len(parse("x+" * (LONGEST // 2 - 1) + "x").steps) == LONGEST // 2 - 1
+    assert len(parse("x+" * (LONGEST // 2 - 1) + "x").operations) == LONGEST // 2 - 1
 
 
 @pytest.mark.parametrize(
@@ -169,7 +170,7 @@ def test_what_is_as_deep_and_as_long_as_is_allowed_is_read():
 def test_each_step_is_one_equation_of_the_trace_without_nesting(text):
     expression = parse(text)
     jaxpr = jax.make_jaxpr(expression)(*(0.5 for _ in expression.names))
-    assert len(jaxpr.eqns) == len(expression.steps)
+    assert len(jaxpr.eqns) == len(expression.operations)
     assert not any(hasattr(p, "eqns") or hasattr(p, "jaxpr") for eqn in jaxpr.eqns for p in eqn.params.values())
 
 
@@ -182,12 +183,12 @@ def test_operations_are_the_primitives_that_they_are_called_after():
         "-x": "neg",
         "x**-3": "integer_pow",
     }
-    found = {text: jax.make_jaxpr(parse(text))(0.5).eqns[-1].primitive.name for text in expected}
-    assert found == expected
+    primitives = {text: jax.make_jaxpr(parse(text))(0.5).eqns[-1].primitive.name for text in expected}
+    assert primitives == expected
 
 
 def test_steps_carry_the_text_of_what_they_compute_in_the_order_of_evaluation():
-    assert [step.text for step in parse("1 / (1 +  exp(-(w*x + b)))").steps] == [
+    assert [operation.text for operation in parse("1 / (1 +  exp(-(w*x + b)))").operations] == [
         "w*x", "w*x + b", "-(w*x + b)", "exp(-(w*x + b))", "1 + exp(-(w*x + b))", "1 / (1 + exp(-(w*x + b)))",
     ]  # fmt: skip
 

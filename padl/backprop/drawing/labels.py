@@ -1,16 +1,12 @@
-"""What is written about a node. amount: its value; sign: its operation; inlined: constants that stand inside a sign."""
+"""What is written about a node. sign: its operation; inlined: constants that stand in a sign; rule_text: its rule."""
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
+from padl.backprop.drawing.typeset import number, pretty, shape_text, shortened
+from padl.backprop.graph import Graph, Node
 
-from padl.backprop.graph import Graph, Node, as_numpy
-from padl.backprop.node_stats import norm
-from padl.backprop.rules import pretty
-
-SIGNS = {
+SIGNS = {  # where the operation has another one than its name
     "add": "+",
     "add_any": "+",
     "broadcast_in_dim": "broadcast",
@@ -37,7 +33,7 @@ SIGNS = {
     "sub": "−",
     "symbolic_zeros": "0",
 }
-WITH_CONSTANT = {  # with the constant at the left, at the right
+WITH_CONSTANT = {  # with the constant as the left operand, as the right one
     "add": ("{c} + x", "+ {c}"),
     "div": ("{c}/x", "÷ {c}"),
     "max": ("max(x, {c})", "max(x, {c})"),
@@ -48,55 +44,23 @@ WITH_CONSTANT = {  # with the constant at the left, at the right
 }
 BETWEEN = {"add": "+", "add_any": "+", "div": "/", "dot_general": "@", "mul": "*", "sub": "-", "pow": "^"}
 LEAVES = ("input", "constant")
-LONGEST_NAME = 24
 ALPHABETS = ("xyzcg", "abrkg", "uvwcg", "pqstd")
 
 
 def letters(graph: Graph) -> str:
-    """What rules call the two operands, the result, a constant and the gradient: none of them an input's own name."""
-    taken = {graph[n].label for n in graph.inputs}
-    return next((word for word in ALPHABETS if not taken & set(word)), ALPHABETS[0])
+    """Choose letters for the two operands, the result, a constant and the gradient: none of them an input's name."""
+    labels = {graph[n].label for n in graph.inputs}
+    return next((alphabet for alphabet in ALPHABETS if not labels & set(alphabet)), ALPHABETS[0])
 
 
 def rule_text(graph: Graph, rule: str) -> str:
-    """A local rule as it is set in print, in the letters of this graph."""
-    own = dict(zip(ALPHABETS[0], letters(graph), strict=True))
-    return pretty(re.sub(r"\b[xyzcg]\b", lambda found: own[found[0]], rule))
-
-
-def number(x: Any) -> str:
-    """Four significant digits: "-0.1966"."""
-    array = as_numpy(x)
-    if array.ndim:
-        return "random key" if np.ndim(x) == 0 else str(array)
-    return f"{array.item():.4g}" if array.dtype.kind in "fcV" else str(array.item())
-
-
-def shape(value: Any) -> str:
-    """`32×10`."""
-    return "×".join(map(str, np.shape(value)))
-
-
-def amount(value: Any, letter: str = "v") -> str:
-    """A number itself; of an array the norm, "|v| 3.2"."""
-    array = as_numpy(value)
-    if array.ndim == 0:
-        return number(array.astype(np.float64) if array.dtype.kind == "V" else array)
-    return f"|{letter}| {norm(array):.3g}"
-
-
-def value_text(node: Node) -> str:
-    """`-0.1966`, or `32×10 |v| 3.2`."""
-    return f"{shape(node.value)} {amount(node.value)}".strip()
-
-
-def gradient_text(gradient: Any) -> str:
-    """`0.3932`, or `|g| 0.4`; "" where there is none."""
-    return "" if gradient is None else amount(gradient, "g")
+    """Set a local rule in print, in the letters of this graph."""
+    letter_for = dict(zip(ALPHABETS[0], letters(graph), strict=True))
+    return pretty(re.sub(r"\b[xyzcg]\b", lambda letter: letter_for[letter[0]], rule))
 
 
 def inlined(graph: Graph) -> frozenset[int]:
-    """Constants that are one number and are written into the sign of what uses them: the 1 of 1/x."""
+    """Find the constants that are one number and are written into the sign of what uses them: the 1 of 1/x."""
     return frozenset(
         node.number
         for node in graph
@@ -104,12 +68,12 @@ def inlined(graph: Graph) -> frozenset[int]:
         and not node.shape
         and node.number not in graph.outputs
         and graph.consumers[node.number]
-        and all(_takes_in(graph, graph[consumer], node.number) for consumer in graph.consumers[node.number])
+        and all(_has_room_for(graph, graph[consumer], node.number) for consumer in graph.consumers[node.number])
     )
 
 
-def _takes_in(graph: Graph, consumer: Node, constant: int) -> bool:
-    """Whether a sign has room for it: of two operands the other one is none such itself."""
+def _has_room_for(graph: Graph, consumer: Node, constant: int) -> bool:
+    """Tell whether a constant can stand in the sign of a consumer: of two constant operands only the later one."""
     if consumer.operation not in WITH_CONSTANT or len(consumer.parents) != 2:
         return False
     other = next((p for p in consumer.parents if p != constant), None)
@@ -117,41 +81,42 @@ def _takes_in(graph: Graph, consumer: Node, constant: int) -> bool:
 
 
 def operands(graph: Graph, node: Node) -> list[tuple[int, int]]:
-    """(place, parent) of those that are not written into its sign."""
+    """List (position, parent) of the operands that are not written into its sign."""
     inside = inlined(graph)
-    return [(place, parent) for place, parent in enumerate(node.parents) if parent not in inside]
+    return [(position, parent) for position, parent in enumerate(node.parents) if parent not in inside]
 
 
 def sign(graph: Graph, node: Node) -> str:
-    """What stands in a node's box: "+", "1/x", "exp"; of an input its name, of a constant its value."""
+    """Write what stands in a node's box: "+", "1/x", "exp"; of an input its name, of a constant its value."""
     if node.operation == "input":
         return shortened(node.label) or f"input {node.number}"
     if node.operation == "constant":
-        return shortened(node.label) or (f"constant {shape(node.value)}" if node.shape else number(node.value))
-    places = [place for place, parent in enumerate(node.parents) if parent in inlined(graph)]
-    if places:
-        return WITH_CONSTANT[node.operation][places[0]].format(c=number(graph[node.parents[places[0]]].value))
-    if _power(node):
-        return pretty(f"x^{_power(node)}")
+        return shortened(node.label) or (f"constant {shape_text(node.value)}" if node.shape else number(node.value))
+    inside = inlined(graph)
+    position = next((i for i, parent in enumerate(node.parents) if parent in inside), None)
+    if position is not None:
+        return WITH_CONSTANT[node.operation][position].format(c=number(graph[node.parents[position]].value))
+    if _exponent(node):
+        return pretty(f"x^{_exponent(node)}")
     return shortened(SIGNS.get(node.operation, node.operation.replace("_", " ")))
 
 
-def _power(node: Node) -> str:
-    """The exponent of a whole power, which its derivative tells; "" of 0 and 1, and of all else."""
-    found = re.match(r"(-?\d+) [*/] x", node.rule) if node.operation == "integer_pow" else None
-    return found[1] if found else ""
+def _exponent(node: Node) -> str:
+    """The exponent of an integer power, which its derivative names; "" of 0 and 1, and of all else."""
+    match = re.match(r"(-?\d+) [*/] x", node.rule) if node.operation == "integer_pow" else None
+    return match[1] if match else ""
 
 
-def written(graph: Graph, node: Node) -> str:
-    """An operation with its operands: `#4 + b`, `exp(#6)`; "" for what is none."""
+def operation_text(graph: Graph, node: Node) -> str:
+    """Write an operation with its operands: `#4 + b`, `exp(#6)`; "" for an input or a constant."""
     if node.operation in LEAVES:
         return ""
     parts = [_operand(graph, parent) for parent in node.parents]
     if node.operation in BETWEEN and len(parts) == 2:
         return f" {BETWEEN[node.operation]} ".join(parts)
-    if _power(node):
-        return f"{parts[0]}^{_power(node)}"
-    return f"{node.operation}({', '.join(_few(parts))})"
+    if _exponent(node):
+        return f"{parts[0]}^{_exponent(node)}"
+    return f"{node.operation}({', '.join(_first_three(parts))})"
 
 
 def _operand(graph: Graph, parent: int) -> str:
@@ -161,16 +126,10 @@ def _operand(graph: Graph, parent: int) -> str:
     return node.label if node.operation in LEAVES and 0 < len(node.label) <= 8 else f"#{parent}"
 
 
-def _few(parts: Sequence[str], most: int = 3) -> list[str]:
-    return [*parts[:most], "…"] if len(parts) > most else list(parts)
+def _first_three(parts: Sequence[str]) -> list[str]:
+    return [*parts[:3], "…"] if len(parts) > 3 else list(parts)
 
 
-def shortened(text: str, most: int = LONGEST_NAME) -> str:
-    """At most so many signs, with the middle left out."""
-    half = (most - 1) // 2
-    return text if len(text) <= most else f"{text[:half]}…{text[-half:]}"
-
-
-def is_sum(graph: Graph, node: Node) -> bool:
-    """Whether several gradients are added up at a node, the one that all begins with among them."""
-    return node.adjoint is not None and len(graph.received[node.number]) + (node.number in graph.outputs) > 1
+def has_sum(graph: Graph, node: Node) -> bool:
+    """Tell whether several gradients are added up at a node, its cotangent as an output among them."""
+    return node.adjoint is not None and len(graph.incoming_gradients[node.number]) + (node.number in graph.outputs) > 1

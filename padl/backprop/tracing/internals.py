@@ -1,6 +1,6 @@
 """All of JAX that is not its public face: what an equation of a jaxpr holds, and how to run one by itself.
 
-tests/backprop/test_internals.py states what each of these is taken to be, and what to mend when JAX changes it.
+tests/backprop/tracing/test_internals.py states what each of these is taken to be, and what to mend when JAX changes it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,16 +18,21 @@ INLINED: Mapping[str, str] = {  # {primitive: the parameter that holds its funct
     "remat2": "jaxpr",
     "checkpoint": "jaxpr",
 }
-NAMES = {"remat2": "remat", "checkpoint": "remat"}  # of those whose function has none
-OWN_RULE = ("custom_jvp_call", "custom_vjp_call")
+NAMES = {"remat2": "remat", "checkpoint": "remat"}  # of functions that have none
+CUSTOM_RULE = ("custom_jvp_call", "custom_vjp_call")  # functions with a derivative rule of their own
 
 
 class Equation(NamedTuple):
     """One application of a primitive.
 
     Attributes:
-        primitive: its name. params: what else tells it what to do. operands, results: variables, or literals among the
-            operands. module: the path of `jax.named_scope`s around it. source: "file.py:12 (function)".
+        primitive: its name.
+        params: its parameters, which are no arrays.
+        operands: variables or literals.
+        results: variables.
+        module: the path of `jax.named_scope`s around it.
+        source: "file.py:12 (function)"; "" if JAX does not say.
+        run: arrays for the operands -> a list of results.
     """
 
     primitive: str
@@ -39,13 +44,48 @@ class Equation(NamedTuple):
     run: Callable[..., list[Any]]
 
 
+class ScanLoop(NamedTuple):
+    """A `scan`. Its operands are constants, the carry, and arrays of rows, in this order.
+
+    Attributes:
+        body: constants, carry and a row of each array -> carry, and a row of each stacked result.
+        constants: how many operands are constants.
+        carry: how many operands are the carry.
+        length: how many steps it takes.
+        reverse: whether it goes from the last row to the first.
+    """
+
+    body: ClosedJaxpr
+    constants: int
+    carry: int
+    length: int
+    reverse: bool
+
+
+class WhileLoop(NamedTuple):
+    """A `while`. Its operands are constants of the condition, constants of the body, and the carry, in this order.
+
+    Attributes:
+        condition: its constants and the carry -> whether to go on.
+        body: its constants and the carry -> the carry.
+        condition_constants: how many operands are constants of the condition.
+        body_constants: how many operands are constants of the body.
+    """
+
+    condition: ClosedJaxpr
+    body: ClosedJaxpr
+    condition_constants: int
+    body_constants: int
+
+
 def closed_jaxpr(function: Callable[..., Any], *args: Any) -> tuple[ClosedJaxpr, Any]:
-    """The jaxpr of a function at these arguments, and the structure of its result."""
+    """Trace a function at these arguments; return its jaxpr, and the shapes of its result in their structure."""
     jaxpr, shapes = jax.make_jaxpr(function, return_shape=True)(*args)
     return jaxpr, shapes
 
 
 def equations(jaxpr: Jaxpr) -> list[Equation]:
+    """List the equations of a jaxpr, in the order of evaluation."""
     return [_equation(eqn) for eqn in jaxpr.eqns]
 
 
@@ -62,14 +102,14 @@ def _equation(eqn: Any) -> Equation:
 
 
 def _bind(eqn: Any, operands: Sequence[Any]) -> list[Any]:
-    """What `jax.core.eval_jaxpr` does for each equation."""
+    """Run an equation as `jax.core.eval_jaxpr` does."""
     with eqn.ctx.manager:
-        found = eqn.primitive.bind(*operands, **eqn.primitive.get_bind_params(eqn.params))
-    return list(found) if eqn.primitive.multiple_results else [found]
+        results = eqn.primitive.bind(*operands, **eqn.primitive.get_bind_params(eqn.params))
+    return list(results) if eqn.primitive.multiple_results else [results]
 
 
 def source_of(info: Any) -> str:
-    """`model.py:12 (forward)`: the innermost frame that is not JAX's or Flax's, without its folder."""
+    """Name the innermost frame that is not JAX's or Flax's, without its folder: "model.py:12 (forward)"."""
     frames = [(f.file_name.replace("\\", "/"), f) for f in source_info_util.user_frames(info.traceback)]
     if not frames:
         return ""
@@ -78,23 +118,48 @@ def source_of(info: Any) -> str:
 
 
 def literal(atom: Any) -> Any:
-    """The value of a literal; None for a variable."""
+    """Return the value of a literal; None for a variable."""
     return atom.val if isinstance(atom, Literal) else None
 
 
-def inner(equation: Equation) -> ClosedJaxpr:
-    """The function of an INLINED primitive, or of one with a rule of its own."""
+def called_jaxpr(equation: Equation) -> ClosedJaxpr:
+    """Return the function that an INLINED or CUSTOM_RULE primitive calls."""
     jaxpr = equation.params[INLINED.get(equation.primitive, "call_jaxpr")]
     return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, [])
 
 
 def name_of(equation: Equation) -> str:
-    """A primitive's name, or that of the function that it calls: "softplus" for a jit or a rule of that name."""
-    if equation.primitive not in (*INLINED, *OWN_RULE):
-        return equation.primitive
-    named = equation.params.get("name")
-    if named is None and equation.primitive in OWN_RULE:
-        named = inner(equation).jaxpr.debug_info.func_name
-    return (
-        str(named) if named else {"remat2": "remat", "checkpoint": "remat"}.get(equation.primitive, equation.primitive)
-    )
+    """Name a primitive, or the function that it calls: "softplus" for a jit or a custom rule of that name."""
+    primitive = equation.primitive
+    if primitive not in (*INLINED, *CUSTOM_RULE):
+        return primitive
+    name = equation.params.get("name")
+    if name is None and primitive in CUSTOM_RULE:
+        name = called_jaxpr(equation).jaxpr.debug_info.func_name
+    return str(name) if name else NAMES.get(primitive, primitive)
+
+
+def scan_loop(equation: Equation) -> ScanLoop:
+    """Read the parameters of a `scan`."""
+    params = equation.params
+    if "ft_in" in params:  # since JAX 0.12: a tree of the operands, packed as (constants, carry, rows)
+        constants, carry, _ = map(len, params["ft_in"].unpack())
+    else:
+        constants, carry = params["num_consts"], params["num_carry"]
+    return ScanLoop(params["jaxpr"], constants, carry, params["length"], params["reverse"])
+
+
+def while_loop(equation: Equation) -> WhileLoop:
+    """Read the parameters of a `while`."""
+    params = equation.params
+    return WhileLoop(params["cond_jaxpr"], params["body_jaxpr"], params["cond_nconsts"], params["body_nconsts"])
+
+
+def branches(equation: Equation) -> Sequence[ClosedJaxpr]:
+    """Return the branches of a `cond`, whose first operand is the number of the one to take."""
+    return equation.params["branches"]
+
+
+def changes_only_weak_type(equation: Equation, operand: Any) -> bool:
+    """Tell whether an equation only changes whether a type is weak, which no value and no gradient shows."""
+    return equation.primitive == "convert_element_type" and equation.params["new_dtype"] == operand.dtype

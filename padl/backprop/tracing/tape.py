@@ -1,4 +1,4 @@
-"""What a computation leaves as it runs: values, and what pulls gradients back through each operation. Tape."""
+"""What a computation leaves as it runs, a Wengert list: its values, and the way back through each operation. Tape."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -6,200 +6,187 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 
 from padl.backprop.graph import Node
 from padl.backprop.rules import rule
 from padl.backprop.tracing.internals import INLINED, Equation
-from padl.types import PadlError, one_line
+from padl.backprop.tracing.vjp import Function, explained, is_real, vjp_of_active
+from padl.types import PadlError
 
-MOST = 200_000  # nodes
-FLAT = ("stop_gradient", "sign", "floor", "ceil", "round")  # no gradient goes through, not even a zero
-PASSES = {
-    "add": (0, 1),
-    "add_any": (0, 1),
-    "sub": (0,),
-}  # unchanged, to the operand there, if no other takes any
+MAX_NODES = 200_000
+WITHOUT_GRADIENT = ("stop_gradient", "sign", "floor", "ceil", "round")  # not even a zero goes back through them
+IDENTITY_AT = {"add": (0, 1), "add_any": (0, 1), "sub": (0,)}  # operands whose gradient is the result's own
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """Where an equation stands: inside which nested functions, in which layer, on which line."""
 
     scope: tuple[str, ...] = ()
     module: str = ""
     source: str = ""
 
-    def at(self, equation: Equation) -> "Place":
+    def at(self, equation: Equation) -> "Location":
+        """Go to an equation of the function that stands here."""
         module = "/".join(path for path in (self.module, equation.module) if path)
-        return Place(self.scope, module, equation.source or self.source)
+        return Location(self.scope, module, equation.source or self.source)
 
-
-class Step(NamedTuple):
-    """An operation that was run.
-
-    Attributes:
-        function: of the operands' values. operands, results: numbers of nodes.
-        active: the places among the operands that a gradient goes to.
-        carries: the places among the results that a gradient comes from.
-        pull: gradients of these results -> gradients of the active operands; None where none goes through.
-        passes: whether a gradient passes unchanged, as through x + 3.
-    """
-
-    function: Callable[..., list[Any]]
-    operands: tuple[int, ...]
-    results: tuple[int, ...]
-    active: tuple[int, ...]
-    carries: tuple[int, ...]
-    pull: Callable[..., Any] | None
-    passes: bool = False
+    def inside(self, *names: str) -> "Location":
+        """Go into nested functions."""
+        return self._replace(scope=(*self.scope, *names))
 
 
 @dataclass
-class Draft:
-    """A node before the gradients are known.
+class TapeNode:
+    """A node before its gradient is known.
 
     Attributes:
+        operation, value, parents, location, label, rule: as in a `Node`.
         active: whether it depends on an argument that a gradient goes to.
-        root: the node whose gradient `jax.grad` adds this one's to at once: that of x for x + 3; itself otherwise.
+        root: the node whose gradient `jax.grad` adds this one's to at once: x for x + 3; itself otherwise.
     """
 
     operation: str
     value: Any
     parents: tuple[int, ...]
-    place: Place
+    location: Location
+    root: int
     label: str = ""
     rule: str = ""
     active: bool = False
-    root: int = 0
+
+
+class TapeEntry(NamedTuple):
+    """An operation that was run.
+
+    Attributes:
+        function: of the operands' values.
+        operands: the numbers of their nodes.
+        results: the numbers of their nodes.
+        active: the positions among the operands that a gradient goes to.
+        smooth: the positions among the results that a gradient comes from.
+        vjp: gradients of the smooth results -> gradients of the active operands; None if there are none.
+        is_identity: whether the gradient is that of the result unchanged, as through x + 3.
+    """
+
+    function: Function
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+    active: tuple[int, ...]
+    smooth: tuple[int, ...]
+    vjp: Callable[..., Any] | None
+    is_identity: bool = False
 
 
 @dataclass
 class Tape:
-    """What was run, in order: nodes and steps are added at the end.
+    """What was run, in order.
 
     Attributes:
-        depth: how many levels of nested functions are walked into, None for all.
-        custom: whether functions with a rule of their own are, too.
+        depth: how many levels of nested functions are walked into; None for all.
+        custom: whether functions with a derivative rule of their own are walked into too.
+        nodes: of all values.
+        entries: of all operations.
+        calls: how often each nested function was called, by its scope.
     """
 
     depth: int | None = None
     custom: bool = False
-    drafts: list[Draft] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
+    nodes: list[TapeNode] = field(default_factory=list)
+    entries: list[TapeEntry] = field(default_factory=list)
     calls: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
-    def value(self, number: int) -> Any:
-        return self.drafts[number].value
+    def add_input(self, value: Any, label: str) -> int:
+        """Append an argument's leaf; return its number."""
+        self.nodes.append(TapeNode("input", value, (), Location(), len(self.nodes), label, active=is_real(value)))
+        return len(self.nodes) - 1
 
-    def add(self, operation: str, value: Any, label: str = "", leaf: bool = False) -> int:
-        """An input or a constant; its number."""
-        number = len(self.drafts)
-        self.drafts.append(Draft(operation, value, (), Place(), label, active=leaf and is_real(value), root=number))
-        return number
-
-    def node(self, number: int, adjoint: Any, sent: tuple[Any, ...]) -> Node:
-        draft = self.drafts[number]
-        scope, module, source = draft.place
-        none = (None,) * (len(draft.parents) - len(sent))
-        return Node(
-            number, draft.operation, draft.parents, draft.value, adjoint, (*sent, *none), draft.rule, draft.label,
-            scope, module, source,
-        )  # fmt: skip
+    def add_constant(self, value: Any) -> int:
+        """Append a constant; return its number."""
+        self.nodes.append(TapeNode("constant", value, (), Location(), len(self.nodes)))
+        return len(self.nodes) - 1
 
     def run(
         self,
         operation: str,
-        function: Callable[..., list[Any]],
+        function: Function,
         operands: Sequence[int],
-        place: Place,
+        location: Location,
         equation: Equation | None = None,
         inside: Sequence[int] = (),
     ) -> list[int]:
-        """Run a function of arrays as one operation, and keep what takes gradients back through it.
+        """Run a function of arrays as one operation, and append it and its results.
 
         Args:
-            operation: what it is called. equation: that it is, None for an operation of PADL's own.
+            operation: what it is called.
+            function: arrays to a list of arrays.
+            operands: the numbers of its arguments' nodes.
+            location: where it stands.
+            equation: that it runs; None for an operation of the tracer's own.
             inside: nodes that show how it came about, and take no gradient.
+
+        Returns:
+            The numbers of its results' nodes.
         """
-        if len(self.drafts) > MOST:
-            raise PadlError(f"more than {MOST:,} nodes at {place.source}: depth=0 leaves loops and functions closed")
-        values = [self.drafts[n].value for n in operands]
+        if len(self.nodes) > MAX_NODES:
+            source = location.source
+            raise PadlError(f"more than {MAX_NODES:,} nodes at {source}: depth=0 leaves loops and functions closed")
         primitive = equation.primitive if equation else operation
-        active = tuple(i for i, n in enumerate(operands) if self.drafts[n].active and primitive not in FLAT)
-        with explained(operation, len(self.drafts), place):
-            results, carries, pull = differentiated(function, values, active)
-        constants = [False if i in active else _number(value) for i, value in enumerate(values)]
-        told = "" if primitive in INLINED else rule(operation, equation.params if equation else {}, constants)
-        first, parents = len(self.drafts), (*operands, *inside)
-        passes = len(active) == 1 and active[0] in PASSES.get(primitive, ())
-        passes = passes and results[0].shape == values[active[0]].shape
-        for i, value in enumerate(results):
-            root = self.drafts[operands[active[0]]].root if passes else first + i
-            self.drafts.append(Draft(operation, value, parents, place, rule=told, active=i in carries, root=root))
-        numbers = tuple(range(first, len(self.drafts)))
-        self.steps.append(Step(function, tuple(operands), numbers, active, carries, pull, passes))
+        values = [self.nodes[n].value for n in operands]
+        differentiable = primitive not in WITHOUT_GRADIENT
+        active = tuple(i for i, n in enumerate(operands) if self.nodes[n].active and differentiable)
+        with explained(operation, len(self.nodes), location.source):
+            results, smooth, vjp = vjp_of_active(function, values, active)
+        is_identity = (
+            len(active) == 1
+            and active[0] in IDENTITY_AT.get(primitive, ())
+            and results[0].shape == values[active[0]].shape
+        )
+        text = "" if primitive in INLINED else _rule(operation, equation, values, active)
+        numbers = tuple(range(len(self.nodes), len(self.nodes) + len(results)))
+        for i, (number, value) in enumerate(zip(numbers, results, strict=True)):
+            root = self.nodes[operands[active[0]]].root if is_identity else number
+            parents = (*operands, *inside)
+            self.nodes.append(TapeNode(operation, value, parents, location, root, rule=text, active=i in smooth))
+        self.entries.append(TapeEntry(function, tuple(operands), numbers, active, smooth, vjp, is_identity))
         return list(numbers)
 
-    def inside(self, place: Place, name: str) -> Place:
-        """The place inside a function called here: the second call of the same function has a name of its own."""
-        self.calls[(*place.scope, name)] += 1
-        count = self.calls[(*place.scope, name)]
-        return place._replace(scope=(*place.scope, name if count == 1 else f"{name} ({count})"))
+    def enter(self, location: Location, name: str) -> Location:
+        """Go into a function called here: the second call of the same function gets a name of its own."""
+        scope = location.inside(name).scope
+        self.calls[scope] += 1
+        return location.inside(name if self.calls[scope] == 1 else f"{name} ({self.calls[scope]})")
 
     @contextmanager
-    def muted(self) -> Iterator[None]:
-        """In here no gradient goes anywhere: what is run shows its values alone."""
-        was, steps = [draft.active for draft in self.drafts], self.steps
-        self.steps = []
-        for draft in self.drafts:
-            draft.active = False
+    def without_gradients(self) -> Iterator[None]:
+        """Run what follows for its values alone: no gradient goes through it."""
+        entries, active_before = self.entries, [node.active for node in self.nodes]
+        self.entries = []
+        for node in self.nodes:
+            node.active = False
         try:
             yield
         finally:
-            self.steps = steps
-            for draft, active in zip(self.drafts, was, strict=False):  # the new ones stay without
-                draft.active = active
+            self.entries = entries
+            for node, active in zip(self.nodes, active_before, strict=False):  # those added since stay inactive
+                node.active = active
+
+    def finished(self, number: int, adjoint: Any, operand_gradients: tuple[Any, ...]) -> Node:
+        """Make the graph's node from this one and its gradients."""
+        node = self.nodes[number]
+        none = (None,) * (len(node.parents) - len(operand_gradients))
+        return Node(
+            number, node.operation, node.parents, node.value, adjoint, (*operand_gradients, *none), node.rule,
+            node.label, *node.location,
+        )  # fmt: skip
 
 
-def is_real(value: Any) -> bool:
-    """Whether a gradient of it makes sense: floating or complex numbers."""
-    return jnp.issubdtype(value.dtype, jnp.inexact)
+def _rule(operation: str, equation: Equation | None, values: Sequence[Any], active: Sequence[int]) -> str:
+    constants = [False if i in active else _number(value) for i, value in enumerate(values)]
+    return rule(operation, equation.params if equation else {}, constants)
 
 
-def _number(value: Any) -> float | bool:
-    """A constant of one number, for a rule that tells it; True for any other constant."""
-    return float(value) if value.shape == () and jnp.issubdtype(value.dtype, jnp.floating) else True
-
-
-def differentiated(function: Callable[..., list[Any]], values: Sequence[Any], active: tuple[int, ...]) -> Any:
-    """(results, the places of those that depend smoothly on the active values, what pulls gradients back)."""
-    if not active:
-        return function(*values), (), None
-    smooth: list[bool] = []
-
-    def of_active(*xs: Any) -> tuple[list[Any], list[Any]]:
-        results = function(*filled(values, active, xs))
-        smooth[:] = map(is_real, results)
-        return [x for x in results if is_real(x)], [x for x in results if not is_real(x)]
-
-    reals, pull, others = jax.vjp(of_active, *(values[i] for i in active), has_aux=True)
-    in_order = iter(reals), iter(others)
-    return [next(in_order[not real]) for real in smooth], tuple(i for i, real in enumerate(smooth) if real), pull
-
-
-def filled(values: Sequence[Any], places: Sequence[int], xs: Sequence[Any]) -> list[Any]:
-    given = dict(zip(places, xs, strict=True))
-    return [given.get(i, value) for i, value in enumerate(values)]
-
-
-@contextmanager
-def explained(operation: str, number: int, place: Place) -> Iterator[None]:
-    """What JAX refuses to differentiate, as one line that says which operation, and where it stands."""
-    try:
-        yield
-    except PadlError:
-        raise
-    except Exception as error:
-        where = f"node {number}, {place.source or 'source unknown'}"
-        raise PadlError(f"'{operation}' cannot be differentiated ({where}): {one_line(error)}") from error
+def _number(constant: Any) -> float | bool:
+    """The number, for a rule to name, if a constant is a single real one; True if not."""
+    is_number = constant.shape == () and jnp.issubdtype(constant.dtype, jnp.floating)
+    return float(constant) if is_number else True

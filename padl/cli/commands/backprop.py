@@ -11,11 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from padl import backprop
 from padl.app.step_graph import StepGraph, at_best, at_step
-from padl.backprop.drawing import depth, frames, text
-from padl.backprop.formula import formula
-from padl.backprop.graph import Graph
-from padl.backprop.layers import Layer, verdict
+from padl.backprop import Graph, Layer
+from padl.backprop.drawing import animation, gradient_depth, page, terminal
 from padl.cli.hydra.app import compose_and_call, is_multirun
 from padl.registry import near
 from padl.runs import run_folder
@@ -87,11 +86,11 @@ def read(rest: Sequence[str]) -> Asked:
 
 
 def _formula(asked: Asked) -> None:
-    graph = formula(asked.formula, **_values(asked.settings))
+    graph = backprop.formula(asked.formula, **_values(asked.settings))
     console, folder = Output(), _folder(asked, "formula")
-    console.print(text.circuit(graph))
+    console.print(terminal.table(graph))
     _say_fault(console, graph)
-    files = graph.draw(folder / "circuit")
+    files = backprop.draw(graph, folder / "circuit")
     _print_files([*files, *_frames(asked, graph, folder)])
 
 
@@ -119,28 +118,33 @@ def _model(asked: Asked) -> None:
 
 
 def _summarise(asked: Asked, found: StepGraph) -> None:
-    graph, layers, drawn = found.graph, found.graph.layers(), _smallest(found.graph)
+    graph, layers, drawn = found.graph, backprop.layers(found.graph), _smallest(found.graph)
     if asked.steps and drawn is None:
         raise PadlError(f"--steps shows up to {LARGEST} nodes, this has {len(graph):,}: give a smaller model")
     console, folder = Output(), _folder(asked, "model")
     console.print(found.title, style="bold", highlight=False, soft_wrap=True)
     console.print(table(layers))
-    for line in (found.remark, verdict(layers)):
+    for line in (found.remark, backprop.verdict(layers)):
         if line:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
     _say_fault(console, graph)
-    depth.draw(layers, found.title, folder / "depth.png")
-    files = [folder / "depth.png", _csv(folder / "layers.csv", layers), _csv(folder / "nodes.csv", graph.table())]
+    gradient_depth.draw(layers, found.title, folder / "depth.png")
+    files = [
+        folder / "depth.png",
+        _csv(folder / "layers.csv", layers),
+        _csv(folder / "nodes.csv", backprop.node_stats(graph)),
+    ]
     if drawn is None:
         console.print(f"{len(graph):,} nodes: summarised, not drawn (up to {LARGEST} are)", soft_wrap=True)
     else:
-        files += [*drawn.draw(folder / "circuit", found.title), *_frames(asked, drawn, folder)]
+        files += [*backprop.draw(drawn, folder / "circuit", found.title), *_frames(asked, drawn, folder)]
     _print_files(files)
 
 
 def _smallest(graph: Graph) -> Graph | None:
     """What gradients go through, as open as can be drawn; None where even all closed it is too large."""
-    for candidate in (graph.pruned(), graph.pruned().closed(1), graph.pruned().closed(0)):
+    pruned = backprop.prune(graph)
+    for candidate in (pruned, backprop.fold(pruned, 1), backprop.fold(pruned, 0)):
         if len(candidate) <= LARGEST:
             return candidate
     return None
@@ -171,7 +175,7 @@ def _weights(layer: Layer) -> tuple[str, str, str]:
 
 
 def _say_fault(console: Output, graph: Graph) -> None:
-    fault = graph.fault()
+    fault = backprop.first_nonfinite(graph)
     if fault:
         console.print(str(fault), style="bold red", highlight=False, markup=False, soft_wrap=True)
 
@@ -192,8 +196,8 @@ def _folder(asked: Asked, label: str) -> Path:
 def _frames(asked: Asked, graph: Graph, folder: Path) -> list[Path]:
     if not asked.steps:
         return []
-    frames.gif(graph, folder / "steps.gif")
-    frames.html(graph, folder / "steps.html")
+    animation.gif(graph, folder / "steps.gif")
+    page.html(graph, folder / "steps.html")
     return [folder / "steps.gif", folder / "steps.html"]
 
 

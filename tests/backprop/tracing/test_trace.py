@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from padl.backprop.tracing.trace import trace
+from padl.backprop import fold, trace
 from padl.types import PadlError
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(4, 3)), jnp.float32)
@@ -118,25 +118,25 @@ def test_compiled_and_closed_they_agree_up_to_rounding(name):
     f, args = ALL[name]
     expected = jax.grad(total(f), tuple(range(len(args))))(*args)
     for graph in (trace(total(f), *args), trace(total(f), *args, depth=0)):
-        for found, e in zip(graph.gradients, expected, strict=True):
-            np.testing.assert_allclose(found, e, rtol=1e-5, atol=1e-6)  # XLA fuses what here is rounded at each step
+        for gradient, e in zip(graph.gradients, expected, strict=True):
+            np.testing.assert_allclose(gradient, e, rtol=1e-5, atol=1e-6)  # XLA fuses what here is rounded at each step
 
 
 @pytest.mark.parametrize("name", ["scan", "cond", "jit in jit", "softmax", "a value used often"])
 def test_every_adjoint_is_the_sum_of_what_the_consumers_send(name):
     f, args = ALL[name]
     open_graph = trace(total(f), *args)
-    for graph in (open_graph, open_graph.closed(0), open_graph.closed(1)):
+    for graph in (open_graph, fold(open_graph, 0), fold(open_graph, 1)):
         for node in graph:
-            sent = [s.gradient for s in graph.received[node.number]]
-            if sent:
-                np.testing.assert_allclose(node.adjoint, sum(sent), rtol=1e-6, atol=1e-6)
+            terms = [edge.gradient for edge in graph.incoming_gradients[node.number]]
+            if terms:
+                np.testing.assert_allclose(node.adjoint, sum(terms), rtol=1e-6, atol=1e-6)
 
 
 def test_a_value_used_k_times_receives_k_gradients():
     graph = trace(lambda x: reused(x), jnp.float32(0.3))
     y = next(node for node in graph if node.operation == "exp")
-    assert len(graph.received[y.number]) == 5
+    assert len(graph.incoming_gradients[y.number]) == 5
     assert float(y.adjoint) == pytest.approx(2 * np.exp(0.3) + np.cos(np.exp(0.3)) + 4 / 3, rel=1e-6)
 
 
@@ -160,17 +160,17 @@ def test_the_rule_of_a_function_decides_not_its_inside():
 
 def test_folding_keeps_values_and_gradients_and_depth_folds_as_it_traces():
     graph = trace(total(scanned), X, W)
-    folded, whole = graph.closed(0), trace(total(scanned), X, W, depth=0)
+    folded, closed = fold(graph), trace(total(scanned), X, W, depth=0)
     assert same(folded.gradients, graph.gradients)
     assert [n.operation for n in folded if n.operation == "scan"] == ["scan", "scan"]  # the carry, and the rows
     assert not [node for node in folded if node.scope]
     assert len(graph) > len(folded)
-    for a, b in zip(folded.outputs, whole.outputs, strict=True):
-        np.testing.assert_allclose(folded[a].value, whole[b].value, rtol=1e-5)
+    for a, b in zip(folded.outputs, closed.outputs, strict=True):
+        np.testing.assert_allclose(folded[a].value, closed[b].value, rtol=1e-5)
 
 
 def test_one_level_stays_open_when_deeper_ones_are_folded():
-    scopes = {node.scope for node in trace(total(scanned), X, W).closed(1)}
+    scopes = {node.scope for node in fold(trace(total(scanned), X, W), depth=1)}
     assert scopes == {(), ("scan",)}
 
 
@@ -201,8 +201,8 @@ def test_a_constant_function_has_gradient_zero():
 def test_a_cotangent_weighs_the_results():
     f = lambda x, w: {"a": x @ w, "b": x.argmax()}  # noqa: E731
     weights = {"a": jnp.cos(X), "b": np.zeros((), jax.dtypes.float0)}
-    _, pull = jax.vjp(f, X, W)
-    assert same(trace(f, X, W, cotangent=weights).gradients, pull(weights))
+    _, vjp = jax.vjp(f, X, W)
+    assert same(trace(f, X, W, cotangent=weights).gradients, vjp(weights))
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_nodes_know_their_line_and_their_layer():
 
 
 def test_a_loop_too_long_to_walk_is_refused_and_can_stay_closed(monkeypatch):
-    monkeypatch.setattr("padl.backprop.tracing.tape.MOST", 50)
+    monkeypatch.setattr("padl.backprop.tracing.tape.MAX_NODES", 50)
     f = lambda x: lax.scan(lambda c, _: (jnp.sin(c), None), x, length=100)[0]  # noqa: E731
     with pytest.raises(PadlError, match=r"more than 50 nodes at test_trace.py:.*: depth=0 leaves loops"):
         trace(f, jnp.float32(1.0))

@@ -4,11 +4,11 @@ from math import inf, nan
 
 import numpy as np
 
-from padl.backprop.drawing.depth import draw, figure
-from padl.backprop.layers import Layer
+from padl.backprop.drawing.gradient_depth import draw, figure
+from padl.backprop.per_layer import Layer
 
 SOUND = Layer("", 3, (4, 8), 1.0, 0.0, nan, nan, 0, nan, nan, True)
-FOUND = [
+LAYERS = [
     SOUND,
     SOUND._replace(name="first", gradient=0.0, silent=1.0, parameters=72, weights=2.0, learned=0.0),
     SOUND._replace(name="second", value=inf, gradient=nan, silent=0.0, parameters=72, learned=nan, finite=False),
@@ -18,7 +18,7 @@ FOUND = [
 
 def lines():
     """{label: (x, y)} of all that is drawn."""
-    return {line.get_label(): line.get_data() for axes in figure(FOUND, "a model").axes for line in axes.lines}
+    return {line.get_label(): line.get_data() for axes in figure(LAYERS, "a model").axes for line in axes.lines}
 
 
 def test_each_layer_stands_where_it_is_evaluated():
@@ -28,8 +28,8 @@ def test_each_layer_stands_where_it_is_evaluated():
 
 
 def test_what_is_zero_or_not_finite_is_marked_and_what_is_not_there_is_not():
-    found = lines()
-    marks = {label: list(x) for label, (x, _) in found.items() if ":" in label}
+    drawn = lines()
+    marks = {label: list(x) for label, (x, _) in drawn.items() if ":" in label}
     assert marks == {
         "output: NaN or infinite": [2],
         "gradient of the output: NaN or infinite": [2],
@@ -40,7 +40,7 @@ def test_what_is_zero_or_not_finite_is_marked_and_what_is_not_there_is_not():
 
 
 def test_both_axes_are_logarithmic_and_no_word_leaves_the_picture(tmp_path):
-    picture = figure(FOUND, "a model")
+    picture = figure(LAYERS, "a model")
     picture.canvas.draw()
     assert [axes.get_yscale() for axes in picture.axes] == ["log", "log"]
     (legend,) = picture.legends
@@ -48,11 +48,11 @@ def test_both_axes_are_logarithmic_and_no_word_leaves_the_picture(tmp_path):
     assert box.x0 >= 0
     assert box.x1 <= picture.bbox.x1
     assert not any(box.overlaps(axes.get_window_extent()) for axes in picture.axes)
-    draw(FOUND, "a model", tmp_path / "depth.png")
+    draw(LAYERS, "a model", tmp_path / "depth.png")
     assert (tmp_path / "depth.png").stat().st_size > 5_000
 
 
 def test_a_model_of_one_layer_has_a_picture_too(tmp_path):
-    draw(FOUND[1:2], "one layer", tmp_path / "depth.svg")
+    draw(LAYERS[1:2], "one layer", tmp_path / "depth.svg")
     assert "<svg" in (tmp_path / "depth.svg").read_text(encoding="utf-8")
-    assert np.isnan(FOUND[0].gradient)
+    assert np.isnan(LAYERS[0].gradient)

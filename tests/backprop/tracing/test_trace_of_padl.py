@@ -10,9 +10,9 @@ import pytest
 from flax import nnx
 
 from padl.app import names
-from padl.backprop.tracing.trace import trace
+from padl.backprop import first_nonfinite, layers, trace
 
-sys.path.append(str(Path(__file__).parents[1] / "losses"))
+sys.path.append(str(Path(__file__).parents[2] / "losses"))
 from cases import CASES
 
 SHAPES = {"linear": (5,), "mlp": (5,), "cnn": (8, 8, 1), "tdnn": (4, 6, 1)}
@@ -25,8 +25,8 @@ OPTIONS = {
 ROUNDED = ("minkowski, 3", "triplet_margin")
 
 
-def same(found, expected):
-    return all(bool(((a == b) | (jnp.isnan(a) & jnp.isnan(b))).all()) for a, b in zip(found, expected, strict=True))
+def same(gradients, expected):
+    return all(bool(((a == b) | (jnp.isnan(a) & jnp.isnan(b))).all()) for a, b in zip(gradients, expected, strict=True))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -36,37 +36,37 @@ def test_the_gradients_of_a_loss_are_those_of_jax(name):
     integers = {i: jnp.asarray(a) for i, a in enumerate(case.arguments) if i not in case.smooth}
 
     def loss(*smooth):
-        given = dict(zip(case.smooth, smooth, strict=True)) | integers
-        return case(*(given[i] for i in range(len(given))))
+        arguments = dict(zip(case.smooth, smooth, strict=True)) | integers
+        return case(*(arguments[i] for i in range(len(arguments))))
 
     graph = trace(loss, *smooth)
     with jax.disable_jit():
         expected = jax.grad(loss, tuple(range(len(smooth))))(*smooth)
     if name in ROUNDED:
-        for found, e in zip(graph.gradients, expected, strict=True):
-            np.testing.assert_allclose(found, e, rtol=1e-6, atol=1e-7)
+        for gradient, e in zip(graph.gradients, expected, strict=True):
+            np.testing.assert_allclose(gradient, e, rtol=1e-6, atol=1e-7)
     else:
         assert same(graph.gradients, expected)
-    assert graph.fault() is None
+    assert first_nonfinite(graph) is None
 
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_the_gradients_of_a_model_are_those_of_jax(name):
     module = names.model(name, **OPTIONS.get(name, {}))(SHAPES[name], 3, rngs=nnx.Rngs(0))
     inputs = jnp.asarray(np.random.default_rng(0).normal(size=(4, *SHAPES[name])), jnp.float32)
-    graph_of_module, params, rest = nnx.split(module, nnx.Param, ...)
+    graph_of_module, params, model_state = nnx.split(module, nnx.Param, ...)
 
     def loss(params):
-        outputs = nnx.merge(graph_of_module, params, rest, copy=True)(inputs, jax.random.key(1))
+        outputs = nnx.merge(graph_of_module, params, model_state, copy=True)(inputs, jax.random.key(1))
         return (jnp.cos(outputs) ** 2).mean()
 
     graph = trace(loss, params)
     with jax.disable_jit():
         expected = jax.grad(loss)(params)
     assert same(jax.tree.leaves(graph.gradients), jax.tree.leaves(expected))
-    layers = [layer for layer in graph.layers() if layer.parameters]
-    assert sum(layer.parameters for layer in layers) == sum(p.size for p in jax.tree.leaves(params))
-    assert layers[-1].name == "head"
+    learning = [layer for layer in layers(graph) if layer.parameters]
+    assert sum(layer.parameters for layer in learning) == sum(p.size for p in jax.tree.leaves(params))
+    assert learning[-1].name == "head"
 
 
 def test_every_model_is_looked_at():

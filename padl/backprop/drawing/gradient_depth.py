@@ -7,14 +7,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from padl.backprop.layers import Layer
+from padl.backprop.per_layer import Layer
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe & Ito 2008
-NAMED = 24  # layers whose names are written; of more, only their numbers
+MAX_NAMES = 24  # of layers; with more, only their numbers are written
 
 
 class Line(NamedTuple):
-    """What is drawn of each layer that `has` it; what has no place on the axis stands `inset` from its end."""
+    """A quantity that is drawn over the layers.
+
+    Attributes:
+        label: in the legend.
+        of: its value for a layer.
+        has: whether a layer has it.
+        colour: of the line and its marks.
+        marker: of a value, in matplotlib's letters.
+        inset: how far from the end of the axis the marks stand of values that the axis does not hold, as a share of it.
+    """
 
     label: str
     of: Callable[[Layer], float]
@@ -33,13 +42,13 @@ WEIGHTS = Line(
 )
 
 
-def draw(found: Sequence[Layer], title: str, file: Path) -> None:
+def draw(layers: Sequence[Layer], title: str, file: Path) -> None:
     """Write the picture, as PNG, SVG or PDF by the suffix of the file."""
-    figure(found, title).savefig(file)
+    figure(layers, title).savefig(file)
 
 
-def figure(found: Sequence[Layer], title: str) -> Any:
-    """Two panels over the layers in order: the size of their outputs, and the norms of the gradients.
+def figure(layers: Sequence[Layer], title: str) -> Any:
+    """Draw two panels over the layers in order: the size of their outputs, and the norms of the gradients.
 
     A value that is not finite or exactly 0 has no place on a logarithmic axis: a cross at the top, or a triangle at the
     bottom, says so.
@@ -48,7 +57,7 @@ def figure(found: Sequence[Layer], title: str) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter
 
-    width = min(max(7.2, 0.5 * len(found)), 20)
+    width = min(max(7.2, 0.5 * len(layers)), 20)
     picture = Figure(figsize=(width, 6.4), layout="constrained", dpi=130)
     FigureCanvasAgg(picture)
     picture.suptitle(title, fontsize=11, wrap=True)
@@ -56,12 +65,12 @@ def figure(found: Sequence[Layer], title: str) -> Any:
     above.set_yscale("log")
     below.set_yscale("log")
     for axes, line in ((above, OUTPUTS), (below, GRADIENTS), (below, WEIGHTS)):
-        _line(axes, found, line)
+        _line(axes, layers, line)
     above.set_ylabel("root mean square\nof the output")
     below.set_ylabel("norm of the gradient")
     below.set_xlabel("layer, the first at the left; gradients come from the right")
-    if len(found) <= NAMED:
-        below.set_xticks(range(len(found)), [layer.name or "(input)" for layer in found], rotation=40, ha="right")
+    if len(layers) <= MAX_NAMES:
+        below.set_xticks(range(len(layers)), [layer.name or "(input)" for layer in layers], rotation=40, ha="right")
     for axes in (above, below):
         low, high = np.log10(axes.get_ylim())
         axes.set_ylim(10 ** np.floor(low), 10 ** np.ceil(high))
@@ -72,13 +81,18 @@ def figure(found: Sequence[Layer], title: str) -> Any:
     return picture
 
 
-def _line(axes: Any, found: Sequence[Layer], line: Line) -> None:
-    shown = [(x, line.of(layer)) for x, layer in enumerate(found) if line.has(layer)]
+def _line(axes: Any, layers: Sequence[Layer], line: Line) -> None:
+    """Draw one quantity: a line, and marks at the ends of the axis for what it does not hold."""
+    shown = [(x, line.of(layer)) for x, layer in enumerate(layers) if line.has(layer)]
     x, y = np.array([x for x, _ in shown]), np.array([y for _, y in shown], float)
-    sound = np.isfinite(y) & (y > 0)
-    axes.plot(x[sound], y[sound], color=line.colour, marker=line.marker, ms=5, lw=1.6, label=line.label)
+    positive = np.isfinite(y) & (y > 0)
+    axes.plot(x[positive], y[positive], color=line.colour, marker=line.marker, ms=5, lw=1.6, label=line.label)
     look = {"color": line.colour, "ls": "none", "ms": 8, "mew": 2, "transform": axes.get_xaxis_transform()}
-    for where, at, sign, what in ((~np.isfinite(y), 0.96, "x", "NaN or infinite"), (y == 0, 0.04, "v", "exactly 0")):
+    top, bottom = 0.96 - line.inset, 0.04 + line.inset
+    for where, height, marker, meaning in (
+        (~np.isfinite(y), top, "x", "NaN or infinite"),
+        (y == 0, bottom, "v", "exactly 0"),
+    ):
         if where.any():
-            height = at + (line.inset if at < 0.5 else -line.inset)  # beside that of the other line
-            axes.plot(x[where], np.full(where.sum(), height), marker=sign, label=f"{line.label}: {what}", **look)
+            label = f"{line.label}: {meaning}"
+            axes.plot(x[where], np.full(where.sum(), height), marker=marker, label=label, **look)
