@@ -8,8 +8,9 @@ import pytest
 import padl
 from padl.compare import loss_slice
 from padl.surfaces import logistic
-from padl.surfaces.functions import SURFACES, closed_form, noisy_valley
-from padl.surfaces.landscape import Landscape, heights, lowest, nearest
+from padl.surfaces.function_landscapes import closed_form, noisy_valley
+from padl.surfaces.functions import SURFACES
+from padl.surfaces.landscape import Landscape, heights, lowest, nearest, sample_rows
 from padl.types import PadlError
 
 TEN = ("cos_tan", "valley", "saddle", "rosenbrock", "beale", "himmelblau", "rastrigin", "styblinski_tang")
@@ -85,7 +86,7 @@ def test_the_loss_of_the_tumours_is_that_of_logistic_regression():
 
 
 def test_a_batch_is_of_different_rows_and_a_batch_of_all_is_the_whole():
-    rows = np.asarray(jax.jit(lambda key: logistic.different(key, 32, 569))(jax.random.key(3)))
+    rows = np.asarray(jax.jit(lambda key: sample_rows(key, 32, 569))(jax.random.key(3)))
     assert len(np.unique(rows)) == 32
     assert rows.min() >= 0
     assert rows.max() < 569

@@ -13,7 +13,8 @@ import yaml
 import padl
 from padl import registry
 from padl.app.compare import run
-from padl.app.compare.plan import KEYS, LECTURE, resolve
+from padl.app.compare.plan import resolve
+from padl.app.compare.settings import KEYS, LECTURE
 from padl.cli.hydra import app
 from padl.compare import report
 from padl.surfaces.landscape import heights
