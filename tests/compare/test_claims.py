@@ -86,10 +86,13 @@ def test_noise_frees_gradient_descent_from_the_ridge():
 def valley():
     """Steps to a hundred-millionth of the height at the start, each at its best of 33 learning rates."""
     candidates = {"gd": GD, "momentum": MOMENTUM, "best": candidate(optimizers.momentum, momentum=float(BEST))}
-    found, steps = closed_form("valley", CONDITION), 600
-    paths = run(found, candidates, np.array([found.start]), rates=np.geomspace(1e-3, 1e-1, 33), steps=steps)
-    told = weigh(found, paths, steps=steps, goal=1e-8)
-    return {label: (float(chosen.reached[0]), paths[label].rates[chosen.rate]) for label, chosen in told.chosen.items()}
+    landscape, steps = closed_form("valley", CONDITION), 600
+    paths = run(landscape, candidates, np.array([landscape.start]), rates=np.geomspace(1e-3, 1e-1, 33), steps=steps)
+    comparison = weigh(landscape, paths, steps=steps, goal=1e-8)
+    return {
+        label: (float(chosen.reached[0]), paths[label].rates[chosen.rate])
+        for label, chosen in comparison.chosen.items()
+    }
 
 
 def test_in_a_narrow_valley_momentum_needs_fewer_steps_than_gradient_descent_each_tuned(valley):
@@ -170,9 +173,9 @@ def himmelblau(p: np.ndarray) -> np.ndarray:
 
 
 def test_nesterovs_two_forms_are_the_same_path_and_padl_walks_it():
-    told = himmelblau, np.array([0.0, 0.0]), 0.005, 0.9, 61
-    xs, aheads = lecture(*told)
-    np.testing.assert_allclose(other(*told), aheads, rtol=1e-10, atol=1e-12)
+    arguments = himmelblau, np.array([0.0, 0.0]), 0.005, 0.9, 61
+    xs, aheads = lecture(*arguments)
+    np.testing.assert_allclose(other(*arguments), aheads, rtol=1e-10, atol=1e-12)
     path = run(closed_form("himmelblau"), {"n": NESTEROV}, np.zeros((1, 2)), rates=[0.005], steps=60)["n"].points[0, 0]
     np.testing.assert_allclose(path, aheads, atol=1e-4)  # sixty roundings to float32
     np.testing.assert_allclose(aheads[-1], [3, 2], atol=0.1)
@@ -185,29 +188,29 @@ def test_nesterovs_two_forms_are_the_same_path_and_padl_walks_it():
 @pytest.fixture(scope="module")
 def tumours():
     """Logistic regression on 569 rows, 8 a step for SGD: two seeds, four starts, each at its best of 8 rates."""
-    found, starts = logistic(), np.array([[-3.0, 4.0], [0.0, 0.0], [5.0, 0.0], [-2.0, -2.0]])
+    landscape, starts = logistic(), np.array([[-3.0, 4.0], [0.0, 0.0], [5.0, 0.0], [-2.0, -2.0]])
     rates = np.geomspace(0.2, 20, 8)
-    walk = partial(run, found, {"gd": GD, "sgd": SGD}, starts, rates=rates, steps=200, batch_size=8)
-    return [weigh(found, walk(seed=seed), steps=200, seed=seed) for seed in range(2)]
+    walk = partial(run, landscape, {"gd": GD, "sgd": SGD}, starts, rates=rates, steps=200, batch_size=8)
+    return [weigh(landscape, walk(seed=seed), steps=200, seed=seed) for seed in range(2)]
 
 
 def test_sgds_path_goes_up_again_and_again_and_gradient_descents_never(tumours):
-    for told in tumours:
-        rises = {k: np.diff(path.losses[told.chosen[k].rate]) > 1e-6 for k, path in told.paths.items()}
+    for comparison in tumours:
+        rises = {k: np.diff(path.losses[comparison.chosen[k].rate]) > 1e-6 for k, path in comparison.paths.items()}
         assert not rises["gd"].any()
         assert rises["sgd"].mean() > 0.2
 
 
 def test_sgd_reaches_the_target_having_looked_at_fewer_rows(tumours):
     """In the mean over the starts: from two of them gradient descent needs a single step at its best rate."""
-    for told in tumours:
-        work = {label: told.paths[label].work * chosen.reached for label, chosen in told.chosen.items()}
+    for comparison in tumours:
+        work = {label: comparison.paths[label].work * chosen.reached for label, chosen in comparison.chosen.items()}
         assert work["gd"].mean() > 4 * work["sgd"].mean()
 
 
 def test_gradient_descent_reaches_it_in_fewer_steps_and_comes_nearer(tumours):
     """The other side of the claim."""
-    for told in tumours:
-        ends = {k: path.losses[told.chosen[k].rate, :, -1].mean() for k, path in told.paths.items()}
-        assert told.chosen["gd"].reached.mean() < told.chosen["sgd"].reached.mean()
+    for comparison in tumours:
+        ends = {k: path.losses[comparison.chosen[k].rate, :, -1].mean() for k, path in comparison.paths.items()}
+        assert comparison.chosen["gd"].reached.mean() < comparison.chosen["sgd"].reached.mean()
         assert ends["gd"] < ends["sgd"]

@@ -46,9 +46,9 @@ def chosen(path, rate=1, goal=0.04):
 
 
 def comparison(paths, shown=None, landscape=BOWL, noise=0.0):
-    own = {label: chosen(p, (shown or {}).get(label, 1)) for label, p in paths.items()}
+    choices = {label: chosen(p, (shown or {}).get(label, 1)) for label, p in paths.items()}
     starts = next(iter(paths.values())).points[0, :, 0]
-    return Comparison(landscape, starts, STEPS, 3, noise, "tuned", 0.04, paths, own)
+    return Comparison(landscape, starts, STEPS, 3, noise, "tuned", 0.04, paths, choices)
 
 
 TWO = comparison({"gd": path(), "momentum": path(0.5)})
@@ -70,8 +70,8 @@ def words(figure):
     shown = lambda text: text.get_visible() and (text.axes is None or text.axes.get_visible())  # noqa: E731
     texts = [t for t in figure.findobj(Text) if shown(t) and t.get_text().strip() and t not in kept - drawn]
     (legend,) = figure.legends  # one box with its lines and markers
-    own = set(legend.findobj(Text))
-    return [(t.get_text(), t.get_window_extent()) for t in texts if t not in own] + [
+    in_legend = set(legend.findobj(Text))
+    return [(t.get_text(), t.get_window_extent()) for t in texts if t not in in_legend] + [
         ("legend", legend.get_window_extent())
     ]
 
@@ -93,11 +93,11 @@ def legend_of(figure):
 )
 def test_no_two_words_overlap_and_none_leaves_the_picture(picture, shown):
     figure = picture(shown)
-    told = words(figure)
+    texts = words(figure)
     wide, high = figure.bbox.width, figure.bbox.height
-    assert [t for t, b in told if b.x0 < -1 or b.y0 < -1 or b.x1 > wide + 1 or b.y1 > high + 1] == []
-    inside = [(text, box.padded(-1)) for text, box in told]
-    assert len(told) > 10
+    assert [t for t, b in texts if b.x0 < -1 or b.y0 < -1 or b.x1 > wide + 1 or b.y1 > high + 1] == []
+    inside = [(text, box.padded(-1)) for text, box in texts]
+    assert len(texts) > 10
     assert [(a, b) for (a, one), (b, other) in combinations(inside, 2) if one.overlaps(other)] == []
 
 
@@ -241,7 +241,7 @@ def test_the_line_is_the_mean_over_starts_and_the_goal_is_dotted_and_in_sight():
 
 
 def test_rates_are_on_two_logarithmic_axes_with_a_row_for_each_optimizer():
-    good = replace(TWO, chosen={k: own._replace(good=(0.1, 0.5)) for k, own in TWO.chosen.items()})
+    good = replace(TWO, chosen={k: choice._replace(good=(0.1, 0.5)) for k, choice in TWO.chosen.items()})
     rows, panel = rates(good).axes
     assert panel.get_xscale() == panel.get_yscale() == rows.get_xscale() == "log"
     assert [label.get_text() for label in rows.get_yticklabels()] == ["gd", "momentum"]
@@ -275,9 +275,9 @@ def test_over_one_coordinate_each_optimizer_has_a_curve_of_its_own():
     figure = surface_plots.paths(ONE)
     assert [panel.get_title() for panel in figure.axes if panel.get_visible()] == list(surface_captions.named(ONE))
     for panel, label in zip(figure.axes, ONE.paths, strict=False):
-        own = [line for line in panel.lines if len(line.get_xdata()) == STEPS + 1]
-        assert len(own) == 2
-        assert {float(line.get_ydata()[-1]) for line in own} == set(ONE.paths[label].losses[1, :, -1].tolist())
+        courses = [line for line in panel.lines if len(line.get_xdata()) == STEPS + 1]
+        assert len(courses) == 2
+        assert {float(line.get_ydata()[-1]) for line in courses} == set(ONE.paths[label].losses[1, :, -1].tolist())
 
 
 def test_all_can_diverge():

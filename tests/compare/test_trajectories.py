@@ -46,20 +46,20 @@ def test_a_path_of_gradient_descent_is_that_of_the_formula():
 
 
 def test_heights_and_distances_are_those_of_the_points():
-    found = closed_form("himmelblau")
-    path = run(found, {"gd": GD}, np.array([[0.0, 0.0], [4.0, -4.0]]), rates=[0.001, 0.01, 0.02], steps=30)["gd"]
+    landscape = closed_form("himmelblau")
+    path = run(landscape, {"gd": GD}, np.array([[0.0, 0.0], [4.0, -4.0]]), rates=[0.001, 0.01, 0.02], steps=30)["gd"]
     x, y = np.moveaxis(path.points.astype(float), -1, 0)
     assert path.points.shape == (3, 2, 31, 2)
     np.testing.assert_allclose(path.losses, (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2, rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(path.distances, nearest(found, path.points))
+    np.testing.assert_array_equal(path.distances, nearest(landscape, path.points))
     assert path.work == 1
 
 
 def test_a_lane_is_the_same_whatever_stands_beside_it():
-    found, both = closed_form("beale"), {"gd": GD, "momentum": MOMENTUM}
+    landscape, both = closed_form("beale"), {"gd": GD, "momentum": MOMENTUM}
     starts, rates = np.array([[1.0, 1.5], [2.0, 1.0]]), [1e-3, 3e-3, 1e-2]
-    together = run(found, both, starts, rates=rates, steps=30, noise=0.1)
-    alone = run(found, {"momentum": MOMENTUM}, starts[:1], rates=rates[1:2], steps=30, noise=0.1)
+    together = run(landscape, both, starts, rates=rates, steps=30, noise=0.1)
+    alone = run(landscape, {"momentum": MOMENTUM}, starts[:1], rates=rates[1:2], steps=30, noise=0.1)
     expected = together["momentum"].points[1:2, :1]
     np.testing.assert_allclose(alone["momentum"].points, expected, rtol=1e-5)  # other widths round otherwise
 
@@ -205,8 +205,8 @@ class TestChoice:
 
     def test_a_fixed_rate_is_shown_and_is_best_only_if_it_is(self):
         path = path_of([[[9, 5]], [[9, 2]], [[9, 4]]])
-        told = choose(path, 0.0, 3.0, fixed=float(path.rates[2]))
-        assert (told.rate, told.best) == (2, False)
+        choice = choose(path, 0.0, 3.0, fixed=float(path.rates[2]))
+        assert (choice.rate, choice.best) == (2, False)
         assert choose(path, 0.0, 3.0, fixed=float(path.rates[1])).best
 
     def test_a_fixed_rate_that_was_not_tried_is_refused(self):
@@ -228,8 +228,8 @@ class TestChoice:
 
     def test_the_goal_is_a_share_of_the_way_from_the_starts_to_the_floor(self):
         paths = {"a": path_of([[[9, 5, 1], [5, 5, 1]]])}
-        told = weigh(flat(), paths, steps=2, goal=0.25)
-        assert told.goal == pytest.approx(0.25 * 7)
+        comparison = weigh(flat(), paths, steps=2, goal=0.25)
+        assert comparison.goal == pytest.approx(0.25 * 7)
         assert weigh(flat(), paths, steps=2, mode="fixed", fixed=1e-3).mode == "fixed"
 
     def test_the_lowest_point_that_is_only_searched_for_moves_to_a_lower_one_that_is_found(self):
@@ -237,10 +237,10 @@ class TestChoice:
 
         path = run(closed_form("valley", 1.0), {"gd": GD}, np.array([[4.0, 2.0]]), rates=[0.5], steps=5)["gd"]
         searched = replace(closed_form("valley", 1.0), exact=False, floor=1.0, minima=((1.0, 1.0),))
-        told = weigh(searched, {"gd": path}, steps=5)
-        np.testing.assert_array_equal(told.landscape.minima[0], path.points[0, 0, -1])
-        assert told.landscape.floor == path.losses[0, 0, -1]
-        assert told.paths["gd"].distances[0, 0, -1] == 0
+        comparison = weigh(searched, {"gd": path}, steps=5)
+        np.testing.assert_array_equal(comparison.landscape.minima[0], path.points[0, 0, -1])
+        assert comparison.landscape.floor == path.losses[0, 0, -1]
+        assert comparison.paths["gd"].distances[0, 0, -1] == 0
         assert weigh(replace(searched, floor=-1.0), {"gd": path}, steps=5).landscape.floor == -1
 
     def test_a_start_where_the_height_is_not_finite_is_refused(self):
