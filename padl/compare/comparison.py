@@ -30,6 +30,10 @@ class Trajectory(NamedTuple):
     distances: np.ndarray
     work: int = 1
 
+    def diverged(self, rate: int) -> int:
+        """Count the starts from which the optimizer diverged at the learning rate of this index."""
+        return int(np.isnan(self.losses[rate, :, -1]).sum())
+
 
 class Chosen(NamedTuple):
     """The learning rate that a trajectory is shown at.

@@ -29,7 +29,7 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Sampled:
+class SampledSlice:
     """Evaluate a slice on some of the rows, drawn by a key."""
 
     slice: Slice
@@ -82,7 +82,7 @@ def network(
         rate=RATE,
         axes=("direction 1", "direction 2"),
         rows=len(seen.split.train),
-        sampled=jax.tree_util.Partial(Sampled(Slice(objective)), *numbers),
+        sampled=jax.tree_util.Partial(SampledSlice(Slice(objective)), *numbers),
     )
     point, floor = lowest(unsearched)
     if not np.isfinite(floor):

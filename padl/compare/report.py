@@ -81,7 +81,7 @@ def notes(comparison: Comparison) -> Iterator[str]:
 
 def _line(comparison: Comparison, label: str, path: Trajectory, chosen: Chosen) -> tuple[str, ...]:
     final, distance = path.losses[chosen.rate, :, -1], path.distances[chosen.rate, :, -1]
-    lost = int(np.isnan(final).sum())
+    lost = path.diverged(chosen.rate)
     if lost:
         ends = "diverged" if lost == len(final) else f"{lost}/{len(final)} diverged", ""
     else:

@@ -37,15 +37,10 @@ def _fairness(comparison: Comparison) -> str:
     return f"fixed learning rate {' or '.join(f'{rate:.4g}' for rate in shown)} for all"
 
 
-def lost(path: Trajectory, chosen: Chosen) -> int:
-    """Count the starts from which the optimizer diverged at the learning rate that is shown."""
-    return int((~np.isfinite(path.losses[chosen.rate, :, -1])).sum())
-
-
 def entry(label: str, path: Trajectory, chosen: Chosen) -> str:
     """Return what a legend says of an optimizer: `adam (0.01): 123 steps`."""
     rate = "" if path.rates is None else f" ({path.rates[chosen.rate]:.3g})"
-    starts, gone, there = len(chosen.reached), lost(path, chosen), np.isfinite(chosen.reached)
+    starts, gone, there = len(chosen.reached), path.diverged(chosen.rate), np.isfinite(chosen.reached)
     if gone:
         outcome = "diverged" + (f" from {gone} of {starts} starts" if starts > gone else "")
     elif not there.any():

@@ -6,7 +6,6 @@ from functools import lru_cache
 import numpy as np
 
 from padl.compare.comparison import Comparison
-from padl.compare.surface_captions import lost
 from padl.surfaces.landscape import Landscape, heights
 
 WIDEN, MARGIN = 0.25, 0.04  # of the view: at most so much on each side for the paths, and so much air around them
@@ -25,7 +24,7 @@ def tracks(comparison: Comparison, label: str) -> np.ndarray:
 
 def view(comparison: Comparison) -> View:
     """Widen the landscape's view to hold the starts, and what lies within reach of the paths that do not diverge."""
-    alive = [label for label, path in comparison.paths.items() if not lost(path, comparison.chosen[label])]
+    alive = [label for label, path in comparison.paths.items() if not path.diverged(comparison.chosen[label].rate)]
     return tuple(
         _widened(ends, comparison.starts[:, axis], [tracks(comparison, label)[..., axis] for label in alive])
         for axis, ends in enumerate(comparison.landscape.view)

@@ -8,7 +8,7 @@ import numpy as np
 from padl.compare.comparison import Comparison
 from padl.compare.plot_style import figure_of, styles, tidy
 from padl.compare.surface_axes import ABOVE, GAP, GOAL, LEAST, axis_label, goal_line, lowest, sound
-from padl.compare.surface_captions import legend, lost, named, title
+from padl.compare.surface_captions import legend, named, title
 from padl.compare.surface_stage import CROSS
 
 NEAREST = 1e-7  # of the first distance: a gap is about its square, and a float32 has 7 digits
@@ -31,7 +31,7 @@ def progress(comparison: Comparison) -> Any:
         panels[2].set_xlabel("rows of data looked at")
     for axes in (panels[0], *panels[2:]):
         goal_line(axes, comparison)
-    gone = any(lost(path, comparison.chosen[k]) for k, path in comparison.paths.items())
+    gone = any(path.diverged(comparison.chosen[k].rate) for k, path in comparison.paths.items())
     crosses = {"diverged": CROSS | {"color": "0.3"}} if gone else {}
     legend(figure, comparison, named(comparison) | {"goal": GOAL} | crosses)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 
 from padl.compare.comparison import Comparison
 from padl.compare.plot_style import figure_of, tidy
-from padl.compare.surface_captions import legend, lost, named, title
+from padl.compare.surface_captions import legend, named, title
 from padl.compare.surface_ground import ground, levels, tracks, view
 
 STAR = {"marker": "*", "mfc": "#F0E442", "mec": "black", "mew": 0.8, "ms": 19, "ls": "none"}
@@ -109,7 +109,7 @@ def _marks(comparison: Comparison, axes: Mapping[str, Any]) -> dict[str, dict[st
     ends = {label: tracks(comparison, label)[:, -1] for label in axes}
     if any((np.isfinite(end).all(-1) & ~inside(axes[label], end)).any() for label, end in ends.items()):
         marks["hollow: ends outside the picture"] = OUTSIDE | {"marker": "s", "color": "0.3", "ms": 6}
-    if any(lost(path, comparison.chosen[label]) for label, path in comparison.paths.items()):
+    if any(path.diverged(comparison.chosen[label].rate) for label, path in comparison.paths.items()):
         marks["diverged: leaves the picture"] = CROSS | {"color": "0.3"}
     return marks
 
