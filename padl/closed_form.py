@@ -1,4 +1,4 @@
-"""Least squares in closed form, on the host in float64. least_squares by QR, the normal equation, with_ones.
+"""Solve least squares in closed form, on the host in float64. least_squares by QR, normal_equation, with_ones.
 
 The model is y ≈ X θ. It has no intercept of its own: a column of ones in X is one, and `with_ones` puts it there last.
 """
@@ -15,7 +15,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 class LeastSquares(NamedTuple):
-    """What minimises ‖y - X θ‖².
+    """The minimiser of ‖y - X θ‖².
 
     Attributes:
         theta: (columns,) float64, in the unit of y over that of each column of X.
@@ -32,7 +32,7 @@ class LeastSquares(NamedTuple):
 
 
 def least_squares(X: Any, y: Any) -> LeastSquares:
-    """The θ that minimises ‖y - X θ‖², by the QR decomposition of X.
+    """Find the θ that minimises ‖y - X θ‖², by the QR decomposition of X.
 
         X = Q R      R θ = Qᵀ y
 
@@ -52,19 +52,19 @@ def least_squares(X: Any, y: Any) -> LeastSquares:
     Source: Golub 1965, Numerische Mathematik 7; Golub & Van Loan, Matrix Computations, 5.3 and 5.5.
     """
     X, y = _checked(X, y)
-    found = shortest(X, y)
-    if found.rank < X.shape[1]:
+    fit = shortest(X, y)
+    if fit.rank < X.shape[1]:
         warnings.warn(
-            f"X has rank {found.rank} of {X.shape[1]} columns: some are combinations of others, and many θ fit equally"
+            f"X has rank {fit.rank} of {X.shape[1]} columns: some are combinations of others, and many θ fit equally"
             " well; this is the shortest. Leave columns out for one that means something",
             RuntimeWarning,
             stacklevel=2,
         )
-    return found
+    return fit
 
 
 def normal_equation(X: Any, y: Any) -> LeastSquares:
-    """The same θ from the normal equation, to see what it costs: prefer `least_squares`.
+    """Find the same θ from the normal equation, to see what that costs: prefer `least_squares`.
 
         XᵀX θ = Xᵀ y
 
@@ -91,13 +91,13 @@ def normal_equation(X: Any, y: Any) -> LeastSquares:
 
 
 def with_ones(X: Any) -> np.ndarray:
-    """(rows, columns) -> (rows, columns + 1) float64: X and a column of ones, whose θ is the intercept."""
+    """Append a column of ones, whose θ is the intercept: (rows, columns) -> (rows, columns + 1) float64."""
     X = np.asarray(X, np.float64)
     return np.concatenate([X, np.ones((len(X), 1))], axis=1)
 
 
 def shortest(X: np.ndarray, y: np.ndarray) -> LeastSquares:
-    """The shortest of all θ that minimise ‖y - X θ‖², in silence; X of any shape but an empty one, finite float64."""
+    """Find the shortest of all θ that minimise ‖y - X θ‖², without a warning; X not empty, of finite float64."""
     power = _powers(X)
     Q, R = np.linalg.qr(np.ldexp(X, -power))
     U, s, Vt = np.linalg.svd(R)
@@ -119,7 +119,7 @@ def _rank_and_condition(X: np.ndarray) -> tuple[int, float]:
 
 
 def _powers(X: np.ndarray) -> np.ndarray:
-    """(columns,): p such that the largest entry of each column lies in 2^p [1/2, 1): scaling by 2^-p rounds nothing."""
+    """Return (columns,) p: each column's largest entry lies in 2^p [1/2, 1), so that scaling by 2^-p rounds nothing."""
     return np.frexp(np.abs(X).max(axis=0))[1]
 
 

@@ -62,6 +62,11 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
+def short(value: Any) -> str:
+    """Write a float with six digits at most, and anything else as it is."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 class Domain(NamedTuple):
     """The interval a hyperparameter lives in, and the part of it worth searching.
 
@@ -82,11 +87,7 @@ class Domain(NamedTuple):
 
     def __str__(self) -> str:
         left, right = "(" if self.low_open or math.isinf(self.low) else "[", ")" if self.high_open else "]"
-        return f"{left}{_short(self.low)}, {_short(self.high)}{right}"
-
-
-def _short(x: float) -> str:
-    return str(int(x)) if math.isfinite(x) and x == int(x) else f"{x:g}"
+        return f"{left}{short(self.low)}, {short(self.high)}{right}"
 
 
 FINITE = Domain(low_open=True, high_open=True)

@@ -46,11 +46,11 @@ def off(theta, truth):
 
 def test_theta_is_that_of_the_textbook():
     X, y = drawn()
-    found = padl.least_squares(X, y)
-    np.testing.assert_allclose(found.theta, np.linalg.inv(X.T @ X) @ X.T @ y, rtol=1e-12)
-    np.testing.assert_allclose(found.residual, ((y - X @ found.theta) ** 2).sum(), rtol=1e-14)
-    assert found.rank == 4
-    np.testing.assert_allclose(found.condition, np.linalg.cond(X), rtol=1e-12)
+    fit = padl.least_squares(X, y)
+    np.testing.assert_allclose(fit.theta, np.linalg.inv(X.T @ X) @ X.T @ y, rtol=1e-12)
+    np.testing.assert_allclose(fit.residual, ((y - X @ fit.theta) ** 2).sum(), rtol=1e-14)
+    assert fit.rank == 4
+    np.testing.assert_allclose(fit.condition, np.linalg.cond(X), rtol=1e-12)
 
 
 def test_the_error_at_the_minimum_is_orthogonal_to_every_column():
@@ -60,9 +60,9 @@ def test_the_error_at_the_minimum_is_orthogonal_to_every_column():
 
 def test_no_other_theta_has_a_smaller_residual():
     X, y = drawn()
-    found = padl.least_squares(X, y)
-    others = found.theta + 1e-3 * np.random.default_rng(2).normal(size=(100, 4))
-    assert (((y - others @ X.T) ** 2).sum(1) > found.residual).all()
+    fit = padl.least_squares(X, y)
+    others = fit.theta + 1e-3 * np.random.default_rng(2).normal(size=(100, 4))
+    assert (((y - others @ X.T) ** 2).sum(1) > fit.residual).all()
 
 
 @pytest.mark.filterwarnings(SQUARED)
@@ -72,10 +72,10 @@ def test_qr_loses_the_condition_number_and_the_normal_equation_its_square(degree
     X = np.vander(points, degree + 1, increasing=True)
     y = X @ np.ones(degree + 1)
     truth, eps = exact(X, y), np.finfo(float).eps
-    found, normal = padl.least_squares(X, y), padl.normal_equation(X, y)
-    assert off(found.theta, truth) < found.condition * eps  # at most; the columns' scales flatter κ
-    assert off(normal.theta, truth) > 1e-4 * found.condition**2 * eps  # degree 11: κ = 3e8, nothing is left
-    assert off(normal.theta, truth) > 10 * off(found.theta, truth)
+    fit, normal = padl.least_squares(X, y), padl.normal_equation(X, y)
+    assert off(fit.theta, truth) < fit.condition * eps  # at most; the columns' scales flatter κ
+    assert off(normal.theta, truth) > 1e-4 * fit.condition**2 * eps  # degree 11: κ = 3e8, nothing is left
+    assert off(normal.theta, truth) > 10 * off(fit.theta, truth)
 
 
 def test_the_normal_equation_says_how_many_digits_it_loses():
@@ -94,10 +94,10 @@ def test_of_dependent_columns_the_shortest_theta_is_given_and_said():
     X, y = drawn()
     X = np.column_stack([X, X[:, 0] - 3 * X[:, 1], np.zeros(30)])
     with pytest.warns(RuntimeWarning, match=r"rank 4 of 6 columns.*this is the shortest"):
-        found = padl.least_squares(X, y)
-    np.testing.assert_allclose(found.theta, np.linalg.pinv(X) @ y, rtol=1e-10, atol=1e-14)
-    assert (found.rank, found.condition) == (4, np.inf)
-    np.testing.assert_allclose(found.residual, padl.least_squares(X[:, :4], y).residual, rtol=1e-12)
+        fit = padl.least_squares(X, y)
+    np.testing.assert_allclose(fit.theta, np.linalg.pinv(X) @ y, rtol=1e-10, atol=1e-14)
+    assert (fit.rank, fit.condition) == (4, np.inf)
+    np.testing.assert_allclose(fit.residual, padl.least_squares(X[:, :4], y).residual, rtol=1e-12)
 
 
 def test_units_decide_nothing():
@@ -110,9 +110,9 @@ def test_units_decide_nothing():
 
 def test_with_fewer_rows_than_columns_the_shortest_theta_fits_every_row():
     X, y = drawn(3, 5)
-    found = shortest(X, y)
-    np.testing.assert_allclose(found.theta, np.linalg.pinv(X) @ y, rtol=1e-12)
-    assert found.residual < 1e-28
+    fit = shortest(X, y)
+    np.testing.assert_allclose(fit.theta, np.linalg.pinv(X) @ y, rtol=1e-12)
+    assert fit.residual < 1e-28
 
 
 def test_a_column_of_ones_is_an_intercept():
@@ -125,9 +125,9 @@ def test_arrays_of_jax_are_solved_in_float64():
     import jax.numpy as jnp
 
     X, y = (a.astype(np.float32) for a in drawn())
-    found = padl.least_squares(jnp.asarray(X), jnp.asarray(y))
-    assert found.theta.dtype == np.float64
-    np.testing.assert_array_equal(found.theta, padl.least_squares(X.astype(float), y.astype(float)).theta)
+    fit = padl.least_squares(jnp.asarray(X), jnp.asarray(y))
+    assert fit.theta.dtype == np.float64
+    np.testing.assert_array_equal(fit.theta, padl.least_squares(X.astype(float), y.astype(float)).theta)
 
 
 @pytest.mark.parametrize("solve", [padl.least_squares, padl.normal_equation])
@@ -188,14 +188,14 @@ def descended():
 
 def test_a_linear_run_is_weighed_against_the_optimum_of_its_own_rows(descended):
     sides = standardised(padl.task("permeability", rows=100), noise=0.05)
-    best, found = padl.least_squares(*sides[0]).theta, descended.summary["optimum"]
+    best, optimum = padl.least_squares(*sides[0]).theta, descended.summary["optimum"]
     reached = np.concatenate([np.ravel(descended.params[f"head.{name}"]) for name in ("kernel", "bias")]).astype(float)
     wanted = [loss(side, theta) for theta in (best, reached) for side in sides]
     names = ("optimum_train_loss", "optimum_held_out_loss", "train_loss", "held_out_loss")
-    np.testing.assert_allclose([found[name] for name in names], wanted, rtol=1e-5)  # statistics are kept in float32
+    np.testing.assert_allclose([optimum[name] for name in names], wanted, rtol=1e-5)  # statistics are kept in float32
     far = ((sides[0][0] @ (reached - best)) ** 2).mean()  # Pythagoras: the excess is a squared length
-    np.testing.assert_allclose(found["excess_loss"], far, rtol=1e-4)
-    assert (found["rank"], found["columns"]) == (5, 5)
+    np.testing.assert_allclose(optimum["excess_loss"], far, rtol=1e-4)
+    assert (optimum["rank"], optimum["columns"]) == (5, 5)
 
 
 def test_the_loss_reached_on_held_out_rows_is_the_runs_own(descended):
@@ -214,17 +214,17 @@ def test_the_loss_reached_on_held_out_rows_is_the_runs_own(descended):
     ids=["clipped and averaged", "bfloat16", "converged"],
 )
 def test_no_run_is_below_its_optimum_by_more_than_rounding(options):
-    found = padl.train(**LINEAR, **options).summary["optimum"]
-    assert found["excess_loss"] >= -1e-15
-    assert found["excess_loss"] == found["train_loss"] - found["optimum_train_loss"]
+    optimum = padl.train(**LINEAR, **options).summary["optimum"]
+    assert optimum["excess_loss"] >= -1e-15
+    assert optimum["excess_loss"] == optimum["train_loss"] - optimum["optimum_train_loss"]
     if options["steps"] == 1500:
-        assert found["excess_loss"] < 1e-11  # parameters in float32
+        assert optimum["excess_loss"] < 1e-11  # parameters in float32
 
 
 def test_noise_and_seed_of_the_run_are_those_of_its_optimum():
-    found = optimum_of(task={**SMALL, "noise": 0.5}, seed=3)
+    optimum = optimum_of(task={**SMALL, "noise": 0.5}, seed=3)
     train, _ = standardised(padl.task("permeability", rows=100), seed=3, noise=0.5)
-    np.testing.assert_allclose(found["optimum_train_loss"], padl.least_squares(*train).residual / 80, rtol=1e-5)
+    np.testing.assert_allclose(optimum["optimum_train_loss"], padl.least_squares(*train).residual / 80, rtol=1e-5)
 
 
 def test_a_table_with_a_column_for_each_text_has_an_optimum_and_says_its_rank(tmp_path):
@@ -232,12 +232,12 @@ def test_a_table_with_a_column_for_each_text_has_an_optimum_and_says_its_rank(tm
     lines = [f"{c},7,{x},{x + len(c)}" for c, x in zip(["red", "green"] * 20, rng.normal(size=40), strict=True)]
     (tmp_path / "table.csv").write_text("\n".join(["colour,constant,x,y", *lines]))
     table = {"name": "csv", "path": str(tmp_path / "table.csv")}
-    found = padl.train(**{**LINEAR, "task": table}, optimizer={**GD, "learning_rate": 0.2}, steps=300).summary[
+    optimum = padl.train(**{**LINEAR, "task": table}, optimizer={**GD, "learning_rate": 0.2}, steps=300).summary[
         "optimum"
     ]
-    assert (found["rank"], found["columns"]) == (3, 5)
-    assert found["optimum_train_loss"] < 1e-12  # the law is linear; the table's numbers are kept in float32
-    assert 0 <= found["excess_loss"] < 1e-8
+    assert (optimum["rank"], optimum["columns"]) == (3, 5)
+    assert optimum["optimum_train_loss"] < 1e-12  # the law is linear; the table's numbers are kept in float32
+    assert 0 <= optimum["excess_loss"] < 1e-8
 
 
 def test_a_run_that_diverged_has_an_optimum_and_no_excess(padl_command):
@@ -252,10 +252,10 @@ def test_a_command_prints_and_records_the_excess(padl_command, tmp_path):
     words = ("task=permeability", "task.rows=100", "model=linear", "optimizer=gd", "steps=40", "devices=1")
     code, out, _ = padl_command("train", *words, "wandb.mode=disabled", "run.plot=false")
     (summary,) = (tmp_path / "runs").glob("*/summary.json")
-    known = json.loads(summary.read_text())["optimum"]
+    optimum = json.loads(summary.read_text())["optimum"]
     assert code == 0
-    assert f"by least squares, {known['train_loss']:.7g} reached: excess loss {known['excess_loss']:.3g}\n" in out
-    assert f"loss {known['optimum_held_out_loss']:.7g} at the optimum, {known['held_out_loss']:.7g} reached" in out
+    assert f"by least squares, {optimum['train_loss']:.7g} reached: excess loss {optimum['excess_loss']:.3g}\n" in out
+    assert f"loss {optimum['optimum_held_out_loss']:.7g} at the optimum, {optimum['held_out_loss']:.7g} reached" in out
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_run_whose_optimum_would_keep_it_waiting_has_none_and_says_so(monkeypa
 
 def test_the_members_of_a_sweep_have_the_excess_that_they_have_alone(tmp_path, descended):
     over = {"learning_rate": [0.05, 0.1]}
-    found = padl.sweep(
+    results = padl.sweep(
         task=SMALL,
         model="linear",
         optimizer="gd",
@@ -291,6 +291,8 @@ def test_the_members_of_a_sweep_have_the_excess_that_they_have_alone(tmp_path, d
         sweep={"strategy": "vmap"},
         run={"dir": str(tmp_path)},
     )
-    kept = [json.loads((found.folder / row["folder"] / "summary.json").read_text())["optimum"] for row in found.rows]
+    kept = [
+        json.loads((results.folder / row["folder"] / "summary.json").read_text())["optimum"] for row in results.rows
+    ]
     assert kept[0]["excess_loss"] > kept[1]["excess_loss"] > 0
     np.testing.assert_allclose(kept[1]["excess_loss"], descended.summary["optimum"]["excess_loss"], rtol=1e-4)

@@ -1,6 +1,12 @@
-"""Instruments that weigh optimizers against each other.
+"""Instruments that compare optimizers, settings of a sweep, and losses.
 
-On surfaces: trajectories.py lets them walk, comparison.py holds where they went, choice.py weighs them, report.py
-tells, plots.py and animation.py draw. Of what runs left behind, as plain tables: ranking.py has the statistics,
-pictures.py the plots. loss_curves.py draws losses. axes.py is what the pictures share.
+Optimizers on surfaces: trajectories.py lets them walk, by the program of walk.py; tuning.py chooses the learning rate
+of each; comparison.py holds what came of it, and report.py puts it in numbers. surface_plots.py draws it, with
+surface_progress.py and surface_rates.py; animation.py makes a race of it. These stand on surface_stage.py,
+surface_ground.py, surface_axes.py and surface_captions.py. loss_slice.py makes a surface of a trained network's loss.
+
+Settings of a sweep, from tables that runs left behind: statistics.py ranks them; sweep_plots.py draws them, with
+sweep_lines.py, sweep_maps.py and sweep_curves.py, all from the table of sweep_table.py.
+
+Losses: loss_curves.py. plot_style.py gives all pictures one look.
 """

@@ -1,22 +1,24 @@
-"""A comparison as a race: a GIF, and an MP4 where ffmpeg is found. The ground is drawn once. write."""
+"""Animate a comparison as a race: a GIF, and an MP4 where ffmpeg is there. The ground is drawn once. write."""
 
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from padl.compare.comparison import Comparison
-from padl.compare.plot_style import COLOURS, GREYS, STAR, stage, styles, tracks
+from padl.compare.plot_style import COLOURS, styles
+from padl.compare.surface_ground import tracks
+from padl.compare.surface_stage import GREYS, STAR, stage
 from padl.types import PadlError
 
 FRAMES = 90  # at most, without the last one's rest
 SLOWING = 2.0  # frame k of n shows step T (k/n)^2: early steps one at a time, late ones many together
-SHORTEST, LONGEST, WHOLE = 0.07, 0.25, 6.0  # seconds: of a frame, and of the race if that fits between them
+SHORTEST, LONGEST, RACE = 0.07, 0.25, 6.0  # seconds: of a frame, and of the race if that fits between them
 REST = 1.0  # seconds, of the last frame
 DOTS = 100  # an inch
 TAIL = 8  # the last step in so many is drawn strongly
@@ -25,14 +27,14 @@ SHADES = 32  # of grey
 HEAD = {"mec": "white", "mew": 0.9, "ls": "none"}
 
 
-def write(comparison: Comparison, folder: File) -> list[File]:
+def write(comparison: Comparison, folder: Path) -> list[Path]:
     """Write race.gif, and race.mp4 where the program ffmpeg is found.
 
     Raises:
         PadlError: ffmpeg is there and fails.
     """
     steps = moments(comparison.steps)
-    seconds = float(np.clip(WHOLE / len(steps), SHORTEST, LONGEST))
+    seconds = float(np.clip(RACE / len(steps), SHORTEST, LONGEST))
     pictures = list(frames(comparison, steps))
     files = [folder / "race.gif"]
     _gif(pictures, seconds, files[0])
@@ -44,12 +46,12 @@ def write(comparison: Comparison, folder: File) -> list[File]:
 
 
 def moments(steps: int) -> np.ndarray:
-    """The steps that have a frame, the first and the last among them."""
+    """Return the steps that have a frame, the first and the last among them."""
     return np.unique(np.round(steps * np.linspace(0, 1, FRAMES) ** SLOWING).astype(int))
 
 
 def frames(comparison: Comparison, steps: Sequence[int] | np.ndarray) -> Iterator[np.ndarray]:
-    """A picture (height, width, 3) of bytes for each of the steps."""
+    """Draw a picture (height, width, 3) of bytes for each of the steps."""
     figure, axes = stage(comparison)
     figure.set_dpi(DOTS)
     runners = [
@@ -96,7 +98,7 @@ class _Runner:
 
 
 def palette() -> np.ndarray:
-    """(at most 256, 3) bytes: the colours of paths, pure and mixed with light and dark ground, and greys.
+    """Mix the GIF's colours, (at most 256, 3) bytes: those of paths, pure and on light and dark ground, and greys.
 
     A palette made from the frames has little but the ground in it, and makes paths of two colours look the same.
     """
@@ -110,29 +112,29 @@ def palette() -> np.ndarray:
     return np.round(255 * np.concatenate([pure, mixed, slope, greys])).astype(np.uint8)
 
 
-def _gif(pictures: Sequence[np.ndarray], seconds: float, file: File) -> None:
+def _gif(pictures: Sequence[np.ndarray], seconds: float, file: Path) -> None:
     """All frames in the same colours: then what stands still is the same in all, and is stored once."""
     from PIL import Image
 
-    given = Image.new("P", (1, 1))
-    given.putpalette(palette().tobytes())
-    first, *others = [Image.fromarray(p).quantize(palette=given, dither=Image.Dither.NONE) for p in pictures]
+    colours = Image.new("P", (1, 1))
+    colours.putpalette(palette().tobytes())
+    first, *others = [Image.fromarray(p).quantize(palette=colours, dither=Image.Dither.NONE) for p in pictures]
     times = [round(1000 * seconds)] * len(others) + [round(1000 * REST)]
     first.save(file, save_all=True, append_images=others, duration=times, loop=0, optimize=True)
 
 
-def _mp4(ffmpeg: str, pictures: Sequence[np.ndarray], seconds: float, file: File) -> None:
+def _mp4(ffmpeg: str, pictures: Sequence[np.ndarray], seconds: float, file: Path) -> None:
     """With an even number of dots on each side, as players want it."""
     height, width = (n // 2 * 2 for n in pictures[0].shape[:2])
     rest = [pictures[-1]] * round(REST / seconds)
-    given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{1 / seconds:.4f}", "-i", "-"]
-    command = [ffmpeg, "-y", "-loglevel", "error", *given, "-pix_fmt", "yuv420p", str(file)]
-    with tempfile.TemporaryFile() as said:
-        program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said)
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{1 / seconds:.4f}", "-i", "-"]
+    command = [ffmpeg, "-y", "-loglevel", "error", *raw, "-pix_fmt", "yuv420p", str(file)]
+    with tempfile.TemporaryFile() as log:
+        program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
         with suppress(BrokenPipeError), program.stdin as pipe:  # pyright: ignore[reportOptionalContextManager]
             for picture in (*pictures, *rest):
                 pipe.write(picture[:height, :width].tobytes())
         if program.wait():
-            said.seek(0)
-            why = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            log.seek(0)
+            why = log.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             raise PadlError(f"{ffmpeg} did not write {file}: {why[-1]}; mend it, or take it off the PATH to go without")

@@ -1,4 +1,4 @@
-"""Pictures of losses: value and gradient along one axis, a curve for each setting. sample, unbroken, draw."""
+"""Draw losses: value and gradient along one axis, a curve for each setting. sample, unbroken, draw."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -21,7 +21,11 @@ SIZE = (8.6, 3.6)  # inches
 
 
 class Curve(NamedTuple):
-    """label: in the legend. value, gradient: at `points` of a view."""
+    """One curve of both panels.
+
+    Attributes:
+        label: in the legend. value, gradient: at `points` of a view.
+    """
 
     label: str
     value: np.ndarray
@@ -29,18 +33,21 @@ class Curve(NamedTuple):
 
 
 def points(view: View) -> np.ndarray:
-    """Along the axis, the middles of equal parts: a kink at a round number lies between two of them."""
+    """Return the middles of equal parts of the axis: a kink at a round number lies between two of them."""
     return view.low + (view.high - view.low) * (np.arange(POINTS) + 0.5) / POINTS
 
 
 def sample(
     loss: Callable[..., jax.Array], view: View, traced: Mapping[str, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(values, gradients), each (settings, points), in one compilation.
+    """Compute a loss and its gradient along the view's axis, for each setting, in one compilation.
 
     Args:
         loss: of the view's arguments and of `traced`, a number for one example.
-        traced: {hyperparameter: (settings,)}. The gradient is that along the view's axis.
+        traced: {hyperparameter: (settings,)}.
+
+    Returns:
+        (values, gradients), each (settings, points).
     """
     x = jnp.asarray(points(view), float)
 
@@ -54,17 +61,17 @@ def sample(
 
 
 def unbroken(y: np.ndarray) -> list[slice]:
-    """The parts of a curve between its jumps and gaps: what a line may be drawn through."""
+    """Return the parts of a curve between its jumps and gaps: what a line may be drawn through."""
     step = np.abs(np.diff(y))
     around = np.maximum(np.r_[step[2:], 0, 0], np.r_[0, 0, step[:-2]])  # two further on: a point may lie on the jump
     span = np.ptp(y[np.isfinite(y)]) if np.isfinite(y).any() else 0.0
-    whole = np.isfinite(step) & ~((step > JUMP * around) & (step > span / 100))
-    ends = [0, *(np.flatnonzero(~whole) + 1), len(y)]
+    joined = np.isfinite(step) & ~((step > JUMP * around) & (step > span / 100))
+    ends = [0, *(np.flatnonzero(~joined) + 1), len(y)]
     return [slice(a, b) for a, b in pairwise(ends) if b - a > 1]
 
 
 def draw(view: View, curves: Sequence[Curve], title: str, file: Path) -> None:
-    """Two panels, the loss and its gradient, as PNG, SVG or PDF by the suffix of the file."""
+    """Draw two panels, the loss and its gradient, as PNG, SVG or PDF by the suffix of the file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

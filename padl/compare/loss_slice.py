@@ -1,4 +1,4 @@
-"""A slice of a trained network's loss: two directions through its parameters span a landscape. network, directions."""
+"""Slice a trained network's loss: two directions through its parameters span a landscape. network, directions."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.data.source import Data, Split
-from padl.surfaces.landscape import Landscape, lowest
-from padl.surfaces.logistic import different
+from padl.surfaces.landscape import Landscape, lowest, sample_rows
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, PadlError, Params, PyTree
 
@@ -18,7 +17,7 @@ RATE = 0.05  # gradient descent was good at 0.014 to 0.37 on a slice of an MLP o
 
 @dataclass(frozen=True)
 class Slice:
-    """The loss of a network on rows of data, as an evaluation has it, its parameters moved along two directions."""
+    """Evaluate a network's loss on rows of data, its parameters moved along two directions."""
 
     objective: Objective
 
@@ -30,8 +29,8 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Sampled:
-    """The same on some of the rows, drawn by a key."""
+class SampledSlice:
+    """Evaluate a slice on some of the rows, drawn by a key."""
 
     slice: Slice
 
@@ -47,29 +46,30 @@ class Sampled:
         batch_size: int,
     ) -> jax.Array:
         rows = data.split.held_out
-        few = data.split._replace(held_out=rows[different(key, batch_size, len(rows))])
+        few = data.split._replace(held_out=rows[sample_rows(key, batch_size, len(rows))])
         return self.slice(params, model_state, along, hparams, Data(data.rows, few), point)
 
 
 def network(
     title: str, objective: Objective, params: Params, model_state: PyTree, hparams: HParams, data: Data, seed: int
 ) -> Landscape:
-    """The loss over the training rows in the plane through trained parameters that two random directions span.
+    """Make a landscape of the loss over the training rows, in the plane through trained parameters.
 
-    The origin is the trained network; the unit is the length of each filter. What is lowest is searched for.
+    Two random directions span the plane. The origin is the trained network; the unit is the length of each filter.
+    The lowest point is searched for.
 
     Args:
-        params, rest: what was trained. hparams: of the run. data: of which the training rows are looked at.
-        seed: of the directions.
+        title: of pictures. objective, hparams: of the run. params, model_state: what was trained.
+        data: of which the training rows are looked at. seed: of the directions.
 
     Raises:
         PadlError: no parameter has filters; the loss is nowhere finite.
     """
     along = directions(params, np.random.default_rng(seed))
-    seen = Data(data.rows, Split(data.split.train, data.split.train, data.split.stats))
+    seen = Data(data.rows, Split(data.split.train, data.split.train, data.split.stats))  # evaluated on training rows
     numbers = jax.tree.map(jnp.asarray, (params, model_state, along, hparams, seen))
     view = ((-1.0, 1.0), (-1.0, 1.0))
-    found = Landscape(
+    unsearched = Landscape(
         name=title,
         height=jax.tree_util.Partial(Slice(objective), *numbers),
         start=(0.8, 0.8),
@@ -82,16 +82,16 @@ def network(
         rate=RATE,
         axes=("direction 1", "direction 2"),
         rows=len(seen.split.train),
-        sampled=jax.tree_util.Partial(Sampled(Slice(objective)), *numbers),
+        sampled=jax.tree_util.Partial(SampledSlice(Slice(objective)), *numbers),
     )
-    point, floor = lowest(found)
+    point, floor = lowest(unsearched)
     if not np.isfinite(floor):
         raise PadlError(f"{title}: the loss is nowhere finite in this slice: give other directions=")
-    return replace(found, minima=(point,), floor=floor)
+    return replace(unsearched, minima=(point,), floor=floor)
 
 
 def directions(params: Params, rng: np.random.Generator) -> tuple[Params, Params]:
-    """Two random directions, each filter as long as the network's (Li et al. 2018, arXiv:1712.09913, section 4).
+    """Draw two directions, each filter as long as the network's (Li et al. 2018, arXiv:1712.09913, section 4).
 
     A filter is what makes one output: all but the last axis of a weight. Biases and other vectors stay where they are,
     as in the authors' code.

@@ -1,7 +1,5 @@
-"""A comparison in numbers: a row for each lane, and a table of what is shown. rows, csv, table, notes."""
+"""Report a comparison in numbers: a row for each lane, a table of what is shown. rows, csv, table, notes."""
 
-import csv as csv_module
-import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +7,9 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from padl.compare.comparison import Chosen, Comparison, Path
-from padl.compare.tuning import steps_to
+from padl.compare.comparison import Chosen, Comparison, Trajectory
+from padl.compare.statistics import first_reaching
+from padl.runs.csv_table import csv_text
 
 AT_END = "*"
 COLUMNS = (
@@ -26,13 +25,13 @@ COLUMNS = (
 
 
 def rows(comparison: Comparison) -> Iterator[tuple[Any, ...]]:
-    """A row of `COLUMNS` for each optimizer, learning rate and start.
+    """Yield a row of `COLUMNS` for each optimizer, learning rate and start.
 
     status is "reached", "not reached", or "diverged at STEP", with the last height and distance that were finite.
     steps_to_goal is None where the goal was not reached. learning_rate is None for a rule without one.
     """
     for label, path in comparison.paths.items():
-        reached = steps_to(path.losses, comparison.goal)
+        reached = first_reaching(path.losses, comparison.goal, "min")
         lost = np.isnan(path.losses)
         ended = np.where(lost.any(-1), lost.argmax(-1), path.losses.shape[-1])
         for r, s in np.ndindex(*reached.shape):
@@ -45,12 +44,8 @@ def rows(comparison: Comparison) -> Iterator[tuple[Any, ...]]:
 
 
 def csv(comparison: Comparison) -> str:
-    """`rows` as a CSV file."""
-    text = io.StringIO()
-    writer = csv_module.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([*map(_cell, row)] for row in rows(comparison))
-    return text.getvalue()
+    """Write `rows` as the text of a CSV file: numbers with seven digits, as many as float32 has."""
+    return csv_text(COLUMNS, rows(comparison), _cell)
 
 
 def _cell(value: Any) -> str:
@@ -58,17 +53,17 @@ def _cell(value: Any) -> str:
 
 
 def table(comparison: Comparison) -> Table:
-    """A line for each optimizer, at the learning rate that it is shown at; means over the starts. 80 columns wide."""
-    found = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    """Lay out a line for each optimizer at the learning rate it is shown at: means over starts, 80 columns wide."""
+    lines = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("optimizer", "rate", "gap", "distance", "steps", "good rates", "decades"):
-        found.add_column(column, justify="left" if column == "optimizer" else "right")
+        lines.add_column(column, justify="left" if column == "optimizer" else "right")
     for label, path in comparison.paths.items():
-        found.add_row(*_line(comparison, label, path, comparison.chosen[label]))
-    return found
+        lines.add_row(*_line(comparison, label, path, comparison.chosen[label]))
+    return lines
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
-    """What the table's words and marks mean."""
+    """Explain the table's words and marks, in a line each."""
     landscape, chosen, starts = comparison.landscape, comparison.chosen, len(comparison.starts)
     lines = [_line(comparison, label, path, chosen[label]) for label, path in comparison.paths.items()]
     cells = [cell for line in lines for cell in line[1:]]
@@ -84,9 +79,9 @@ def notes(comparison: Comparison) -> Iterator[str]:
         yield f"{AT_END} the smallest or largest that was tried: better ones may lie beyond"
 
 
-def _line(comparison: Comparison, label: str, path: Path, chosen: Chosen) -> tuple[str, ...]:
+def _line(comparison: Comparison, label: str, path: Trajectory, chosen: Chosen) -> tuple[str, ...]:
     final, distance = path.losses[chosen.rate, :, -1], path.distances[chosen.rate, :, -1]
-    lost = int(np.isnan(final).sum())
+    lost = path.diverged(chosen.rate)
     if lost:
         ends = "diverged" if lost == len(final) else f"{lost}/{len(final)} diverged", ""
     else:
@@ -95,13 +90,13 @@ def _line(comparison: Comparison, label: str, path: Path, chosen: Chosen) -> tup
     return label, _rate(path, chosen), *ends, _steps(reached), *_good(path, chosen)
 
 
-def _rate(path: Path, chosen: Chosen) -> str:
+def _rate(path: Trajectory, chosen: Chosen) -> str:
     if path.rates is None:
         return "has none"
     return f"{path.rates[chosen.rate]:.2g}" + (AT_END if _at_end(path, chosen) else "")
 
 
-def _at_end(path: Path, chosen: Chosen) -> bool:
+def _at_end(path: Trajectory, chosen: Chosen) -> bool:
     """Whether the best rate is the smallest or largest of several."""
     last = 0 if path.rates is None else len(path.rates) - 1
     return last > 0 and chosen.best and chosen.rate in (0, last)
@@ -114,7 +109,7 @@ def _steps(reached: np.ndarray) -> str:
     return f"{there.mean():,.0f}" + (f" ({len(there)}/{len(reached)})" if len(there) < len(reached) else "")
 
 
-def _good(path: Path, chosen: Chosen) -> tuple[str, str]:
+def _good(path: Trajectory, chosen: Chosen) -> tuple[str, str]:
     """The good range, and its width in decades."""
     if path.rates is None:
         return "", ""

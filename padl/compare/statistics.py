@@ -1,4 +1,4 @@
-"""Statistics of a sweep: which setting is best over seeds, whether its range was wide enough, how fast a target is met.
+"""Judge a sweep: which setting is best over seeds, whether its range was wide enough, how fast a target is met.
 
 A row is a dict for one member: the swept keys with their values, "member", "status" and "objective" (NaN without one).
 A setting is what members with equal values share; "seed" repeats a setting and never makes one.
@@ -6,11 +6,12 @@ A setting is what members with equal values share; "seed" repeats a setting and 
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-Direction = Literal["max", "min"]
+from padl.types import Direction
+
 Row = Mapping[str, Any]
 EDGE = 0.02  # of a searched range, in its own scale, that still counts as its edge
 ROUNDING = 1e-9  # relative: less than this is no difference between grids
@@ -35,30 +36,31 @@ class Setting(NamedTuple):
 
 
 def rank(rows: Sequence[Row], swept: Sequence[str], direction: Direction) -> list[Setting]:
-    """The settings, the best first.
+    """Rank the settings, the best first.
 
     They are ordered by the mean over seeds. A setting that diverged for any seed comes after all that did not: a mean
     over the survivors alone would flatter it. Ties keep their order.
     """
-    together: dict[str, list[Row]] = {}
+    repeats: dict[str, list[Row]] = {}  # by the setting that they are seeds of
     for row in rows:
-        together.setdefault(repr([row[key] for key in swept if key != "seed"]), []).append(row)
-    settings = [_setting(own, swept) for own in together.values()]
+        repeats.setdefault(repr([row[key] for key in swept if key != "seed"]), []).append(row)
+    settings = [_setting(seeds, swept) for seeds in repeats.values()]
     sign = -1 if direction == "max" else 1
     return sorted(settings, key=lambda s: (not s.n, s.diverged > 0, sign * s.mean if s.n else 0.0))
 
 
-def _setting(own: Sequence[Row], swept: Sequence[str]) -> Setting:
-    values = np.array([row["objective"] for row in own], float)
+def _setting(seeds: Sequence[Row], swept: Sequence[str]) -> Setting:
+    values = np.array([row["objective"] for row in seeds], float)
     finite = np.sort(values[np.isfinite(values)])  # sums that do not depend on the order of the rows
+    lost = [row for row in seeds if not math.isfinite(row["objective"])]
     # scipy.stats.sem would cost an import of 0.8 s
     return Setting(
-        values={key: own[0][key] for key in swept if key != "seed"},
+        values={key: seeds[0][key] for key in swept if key != "seed"},
         mean=float(finite.mean()) if len(finite) else math.nan,
         error=float(finite.std(ddof=1)) / math.sqrt(len(finite)) if len(finite) > 1 else math.nan,
         n=len(finite),
-        diverged=sum(row.get("status", "diverged") == "diverged" for row in own if not math.isfinite(row["objective"])),
-        members=tuple(row["member"] for row in own),
+        diverged=sum(row.get("status", "diverged") == "diverged" for row in lost),
+        members=tuple(row["member"] for row in seeds),
     )
 
 
@@ -67,30 +69,39 @@ def is_number(value: Any) -> bool:
 
 
 def numeric(ranked: Sequence[Setting]) -> list[str]:
-    """The keys whose values are all numbers, at least two of them different."""
+    """Return the keys whose values are all numbers, at least two of them different."""
     keys = ranked[0].values if ranked else {}
     columns = {key: [s.values[key] for s in ranked] for key in keys}
     return [key for key, column in columns.items() if all(map(is_number, column)) and len(set(column)) > 1]
 
 
 def category(setting: Setting, numbers: Sequence[str]) -> str:
-    """What is not a number of a setting: `adam`, `adam tanh`, `adam nesterov=True`; "" where all is."""
-    told = {key: value for key, value in setting.values.items() if key not in numbers}
-    return " ".join(v if isinstance(v, str) else f"{key.rpartition('.')[2]}={v}" for key, v in told.items())
+    """Name what is not a number of a setting: `adam`, `adam tanh`, `adam nesterov=True`; "" where all is."""
+    choices = {key: value for key, value in setting.values.items() if key not in numbers}
+    return " ".join(v if isinstance(v, str) else f"{last_word(key)}={v}" for key, v in choices.items())
+
+
+def last_word(key: str) -> str:
+    """`learning_rate` of `optimizer.learning_rate`."""
+    return key.rpartition(".")[2]
+
+
+def by_category(ranked: Sequence[Setting]) -> dict[str, list[Setting]]:
+    """Group settings by category, both in the order of the ranking."""
+    numbers = numeric(ranked)
+    groups: dict[str, list[Setting]] = {}
+    for setting in ranked:
+        groups.setdefault(category(setting, numbers), []).append(setting)
+    return groups
 
 
 def best_of_each(ranked: Sequence[Setting]) -> dict[str, Setting]:
-    """The best setting of each category, in the order of the ranking; of those where any member finished."""
-    numbers = numeric(ranked)
-    found: dict[str, Setting] = {}
-    for setting in ranked:
-        if setting.n:
-            found.setdefault(category(setting, numbers), setting)
-    return found
+    """Return the best setting of each category, in the order of the ranking; of those where any member finished."""
+    return {name: settings[0] for name, settings in by_category(ranked).items() if settings[0].n}
 
 
 def edges(ranked: Sequence[Setting], bounds: Mapping[str, tuple[float, float]] | None = None) -> list[str]:
-    """A line for each number of a category's best setting that is the smallest or largest tried.
+    """Warn, in a line each, of numbers of a category's best setting that are the smallest or largest tried.
 
     Where settings tie for the best, a number is on the edge only if it is for all of them.
 
@@ -98,17 +109,16 @@ def edges(ranked: Sequence[Setting], bounds: Mapping[str, tuple[float, float]] |
         bounds: of the keys that were drawn from a range; there, near its end counts too.
     """
     lines = []
-    numbers = numeric(ranked)
-    for name, setting in best_of_each(ranked).items():
-        own = [s for s in ranked if category(s, numbers) == name]
-        ties = [s for s in own if s.mean == setting.mean and bool(s.diverged) == bool(setting.diverged)]
+    numbers, groups = numeric(ranked), by_category(ranked)
+    for name, best in best_of_each(ranked).items():
+        ties = [s for s in groups[name] if s.mean == best.mean and bool(s.diverged) == bool(best.diverged)]
         for key in numbers:
-            tried = sorted({s.values[key] for s in own})
+            tried = sorted({s.values[key] for s in groups[name]})
             ends = {_end(s.values[key], tried, (bounds or {}).get(key)) for s in ties}
             end = ends.pop() if len(ends) == 1 else ""
             if end:
                 owner = f"{name}: " if name else ""
-                lines.append(f"{owner}the best {key}, {setting.values[key]:g}, is the {end} tried: widen its range")
+                lines.append(f"{owner}the best {key}, {best.values[key]:g}, is the {end} tried: widen its range")
     return lines
 
 
@@ -125,7 +135,7 @@ def _end(value: float, tried: Sequence[float], bounds: tuple[float, float] | Non
 
 
 def log_spaced(values: Sequence[float]) -> bool:
-    """Whether positive numbers span a factor of ten and are more evenly spaced in their logarithms; two of them are."""
+    """Tell whether positive numbers span a factor of ten and lie more evenly in their logarithms; two of them do."""
     x = np.unique(np.asarray(values, float))
     if len(x) < 2 or x[0] <= 0 or x[-1] < 10 * x[0] * (1 - ROUNDING):
         return False
@@ -134,13 +144,19 @@ def log_spaced(values: Sequence[float]) -> bool:
 
 
 def target(rows: Sequence[Row]) -> float | None:
-    """The median objective over the members that have one, which so half of them reach; None without any."""
+    """Return the median objective over the members that have one, which half of them reach; None without any."""
     values = np.array([row["objective"] for row in rows], float)
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else None
 
 
+def first_reaching(values: np.ndarray, goal: float, direction: Direction) -> np.ndarray:
+    """Return the first index at which values (..., T) are `goal` or better, (...) float, NaN where they never are."""
+    reached = values >= goal if direction == "max" else values <= goal
+    return np.where(reached.any(-1), reached.argmax(-1), np.nan)
+
+
 def steps_to(steps: np.ndarray, values: np.ndarray, goal: float, direction: Direction) -> int | None:
-    """The first of `steps` whose value is `goal` or better; None where none is."""
-    reached = np.flatnonzero(values >= goal if direction == "max" else values <= goal)
-    return int(steps[reached[0]]) if len(reached) else None
+    """Return the first of steps (T,) at which values (T,) are `goal` or better; None where they never are."""
+    index = first_reaching(values, goal, direction) if len(values) else np.nan
+    return None if np.isnan(index) else int(steps[int(index)])

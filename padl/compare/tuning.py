@@ -1,11 +1,12 @@
-"""Which learning rate an optimizer is shown at: the same for all, or each at its own best of as many. weigh, choose."""
+"""Choose the learning rate an optimizer is shown at: one for all, or its own best of as many. weigh, choose."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from padl.compare.comparison import Chosen, Comparison, Mode, Path
+from padl.compare.comparison import Chosen, Comparison, Mode, Trajectory
+from padl.compare.statistics import first_reaching
 from padl.surfaces.landscape import Landscape, nearest
 from padl.types import PadlError
 
@@ -14,7 +15,7 @@ GOAL = 0.01  # of the way down that is left where the goal is reached
 
 def weigh(
     landscape: Landscape,
-    paths: Mapping[str, Path],
+    paths: Mapping[str, Trajectory],
     *,
     steps: int,
     seed: int = 0,
@@ -23,10 +24,10 @@ def weigh(
     fixed: float | None = None,
     goal: float = GOAL,
 ) -> Comparison:
-    """Paths from the same starts, and the learning rate that each is shown at.
+    """Choose the learning rate that each trajectory is shown at; all must be from the same starts.
 
     Args:
-        steps, seed, noise: that the paths were made with.
+        steps, seed, noise: that the trajectories were made with.
         mode: "fixed" shows all at the learning rate `fixed`, one of those tried; "tuned" each at its own best.
         goal: in (0, 1): reached is a height of the floor + goal × (mean height of the starts - floor).
 
@@ -46,8 +47,8 @@ def weigh(
     return Comparison(landscape, starts, steps, seed, noise, mode, target, paths, chosen)
 
 
-def choose(path: Path, floor: float, goal: float, fixed: float | None = None) -> Chosen:
-    """The learning rate to show a path at.
+def choose(path: Trajectory, floor: float, goal: float, fixed: float | None = None) -> Chosen:
+    """Choose the learning rate to show a trajectory at.
 
     Its own best is the one with the lowest mean final height over the starts, where none of them diverged; among equals
     the one that reaches the goal in the fewest steps.
@@ -59,16 +60,10 @@ def choose(path: Path, floor: float, goal: float, fixed: float | None = None) ->
     Raises:
         PadlError: `fixed` is not among those tried.
     """
-    reached = steps_to(path.losses, goal)
+    reached = first_reaching(path.losses, goal, "min")
     best = _best(np.maximum(path.losses[:, :, -1], floor), reached)
     shown = best if fixed is None or path.rates is None else _index(path.rates, fixed)
     return Chosen(shown, shown == best, _good(path, best, reached), reached[shown])
-
-
-def steps_to(losses: np.ndarray, goal: float) -> np.ndarray:
-    """The first step at which heights (..., T + 1) are at the goal or below, (...) float, NaN where they never are."""
-    at = losses <= goal
-    return np.where(at.any(-1), at.argmax(-1), np.nan)
 
 
 def _best(final: np.ndarray, reached: np.ndarray) -> int:
@@ -80,13 +75,13 @@ def _best(final: np.ndarray, reached: np.ndarray) -> int:
 
 
 def _index(rates: np.ndarray, rate: float) -> int:
-    found = int(np.abs(rates - rate).argmin())
-    if not np.isclose(rates[found], rate, rtol=1e-5, atol=0):
+    index = int(np.abs(rates - rate).argmin())
+    if not np.isclose(rates[index], rate, rtol=1e-5, atol=0):
         raise PadlError(f"learning_rate={rate:g} was not tried: it must be among the rates")
-    return found
+    return index
 
 
-def _good(path: Path, best: int, reached: np.ndarray) -> tuple[float, float] | None:
+def _good(path: Trajectory, best: int, reached: np.ndarray) -> tuple[float, float] | None:
     """The unbroken run of rates around the best that all reach the goal from every start, and do not diverge."""
     fine = [bool(np.isfinite(lane).all()) for lane in reached + path.losses[:, :, -1]]
     if path.rates is None or not fine[best]:
@@ -99,14 +94,14 @@ def _good(path: Path, best: int, reached: np.ndarray) -> tuple[float, float] | N
     return float(path.rates[low]), float(path.rates[high])
 
 
-def _lowered(landscape: Landscape, paths: Mapping[str, Path]) -> tuple[Landscape, Mapping[str, Path]]:
-    """A landscape whose lowest point was searched for, with the lowest that an optimizer found if that is lower."""
+def _lowered(landscape: Landscape, paths: Mapping[str, Trajectory]) -> tuple[Landscape, Mapping[str, Trajectory]]:
+    """Where the lowest point was searched for, take the lowest that an optimizer came to if that is lower."""
     if landscape.exact:
         return landscape, paths
-    found = min(paths.values(), key=lambda path: np.nanmin(path.losses))
-    floor = float(np.nanmin(found.losses))
+    lowest = min(paths.values(), key=lambda path: np.nanmin(path.losses))
+    floor = float(np.nanmin(lowest.losses))
     if floor >= landscape.floor:
         return landscape, paths
-    at = np.unravel_index(np.nanargmin(found.losses), found.losses.shape)
-    landscape = replace(landscape, minima=(tuple(map(float, found.points[at])),), floor=floor)
+    at = np.unravel_index(np.nanargmin(lowest.losses), lowest.losses.shape)
+    landscape = replace(landscape, minima=(tuple(map(float, lowest.points[at])),), floor=floor)
     return landscape, {label: p._replace(distances=nearest(landscape, p.points)) for label, p in paths.items()}

@@ -1,4 +1,4 @@
-"""A function of one or two numbers that optimizers walk on. Landscape: its height, box and lowest points; heights."""
+"""Hold a function of one or two numbers to walk on, and measure it. Landscape, heights, nearest, lowest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.data.batches import ROUNDS, permute
 from padl.types import Key
 
 TOGETHER = 64  # points whose heights are computed at once where each is a mean over rows
@@ -15,13 +16,14 @@ TOGETHER = 64  # points whose heights are computed at once where each is a mean 
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """A surface over points of D numbers, D = 1 or 2.
+    """A surface over points of D numbers, D = 1 or 2, as a comparison needs it.
 
     Attributes:
         name: as a title says it, with its numbers: "valley, κ = 100".
         height: (point (D,)) -> its height, a scalar. Where it holds numbers it is a `jax.tree_util.Partial`, whose
             numbers are arguments of the compiled program: another condition or another network compiles nothing.
-        start: the usual first point. low, high: the corners of the box that a start must lie in.
+        start: the usual first point.
+        low, high: the corners of the box that a start must lie in.
         view: (low, high) of each axis in a picture, where a surface is best seen; the paths may widen it.
         minima: (M, D), the known lowest points, or those found. floor: the height there.
         exact: whether the minima are known, not searched for.
@@ -49,27 +51,32 @@ class Landscape:
 
 
 def heights(landscape: Landscape, points: np.ndarray) -> np.ndarray:
-    """The heights of any number of points (..., D) -> (...), in one compiled program."""
+    """Compute the heights of any number of points, (..., D) -> (...), in one compiled program."""
     return np.asarray(_heights(traceable(landscape.height), jnp.asarray(points, jnp.float32), landscape.rows > 0))
 
 
 def heights_at(height: Callable, points: jax.Array, in_parts: bool) -> jax.Array:
-    """Heights of points (..., D) -> (...), all at once, or `in_parts`: each may cost a pass over many rows."""
+    """Compute heights, (..., D) -> (...), all at once, or `in_parts` where each costs a pass over many rows."""
     flat = points.reshape(-1, points.shape[-1])
-    found = jax.lax.map(height, flat, batch_size=min(TOGETHER, len(flat))) if in_parts else jax.vmap(height)(flat)
-    return found.reshape(points.shape[:-1])
+    computed = jax.lax.map(height, flat, batch_size=min(TOGETHER, len(flat))) if in_parts else jax.vmap(height)(flat)
+    return computed.reshape(points.shape[:-1])
 
 
 _heights = jax.jit(heights_at, static_argnums=2)
 
 
 def traceable(function: Callable) -> jax.tree_util.Partial:
-    """A function as an argument of a compiled program: the numbers of a Partial are data, the rest is the program."""
+    """Make a function an argument of a compiled program: the numbers of a Partial are data, the rest is the program."""
     return function if isinstance(function, jax.tree_util.Partial) else jax.tree_util.Partial(function)
 
 
+def sample_rows(key: Key, count: int, rows: int) -> jax.Array:
+    """Draw `count` different row numbers of 0 .. rows-1, int32: what `Landscape.sampled` is a mean over."""
+    return permute(jax.random.bits(key, (ROUNDS,), jnp.uint32), jnp.arange(count, dtype=jnp.int32), rows)
+
+
 def lowest(landscape: Landscape, across: int = 25, zooms: int = 8) -> tuple[tuple[float, ...], float]:
-    """The lowest point that a search of the view finds, and its height: a grid, then ever smaller ones around the best.
+    """Search the view for the lowest point, and return it and its height: a grid, then finer ones around the best.
 
     Args:
         across: points along an axis of a grid. zooms: each grid after the first is a quarter as wide.
@@ -80,14 +87,14 @@ def lowest(landscape: Landscape, across: int = 25, zooms: int = 8) -> tuple[tupl
     for _ in range(zooms + 1):
         sides = [np.linspace(m - h, m + h, across) for m, h in zip(middle, half, strict=True)]
         grid = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, len(sides))
-        found = heights(landscape, grid)
-        if np.nanmin(found) < value:
-            best, value = grid[np.nanargmin(found)], float(np.nanmin(found))
+        on_grid = heights(landscape, grid)
+        if np.nanmin(on_grid) < value:
+            best, value = grid[np.nanargmin(on_grid)], float(np.nanmin(on_grid))
         middle, half = best, half / 4
     return tuple(map(float, best)), value
 
 
 def nearest(landscape: Landscape, points: np.ndarray) -> np.ndarray:
-    """The distance of points (..., D) to the nearest of the minima, (...), NaN for a point that is NaN."""
+    """Return the distance of points (..., D) to the nearest of the minima, (...), NaN for a point that is NaN."""
     apart = partial(np.linalg.norm, axis=-1)
     return np.min([apart(points - np.array(minimum)) for minimum in landscape.minima], axis=0)

@@ -1,4 +1,4 @@
-"""Logistic regression on two parameters: a landscape of real data, whose rows give stochastic gradients. logistic."""
+"""Make a landscape of real data, whose rows give stochastic gradients: logistic regression. logistic."""
 
 from functools import lru_cache
 
@@ -6,18 +6,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.data.batches import ROUNDS, permute
 from padl.data.sklearn_files import shipped
 from padl.data.source import frozen
 from padl.losses.binary import bce_with_logits
-from padl.surfaces.landscape import Landscape
+from padl.surfaces.landscape import Landscape, sample_rows
 from padl.types import Key
 
 FEATURES = {"mean radius": 0, "mean concave points": 7}  # columns of the table; both tell, and they go together
 
 
 def logistic() -> Landscape:
-    """The mean cross entropy of P(malignant) = σ(w₁ x₁ + w₂ x₂) over 569 real tumours, x standardised, no intercept.
+    """Average the cross entropy of P(malignant) = σ(w₁ x₁ + w₂ x₂) over 569 tumours, x standardised, no intercept.
 
     Radius and concave points of the cell nuclei (Street, Wolberg & Mangasarian 1993: Wisconsin diagnostic breast
     cancer, as scikit-learn ships it). The two kinds overlap, so that there is one minimum, found by Newton's method.
@@ -45,31 +44,26 @@ def logistic() -> Landscape:
 
 
 def cross_entropy(x: jax.Array, y: jax.Array, point: jax.Array) -> jax.Array:
-    """Of all rows: x (n, 2), y (n,) of 0 and 1, point (2,)."""
+    """Average over all rows: x (n, 2), y (n,) of 0 and 1, point (2,)."""
     return jnp.asarray(bce_with_logits(x @ point, y))
 
 
 def cross_entropy_of_batch(x: jax.Array, y: jax.Array, point: jax.Array, key: Key, batch_size: int) -> jax.Array:
-    """Of `batch_size` different rows, drawn by the key."""
-    rows = different(key, batch_size, len(y))
+    """Average over `batch_size` different rows, drawn by the key."""
+    rows = sample_rows(key, batch_size, len(y))
     return cross_entropy(x[rows], y[rows], point)
-
-
-def different(key: Key, count: int, rows: int) -> jax.Array:
-    """`count` different row numbers of 0 .. rows-1, int32."""
-    return permute(jax.random.bits(key, (ROUNDS,), jnp.uint32), jnp.arange(count), rows)
 
 
 @lru_cache(maxsize=1)
 def tumours() -> tuple[np.ndarray, np.ndarray]:
-    """(standardised features (569, 2), 1 for malignant and 0 for benign (569,)), float64."""
+    """Load (standardised features (569, 2), 1 for malignant and 0 for benign (569,)), float64."""
     table = np.loadtxt(shipped("breast_cancer.csv", "surface=logistic reads data"), delimiter=",", skiprows=1)
     x = table[:, list(FEATURES.values())]
     return frozen((x - x.mean(0)) / x.std(0)), frozen(1 - table[:, -1])  # in the file 0 is malignant
 
 
 def minimum(x: np.ndarray, y: np.ndarray) -> tuple[tuple[float, ...], float]:
-    """Where the cross entropy is least, and its value there: Newton's method in float64 from 0."""
+    """Find where the cross entropy is least, and its value there: Newton's method in float64 from 0."""
     w = np.zeros(x.shape[1])
     for _ in range(30):
         p = 1 / (1 + np.exp(-x @ w))

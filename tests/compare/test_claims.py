@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from padl import optimizers
-from padl.compare.trajectories import Rule, run
+from padl.compare.trajectories import Candidate, run
 from padl.compare.tuning import weigh
 from padl.registry import StaticPartial, signature
-from padl.surfaces.functions import closed_form
+from padl.surfaces.function_landscapes import closed_form
 from padl.surfaces.landscape import Landscape
 from padl.surfaces.logistic import logistic
 
@@ -19,13 +19,13 @@ BEST = ((np.sqrt(CONDITION) - 1) / (np.sqrt(CONDITION) + 1)) ** 2  # momentum fo
 SLOPE = 3.0
 
 
-def rule(function, whole: bool = False, **numbers: float) -> Rule:
+def candidate(function, full_batch: bool = False, **numbers: float) -> Candidate:
     usual = {name: h.default for name, h in signature(function).items()}
-    return Rule(StaticPartial(function), {**usual, **numbers}, whole)
+    return Candidate(StaticPartial(function), {**usual, **numbers}, full_batch)
 
 
-GD, SGD = rule(optimizers.gd, whole=True), rule(optimizers.sgd)
-MOMENTUM, NESTEROV = rule(optimizers.momentum), rule(optimizers.nesterov)
+GD, SGD = candidate(optimizers.gd, full_batch=True), candidate(optimizers.sgd)
+MOMENTUM, NESTEROV = candidate(optimizers.momentum), candidate(optimizers.nesterov)
 
 
 def slope(point: jax.Array) -> jax.Array:
@@ -45,8 +45,8 @@ def saddle():
     """From (0, 3) a step of length 1/8 lands exactly on the saddle point at 0. The second start lies on the ridge that
     leads to it, the third beside the ridge."""
     starts = np.array([[0.0, 3.0], [1.0, 0.0], [1.0, 1e-3]])
-    rules = {"gd": GD, "momentum": MOMENTUM, "half": rule(optimizers.momentum, momentum=0.5)}
-    return run(closed_form("saddle"), rules, starts, rates=[0.125], steps=300)
+    candidates = {"gd": GD, "momentum": MOMENTUM, "half": candidate(optimizers.momentum, momentum=0.5)}
+    return run(closed_form("saddle"), candidates, starts, rates=[0.125], steps=300)
 
 
 def test_gradient_descent_that_comes_to_a_saddle_point_stays_there(saddle):
@@ -85,11 +85,14 @@ def test_noise_frees_gradient_descent_from_the_ridge():
 @pytest.fixture(scope="module")
 def valley():
     """Steps to a hundred-millionth of the height at the start, each at its best of 33 learning rates."""
-    rules = {"gd": GD, "momentum": MOMENTUM, "best": rule(optimizers.momentum, momentum=float(BEST))}
-    found, steps = closed_form("valley", CONDITION), 600
-    paths = run(found, rules, np.array([found.start]), rates=np.geomspace(1e-3, 1e-1, 33), steps=steps)
-    told = weigh(found, paths, steps=steps, goal=1e-8)
-    return {label: (float(chosen.reached[0]), paths[label].rates[chosen.rate]) for label, chosen in told.chosen.items()}
+    candidates = {"gd": GD, "momentum": MOMENTUM, "best": candidate(optimizers.momentum, momentum=float(BEST))}
+    landscape, steps = closed_form("valley", CONDITION), 600
+    paths = run(landscape, candidates, np.array([landscape.start]), rates=np.geomspace(1e-3, 1e-1, 33), steps=steps)
+    comparison = weigh(landscape, paths, steps=steps, goal=1e-8)
+    return {
+        label: (float(chosen.reached[0]), paths[label].rates[chosen.rate])
+        for label, chosen in comparison.chosen.items()
+    }
 
 
 def test_in_a_narrow_valley_momentum_needs_fewer_steps_than_gradient_descent_each_tuned(valley):
@@ -113,8 +116,8 @@ def test_the_tuned_learning_rates_are_those_of_theory(valley):
 @pytest.fixture(scope="module")
 def steps():
     """The length of each of 1000 steps, in learning rates, where the gradient never changes."""
-    rules = {"adagrad": rule(optimizers.adagrad), "rmsprop": rule(optimizers.rmsprop)}
-    paths = run(hill(), rules, np.zeros((1, 1)), rates=[1 / 1024], steps=1000)
+    candidates = {"adagrad": candidate(optimizers.adagrad), "rmsprop": candidate(optimizers.rmsprop)}
+    paths = run(hill(), candidates, np.zeros((1, 1)), rates=[1 / 1024], steps=1000)
     return {label: -1024 * np.diff(path.points[0, 0, :, 0]) for label, path in paths.items()}
 
 
@@ -132,7 +135,7 @@ def test_rmsprops_step_comes_to_the_learning_rate_and_stays(steps):
 def test_adam_without_bias_correction_takes_a_first_step_of_the_wrong_size():
     b1, b2, g, rate = 0.9, 0.999, SLOPE, 0.25
     uncorrected = rate * (1 - b1) * g / (np.sqrt((1 - b2) * g**2) + 1e-8)
-    path = run(hill(), {"adam": rule(optimizers.adam)}, np.zeros((1, 1)), rates=[rate], steps=1)["adam"]
+    path = run(hill(), {"adam": candidate(optimizers.adam)}, np.zeros((1, 1)), rates=[rate], steps=1)["adam"]
     taken = -float(path.points[0, 0, 1, 0])
     assert taken == pytest.approx(rate, rel=1e-6)
     assert uncorrected / taken == pytest.approx((1 - b1) / np.sqrt(1 - b2), rel=1e-5)
@@ -170,9 +173,9 @@ def himmelblau(p: np.ndarray) -> np.ndarray:
 
 
 def test_nesterovs_two_forms_are_the_same_path_and_padl_walks_it():
-    told = himmelblau, np.array([0.0, 0.0]), 0.005, 0.9, 61
-    xs, aheads = lecture(*told)
-    np.testing.assert_allclose(other(*told), aheads, rtol=1e-10, atol=1e-12)
+    arguments = himmelblau, np.array([0.0, 0.0]), 0.005, 0.9, 61
+    xs, aheads = lecture(*arguments)
+    np.testing.assert_allclose(other(*arguments), aheads, rtol=1e-10, atol=1e-12)
     path = run(closed_form("himmelblau"), {"n": NESTEROV}, np.zeros((1, 2)), rates=[0.005], steps=60)["n"].points[0, 0]
     np.testing.assert_allclose(path, aheads, atol=1e-4)  # sixty roundings to float32
     np.testing.assert_allclose(aheads[-1], [3, 2], atol=0.1)
@@ -185,29 +188,29 @@ def test_nesterovs_two_forms_are_the_same_path_and_padl_walks_it():
 @pytest.fixture(scope="module")
 def tumours():
     """Logistic regression on 569 rows, 8 a step for SGD: two seeds, four starts, each at its best of 8 rates."""
-    found, starts = logistic(), np.array([[-3.0, 4.0], [0.0, 0.0], [5.0, 0.0], [-2.0, -2.0]])
+    landscape, starts = logistic(), np.array([[-3.0, 4.0], [0.0, 0.0], [5.0, 0.0], [-2.0, -2.0]])
     rates = np.geomspace(0.2, 20, 8)
-    walk = partial(run, found, {"gd": GD, "sgd": SGD}, starts, rates=rates, steps=200, batch_size=8)
-    return [weigh(found, walk(seed=seed), steps=200, seed=seed) for seed in range(2)]
+    walk = partial(run, landscape, {"gd": GD, "sgd": SGD}, starts, rates=rates, steps=200, batch_size=8)
+    return [weigh(landscape, walk(seed=seed), steps=200, seed=seed) for seed in range(2)]
 
 
 def test_sgds_path_goes_up_again_and_again_and_gradient_descents_never(tumours):
-    for told in tumours:
-        rises = {k: np.diff(path.losses[told.chosen[k].rate]) > 1e-6 for k, path in told.paths.items()}
+    for comparison in tumours:
+        rises = {k: np.diff(path.losses[comparison.chosen[k].rate]) > 1e-6 for k, path in comparison.paths.items()}
         assert not rises["gd"].any()
         assert rises["sgd"].mean() > 0.2
 
 
 def test_sgd_reaches_the_target_having_looked_at_fewer_rows(tumours):
     """In the mean over the starts: from two of them gradient descent needs a single step at its best rate."""
-    for told in tumours:
-        work = {label: told.paths[label].work * chosen.reached for label, chosen in told.chosen.items()}
+    for comparison in tumours:
+        work = {label: comparison.paths[label].work * chosen.reached for label, chosen in comparison.chosen.items()}
         assert work["gd"].mean() > 4 * work["sgd"].mean()
 
 
 def test_gradient_descent_reaches_it_in_fewer_steps_and_comes_nearer(tumours):
     """The other side of the claim."""
-    for told in tumours:
-        ends = {k: path.losses[told.chosen[k].rate, :, -1].mean() for k, path in told.paths.items()}
-        assert told.chosen["gd"].reached.mean() < told.chosen["sgd"].reached.mean()
+    for comparison in tumours:
+        ends = {k: path.losses[comparison.chosen[k].rate, :, -1].mean() for k, path in comparison.paths.items()}
+        assert comparison.chosen["gd"].reached.mean() < comparison.chosen["sgd"].reached.mean()
         assert ends["gd"] < ends["sgd"]

@@ -141,11 +141,11 @@ def test_a_picture_is_of_the_kind_of_its_suffix(tmp_path, suffix, begins):
     assert file.read_bytes().startswith(begins)
 
 
-def panel(view, told):
+def panel(view, curves):
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
-    loss_curves._panel(axes, view, told)
+    loss_curves._panel(axes, view, curves)
     return axes
 
 

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from padl.compare import animation, plot_style, surface_plots
-from padl.compare.comparison import Chosen, Comparison, Path
+from padl.compare import animation, plot_style, surface_captions, surface_ground, surface_plots
+from padl.compare.comparison import Chosen, Comparison, Trajectory
+from padl.compare.surface_progress import falls_early, progress
+from padl.compare.surface_rates import rates
 from padl.surfaces.landscape import Landscape
 from padl.types import PadlError
 
@@ -35,7 +37,7 @@ def path(momentum=0.0, starts=1, rates=RATES, dimensions=2, work=1):
             points.append(p)
         points = np.stack(points, 2)
         losses = 0.5 * (scale * points**2).sum(-1)
-    return Path(np.asarray(rates), points, losses, np.sqrt((points**2).sum(-1)), work)
+    return Trajectory(np.asarray(rates), points, losses, np.sqrt((points**2).sum(-1)), work)
 
 
 def chosen(path, rate=1, goal=0.04):
@@ -44,9 +46,9 @@ def chosen(path, rate=1, goal=0.04):
 
 
 def comparison(paths, shown=None, landscape=BOWL, noise=0.0):
-    own = {label: chosen(p, (shown or {}).get(label, 1)) for label, p in paths.items()}
+    choices = {label: chosen(p, (shown or {}).get(label, 1)) for label, p in paths.items()}
     starts = next(iter(paths.values())).points[0, :, 0]
-    return Comparison(landscape, starts, STEPS, 3, noise, "tuned", 0.04, paths, own)
+    return Comparison(landscape, starts, STEPS, 3, noise, "tuned", 0.04, paths, choices)
 
 
 TWO = comparison({"gd": path(), "momentum": path(0.5)})
@@ -68,8 +70,8 @@ def words(figure):
     shown = lambda text: text.get_visible() and (text.axes is None or text.axes.get_visible())  # noqa: E731
     texts = [t for t in figure.findobj(Text) if shown(t) and t.get_text().strip() and t not in kept - drawn]
     (legend,) = figure.legends  # one box with its lines and markers
-    own = set(legend.findobj(Text))
-    return [(t.get_text(), t.get_window_extent()) for t in texts if t not in own] + [
+    in_legend = set(legend.findobj(Text))
+    return [(t.get_text(), t.get_window_extent()) for t in texts if t not in in_legend] + [
         ("legend", legend.get_window_extent())
     ]
 
@@ -82,20 +84,20 @@ def legend_of(figure):
     ("picture", "shown"),
     [
         (surface_plots.paths, TEN),
-        (surface_plots.progress, TEN),
-        (surface_plots.rates, TEN),
+        (progress, TEN),
+        (rates, TEN),
         (surface_plots.paths, ONE),
-        (surface_plots.progress, WORK),
+        (progress, WORK),
     ],
     ids=["paths", "progress", "rates", "one_coordinate", "rows"],
 )
 def test_no_two_words_overlap_and_none_leaves_the_picture(picture, shown):
     figure = picture(shown)
-    told = words(figure)
+    texts = words(figure)
     wide, high = figure.bbox.width, figure.bbox.height
-    assert [t for t, b in told if b.x0 < -1 or b.y0 < -1 or b.x1 > wide + 1 or b.y1 > high + 1] == []
-    inside = [(text, box.padded(-1)) for text, box in told]
-    assert len(told) > 10
+    assert [t for t, b in texts if b.x0 < -1 or b.y0 < -1 or b.x1 > wide + 1 or b.y1 > high + 1] == []
+    inside = [(text, box.padded(-1)) for text, box in texts]
+    assert len(texts) > 10
     assert [(a, b) for (a, one), (b, other) in combinations(inside, 2) if one.overlaps(other)] == []
 
 
@@ -111,18 +113,18 @@ def test_three_pictures_are_written_and_no_rates_where_there_is_one_rate(tmp_pat
 
 
 def test_the_title_says_surface_mode_steps_starts_noise_and_seed():
-    assert plot_style.title(TEN) == (
+    assert surface_captions.title(TEN) == (
         "bowl, κ = 4, tuned: each at the best of 4 learning rates\n60 steps, 2 starts, gradient noise σ = 0.5, seed 3"
     )
-    assert plot_style.title(replace(TWO, mode="fixed")) == (
+    assert surface_captions.title(replace(TWO, mode="fixed")) == (
         "bowl, κ = 4, fixed learning rate 0.1 for all\n60 steps, one start, no gradient noise, seed 3"
     )
-    assert "batches of 20 of 500 rows, seed 3" in plot_style.title(WORK)
+    assert "batches of 20 of 500 rows, seed 3" in surface_captions.title(WORK)
 
 
 def test_an_entry_says_the_rate_and_the_steps_or_what_went_wrong():
     rates, one = path(), np.array([7.0])
-    entry = lambda p, rate, reached: plot_style.entry("gd", p, Chosen(rate, True, None, reached))  # noqa: E731
+    entry = lambda p, rate, reached: surface_captions.entry("gd", p, Chosen(rate, True, None, reached))  # noqa: E731
     assert entry(rates, 1, one) == "gd (0.1): 7 steps"
     assert entry(rates, 1, np.array([1.0])) == "gd (0.1): 1 step"
     assert entry(rates, 1, np.array([np.nan])) == "gd (0.1): not reached"
@@ -145,9 +147,9 @@ def test_every_optimizer_has_a_path_from_every_start_and_the_minimum_a_star():
 
 
 def test_a_path_that_diverges_neither_widens_the_view_nor_the_axes():
-    (left, right), (low, high) = plot_style.view(LOST)
+    (left, right), (low, high) = surface_ground.view(LOST)
     assert (left, right, low, high) == (-3, 3, -2, 2)
-    panel = surface_plots.progress(LOST).axes[0]
+    panel = progress(LOST).axes[0]
     assert panel.get_ylim()[1] < 20
     crosses = [line for line in surface_plots.paths(LOST).axes[0].lines if line.get_marker() == "x"]
     assert len(crosses) == 3
@@ -160,7 +162,7 @@ def test_a_path_that_diverges_neither_widens_the_view_nor_the_axes():
 def test_the_view_is_widened_by_a_quarter_at_most():
     far = path()
     far.points[1, 0, 5] = 1e6, 2.2
-    (left, right), (low, high) = plot_style.view(comparison({"gd": far}))
+    (left, right), (low, high) = surface_ground.view(comparison({"gd": far}))
     assert (left, right, low) == (-3, 3, -2)
     assert high == pytest.approx(2.2 + 0.04 * 4)
 
@@ -184,26 +186,26 @@ def test_a_line_leaves_a_box_where_geometry_says():
 
 
 def test_contours_are_evenly_spaced_in_the_logarithm_where_heights_span_decades():
-    log = plot_style.levels(np.geomspace(1e-4, 1e3, 10_000))
+    log = surface_ground.levels(np.geomspace(1e-4, 1e3, 10_000))
     assert log[0] <= 2e-4
     assert log[-1] >= 1e3
     np.testing.assert_allclose(np.diff(np.log10(log)), np.diff(np.log10(log))[0])
     assert len(log) < 25
-    linear = plot_style.levels(np.linspace(20, 80, 1000))
+    linear = surface_ground.levels(np.linspace(20, 80, 1000))
     np.testing.assert_allclose(np.diff(linear), np.diff(linear)[0])
-    assert np.isfinite(plot_style.levels(np.zeros(4))).all()
+    assert np.isfinite(surface_ground.levels(np.zeros(4))).all()
 
 
 def test_the_ground_is_the_height_above_the_floor():
-    (x, y), gap = plot_style.ground(replace(BOWL, floor=-2.0, rows=7), ((-3, 3), (-2, 2)))
-    assert gap.shape == (plot_style.COARSE, plot_style.COARSE)
+    (x, y), gap = surface_ground.ground(replace(BOWL, floor=-2.0, rows=7), ((-3, 3), (-2, 2)))
+    assert gap.shape == (surface_ground.COARSE, surface_ground.COARSE)
     np.testing.assert_allclose(gap, 0.5 * (x[None] ** 2 + 4 * y[:, None] ** 2) + 2.0, rtol=1e-6)
 
 
 def test_progress_is_logarithmic_and_has_a_panel_for_rows_where_work_differs():
-    gap, distance = surface_plots.progress(TWO).axes
+    gap, distance = progress(TWO).axes
     assert gap.get_yscale() == distance.get_yscale() == "log"
-    three = surface_plots.progress(WORK).axes
+    three = progress(WORK).axes
     assert [panel.get_xlabel() for panel in three] == ["step", "step", "rows of data looked at"]
     ends = {line.get_label(): line.get_xdata()[-1] for line in three[2].lines if len(line.get_xdata()) > 2}
     assert ends == {"gd": 500 * STEPS, "sgd": 20 * STEPS}
@@ -211,25 +213,25 @@ def test_progress_is_logarithmic_and_has_a_panel_for_rows_where_work_differs():
 
 def test_early_steps_are_seen_where_most_happens_in_them():
     quick, slow = 10.0 ** -np.minimum(np.arange(101), 8.0), 10.0 ** -np.linspace(0, 8, 101)
-    assert surface_plots._early({"quick": quick[None]})
-    assert not surface_plots._early({"slow": slow[None]})
-    assert not surface_plots._early({"still": np.ones((1, 101))})
+    assert falls_early({"quick": quick[None]})
+    assert not falls_early({"slow": slow[None]})
+    assert not falls_early({"still": np.ones((1, 101))})
 
 
 def test_a_gap_of_zero_is_drawn_at_the_smallest_one_and_the_axis_says_so():
     exact = path()
     exact.losses[1, 0, 30:] = 0.0
-    panel = surface_plots.progress(comparison({"gd": exact})).axes[0]
+    panel = progress(comparison({"gd": exact})).axes[0]
     (line,) = [line for line in panel.lines if line.get_label() == "gd"]
     smallest = exact.losses[1, 0][exact.losses[1, 0] > 0].min()
     np.testing.assert_allclose(line.get_ydata()[30:], smallest)
     assert "less than" in panel.get_ylabel()
     assert panel.get_ylim()[0] < smallest
-    assert "less than" not in surface_plots.progress(comparison({"gd": path()})).axes[0].get_ylabel()
+    assert "less than" not in progress(comparison({"gd": path()})).axes[0].get_ylabel()
 
 
 def test_the_line_is_the_mean_over_starts_and_the_goal_is_dotted_and_in_sight():
-    panel = surface_plots.progress(LOST).axes[0]
+    panel = progress(LOST).axes[0]
     (line,) = [line for line in panel.lines if line.get_label() == "gd"]
     np.testing.assert_allclose(line.get_ydata(), LOST.paths["gd"].losses[1].mean(0), rtol=1e-12)
     goals = [line.get_ydata()[0] for line in panel.lines if list(line.get_ydata()) == [0.04, 0.04]]
@@ -239,8 +241,8 @@ def test_the_line_is_the_mean_over_starts_and_the_goal_is_dotted_and_in_sight():
 
 
 def test_rates_are_on_two_logarithmic_axes_with_a_row_for_each_optimizer():
-    good = replace(TWO, chosen={k: own._replace(good=(0.1, 0.5)) for k, own in TWO.chosen.items()})
-    rows, panel = surface_plots.rates(good).axes
+    good = replace(TWO, chosen={k: choice._replace(good=(0.1, 0.5)) for k, choice in TWO.chosen.items()})
+    rows, panel = rates(good).axes
     assert panel.get_xscale() == panel.get_yscale() == rows.get_xscale() == "log"
     assert [label.get_text() for label in rows.get_yticklabels()] == ["gd", "momentum"]
     crosses = [line.get_xydata().tolist() for line in rows.lines if line.get_marker() == "x"]
@@ -255,7 +257,7 @@ def test_rates_are_on_two_logarithmic_axes_with_a_row_for_each_optimizer():
 
 
 def test_the_one_rate_of_all_is_drawn_in_the_fixed_mode():
-    figure = surface_plots.rates(replace(TWO, mode="fixed"))
+    figure = rates(replace(TWO, mode="fixed"))
     for panel in figure.axes:
         assert [0.1, 0.1] in [list(line.get_xdata()) for line in panel.lines]
     assert "learning rate of the other pictures" in legend_of(figure)
@@ -264,23 +266,23 @@ def test_the_one_rate_of_all_is_drawn_in_the_fixed_mode():
 def test_an_optimizer_without_a_learning_rate_is_a_level_line():
     bare = path(rates=RATES[1:2])._replace(rates=None)
     mixed = comparison({"gd": path(), "bare": bare}, {"bare": 0})
-    rows, panel = surface_plots.rates(mixed).axes
+    rows, panel = rates(mixed).axes
     assert "has no learning rate" in [text.get_text() for text in rows.texts]
     assert [bare.losses[0, 0, -1]] * 2 in [list(line.get_ydata()) for line in panel.lines]
 
 
 def test_over_one_coordinate_each_optimizer_has_a_curve_of_its_own():
     figure = surface_plots.paths(ONE)
-    assert [panel.get_title() for panel in figure.axes if panel.get_visible()] == list(plot_style.named(ONE))
+    assert [panel.get_title() for panel in figure.axes if panel.get_visible()] == list(surface_captions.named(ONE))
     for panel, label in zip(figure.axes, ONE.paths, strict=False):
-        own = [line for line in panel.lines if len(line.get_xdata()) == STEPS + 1]
-        assert len(own) == 2
-        assert {float(line.get_ydata()[-1]) for line in own} == set(ONE.paths[label].losses[1, :, -1].tolist())
+        courses = [line for line in panel.lines if len(line.get_xdata()) == STEPS + 1]
+        assert len(courses) == 2
+        assert {float(line.get_ydata()[-1]) for line in courses} == set(ONE.paths[label].losses[1, :, -1].tolist())
 
 
 def test_all_can_diverge():
     lost = comparison({"gd": path(starts=2), "momentum": path(0.5, starts=2)}, {"gd": 3, "momentum": 3})
-    for picture in (surface_plots.paths, surface_plots.progress, surface_plots.rates):
+    for picture in (surface_plots.paths, progress, rates):
         assert "gd (3): diverged" in legend_of(picture(lost))
 
 

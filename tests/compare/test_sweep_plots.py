@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from padl.compare import sweep_plots
+from padl.compare import sweep_curves, sweep_lines, sweep_maps, sweep_plots
+from padl.compare.sweep_table import SweepTable, is_log
 
 RNG = np.random.default_rng(0)
 STEPS = np.arange(10, 110, 10)
@@ -30,7 +31,7 @@ def sweep(settings, seeds=3, direction="max"):
                 }
             )
             histories[number] = STEPS, curve
-    return sweep_plots.Sweep(rows, keys, "eval/accuracy", direction, histories, "digits mlp, 9 runs")
+    return SweepTable(rows, keys, "eval/accuracy", direction, histories, "digits mlp, 9 runs")
 
 
 RATES = [{"optimizer": o, "rate": r} for o in ("adam", "sgd", "gd") for r in (0.01, 0.1, 1.0)]
@@ -57,8 +58,8 @@ def test_a_picture_is_drawn_for_each_number_each_pair_and_the_best_curves(tmp_pa
 
 
 def test_the_axis_is_logarithmic_where_the_values_are_and_divergence_is_marked():
-    told = sweep(RATES)
-    (axes,) = sweep_plots._against(told, told.ranked(), "rate").axes
+    table = sweep(RATES)
+    (axes,) = sweep_lines.against(table, table.ranked(), "rate").axes
     assert axes.get_xscale() == "log"
     assert axes.get_yscale() == "linear"  # an accuracy
     assert "diverged for some seed" in axes.get_legend_handles_labels()[1]
@@ -66,32 +67,32 @@ def test_the_axis_is_logarithmic_where_the_values_are_and_divergence_is_marked()
 
 
 def test_a_loss_over_many_decades_is_drawn_by_its_logarithm():
-    assert sweep_plots._is_log([1e-6, 1e-3, 1.0, 0.0], "min")
-    assert not sweep_plots._is_log([1e-6, 1e-3, 1.0], "max")
-    assert not sweep_plots._is_log([-1.0, 1e-3, 1.0], "min")
+    assert is_log([1e-6, 1e-3, 1.0, 0.0], "min")
+    assert not is_log([1e-6, 1e-3, 1.0], "max")
+    assert not is_log([-1.0, 1e-3, 1.0], "min")
 
 
 def test_the_best_cell_of_a_map_is_ringed():
-    told = sweep(SQUARE)
-    figure = sweep_plots._map(told, told.ranked(), "rate", "b1")
+    table = sweep(SQUARE)
+    figure = sweep_maps.value_map(table, table.ranked(), "rate", "b1")
     (axes, _) = figure.axes  # the map, and its scale
-    best = told.ranked()[0].values
+    best = table.ranked()[0].values
     ring = next(line for line in axes.lines if line.get_marker() == "o")
     assert ring.get_xydata().tolist() == [[(0.01, 0.1, 1.0).index(best["rate"]), (0.0, 0.5, 0.9).index(best["b1"])]]
 
 
 def test_a_band_is_over_the_steps_that_all_seeds_measured():
-    steps, low, mean, high = sweep_plots._band(
+    steps, low, mean, high = sweep_curves.band(
         [(np.array([1, 2, 3]), np.array([1.0, 2, 3])), (np.array([1, 3]), np.array([3.0, 5]))]
     )
     assert (steps.tolist(), low.tolist(), mean.tolist(), high.tolist()) == ([1, 3], [1, 3], [2, 4], [3, 5])
 
 
 def test_a_sweep_in_which_all_diverged_draws_what_it_can(tmp_path):
-    told = sweep([{"rate": 1.0}, {"rate": 2.0}], seeds=1)
-    for row in told.rows:
+    table = sweep([{"rate": 1.0}, {"rate": 2.0}], seeds=1)
+    for row in table.rows:
         row["objective"] = math.nan
-    sweep_plots.draw(told, tmp_path)
+    sweep_plots.draw(table, tmp_path)
 
 
 def test_there_are_never_more_than_eight_pictures(tmp_path):
@@ -100,18 +101,18 @@ def test_there_are_never_more_than_eight_pictures(tmp_path):
 
 
 def test_a_seed_that_diverged_does_not_cut_the_curve_of_the_others():
-    told = sweep([{"optimizer": "adam", "rate": 1.0}, {"optimizer": "sgd", "rate": 1.0}])
+    table = sweep([{"optimizer": "adam", "rate": 1.0}, {"optimizer": "sgd", "rate": 1.0}])
     for lost in (0, 3):
-        told.histories[lost] = STEPS[:2], np.zeros(2)
-    (axes,) = sweep_plots._curves(told, told.ranked()).axes
+        table.histories[lost] = STEPS[:2], np.zeros(2)
+    (axes,) = sweep_curves.best_curves(table, table.ranked()).axes
     for line in axes.lines:
         np.testing.assert_array_equal(line.get_xdata(), STEPS)
         assert line.get_label().endswith("(n = 2, 1 diverged)")
 
 
 def test_each_category_that_diverged_has_a_cross_of_its_own():
-    told = sweep(RATES)
-    (axes,) = sweep_plots._against(told, told.ranked(), "rate").axes
+    table = sweep(RATES)
+    (axes,) = sweep_lines.against(table, table.ranked(), "rate").axes
     crosses = {tuple(place) for line in axes.lines if line.get_marker() == "x" for place in line.get_xydata().tolist()}
     assert len(crosses) == 3
     assert {x for x, _ in crosses} == {1.0}
@@ -119,19 +120,19 @@ def test_each_category_that_diverged_has_a_cross_of_its_own():
 
 def test_trials_of_a_search_are_not_joined_and_settings_of_a_grid_are():
     for settings, joined in ((SEARCH, False), (SQUARE, True)):
-        told = sweep(settings)
-        (axes,) = sweep_plots._against(told, told.ranked(), "b1").axes
+        table = sweep(settings)
+        (axes,) = sweep_lines.against(table, table.ranked(), "b1").axes
         assert ("-" in {line.get_linestyle() for line in axes.lines}) is joined
 
 
 def test_many_categories_have_a_panel_each():
-    told = sweep([{"optimizer": f"rule {i}", "rate": r} for i in range(9) for r in (0.01, 0.1)], seeds=2)
-    panels = [axes for axes in sweep_plots._against(told, told.ranked(), "rate").axes if axes.get_visible()]
-    assert [axes.get_title() for axes in panels] == list(dict.fromkeys(s.values["optimizer"] for s in told.ranked()))
+    table = sweep([{"optimizer": f"rule {i}", "rate": r} for i in range(9) for r in (0.01, 0.1)], seeds=2)
+    panels = [axes for axes in sweep_lines.against(table, table.ranked(), "rate").axes if axes.get_visible()]
+    assert [axes.get_title() for axes in panels] == list(dict.fromkeys(s.values["optimizer"] for s in table.ranked()))
 
 
 def test_what_stands_side_by_side_says_how_many_diverged():
-    told = sweep([{"optimizer": "adam"}, {"optimizer": "sgd"}], seeds=2)
-    told.rows[3] |= {"objective": math.nan, "status": "diverged"}
-    (axes,) = sweep_plots._side_by_side(told, told.ranked()).axes
+    table = sweep([{"optimizer": "adam"}, {"optimizer": "sgd"}], seeds=2)
+    table.rows[3] |= {"objective": math.nan, "status": "diverged"}
+    (axes,) = sweep_lines.side_by_side(table, table.ranked()).axes
     assert [text.get_text() for text in axes.get_yticklabels()] == ["sgd\n(1 of 2 diverged)", "adam"]

@@ -7,19 +7,20 @@ import optax
 import pytest
 
 from padl import optimizers
-from padl.compare.comparison import Path
-from padl.compare.trajectories import Rule, run, trace
-from padl.compare.tuning import choose, steps_to, weigh
+from padl.compare.comparison import Trajectory
+from padl.compare.statistics import first_reaching
+from padl.compare.trajectories import Candidate, run, trace
+from padl.compare.tuning import choose, weigh
 from padl.registry import StaticPartial
-from padl.surfaces.functions import closed_form
+from padl.surfaces.function_landscapes import closed_form
 from padl.surfaces.landscape import Landscape, nearest
 from padl.surfaces.logistic import logistic
 from padl.types import PadlError
 
 COMPILE = "/jax/core/compile/backend_compile_duration"
-GD = Rule(StaticPartial(optimizers.gd), {"learning_rate": 0.0}, whole=True)
-SGD = Rule(StaticPartial(optimizers.sgd), {"learning_rate": 0.0})
-MOMENTUM = Rule(StaticPartial(optimizers.momentum), {"learning_rate": 0.0, "momentum": 0.9})
+GD = Candidate(StaticPartial(optimizers.gd), {"learning_rate": 0.0}, full_batch=True)
+SGD = Candidate(StaticPartial(optimizers.sgd), {"learning_rate": 0.0})
+MOMENTUM = Candidate(StaticPartial(optimizers.momentum), {"learning_rate": 0.0, "momentum": 0.9})
 
 
 def rosenbrock_gradient(x: float, y: float) -> np.ndarray:
@@ -45,20 +46,20 @@ def test_a_path_of_gradient_descent_is_that_of_the_formula():
 
 
 def test_heights_and_distances_are_those_of_the_points():
-    found = closed_form("himmelblau")
-    path = run(found, {"gd": GD}, np.array([[0.0, 0.0], [4.0, -4.0]]), rates=[0.001, 0.01, 0.02], steps=30)["gd"]
+    landscape = closed_form("himmelblau")
+    path = run(landscape, {"gd": GD}, np.array([[0.0, 0.0], [4.0, -4.0]]), rates=[0.001, 0.01, 0.02], steps=30)["gd"]
     x, y = np.moveaxis(path.points.astype(float), -1, 0)
     assert path.points.shape == (3, 2, 31, 2)
     np.testing.assert_allclose(path.losses, (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2, rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(path.distances, nearest(found, path.points))
+    np.testing.assert_array_equal(path.distances, nearest(landscape, path.points))
     assert path.work == 1
 
 
 def test_a_lane_is_the_same_whatever_stands_beside_it():
-    found, both = closed_form("beale"), {"gd": GD, "momentum": MOMENTUM}
+    landscape, both = closed_form("beale"), {"gd": GD, "momentum": MOMENTUM}
     starts, rates = np.array([[1.0, 1.5], [2.0, 1.0]]), [1e-3, 3e-3, 1e-2]
-    together = run(found, both, starts, rates=rates, steps=30, noise=0.1)
-    alone = run(found, {"momentum": MOMENTUM}, starts[:1], rates=rates[1:2], steps=30, noise=0.1)
+    together = run(landscape, both, starts, rates=rates, steps=30, noise=0.1)
+    alone = run(landscape, {"momentum": MOMENTUM}, starts[:1], rates=rates[1:2], steps=30, noise=0.1)
     expected = together["momentum"].points[1:2, :1]
     np.testing.assert_allclose(alone["momentum"].points, expected, rtol=1e-5)  # other widths round otherwise
 
@@ -116,7 +117,10 @@ def test_a_rule_without_a_learning_rate_has_one_lane_a_start():
         return optax.stateless(lambda grads, params: jax.tree.map(lambda g: -0.01 * g, grads))
 
     paths = run(
-        closed_form("beale"), {"steady": Rule(StaticPartial(steady), {}), "gd": GD}, np.array([[1.0, 1.5]]), steps=5
+        closed_form("beale"),
+        {"steady": Candidate(StaticPartial(steady), {}), "gd": GD},
+        np.array([[1.0, 1.5]]),
+        steps=5,
     )
     assert paths["steady"].rates is None
     assert paths["steady"].points.shape == (1, 1, 6, 2)
@@ -131,7 +135,9 @@ def test_a_rule_is_called_with_value_gradient_and_value_function_of_its_step():
 
         return optax.GradientTransformationExtraArgs(lambda params: (), update)
 
-    path = run(closed_form("valley", 1.0), {"polyak": Rule(StaticPartial(polyak), {})}, np.array([[4.0, 2.0]]), steps=3)
+    path = run(
+        closed_form("valley", 1.0), {"polyak": Candidate(StaticPartial(polyak), {})}, np.array([[4.0, 2.0]]), steps=3
+    )
     np.testing.assert_allclose(path["polyak"].points[0, 0], [[4, 2], [2, 1], [1, 0.5], [0.5, 0.25]], rtol=1e-6)
 
 
@@ -139,7 +145,7 @@ def test_updates_of_another_form_than_the_point_are_refused():
     broken = lambda: optax.stateless(lambda grads, params: {"point": grads["point"][:1]})  # noqa: E731
     with pytest.raises(PadlError, match=r"float32\[1\].* for parameters .*float32\[2\].*: they must be alike"):
         trace(
-            flat(), {"broken": Rule(StaticPartial(broken), {})}, np.zeros((1, 2)), rates=[1.0], steps=2, seed=0,
+            flat(), {"broken": Candidate(StaticPartial(broken), {})}, np.zeros((1, 2)), rates=[1.0], steps=2, seed=0,
             noise=0.0, batch_size=None,
         )  # fmt: skip
 
@@ -170,12 +176,12 @@ class TestBatches:
         assert paths["sgd"].losses[1, 0, -1] == pytest.approx(float(logistic().height(point)), rel=1e-6)
 
 
-def path_of(losses: list, rates: list | None = None) -> Path:
+def path_of(losses: list, rates: list | None = None) -> Trajectory:
     """Of (R, S, T + 1) heights; where it went is nowhere."""
     heights = np.array(losses, float)
     points = np.zeros((*heights.shape, 2))
     tried = np.geomspace(1e-3, 1.0, len(heights)) if rates is None else np.array(rates)
-    return Path(tried, points, heights, np.abs(heights))
+    return Trajectory(tried, points, heights, np.abs(heights))
 
 
 NEVER = np.nan
@@ -199,8 +205,8 @@ class TestChoice:
 
     def test_a_fixed_rate_is_shown_and_is_best_only_if_it_is(self):
         path = path_of([[[9, 5]], [[9, 2]], [[9, 4]]])
-        told = choose(path, 0.0, 3.0, fixed=float(path.rates[2]))
-        assert (told.rate, told.best) == (2, False)
+        choice = choose(path, 0.0, 3.0, fixed=float(path.rates[2]))
+        assert (choice.rate, choice.best) == (2, False)
         assert choose(path, 0.0, 3.0, fixed=float(path.rates[1])).best
 
     def test_a_fixed_rate_that_was_not_tried_is_refused(self):
@@ -217,13 +223,13 @@ class TestChoice:
 
     def test_the_goal_is_reached_at_the_first_step_at_it_or_below(self):
         heights = np.array([[9.0, 4, 2, 3], [1, 9, 9, 9], [9, 9, 9, 9], [9, 5, NEVER, NEVER]])
-        reached = steps_to(heights, 2)
+        reached = first_reaching(heights, 2, "min")
         np.testing.assert_array_equal(reached, [2, 0, NEVER, NEVER])
 
     def test_the_goal_is_a_share_of_the_way_from_the_starts_to_the_floor(self):
         paths = {"a": path_of([[[9, 5, 1], [5, 5, 1]]])}
-        told = weigh(flat(), paths, steps=2, goal=0.25)
-        assert told.goal == pytest.approx(0.25 * 7)
+        comparison = weigh(flat(), paths, steps=2, goal=0.25)
+        assert comparison.goal == pytest.approx(0.25 * 7)
         assert weigh(flat(), paths, steps=2, mode="fixed", fixed=1e-3).mode == "fixed"
 
     def test_the_lowest_point_that_is_only_searched_for_moves_to_a_lower_one_that_is_found(self):
@@ -231,10 +237,10 @@ class TestChoice:
 
         path = run(closed_form("valley", 1.0), {"gd": GD}, np.array([[4.0, 2.0]]), rates=[0.5], steps=5)["gd"]
         searched = replace(closed_form("valley", 1.0), exact=False, floor=1.0, minima=((1.0, 1.0),))
-        told = weigh(searched, {"gd": path}, steps=5)
-        np.testing.assert_array_equal(told.landscape.minima[0], path.points[0, 0, -1])
-        assert told.landscape.floor == path.losses[0, 0, -1]
-        assert told.paths["gd"].distances[0, 0, -1] == 0
+        comparison = weigh(searched, {"gd": path}, steps=5)
+        np.testing.assert_array_equal(comparison.landscape.minima[0], path.points[0, 0, -1])
+        assert comparison.landscape.floor == path.losses[0, 0, -1]
+        assert comparison.paths["gd"].distances[0, 0, -1] == 0
         assert weigh(replace(searched, floor=-1.0), {"gd": path}, steps=5).landscape.floor == -1
 
     def test_a_start_where_the_height_is_not_finite_is_refused(self):

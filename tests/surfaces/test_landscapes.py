@@ -8,8 +8,9 @@ import pytest
 import padl
 from padl.compare import loss_slice
 from padl.surfaces import logistic
-from padl.surfaces.functions import SURFACES, closed_form, noisy_valley
-from padl.surfaces.landscape import Landscape, heights, lowest, nearest
+from padl.surfaces.function_landscapes import closed_form, noisy_valley
+from padl.surfaces.functions import SURFACES
+from padl.surfaces.landscape import Landscape, heights, lowest, nearest, sample_rows
 from padl.types import PadlError
 
 TEN = ("cos_tan", "valley", "saddle", "rosenbrock", "beale", "himmelblau", "rastrigin", "styblinski_tang")
@@ -21,25 +22,25 @@ def made(name: str) -> Landscape:
 
 @pytest.mark.parametrize("name", [*TEN, "noisy_valley", "logistic"])
 def test_at_its_minima_a_landscape_is_flat_and_curved_upwards_and_as_high_as_it_says(name):
-    found = made(name)
+    landscape = made(name)
     with jax.enable_x64(True):  # float32 would hide an error of 1e-7
-        height = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), found.height)
-        known = jax.jit(lambda p: (height(p), jax.grad(height)(p), jax.hessian(height)(p)))
-        for minimum in np.array(found.minima, float):
-            value, slope, curvature = map(np.asarray, known(minimum))
+        height = jax.tree.map(lambda x: jnp.asarray(x, jnp.float64), landscape.height)
+        derivatives = jax.jit(lambda p: (height(p), jax.grad(height)(p), jax.hessian(height)(p)))
+        for minimum in np.array(landscape.minima, float):
+            value, slope, curvature = map(np.asarray, derivatives(minimum))
             assert np.abs(slope).max() < 1e-8 * (1 + np.abs(curvature).max())  # the rows of logistic are float32
             assert np.linalg.eigvalsh(curvature).min() > 0
-            assert value == pytest.approx(found.floor, abs=1e-7)
+            assert value == pytest.approx(landscape.floor, abs=1e-7)
 
 
 @pytest.mark.parametrize("name", [*TEN, "noisy_valley", "logistic"])
 def test_no_point_of_the_view_is_lower_than_the_minima(name):
-    found = made(name)
-    low, high = np.array(found.view).T
+    landscape = made(name)
+    low, high = np.array(landscape.view).T
     points = np.random.default_rng(0).uniform(low, high, (500, len(low)))
-    assert np.nanmin(heights(found, points)) >= found.floor - 1e-6 * max(1, abs(found.floor))
-    assert (np.array(found.low) <= low).all()
-    assert (high <= np.array(found.high)).all()
+    assert np.nanmin(heights(landscape, points)) >= landscape.floor - 1e-6 * max(1, abs(landscape.floor))
+    assert (np.array(landscape.low) <= low).all()
+    assert (high <= np.array(landscape.high)).all()
 
 
 def test_the_lowest_point_of_styblinski_and_tang_is_the_published_one():
@@ -48,16 +49,16 @@ def test_the_lowest_point_of_styblinski_and_tang_is_the_published_one():
 
 
 def test_rastrigin_has_a_hollow_at_about_every_pair_of_whole_numbers():
-    found = closed_form("rastrigin")
-    whole = np.array([(i, j) for i in (-2, 0, 2) for j in (-2, 0, 2)], float)
-    middle = heights(found, whole)
+    landscape = closed_form("rastrigin")
+    points = np.array([(i, j) for i in (-2, 0, 2) for j in (-2, 0, 2)], float)
+    middle = heights(landscape, points)
     for step in ((0.5, 0), (0, 0.5), (-0.5, 0), (0, -0.5)):
-        assert (heights(found, whole + step) > middle + 5).all()
+        assert (heights(landscape, points + step) > middle + 5).all()
 
 
 def test_the_walled_surface_is_infinite_outside_its_domain_and_only_there():
-    found = closed_form("cos_tan")
-    seen = heights(found, np.array([[-1.5], [-1.0], [-0.99], [0.0], [0.99], [1.0], [4.0]]))
+    landscape = closed_form("cos_tan")
+    seen = heights(landscape, np.array([[-1.5], [-1.0], [-0.99], [0.0], [0.99], [1.0], [4.0]]))
     assert np.isfinite(seen).tolist() == [False, False, True, True, True, False, False]
 
 
@@ -74,31 +75,33 @@ def test_the_new_surfaces_are_trained_on_by_their_names():
 
 
 def test_the_loss_of_the_tumours_is_that_of_logistic_regression():
-    (x, y), found = logistic.tumours(), logistic.logistic()
+    (x, y), landscape = logistic.tumours(), logistic.logistic()
     assert x.shape == (569, 2)
     assert y.sum() == 212  # malignant
     np.testing.assert_allclose([x.mean(0), x.std(0)], [[0, 0], [1, 1]], atol=1e-12)
     for w in (np.zeros(2), np.array([1.0, -2.0])):
         p = 1 / (1 + np.exp(-x @ w))
         by_hand = -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
-        assert float(found.height(jnp.asarray(w, jnp.float32))) == pytest.approx(by_hand, rel=1e-6)
+        assert float(landscape.height(jnp.asarray(w, jnp.float32))) == pytest.approx(by_hand, rel=1e-6)
 
 
 def test_a_batch_is_of_different_rows_and_a_batch_of_all_is_the_whole():
-    rows = np.asarray(jax.jit(lambda key: logistic.different(key, 32, 569))(jax.random.key(3)))
+    rows = np.asarray(jax.jit(lambda key: sample_rows(key, 32, 569))(jax.random.key(3)))
     assert len(np.unique(rows)) == 32
     assert rows.min() >= 0
     assert rows.max() < 569
-    found = logistic.logistic()
+    landscape = logistic.logistic()
     point = jnp.array([1.0, -1.0])
-    assert float(found.sampled(point, jax.random.key(0), 569)) == pytest.approx(float(found.height(point)), rel=1e-6)
+    assert float(landscape.sampled(point, jax.random.key(0), 569)) == pytest.approx(
+        float(landscape.height(point)), rel=1e-6
+    )
 
 
 def test_the_mean_of_many_batches_is_the_whole_loss():
-    found, point = logistic.logistic(), jnp.array([-3.0, 4.0])
+    landscape, point = logistic.logistic(), jnp.array([-3.0, 4.0])
     keys = jax.random.split(jax.random.key(0), 400)
-    means = np.asarray(jax.jit(jax.vmap(lambda key: found.sampled(point, key, 16)))(keys))
-    assert abs(means.mean() - float(found.height(point))) < 4 * means.std() / 20  # four standard errors
+    means = np.asarray(jax.jit(jax.vmap(lambda key: landscape.sampled(point, key, 16)))(keys))
+    assert abs(means.mean() - float(landscape.height(point))) < 4 * means.std() / 20  # four standard errors
 
 
 def test_a_condition_number_is_refused_where_there_is_none():
@@ -108,12 +111,12 @@ def test_a_condition_number_is_refused_where_there_is_none():
 
 def test_gradient_descent_comes_down_at_every_landscapes_own_rate():
     for name in (*TEN, "noisy_valley", "logistic"):
-        found = made(name)
-        points = [jnp.asarray(found.start)]
-        step = jax.jit(lambda p, f=found: p - f.rate * jax.grad(f.height)(p))
+        landscape = made(name)
+        points = [jnp.asarray(landscape.start)]
+        step = jax.jit(lambda p, f=landscape: p - f.rate * jax.grad(f.height)(p))
         for _ in range(50):
             points.append(step(points[-1]))
-        down = np.diff(heights(found, np.stack(points)))
+        down = np.diff(heights(landscape, np.stack(points)))
         assert (down <= 1e-5).all(), name
 
 
@@ -130,8 +133,8 @@ def test_the_search_for_the_lowest_point_finds_it():
 
 
 def test_the_distance_is_that_to_the_nearest_minimum_and_not_a_number_for_what_is_none():
-    found = bowl(np.array([[0.0, 0.0], [3.0, 0.0]]))
-    apart = nearest(found, np.array([[1.0, 0.0], [3.0, 4.0], [np.nan, 0.0]]))
+    landscape = bowl(np.array([[0.0, 0.0], [3.0, 0.0]]))
+    apart = nearest(landscape, np.array([[1.0, 0.0], [3.0, 4.0], [np.nan, 0.0]]))
     np.testing.assert_allclose(apart, [1.0, 4.0, np.nan])
 
 

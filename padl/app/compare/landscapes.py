@@ -1,26 +1,37 @@
-"""Landscapes by name: what `padl compare surface=NAME` may be."""
+"""Find landscapes by name: what `padl compare surface=NAME` may be. landscape, network."""
 
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from padl.app.compare import network_slice
+import jax
+import numpy as np
+
+from padl.app.run_spec import check
+from padl.app.saved_runs import check_data
+from padl.compare import loss_slice
+from padl.data.source import Data, frozen
 from padl.registry import near
-from padl.surfaces.functions import Name, check_condition, closed_form, noisy_valley
+from padl.runs import checkpoint as checkpoints
+from padl.runs import run_folder
+from padl.surfaces.function_landscapes import closed_form, noisy_valley
+from padl.surfaces.functions import Name, check_condition
 from padl.surfaces.landscape import Landscape
 from padl.surfaces.logistic import logistic
 from padl.types import PadlError
 
 NAMES: tuple[str, ...] = (*get_args(Name), "noisy_valley", "logistic", "network")
 VALLEYS = ("valley", "noisy_valley")
+FEW = 256  # rows of a network's: each of thousands of steps looks at all of them
 
 
 def landscape(
     name: str, condition: float | None, checkpoint: str | None, directions: int, rows: int | Literal["all"] | None
 ) -> Landscape:
-    """The landscape of this name.
+    """Make the landscape of this name.
 
     Args:
-        condition: of a valley. checkpoint, directions, rows: of the slice of a network, as in `slices.network`.
+        condition: of a valley. checkpoint, directions, rows: of the slice of a network: the folder, seed and rows of
+            `network`.
 
     Raises:
         PadlError: an unknown name; what this landscape cannot use, or a network without its checkpoint.
@@ -33,10 +44,37 @@ def landscape(
             raise PadlError(
                 "surface=network is the loss of a trained network: give its run folder, checkpoint=runs/..."
             )
-        return network_slice.network(Path(checkpoint).expanduser(), directions, rows)
+        return network(Path(checkpoint).expanduser(), directions, rows)
     for key, value in {"checkpoint": checkpoint, "directions": directions or None, "rows": rows}.items():
         if value is not None:
             raise PadlError(f"{key}={value} is for surface=network; '{name}' has none: leave it out")
     if name == "logistic":
         return logistic()
     return noisy_valley(condition) if name == "noisy_valley" else closed_form(cast(Name, name), condition)
+
+
+def network(folder: Path, seed: int, rows: int | Literal["all"] | None) -> Landscape:
+    """Slice the loss of a run's best parameters.
+
+    Args:
+        folder: of a run with run.save=true. seed: of the two directions.
+        rows: look at so many of the training rows, the first, or at "all"; None at FEW at most.
+
+    Raises:
+        PadlError: no run there, nothing saved, other data than it was trained on, a task without a model, fewer rows.
+    """
+    config, about = run_folder.read_config(folder), checkpoints.load_model(folder)
+    if "task" not in config or about["input_shape"] is None:
+        raise PadlError(f"checkpoint={folder} is of a run without a network: give one of a task with a model")
+    spec = check({**config, "device": "auto", "devices": None})
+    check_data(folder, spec)
+    saved = checkpoints.load(folder, "best")
+    train = spec.split.train
+    count = len(train) if rows == "all" else min(FEW, len(train)) if rows is None else rows
+    if count > len(train):
+        raise PadlError(f"rows={rows} is more than the {len(train)} training rows of {folder}")
+    data = Data(dict(spec.task.rows), spec.split._replace(train=frozen(np.array(train[:count]))))
+    shown = f"{count:,} rows" if count == len(train) else f"{count:,} of {len(train):,} rows"
+    params, model_state = jax.tree.map(np.asarray, (saved["params"], saved["model_state"]))
+    title = f"slice of {spec.title}, {shown}"
+    return loss_slice.network(title, spec.experiment.objective, params, model_state, spec.hparams, data, seed)

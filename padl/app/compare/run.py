@@ -1,4 +1,4 @@
-"""A comparison from start to end: plan, paths, folder, pictures. `padl compare` and `padl.trajectories` are this."""
+"""Run a comparison from start to end: plan, walks, folder, pictures. `padl compare`, `padl.trajectories`."""
 
 import io
 from collections.abc import Mapping
@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from padl.app.compare.plan import KEYS, Plan, one_line_for_rules, resolve
+from padl.app.compare.plan import ComparePlan, one_line_for_candidates, resolve
+from padl.app.compare.settings import KEYS
 from padl.app.compilation_cache import use_compilation_cache
 from padl.cli.hydra.app import App, explain_keys
 from padl.compare import report
@@ -22,8 +23,12 @@ from padl.types import one_line
 APP = App("compare", lambda: None, explain_keys(KEYS, "compare"))
 
 
-class Compared(NamedTuple):
-    """What a comparison gave. folder: None where none was asked for. pictures: files in it."""
+class ComparisonResult(NamedTuple):
+    """What a comparison came to.
+
+    Attributes:
+        comparison: the trajectories. folder: where it was written, None where nowhere. pictures: files in it.
+    """
 
     comparison: Comparison
     folder: Path | None
@@ -31,11 +36,12 @@ class Compared(NamedTuple):
 
 
 def trajectories(surface: str = "rosenbrock", **settings: Any) -> Comparison:
-    """Compare optimizers on a surface: `padl compare` in the same words, but without a folder unless one is asked for.
+    """Compare optimizers on a surface: `padl compare` in the same words, but without a folder unless `run` names one.
 
     Args:
-        surface: its name. settings: every other key of conf/compare.yaml, as `optimizers=["gd", {"name": "adam",
-            "b1": 0.8}], steps=200, run={"dir": "runs"}`.
+        surface: its name.
+        settings: every other key of conf/compare.yaml, as `optimizers=["gd", {"name": "adam", "b1": 0.8}], steps=200,
+            run={"dir": "runs"}`.
 
     Raises:
         PadlError: for the first thing that is wrong, before anything is written.
@@ -43,19 +49,26 @@ def trajectories(surface: str = "rosenbrock", **settings: Any) -> Comparison:
     return run({"surface": surface, "run": {"dir": None}, **settings}, []).comparison
 
 
-def run(config: Mapping[str, Any], command: list[str]) -> Compared:
-    """Compare as `config` says; `command` is what the user typed, for the records."""
+def run(config: Mapping[str, Any], command: list[str]) -> ComparisonResult:
+    """Compare as `config` says, and write what it gave.
+
+    Args:
+        config: of conf/compare.yaml; what is left out has its default. command: what the user typed, for env.json.
+
+    Raises:
+        PadlError: for the first thing that is wrong, before anything is written; an optimizer that cannot be traced.
+    """
     use_compilation_cache(config.get("compilation_cache", "auto"))
     plan = resolve(config)
-    with one_line_for_rules(plan):
-        race = begin(plan.landscape, plan.rules, plan.starts, **plan.options)
-    if plan.kept.dir is None:
-        return Compared(_weighed(plan, race), None, [])
-    folder = run_folder.create(plan.kept.dir, f"compare-{plan.settings.surface}")
+    with one_line_for_candidates(plan):
+        race = begin(plan.landscape, plan.candidates, plan.starts, **plan.options)
+    if plan.output.dir is None:
+        return ComparisonResult(_weigh(plan, race), None, [])
+    folder = run_folder.create(plan.output.dir, f"compare-{plan.settings.surface}")
     env = run_folder.to_json(run_folder.environment(jax.devices()[0], 1, command))  # looked up while the device is busy
     run_folder.write_start(folder, plan.config, env)
     try:
-        comparison = _weighed(plan, race)
+        comparison = _weigh(plan, race)
         write(comparison, folder)
         pictures = draw(plan, comparison, folder)
     except BaseException as error:
@@ -63,39 +76,47 @@ def run(config: Mapping[str, Any], command: list[str]) -> Compared:
         run_folder.write_status(folder, status, 0, one_line(error))
         raise
     run_folder.write_status(folder, "finished", plan.settings.steps)
-    return Compared(comparison, folder, pictures)
+    return ComparisonResult(comparison, folder, pictures)
 
 
-def _weighed(plan: Plan, race: Race) -> Comparison:
-    about = {key: plan.options[key] for key in ("steps", "seed", "noise")}
-    told = {"mode": plan.settings.mode, "fixed": plan.fixed, "goal": plan.settings.goal}
-    return weigh(plan.landscape, finish(race), **about, **told)
+def _weigh(plan: ComparePlan, race: Race) -> Comparison:
+    settings = plan.settings
+    return weigh(
+        plan.landscape,
+        finish(race),
+        steps=settings.steps,
+        seed=settings.seed,
+        noise=plan.noise,
+        mode=settings.mode,
+        fixed=plan.fixed,
+        goal=settings.goal,
+    )
 
 
 def write(comparison: Comparison, folder: Path) -> None:
-    """results.csv, a row for each lane; trajectories.npz, the paths: LABEL/points, /losses, /distances, /rates."""
+    """Write results.csv, a row for each lane, and trajectories.npz: LABEL/points, /losses, /distances, /rates."""
     run_folder.write_text(folder / "results.csv", report.csv(comparison))
     arrays = {"starts": comparison.starts}
     for label, path in comparison.paths.items():
-        own = {"points": path.points, "losses": path.losses, "distances": path.distances.astype(np.float32)}
-        rated = {} if path.rates is None else {"rates": path.rates}
-        arrays |= {f"{label}/{name}": array for name, array in {**own, **rated}.items()}
+        columns = {"points": path.points, "losses": path.losses, "distances": path.distances.astype(np.float32)}
+        rates = {} if path.rates is None else {"rates": path.rates}
+        arrays |= {f"{label}/{name}": array for name, array in {**columns, **rates}.items()}
     content = io.BytesIO()
     np.savez(content, allow_pickle=False, **arrays)
     run_folder.write_bytes(folder / "trajectories.npz", content.getvalue())
 
 
-def draw(plan: Plan, comparison: Comparison, folder: Path) -> list[Path]:
-    """The pictures, as far as they are asked for."""
+def draw(plan: ComparePlan, comparison: Comparison, folder: Path) -> list[Path]:
+    """Draw the pictures that the settings name, and return their files."""
     from padl.compare import animation, surface_plots
 
-    pictures = surface_plots.draw(comparison, folder) if plan.kept.plot else []
-    return [*pictures, *(animation.write(comparison, folder) if plan.settings.animate and plan.kept.plot else [])]
+    pictures = surface_plots.draw(comparison, folder) if plan.output.plot else []
+    return [*pictures, *(animation.write(comparison, folder) if plan.settings.animate and plan.output.plot else [])]
 
 
-def show(compared: Compared) -> None:
+def show(compared: ComparisonResult) -> None:
     """The table, and where the pictures are."""
-    from padl.compare.plot_style import title
+    from padl.compare.surface_captions import title
 
     console, comparison = Output(), compared.comparison
     console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)

@@ -21,6 +21,7 @@ from padl.app.sweep import selection as objective
 from padl.app.sweep.members import Member
 from padl.app.sweep.run import Sweep
 from padl.compare import statistics, sweep_plots
+from padl.compare.sweep_table import SweepTable
 from padl.runs import run_folder
 from padl.runs.console import Output
 from padl.types import Criterion
@@ -123,9 +124,7 @@ def _write(sweep: Sweep, found: Results) -> None:
         if done:
             seeds = len({m.draft.settings.seed for m in sweep.members})
             title = f"{_title(sweep)}, {len(done)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
-            sweep_plots.draw(
-                sweep_plots.Sweep(done, found.swept, *found.objective, found.histories, title), found.folder
-            )
+            sweep_plots.draw(SweepTable(done, found.swept, *found.objective, found.histories, title), found.folder)
         _draw_best(sweep, found)
 
 

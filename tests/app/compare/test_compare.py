@@ -13,7 +13,8 @@ import yaml
 import padl
 from padl import registry
 from padl.app.compare import run
-from padl.app.compare.plan import KEYS, LECTURE, resolve
+from padl.app.compare.plan import resolve
+from padl.app.compare.settings import KEYS, LECTURE
 from padl.cli.hydra import app
 from padl.compare import report
 from padl.surfaces.landscape import heights
@@ -145,8 +146,10 @@ def test_the_config_of_a_folder_gives_the_same_comparison_again(left):
 
 def test_from_python_it_is_the_same_comparison_and_writes_nothing(left, tmp_path):
     optimizers = ["gd", {"name": "momentum", "momentum": 0.5}]
-    told = padl.trajectories("beale", optimizers=optimizers, starts=2, steps=12, learning_rates=[1e-3, 1e-2, 10.0])
-    np.testing.assert_array_equal(told.paths["gd"].points, left.comparison.paths["gd"].points)
+    comparison = padl.trajectories(
+        "beale", optimizers=optimizers, starts=2, steps=12, learning_rates=[1e-3, 1e-2, 10.0]
+    )
+    np.testing.assert_array_equal(comparison.paths["gd"].points, left.comparison.paths["gd"].points)
     assert not list(tmp_path.iterdir())
 
 
@@ -163,26 +166,26 @@ def test_the_command_prints_a_table_and_where_its_pictures_are(padl_command, tmp
 
 
 def test_labels_tell_the_same_optimizer_with_other_numbers_apart():
-    found = resolve({"optimizers": ["adam", {"name": "adam", "b1": 0.8}, {"name": "adam", "b1": 0.8, "eps": 1e-3}]})
-    assert list(found.parts) == ["adam", "adam b1=0.8", "adam b1=0.8 eps=0.001"]
+    plan = resolve({"optimizers": ["adam", {"name": "adam", "b1": 0.8}, {"name": "adam", "b1": 0.8, "eps": 1e-3}]})
+    assert list(plan.parts) == ["adam", "adam b1=0.8", "adam b1=0.8 eps=0.001"]
 
 
 def test_the_default_is_the_lectures_six_each_at_its_own_best_of_16_rates():
-    found = resolve({})
-    assert tuple(found.parts) == LECTURE
-    assert (found.settings.mode, len(found.rates), found.settings.steps) == ("tuned", 16, 500)
-    assert found.rates[0] == pytest.approx(1e-4)
-    assert found.rates[-1] == pytest.approx(10.0)
+    plan = resolve({})
+    assert tuple(plan.parts) == LECTURE
+    assert (plan.settings.mode, len(plan.rates), plan.settings.steps) == ("tuned", 16, 500)
+    assert plan.rates[0] == pytest.approx(1e-4)
+    assert plan.rates[-1] == pytest.approx(10.0)
 
 
 def test_a_fixed_rate_is_the_surfaces_own_or_the_one_given_and_stands_among_those_tried():
-    own = resolve({"mode": "fixed", "surface": "saddle"})
-    assert own.fixed == 0.1
-    assert len(own.rates) == 16  # among which it is
-    given = resolve({"mode": "fixed", "learning_rate": 0.3, "learning_rates": [0.1, 0.3]})
-    assert (given.fixed, given.rates) == (0.3, (0.1, 0.3))
-    told = padl.trajectories("saddle", mode="fixed", optimizers=["gd"], steps=5, learning_rates=3)
-    assert told.paths["gd"].rates[told.chosen["gd"].rate] == pytest.approx(0.1)
+    default = resolve({"mode": "fixed", "surface": "saddle"})
+    assert default.fixed == 0.1
+    assert len(default.rates) == 16  # among which it is
+    named = resolve({"mode": "fixed", "learning_rate": 0.3, "learning_rates": [0.1, 0.3]})
+    assert (named.fixed, named.rates) == (0.3, (0.1, 0.3))
+    comparison = padl.trajectories("saddle", mode="fixed", optimizers=["gd"], steps=5, learning_rates=3)
+    assert comparison.paths["gd"].rates[comparison.chosen["gd"].rate] == pytest.approx(0.1)
 
 
 def test_starts_after_the_first_are_drawn_in_the_view_by_the_seed():
@@ -201,8 +204,8 @@ def test_the_noisy_valley_is_noisy_unless_told_otherwise():
 
 
 def test_batches_reach_the_logistic_landscape():
-    told = padl.trajectories("logistic", optimizers=["gd", "sgd"], batch_size=8, steps=5, learning_rates=[1.0])
-    assert (told.paths["gd"].work, told.paths["sgd"].work) == (569, 8)
+    comparison = padl.trajectories("logistic", optimizers=["gd", "sgd"], batch_size=8, steps=5, learning_rates=[1.0])
+    assert (comparison.paths["gd"].work, comparison.paths["sgd"].work) == (569, 8)
 
 
 def test_every_key_of_the_file_is_a_key_and_every_default_is_that_of_python():
@@ -282,18 +285,19 @@ def walk(name: str):
 
 class TestStrangers:
     def test_a_plugin_walks_by_its_name(self):
-        told = padl.trajectories("beale", optimizers=["signum"], steps=5, learning_rates=[0.01])
-        assert np.isfinite(told.paths["signum"].losses).all()
+        comparison = padl.trajectories("beale", optimizers=["signum"], steps=5, learning_rates=[0.01])
+        assert np.isfinite(comparison.paths["signum"].losses).all()
 
     def test_one_without_a_learning_rate_walks_too(self, stranger):
         def steady():
             return optax.stateless(lambda grads, params: jax.tree.map(lambda g: -0.01 * g, grads))
 
         stranger(steady)
-        told = walk("steady")
-        assert told.paths["steady"].rates is None
+        comparison = walk("steady")
+        assert comparison.paths["steady"].rates is None
         assert any(
-            "has none" in cell for cell in report._line(told, "steady", told.paths["steady"], told.chosen["steady"])
+            "has none" in cell
+            for cell in report._line(comparison, "steady", comparison.paths["steady"], comparison.chosen["steady"])
         )
 
     def test_one_that_raises_is_named_with_what_it_said(self, stranger):

@@ -1,4 +1,4 @@
-"""What losses cost, value and gradient together. `benchmark.py` runs these beside its own:
+"""Time losses, value and gradient together.
 
     losses     each elementwise loss of 16 M elements, checks and all : the obvious line of jax.numpy, without
     ctc        16 sequences of 400 frames and 60 labels, 64 and 5,000 classes : optax.ctc_loss; torch where installed
@@ -11,7 +11,6 @@ Rows `memory` are temporary bytes of the compiled programs, and need no rounds. 
 
 import importlib
 import importlib.util
-import statistics
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import perf_counter
@@ -21,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from benchmark import Result, Timing, benchmark, weigh
+from harness import Result, Timing, benchmark, weigh, weighed
 
 from padl import losses
 
@@ -57,7 +56,7 @@ DRAWN: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def compiled(loss: Loss, *arguments: jax.Array, wrt: int | tuple[int, ...] = 0) -> tuple[Timing, Any, int]:
-    """Seconds of one value and gradient, the program, and its temporary bytes."""
+    """Compile a value and gradient: how to time one, the program, and its temporary bytes."""
     program = jax.jit(jax.value_and_grad(loss, wrt)).lower(*arguments).compile()
 
     def seconds() -> float:
@@ -93,11 +92,11 @@ def ctc_time(rounds: int) -> Iterator[Result]:
     for classes in (64, 5000):
         x, y = sequences(FRAMES, LABELS, classes, SEQUENCES)
         none = jnp.zeros((SEQUENCES, FRAMES)), jnp.zeros((SEQUENCES, LABELS))
-        ours, _, bytes_ = compiled(lambda x, y=y: losses.ctc(x, y, reduction="sum"), x)
-        theirs, _, its = compiled(lambda x, y=y, none=none: optax.ctc_loss(x, none[0], y, none[1]).sum(), x)
+        ours, _, temporary = compiled(lambda x, y=y: losses.ctc(x, y, reduction="sum"), x)
+        theirs, _, of_peer = compiled(lambda x, y=y, none=none: optax.ctc_loss(x, none[0], y, none[1]).sum(), x)
         yield weigh(f"optax {classes}", "optax.ctc_loss", ours, theirs, rounds)
-        note = f"{bytes_ / 2**20:.1f} MiB of temporaries, of the peer {its / 2**20:.1f}"
-        yield Result(f"memory {classes}", "optax.ctc_loss", bytes_ / its, note=note)
+        note = f"{temporary / 2**20:.1f} MiB of temporaries, of the peer {of_peer / 2**20:.1f}"
+        yield Result(f"memory {classes}", "optax.ctc_loss", temporary / of_peer, note=note)
         if importlib.util.find_spec("torch"):
             torch = importlib.import_module("torch")
             yield weigh(f"torch {classes}", f"torch {torch.__version__}", ours, partial(in_torch, torch, x, y), rounds)
@@ -132,7 +131,7 @@ def ctc_error(rounds: int) -> Iterator[Result]:
     yield Result("", f"torch {torch.__version__}", float(ours / theirs), note=f"{ours:.2g}, of the peer {theirs:.2g}")
 
 
-def whole_logits(h: jax.Array, kernel: jax.Array, y: jax.Array) -> jax.Array:
+def all_logits(h: jax.Array, kernel: jax.Array, y: jax.Array) -> jax.Array:
     x = h @ kernel
     return (jax.nn.logsumexp(x, -1) - jnp.take_along_axis(x, y[:, None], -1)[:, 0]).mean()
 
@@ -143,11 +142,9 @@ def vocabulary(rounds: int) -> Iterator[Result]:
     h, kernel = jax.random.normal(keys[0], (TOKENS, WIDTH)), jax.random.normal(keys[1], (WIDTH, VOCABULARY)) / 32
     y = jax.random.randint(keys[2], (TOKENS,), 0, VOCABULARY)
     chunked = lambda h, kernel, y: losses.linear_cross_entropy(h, y, kernel)  # noqa: E731
-    ours, _, bytes_ = compiled(chunked, h, kernel, y, wrt=(0, 1))
-    theirs, _, its = compiled(whole_logits, h, kernel, y, wrt=(0, 1))
-    note = f"{bytes_ / 2**20:,.0f} MiB of temporaries, of the peer {its / 2**20:,.0f}"
-    yield Result("memory", "all logits", bytes_ / its, note=note)
+    ours, _, temporary = compiled(chunked, h, kernel, y, wrt=(0, 1))
+    theirs, _, of_peer = compiled(all_logits, h, kernel, y, wrt=(0, 1))
+    note = f"{temporary / 2**20:,.0f} MiB of temporaries, of the peer {of_peer / 2**20:,.0f}"
+    yield Result("memory", "all logits", temporary / of_peer, note=note)
     pairs = [(ours(), theirs()) for _ in range(max(rounds // 3, 1))]  # a minute each
-    ratios, seconds = [a / b for a, b in pairs], tuple(map(statistics.median, zip(*pairs, strict=True)))
-    note = f"n = {len(pairs)}, the first counts"
-    yield Result("time", "all logits", statistics.median(ratios), (min(ratios), max(ratios)), seconds, note)
+    yield weighed("time", "all logits", pairs, f"n = {len(pairs)}, the first counts")

@@ -1,0 +1,109 @@
+"""Compile the walk of optimizers over a landscape: every learning rate and start is a lane of one program. compiled."""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from padl.engine.experiment import check_updates
+from padl.registry import StaticPartial
+from padl.surfaces.functions import tilted
+from padl.surfaces.landscape import heights_at
+from padl.types import Key, PyTree
+
+NOISE, BATCH = range(2)  # the streams of a step's key
+
+
+class ProgramKey(NamedTuple):
+    """What chooses the program; all else is data.
+
+    Attributes:
+        optimizers: for each, (what makes it, whether it has a learning rate, whether every step takes all rows).
+        steps: T. noisy: whether the gradient is. batch_size: rows of a step, None for all.
+        in_parts: whether heights cost so much that they are not computed all at once.
+    """
+
+    optimizers: tuple[tuple[StaticPartial, bool, bool], ...]
+    steps: int
+    noisy: bool
+    batch_size: int | None
+    in_parts: bool
+
+
+class Draws(NamedTuple):
+    """The randomness of each step from one start, the same for all optimizers and learning rates: paired, hence fair.
+
+    Attributes:
+        noise: (T, D) of the gradient. keys: (T,) of the rows. None where there is none.
+    """
+
+    noise: jax.Array | None
+    keys: Key | None
+
+
+@lru_cache(maxsize=32)
+def compiled(program: ProgramKey) -> Any:
+    """Compile (heights, scalars of each, starts (S, D), rates (R,), noise, seed) -> (points, losses) of each optimizer.
+
+    Returns:
+        For each optimizer points (R, S, T + 1, D) and losses (R, S, T + 1); R = 1 for one without a learning rate.
+    """
+    return jax.jit(partial(_walk_all, program))
+
+
+def _walk_all(program: ProgramKey, heights: Any, scalars: Any, starts: Any, rates: Any, noise: Any, seed: Any):
+    draws = jax.vmap(partial(_draws, program, noise, seed, starts.shape[1]))(jnp.arange(len(starts)))
+    walked = []
+    for (make, rated, full_batch), numbers in zip(program.optimizers, scalars, strict=True):
+        measure = partial(_measure, *heights, None if full_batch else program.batch_size)
+        from_each = jax.vmap(partial(_walk, make, numbers, program.steps, measure), (None, 0, 0))
+        at_each = jax.vmap(from_each, (0, None, None))
+        points = at_each(rates, starts, draws) if rated else from_each(None, starts, draws)[None]
+        walked.append(_nan_from_divergence(points, heights_at(heights[0], points, program.in_parts)))
+    return walked
+
+
+def _draws(program: ProgramKey, noise: jax.Array, seed: jax.Array, dimensions: int, start: jax.Array) -> Draws:
+    key = jax.random.fold_in(jax.random.key(seed), start)
+    keys = jax.vmap(partial(jax.random.fold_in, key))(jnp.arange(program.steps))
+    stream = lambda number: jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)  # noqa: E731
+    normal = jax.vmap(lambda key: jax.random.normal(key, (dimensions,), jnp.float32))
+    tilts = noise * normal(stream(NOISE)) if program.noisy else None
+    return Draws(tilts, stream(BATCH) if program.batch_size else None)
+
+
+def _measure(
+    height: Callable, sampled: Callable | None, batch_size: int | None, draws: Draws, point: jax.Array
+) -> jax.Array:
+    """The height that a step sees: of its rows, its gradient noisy."""
+    value = height(point) if batch_size is None or sampled is None else sampled(point, draws.keys, batch_size)
+    return value if draws.noise is None else value + tilted(point, draws.noise)
+
+
+def _walk(make: StaticPartial, scalars: Any, steps: int, measure: Callable, rate: Any, start: jax.Array, draws: Draws):
+    """The points (T + 1, D) of one lane, the start first."""
+    learning_rate = {} if rate is None else {"learning_rate": rate}
+    optimizer = optax.with_extra_args_support(make(**scalars, **learning_rate))
+
+    def step(carry: PyTree, drawn: Draws) -> tuple[PyTree, jax.Array]:
+        params, state = carry
+        value_fn = lambda params: measure(drawn, params["point"])  # noqa: E731
+        value, grad = jax.value_and_grad(value_fn)(params)
+        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=value_fn)
+        check_updates(updates, params)
+        moved: Any = optax.apply_updates(params, updates)
+        return (moved, state), moved["point"]
+
+    params = {"point": start}
+    _, points = jax.lax.scan(step, (params, optimizer.init(params)), draws, length=steps)
+    return jnp.concatenate([start[None], points])
+
+
+def _nan_from_divergence(points: jax.Array, losses: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Points (R, S, T + 1, D) and heights, NaN from the first on that is not finite, or whose height is not."""
+    lost = ~(jnp.isfinite(points).all(-1) & jnp.isfinite(losses))
+    lost = jax.lax.cummax(lost.astype(jnp.int32), axis=2) > 0
+    return jnp.where(lost[..., None], jnp.nan, points), jnp.where(lost, jnp.nan, losses)
