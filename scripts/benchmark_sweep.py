@@ -271,14 +271,14 @@ def whole_and_program(place: Path | None) -> tuple[float, float, float, float, i
     """Seconds of composing and `launch`, of the program's calls, of the end, of bare files; number of members."""
     sweep, spent = Sweep([], quiet=True), []
 
-    def together(asked: list[Asked]) -> list[float]:
+    def train(asked: list[Asked]) -> list[float]:
         values = sweep.together(asked)
         spent.append(perf_counter() - start)
         return values
 
     with tempfile.TemporaryDirectory(dir=place) as folder:
         start = perf_counter()
-        app.compose_and_call([*SURFACE, f"run.dir={folder}"], lambda config: None, together)
+        app.compose_and_call([*SURFACE, f"run.dir={folder}"], app.JointTaskFunction(lambda config: None, train))
         start = perf_counter()
         results.finish(sweep)
         finish = perf_counter() - start

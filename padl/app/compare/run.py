@@ -8,18 +8,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from padl.app.compare.plan import KEYS, Plan, one_line_for_rules, resolve
+from padl.app.compare.plan import Plan, one_line_for_rules, resolve
 from padl.app.compilation_cache import use_compilation_cache
-from padl.cli.hydra.app import App, explain_keys
 from padl.compare import report
 from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
 from padl.compare.tuning import weigh
 from padl.runs import run_folder
-from padl.runs.console import Output
 from padl.types import one_line
-
-APP = App("compare", lambda: None, explain_keys(KEYS, "compare"))
 
 
 class Compared(NamedTuple):
@@ -91,18 +87,3 @@ def draw(plan: Plan, comparison: Comparison, folder: Path) -> list[Path]:
 
     pictures = surface_plots.draw(comparison, folder) if plan.kept.plot else []
     return [*pictures, *(animation.write(comparison, folder) if plan.settings.animate and plan.kept.plot else [])]
-
-
-def show(compared: Compared) -> None:
-    """The table, and where the pictures are."""
-    from padl.compare.plot_style import title
-
-    console, comparison = Output(), compared.comparison
-    console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)
-    console.print(report.table(comparison))
-    for note in report.notes(comparison):
-        console.print(note, highlight=False, soft_wrap=True)
-    for picture in compared.pictures:
-        console.print(str(picture), markup=False, highlight=False, soft_wrap=True)
-    if compared.folder:
-        console.print(f"folder  {compared.folder}", markup=False, highlight=False, soft_wrap=True)

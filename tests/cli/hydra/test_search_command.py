@@ -11,8 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 
-from padl.app.sweep.search import search
-from padl.cli.hydra import app, jobs
+from padl.cli.hydra import app, jobs, nodes
+from padl.cli.hydra.search import search
 from padl.types import DOMAINS, PadlError
 
 RATE = "optimizer.learning_rate=tag(log,interval(1e-5,1))"
@@ -61,8 +61,8 @@ def bowl(job):
 @pytest.fixture(scope="module")
 def hydra():
     """Hydra's context and configuration. What it composes is kept: it takes a tenth of a second for each search."""
-    app.store()
-    with initialize_config_dir(str(app.folder()), version_base="1.3"):
+    nodes.store()
+    with initialize_config_dir(str(nodes.conf_folder()), version_base="1.3"):
         config = compose("train", return_hydra_config=True)
         state = GlobalHydra.instance().hydra
         assert state is not None
@@ -86,12 +86,13 @@ def find(hydra):
         context, config = hydra
         launcher = Launcher(context, config, value)
         sweep = SimpleNamespace(expected=None, bounds=None)
+        expect = lambda members, bounds: vars(sweep).update(expected=members, bounds=bounds)  # noqa: E731
         sweeper = SimpleNamespace(
             options={**OPTIONS, **options},
             config=config,
             hydra_context=context,
             launcher=launcher,
-            task_function=SimpleNamespace(sweep=sweep),
+            task_function=SimpleNamespace(expect=expect),
         )
         run.launcher = launcher
         return search(sweeper, list(words)), launcher, sweep
@@ -269,7 +270,7 @@ class TestGoingOn:
 
         told = {"storage": str(tmp_path / "study.journal"), "trials": 6}
         with monkeypatch.context() as killed:
-            killed.setattr(module, "_abandon", lambda study: None)
+            killed.setattr(module, "abandon", lambda study: None)
             with pytest.raises(KeyboardInterrupt):
                 find(RATE, value=StopAt(5, KeyboardInterrupt()), **told)
         _, launcher, _ = find(RATE, **told)
@@ -425,11 +426,11 @@ def test_the_journal_holds_what_was_run(find, tmp_path):
 def test_hydra_finds_the_sweeper_and_launches_with_padls_launcher(tmp_path):
     launches = []
 
-    def together(asked):
+    def train(asked):
         launches.append([member.values["optimizer.learning_rate"] for member in asked])
         return [0.5 for _ in asked]
 
     words = ["-m", "hydra/sweeper=padl_optuna", "hydra.sweeper.trials=5", "hydra.sweeper.batch=3", RATE]
-    app.compose_and_call(words, lambda config: None, together)
+    app.compose_and_call(words, app.JointTaskFunction(lambda config: None, train))
     assert [len(launch) for launch in launches] == [3, 2]
     assert all(1e-5 <= rate <= 1 for launch in launches for rate in launch)
