@@ -18,6 +18,7 @@ from benchmark import Result, Timing, benchmark, process, weigh
 
 from padl.app.compare import run
 from padl.app.compare.plan import Plan, resolve
+from padl.cli.commands.compare import print_comparison
 from padl.compare import trajectories
 
 PROGRAM = """
@@ -53,7 +54,7 @@ def whole(plan: Plan) -> float:
     """Seconds of a comparison from its configuration to its files and its table."""
     start = perf_counter()
     with contextlib.redirect_stdout(io.StringIO()):
-        run.show(run.run(plan.config, ["padl", "compare"]))
+        print_comparison(run.run(plan.config, ["padl", "compare"]))
     return perf_counter() - start
 
 

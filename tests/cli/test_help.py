@@ -59,6 +59,4 @@ def test_help_fits_into_eighty_columns(capsys, monkeypatch):
     for name in BY_ARGPARSE:
         with pytest.raises(SystemExit):
             main([name, "--help"])
-    assert (
-        max(map(len, capsys.readouterr().out.splitlines())) <= 112
-    )  # docstrings of the code are wider than a terminal
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80

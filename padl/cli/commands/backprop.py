@@ -14,8 +14,9 @@ HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp tas
 OPTIONS = Options(
     "backprop",
     usage=["FORMULA [X=1 ...]", "[KEY=VALUE ...]", "FOLDER"],
-    about="Draw the circuit of a formula with its values and gradients; or say where the gradients of a model vanish,\n"
-    "explode or turn into NaN: at a step of a training, or at the best parameters of a run.",
+    about="Draw the circuit of a formula with its values and gradients; or say where the\n"
+    "gradients of a model vanish, explode or turn into NaN: at a step of a training,\n"
+    "or at the best parameters of a run.",
     examples=[
         'padl backprop "(x + y) * z" x=-2 y=5 z=-4 --steps',
         "padl backprop task=digits model.widths=[64,64,64] steps=100",

@@ -24,14 +24,14 @@ def run(arguments: list[str]) -> int:
         raise PadlError("padl compare runs all in one program: -m is for padl train; several optimizers are a list")
 
     def compare(config: dict[str, Any]) -> None:
-        _print(comparing.run(config, ["padl", "compare", *arguments]))
+        print_comparison(comparing.run(config, ["padl", "compare", *arguments]))
 
     compose_and_call(arguments, TaskFunction(compare), APPLICATION)
     return DONE
 
 
-def _print(compared: Compared) -> None:
-    """The table, what its words mean, and where the pictures are."""
+def print_comparison(compared: Compared) -> None:
+    """Print the table, what its words mean, and where the pictures are."""
     console, comparison = Output(), compared.comparison
     console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)
     console.print(report.table(comparison))

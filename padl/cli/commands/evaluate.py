@@ -8,7 +8,8 @@ from padl.cli.options import Options
 OPTIONS = Options(
     "evaluate",
     usage=["FOLDER [--best]"],
-    about="Evaluate what a run saved, again, on the rows that it held out; print both evaluations.",
+    about="Evaluate the saved parameters of a run again, on the rows that it held out;\n"
+    "print the result next to what the run recorded.",
     examples=[
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c",
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c --best",

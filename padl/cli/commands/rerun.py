@@ -8,7 +8,7 @@ from padl.cli.options import Options
 OPTIONS = Options(
     "rerun",
     usage=["FOLDER"],
-    about="Repeat a run with the configuration that it recorded, in a new folder next to its own.",
+    about="Repeat a run with the configuration that it recorded, in a folder next to it.",
     examples=["padl rerun runs/20260131-120000-digits-adam-3f2a1c"],
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run, also of a member of a sweep")

@@ -19,9 +19,10 @@ class PadlLauncher(BasicLauncher):
     """Runs the jobs of a launch together, where the task function knows how to."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        if not _launches_together(self.task_function):
+        launch_together = getattr(self.task_function, "launch", None)
+        if launch_together is None:
             return super().launch(job_overrides, initial_job_idx)
-        return self.task_function.launch(self, job_overrides, initial_job_idx)
+        return launch_together(self, job_overrides, initial_job_idx)
 
 
 class PadlSweeper(BasicSweeper):
@@ -36,7 +37,7 @@ class PadlSweeper(BasicSweeper):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        if not (_launches_together(self.task_function) and isinstance(self.launcher, PadlLauncher)):
+        if not (hasattr(self.task_function, "launch") and isinstance(self.launcher, PadlLauncher)):
             super().validate_batch_is_legal(batch)
 
 
@@ -58,10 +59,6 @@ class PadlOptuna(Sweeper):
         from padl.cli.hydra.search import search
 
         return search(self, arguments)
-
-
-def _launches_together(task_function: Any) -> bool:
-    return hasattr(task_function, "launch")
 
 
 @dataclass
