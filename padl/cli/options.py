@@ -41,7 +41,7 @@ class Options(argparse.ArgumentParser):
         try:
             values, unknown = self.parse_known_intermixed_args(arguments)
         except argparse.ArgumentError as error:
-            self.error(self._refusals.get(error.argument_name, str(error)))
+            self.error(self._refusals.get(error.argument_name, f"{self.prog}: {error.argument_name} takes no value"))
         if unknown:
             self.error(self._no_option(unknown[0].partition("=")[0]))
         return values

@@ -29,7 +29,7 @@ def test_a_traceback_is_shown_where_it_is_asked_for(padl_command, monkeypatch):
         ("evaluate nowhere", "nowhere is not the folder of a run"),
         ("evaluate a b", "padl evaluate takes the folder of one run"),
         ("evaluate a --besst", "padl evaluate has no option '--besst'; did you mean '--best'?"),
-        ("evaluate a --best=x", "--best"),
+        ("evaluate a --best=x", "padl evaluate: --best takes no value"),
         ("rerun", "padl rerun takes the folder of one run"),
         ("rerun a b", "padl rerun takes the folder of one run"),
         ("rerun --bset x", "padl rerun has no option '--bset'; it has --help"),

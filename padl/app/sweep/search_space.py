@@ -19,7 +19,7 @@ class Dimension(NamedTuple):
         key: as on the command line, `optimizer.learning_rate`.
         options: what to choose from; () for a number from low to high.
         low, high: the ends, both included. step: between two numbers, 0 for all of them.
-        log: drawn evenly in the logarithm. mirrored: in that of 1 - x, as decay rates want it. whole: an integer.
+        log: drawn evenly in the logarithm. mirrored: in that of 1 - x, as decay rates want it. integer: an integer.
     """
 
     key: str
@@ -29,13 +29,13 @@ class Dimension(NamedTuple):
     step: float = 0.0
     log: bool = False
     mirrored: bool = False
-    whole: bool = False
+    integer: bool = False
 
     def suggest(self, trial: Any) -> Value:
         """Draw a value from an optuna trial."""
         if self.options:
             return trial.suggest_categorical(self.key, self.options)
-        if self.whole:
+        if self.integer:
             return trial.suggest_int(self.key, int(self.low), int(self.high), step=int(self.step) or 1, log=self.log)
         if self.step:
             return tidy(trial.suggest_float(self.key, self.low, self.high, step=self.step))
@@ -52,7 +52,7 @@ class Dimension(NamedTuple):
     @property
     def inside(self) -> Value:
         """A value between the ends, where there is one."""
-        if self.options or self.whole or self.step:
+        if self.options or self.integer or self.step:
             return self.ends[0]
         return self.low + GOLDEN * (self.high - self.low)
 

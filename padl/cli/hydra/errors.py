@@ -20,12 +20,12 @@ SECTIONS = {"run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
 
 def explain(arguments: Sequence[str], error: Exception) -> PadlError:
     """What is wrong with the words of `padl train`, from what Hydra raised for them."""
-    message, given = _message(error), settings(arguments)
+    message, overrides = _message(error), settings(arguments)
     line = (
         _bad_syntax(error, message)
         or _range_in_grid(message)
-        or _bad_name(given, is_multirun(arguments))
-        or _unknown_key(given)
+        or _bad_name(overrides, is_multirun(arguments))
+        or _unknown_key(overrides)
         or f"the configuration cannot be composed: {message}"
     )
     return PadlError(line)
@@ -73,9 +73,9 @@ def _range_in_grid(message: str) -> str | None:
     return "interval(...) is for a search, a grid needs values: add hydra/sweeper=padl_optuna, or list them"
 
 
-def _bad_name(given: Mapping[str, str], multirun: bool) -> str | None:
+def _bad_name(overrides: Mapping[str, str], multirun: bool) -> str | None:
     """A group without a name, with several, or with one there is not."""
-    for key, value in given.items():
+    for key, value in overrides.items():
         if key in KINDS and value in ("", "null"):
             return f"{key}={value} names nothing: leave it out for the usual {key}, or give a name"
         if key in (*KINDS, *GROUPS) and "," in value and not multirun:
@@ -96,11 +96,11 @@ def _unknown_name(kind: Kind, name: str) -> str:
     raise AssertionError(f"there is a {kind} '{name}'")
 
 
-def _unknown_key(given: Mapping[str, str]) -> str | None:
+def _unknown_key(overrides: Mapping[str, str]) -> str | None:
     """The first key there is not, with what the entry that it belongs to has."""
-    chosen = _chosen_entries({**_names_of_experiment(given.get("experiment")), **given})
+    chosen = _chosen_entries({**_names_of_experiment(overrides.get("experiment")), **overrides})
     keys = _keys(chosen)
-    for key in given:
+    for key in overrides:
         if key in keys or key.startswith(("hydra.", "hydra/")):
             continue
         kind, _, name = key.partition(".")
@@ -117,16 +117,16 @@ def _names_of_experiment(name: str | None) -> dict[str, str]:
     if name not in conf_names("experiment"):
         return {}
     content: Any = yaml.safe_load((conf_folder() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8"))
-    overrides = [item for item in content.get("defaults", []) if isinstance(item, dict)]
-    return {key.removeprefix("override /"): value for item in overrides for key, value in item.items()}
+    defaults = [item for item in content.get("defaults", []) if isinstance(item, dict)]
+    return {key.removeprefix("override /"): value for item in defaults for key, value in item.items()}
 
 
-def _chosen_entries(given: Mapping[str, str]) -> dict[Kind, Entry | None]:
+def _chosen_entries(overrides: Mapping[str, str]) -> dict[Kind, Entry | None]:
     """The entries that a command line names, or leaves at their defaults."""
-    task = _chosen("task", given.get("task", "digits"))
+    task = _chosen("task", overrides.get("task", "digits"))
     chosen: dict[Kind, Entry | None] = {"task": task}
     for kind, default in DEFAULTS.items():
-        chosen[kind] = _chosen(kind, given.get(kind) or (brought(task, kind) if task else None) or default)
+        chosen[kind] = _chosen(kind, overrides.get(kind) or (brought(task, kind) if task else None) or default)
     return chosen
 
 

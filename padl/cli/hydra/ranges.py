@@ -62,16 +62,16 @@ def _dimension(key: str, override: Any) -> Dimension:
 
 def _interval(key: str, sweep: Any) -> Dimension:
     """`interval(0,1)`; integers, both ends among them, for `int(interval(1,100))`."""
-    return Dimension(key, low=sweep.start, high=sweep.end, whole=isinstance(sweep.start, int))
+    return Dimension(key, low=sweep.start, high=sweep.end, integer=isinstance(sweep.start, int))
 
 
 def _stepped(key: str, sweep: Any) -> Dimension:
     """`range(0,10,2)`, as everywhere without its stop."""
-    whole = all(isinstance(x, int) for x in (sweep.start, sweep.stop, sweep.step))
-    values = [x if whole else tidy(x) for x in sweep.range()]
+    integer = all(isinstance(x, int) for x in (sweep.start, sweep.stop, sweep.step))
+    values = [x if integer else tidy(x) for x in sweep.range()]
     if not values:
         return Dimension(key, low=sweep.start, high=-math.inf)
-    return Dimension(key, low=min(values), high=max(values), step=abs(sweep.step), whole=whole)
+    return Dimension(key, low=min(values), high=max(values), step=abs(sweep.step), integer=integer)
 
 
 def _check_ends(dimension: Dimension, line: str) -> None:
@@ -85,5 +85,5 @@ def _check_ends(dimension: Dimension, line: str) -> None:
 def _check_logarithmic(dimension: Dimension, line: str) -> None:
     if dimension.low <= 0:
         raise PadlError(f"{line}: a logarithmic range starts above 0")
-    if dimension.step and (dimension.step, dimension.whole) != (1, True):
+    if dimension.step and (dimension.step, dimension.integer) != (1, True):
         raise PadlError(f"{line}: a logarithmic range has no steps: use interval")
