@@ -11,6 +11,7 @@ import contextlib
 import difflib
 import importlib
 import inspect
+import json
 import math
 import numbers
 import os
@@ -128,6 +129,11 @@ def describe(annotation: Any) -> str:
     if annotation in (None, type(None)):
         return "null"
     return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(annotation, "")
+
+
+def written(value: Any) -> str:
+    """A value as it is typed on the command line: `0.001`, `null`, `[64, 64]`."""
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import padl
 from padl.app.linear_optimum import against_optimum
 from padl.app.run_spec import check
 from padl.app.train import QUIET
+from padl.cli.tables import print_summary
 from padl.closed_form import shortest, with_ones
-from padl.runs.console import print_summary
 from padl.types import PadlError
 
 SQUARED = "ignore:the normal equation squares"

@@ -1,6 +1,7 @@
-"""The composition root: names become functions here.
+"""The command line: words in; text and exit codes out. Nothing below knows of it.
 
-main.py the command; configs.py Hydra; settings.py what a run can be told; resolve.py looks the names up and
-checks them, with fit.py; train.py runs a plan, with cache.py, clock.py and summary.py; saved.py what a run left;
-show.py the listings.
+main.py the table of commands; commands/ one file each; options.py their words and help; hydra/ the words KEY=VALUE of
+training and comparing; completion.py in the shell; exit_codes.py. What they print: formatting.py numbers and lines,
+tables.py runs and sweeps, listing.py and cards.py what is registered, docstrings.py text that fits a terminal,
+backprop_report.py circuits and layers.
 """

@@ -1,16 +1,14 @@
-"""The console: a live line while a run goes, plain lines where there is no terminal, a table at the end.
+"""The console: a live line while a run goes, plain lines where there is no terminal.
 
-rich decides about colours, and respects NO_COLOR. Progress goes to standard error, the table to standard output.
+rich decides about colours, and respects NO_COLOR. Progress goes to standard error.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
-from rich.table import Table
 
 from padl.runs.sink import Row
 
@@ -100,62 +98,3 @@ class SweepProgress:
     def close(self) -> None:
         if self.live:
             self.live.stop()
-
-
-def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
-    """The table at the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
-    console = Output()
-    console.print(summary["title"], style="bold", highlight=False)
-    table = Table(header_style="bold")
-    table.add_column("metric")
-    table.add_column("final", justify="right")
-    best = summary["best"]
-    table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
-    for name in summary["final"] or [name for name in best if name != "step"]:
-        table.add_row(name, _short(summary["final"].get(name)), _short(best.get(name)) if best else "")
-    if summary["final"] or best:
-        console.print(table)
-    facts = {
-        "status": summary["status"] + (f" ({summary['reason']})" if summary.get("reason") else ""),
-        "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
-        "time": f"{summary['wall_seconds']:.1f} s, {summary['compile_seconds']:.1f} s of it compiling",
-        "parameters": f"{summary['parameters']:,}",
-        **_beside_the_optimum(summary.get("optimum")),
-        "folder": str(folder or "none asked for"),
-    }
-    if wandb_folder:
-        facts["W&B"] = f"wandb sync {wandb_folder}"
-    for name, fact in facts.items():
-        console.print(f"[bold]{name:>10}[/bold]  ", end="", highlight=False)
-        console.print(fact, markup=False, highlight=False, soft_wrap=True)
-
-
-def _beside_the_optimum(known: Mapping[str, Any] | None) -> dict[str, str]:
-    """What the optimizer reached beside the best there is, where that is known in closed form."""
-    if known is None:
-        return {}
-    if "left_out" in known:
-        return {"optimum": f"left out: {known['left_out']}"}
-    if known["excess_loss"] is None:
-        reached, held_out, excess = "", "", "the run diverged"
-    else:
-        reached, held_out = (f", {known[name]:.7g} reached" for name in ("train_loss", "held_out_loss"))
-        excess = f"excess loss {known['excess_loss']:.3g}"
-    return {
-        "optimum": f"training loss {known['optimum_train_loss']:.7g} by least squares{reached}: {excess}",
-        "held out": f"loss {known['optimum_held_out_loss']:.7g} at the optimum{held_out} (in float64)",
-    }
-
-
-def print_evaluation(again: Mapping[str, float], recorded: Mapping[str, float], which: str) -> None:
-    """An evaluation that was repeated, beside what the run wrote of it."""
-    table = Table(title=f"{which} parameters, held out", title_justify="left", title_style="bold", header_style="bold")
-    for column in ("metric", "now", "in the run"):
-        table.add_column(column, justify="left" if column == "metric" else "right")
-    for name, value in again.items():
-        table.add_row(name, f"{value:.9g}", "" if name not in recorded else f"{recorded[name]:.9g}")
-    Output().print(table)
-
-
-def _short(value: Any) -> str:
-    return "" if value is None else f"{value:.5g}"

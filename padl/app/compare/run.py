@@ -9,18 +9,13 @@ import jax
 import numpy as np
 
 from padl.app.compare.plan import ComparePlan, one_line_for_candidates, resolve
-from padl.app.compare.settings import KEYS
 from padl.app.compilation_cache import use_compilation_cache
-from padl.cli.hydra.app import App, explain_keys
 from padl.compare import report
 from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
 from padl.compare.tuning import weigh
 from padl.runs import run_folder
-from padl.runs.console import Output
 from padl.types import one_line
-
-APP = App("compare", lambda: None, explain_keys(KEYS, "compare"))
 
 
 class ComparisonResult(NamedTuple):
@@ -112,18 +107,3 @@ def draw(plan: ComparePlan, comparison: Comparison, folder: Path) -> list[Path]:
 
     pictures = surface_plots.draw(comparison, folder) if plan.output.plot else []
     return [*pictures, *(animation.write(comparison, folder) if plan.settings.animate and plan.output.plot else [])]
-
-
-def show(compared: ComparisonResult) -> None:
-    """The table, and where the pictures are."""
-    from padl.compare.surface_captions import title
-
-    console, comparison = Output(), compared.comparison
-    console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)
-    console.print(report.table(comparison))
-    for note in report.notes(comparison):
-        console.print(note, highlight=False, soft_wrap=True)
-    for picture in compared.pictures:
-        console.print(str(picture), markup=False, highlight=False, soft_wrap=True)
-    if compared.folder:
-        console.print(f"folder  {compared.folder}", markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a sweep comes to: results.csv, sweep.json and pictures in its folder, and a ranked table on the screen."""
+"""What a sweep comes to: results.csv, sweep.json and pictures in its folder."""
 
 import csv
 import io
@@ -12,8 +12,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from rich import box
-from rich.table import Table
 
 from padl.app import artifacts
 from padl.app.sweep import members as grouping
@@ -23,11 +21,9 @@ from padl.app.sweep.run import Sweep
 from padl.compare import statistics, sweep_plots
 from padl.compare.sweep_table import SweepTable
 from padl.runs import run_folder
-from padl.runs.console import Output
 from padl.types import Criterion
 
 ENDED = ("finished", "diverged")  # the members that can be judged
-SHOWN = 15  # settings on the screen; results.csv has every member
 Row = dict[str, Any]
 
 
@@ -123,8 +119,8 @@ def _write(sweep: Sweep, found: Results) -> None:
         done = [row for row in found.rows if row["status"] in ENDED]
         if done:
             seeds = len({m.draft.settings.seed for m in sweep.members})
-            title = f"{_title(sweep)}, {len(done)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
-            sweep_plots.draw(SweepTable(done, found.swept, *found.objective, found.histories, title), found.folder)
+            heading = f"{title(sweep)}, {len(done)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
+            sweep_plots.draw(SweepTable(done, found.swept, *found.objective, found.histories, heading), found.folder)
         _draw_best(sweep, found)
 
 
@@ -172,54 +168,9 @@ def _end_wandb(sweep: Sweep, found: Results) -> None:
             member.wandb.wait()
 
 
-def _title(sweep: Sweep) -> str:
+def title(sweep: Sweep) -> str:
     """`digits mlp adam`, of what all members share."""
     draft, swept = sweep.draft, grouping.swept(sweep.members)
     task = [] if "task" in swept else [str(draft.task.about.get("title", draft.config["task"]["name"]))]
     shared = [draft.config[k]["name"] for k in ("model", "optimizer") if k in draft.config and k not in swept]
     return " ".join([*task, *shared]) or "a sweep"
-
-
-def show(sweep: Sweep, found: Results) -> None:
-    """Print the ranking, what to beware of, and where everything is."""
-    console = Output()
-    keys = [key for key in found.swept if key != "seed"]
-    metric, better = found.objective.metric, {"max": "higher", "min": "lower"}[found.objective.direction]
-    title = f"{_title(sweep)}, ranked by best {metric} ({better} is better)"
-    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("", justify="right")
-    for key in _headers(keys):
-        table.add_column(key, overflow="fold")
-    some = any(setting.diverged for setting in found.ranked)
-    for column in ("mean ± se", "n", *(["diverged"] if some else [])):
-        table.add_column(column, justify="right", no_wrap=True)
-    for place, setting in enumerate(found.ranked[:SHOWN], start=1):
-        values = [_short(setting.values[key]) for key in keys]
-        diverged = [str(setting.diverged or "")] if some else []
-        table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
-    if found.ranked:
-        console.print(title, style="bold", markup=False, highlight=False, soft_wrap=True)
-        console.print(table)
-    lines = [f"{len(found.ranked) - SHOWN} more settings are in results.csv"] if len(found.ranked) > SHOWN else []
-    statuses = Counter(row["status"] for row in found.rows)
-    lines += [f"{n} run{'s' if n > 1 else ''} {status}" for status, n in statuses.items() if status != "finished"]
-    lines += [f"beware: {warning}" for warning in found.warnings]
-    lines += [f"folder  {found.folder}"] if found.folder else []
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _headers(keys: list[str]) -> list[str]:
-    """The last word of each key, where it is the only one."""
-    words = [key.rpartition(".")[2] for key in keys]
-    return [word if words.count(word) == 1 else key for key, word in zip(keys, words, strict=True)]
-
-
-def _mean(setting: statistics.Setting) -> str:
-    if not setting.n:
-        return "none"
-    return f"{setting.mean:.5g}" + (f" ± {setting.error:.2g}" if setting.n > 1 else "")
-
-
-def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

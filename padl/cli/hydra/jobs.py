@@ -1,4 +1,4 @@
-"""Hydra's overrides of each job -> the configuration of each member of a sweep.
+"""Compose the jobs of a launch: Hydra's overrides of each -> the configuration of each member of a sweep.
 
 Hydra takes a tenth of a second to compose a configuration. Here it composes once for every structure (the names, and
 what adds or removes keys), and plain values are put in their places in a copy.
@@ -10,24 +10,34 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from padl.app.sweep.members import Asked, refusal
+from padl.cli.hydra.errors import explain_job
 from padl.types import PadlError
 
 Config = dict[str, Any]
 HYDRA = "hydra"
 
 
-Explain = Callable[[list[str], Exception], PadlError]
+class Word(NamedTuple):
+    """One override.
+
+    Attributes:
+        key: what it sets. value: in Python's types.
+        plain: whether it only puts a number, a text or a list of them in the place of a key that is there.
+    """
+
+    key: str
+    value: Any
+    plain: bool
 
 
-def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int, explain: Explain) -> list[Asked]:
-    """The members of a launch.
+def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Asked]:
+    """Compose the members of a launch.
 
     Args:
         launcher: a Hydra launcher that is set up. jobs: overrides of each. first: number of the first one.
-        explain: (overrides, what Hydra raised for them) -> a line.
 
     Raises:
-        PadlError: for all that do not compose.
+        PadlError: for all that do not compose, a line for each way to be wrong.
     """
     loader, master = launcher.hydra_context.config_loader, launcher.config
     if master.hydra.callbacks:
@@ -41,13 +51,13 @@ def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int, explain: E
             config = _config(loader, master, job, words, number, composed)
             members.append(Asked(list(job), {word.key: word.value for word in words}, config))
         except Exception as error:
-            wrong.setdefault(str(explain(list(job), error)), []).append(list(job))
+            wrong.setdefault(str(explain_job(job, error)), []).append(list(job))
     if wrong:
         raise PadlError(refusal(wrong, jobs))
     return members
 
 
-def _config(loader: Any, master: Any, job: Sequence[str], words: list["Word"], number: int, composed: Any) -> Config:
+def _config(loader: Any, master: Any, job: Sequence[str], words: list[Word], number: int, composed: Any) -> Config:
     """The configuration of a job; `composed` keeps that of each structure, and whether it has no interpolation."""
     structure = tuple(line for line, word in zip(job, words, strict=True) if not word.plain)
     if structure not in composed:
@@ -62,14 +72,6 @@ def _config(loader: Any, master: Any, job: Sequence[str], words: list["Word"], n
     return config
 
 
-class Word(NamedTuple):
-    """One override. plain: it only puts a number, a text or a list of them in the place of a key that is there."""
-
-    key: str
-    value: Any
-    plain: bool
-
-
 def _reader(loader: Any) -> Callable[[str], Word]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import OverrideType
@@ -80,8 +82,8 @@ def _reader(loader: Any) -> Callable[[str], Word]:
         override = parser.parse_override(line)
         key, value = override.key_or_group, override.value()
         plain = override.type == OverrideType.CHANGE and override.package is None and _is_data(value)
-        named = key.startswith(HYDRA) or ("." not in key and loader.get_group_options(key))
-        return Word(key, value, plain and not named)
+        names_group = key.startswith(HYDRA) or ("." not in key and loader.get_group_options(key))
+        return Word(key, value, plain and not names_group)
 
     return read
 

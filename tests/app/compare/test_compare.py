@@ -15,7 +15,7 @@ from padl import registry
 from padl.app.compare import run
 from padl.app.compare.plan import resolve
 from padl.app.compare.settings import KEYS, LECTURE
-from padl.cli.hydra import app
+from padl.cli.hydra import nodes
 from padl.compare import report
 from padl.surfaces.landscape import heights
 from padl.types import Domain, PadlError, Scalar, ScalarOrSchedule
@@ -209,7 +209,7 @@ def test_batches_reach_the_logistic_landscape():
 
 
 def test_every_key_of_the_file_is_a_key_and_every_default_is_that_of_python():
-    written = yaml.safe_load((app.folder() / "compare.yaml").read_text(encoding="utf-8"))
+    written = yaml.safe_load((nodes.conf_folder() / "compare.yaml").read_text(encoding="utf-8"))
     del written["defaults"], written["hydra"]
     assert {*written, *(f"run.{key}" for key in written["run"])} == set(KEYS)
     assert resolve(written).config == resolve({}).config

@@ -15,7 +15,7 @@ import yaml
 import padl
 from padl.app.sweep import members as grouping
 from padl.app.sweep import results
-from padl.app.sweep.run import Sweep
+from padl.cli.hydra import app
 from padl.cli.hydra import jobs as members
 from padl.cli.main import main
 from padl.engine import sweep as engine
@@ -315,7 +315,7 @@ def test_above_the_limit_wandb_gets_one_run_with_a_table(padl_command, tmp_path)
     assert not list(folder.glob("0*/wandb"))
 
 
-def test_composing_once_and_patching_gives_what_hydra_composes(monkeypatch):
+def test_composing_once_and_patching_gives_what_hydra_composes():
     seen = []
     jobs = [
         ["optimizer=sgd", "optimizer.learning_rate=0.3", "seed=3"],
@@ -324,21 +324,19 @@ def test_composing_once_and_patching_gives_what_hydra_composes(monkeypatch):
     jobs.append(["optimizer=adam", "clip_norm=1.5", "model.widths=[3,4]", "wandb.name='a b'", "run.dir=null"])
     jobs.append(["task=surface", "task.start=[0.5,-0.5]", "+experiment=null"][:2])
 
-    def compare(launcher, job_overrides, first):
-        from omegaconf import OmegaConf
+    class Compare(app.TaskFunction):
+        def launch(self, launcher, job_overrides, first):
+            from omegaconf import OmegaConf
 
-        patched = members.compose(launcher, jobs, 0, configs.explain_job)
-        for job, asked in zip(jobs, patched, strict=True):
-            whole = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(job))
-            expected = OmegaConf.to_container(whole)
-            expected.pop("hydra", None)
-            seen.append(asked.config == expected)
-        return []
+            patched = members.compose(launcher, jobs, 0)
+            for job, asked in zip(jobs, patched, strict=True):
+                whole = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(job))
+                expected = OmegaConf.to_container(whole)
+                expected.pop("hydra", None)
+                seen.append(asked.config == expected)
+            return []
 
-    from padl.cli.hydra import app as configs
-
-    monkeypatch.setattr(configs, "_launched", lambda together: compare)
-    configs.compose_and_call(["-m", "seed=0,1"], lambda config: None, Sweep([]).together)
+    app.compose_and_call(["-m", "seed=0,1"], Compare(lambda config: None))
     assert seen == [True] * len(jobs)
 
 

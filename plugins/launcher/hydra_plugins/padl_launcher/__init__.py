@@ -1,6 +1,7 @@
-"""Hydra's way to PADL's sweeps: a launcher and two sweepers, found by every Hydra program in the environment.
+"""Launch and search with PADL from Hydra: a launcher and two sweepers, found by every Hydra program in the environment.
 
-A task function that is not PADL's is run as Hydra's own launcher and sweeper run it. Nothing heavy is imported here.
+A task function that can launch jobs together has a method `launch(launcher, job_overrides, initial_job_idx)`. Any other
+is run as Hydra's own launcher and sweeper run it. Nothing heavy is imported here.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,10 @@ class PadlLauncher(BasicLauncher):
     """Runs the jobs of a launch together, where the task function knows how to."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        together = getattr(self.task_function, "together", None)
-        if together is None:
+        launch_together = getattr(self.task_function, "launch", None)
+        if launch_together is None:
             return super().launch(job_overrides, initial_job_idx)
-        return together(self, job_overrides, initial_job_idx)
+        return launch_together(self, job_overrides, initial_job_idx)
 
 
 class PadlSweeper(BasicSweeper):
@@ -36,7 +37,7 @@ class PadlSweeper(BasicSweeper):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        if not (hasattr(self.task_function, "together") and isinstance(self.launcher, PadlLauncher)):
+        if not (hasattr(self.task_function, "launch") and isinstance(self.launcher, PadlLauncher)):
             super().validate_batch_is_legal(batch)
 
 
@@ -55,7 +56,7 @@ class PadlOptuna(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from padl.app.sweep.search import search
+        from padl.cli.hydra.search import search
 
         return search(self, arguments)
 

@@ -8,8 +8,8 @@ import pytest
 
 from padl import registry
 from padl.app import names
-from padl.cli.commands.show import fitted
-from padl.cli.traits import DOMAINS, facts
+from padl.cli.cards import EXPLAINED, facts, state_arrays
+from padl.cli.docstrings import fitted
 from padl.compare import loss_curves
 from padl.registry import loss
 from padl.types import KINDS
@@ -22,12 +22,12 @@ ENTRIES = [entry for kind in KINDS for entry in names.of(kind)]
 
 def test_every_word_by_which_a_loss_declares_its_domains_is_explained():
     for entry in names.of("loss"):
-        for trait, words in DOMAINS.items():
+        for trait, words in EXPLAINED.items():
             assert entry.traits[trait] in words, f"{entry.name}: {trait}={entry.traits[trait]!r}"
 
 
 def test_no_word_is_explained_that_no_loss_uses():
-    for trait, words in DOMAINS.items():
+    for trait, words in EXPLAINED.items():
         assert set(words) == {entry.traits[trait] for entry in names.of("loss")}, trait
 
 
@@ -37,6 +37,22 @@ def test_a_card_says_nothing_as_python_writes_it(padl_command, kind):
         told = " ".join(facts(entry).values())
         assert not [mark for mark in ("True", "False", "None", "<function", "View(", "{", "['") if mark in told], told
         assert "<function" not in padl_command("show", entry.name)[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_show_prints_a_card_for_every_name(padl_command, kind):
+    for entry in names.of(kind):
+        code, out, _ = padl_command("show", entry.name)
+        assert code == 0
+        assert f"{kind} {entry.name}" in out
+        assert all(name in out for name in entry.hyperparameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "arrays"), [("sgd", 0), ("momentum", 1), ("adagrad", 1), ("adadelta", 2), ("adam", 2), ("nadam", 2)]
+)
+def test_a_card_counts_the_arrays_of_the_state(name, arrays):
+    assert state_arrays(names.of("optimizer").get(name)) == arrays
 
 
 @pytest.mark.parametrize("columns", ["80", "100"])

@@ -10,6 +10,7 @@ import pytest
 import padl
 from padl.app.step_graph import at_step
 from padl.backprop import formula
+from padl.cli.commands.backprop import read
 
 SIGMOID = "1 / (1 + exp(-(w1*x1 + w2*x2 + b)))"
 AT = {"w1": 2, "x1": -1, "w2": -3, "x2": -2, "b": -3}
@@ -67,6 +68,13 @@ def test_without_a_folder_a_new_one_is_made_in_runs(padl_command, tmp_path):
     (folder,) = (tmp_path / "runs").iterdir()
     assert code == 0
     assert str(folder / "circuit.svg") in out
+
+
+@pytest.mark.parametrize("words", [["-x*y"], ["--steps", "-(x + y)"], ["-x * y", "--steps"]], ids=" ".join)
+def test_a_formula_may_begin_with_a_minus(words):
+    request = read([*words, "x=-2", "y=3"])
+    assert (request.formula, request.settings) == (next(w for w in words if w != "--steps"), ["x=-2", "y=3"])
+    assert request.steps == ("--steps" in words)
 
 
 def test_a_model_is_summarised_layer_by_layer(padl_command, tmp_path):

@@ -1,0 +1,150 @@
+"""Open a study of optuna's: its options checked, its storage read, its sampler set. SearchOptions, open_study."""
+
+import importlib
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from padl.registry import near
+from padl.types import Direction, PadlError, one_line
+
+SAMPLERS = ("tpe", "random", "cmaes", "qmc")
+ABOUT = "padl"  # the attribute of a study that says what it is of
+
+
+class SearchOptions(NamedTuple):
+    """How to search: the keys of hydra.sweeper.
+
+    Attributes:
+        sampler: tpe, random, cmaes or qmc. trials: to reach in all, from 1 on. batch: trials of a launch, from 1 on.
+        seed: of the sampler, from 0 on.
+        storage: a journal file, with which the same search goes on where it stopped; None keeps nothing.
+        study: its name in there.
+    """
+
+    sampler: str
+    trials: int
+    batch: int
+    seed: int
+    storage: str | None
+    study: str
+
+
+def check_options(options: SearchOptions) -> None:
+    """Raise PadlError for an option that cannot be, or a library that is missing."""
+    if options.sampler not in SAMPLERS:
+        advice = near(str(options.sampler), SAMPLERS)
+        raise PadlError(f"hydra.sweeper.sampler={options.sampler} is none of {', '.join(SAMPLERS)}{advice}")
+    for key, lowest in (("trials", 1), ("batch", 1), ("seed", 0)):
+        value = getattr(options, key)
+        if not isinstance(value, int) or value < lowest:
+            raise PadlError(f"hydra.sweeper.{key}={value} must be a whole number from {lowest} on")
+    for library in ("optuna", *(["cmaes"] if options.sampler == "cmaes" else [])):
+        _imported(library)
+
+
+@contextmanager
+def quiet() -> Iterator[Any]:
+    """optuna, without its lines and warnings."""
+    optuna = _imported("optuna")
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield optuna
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def open_study(options: SearchOptions, direction: Direction, dimensions: int, about: Mapping[str, Any]) -> Any:
+    """Make a study, or open the one that the storage has under this name.
+
+    Args:
+        dimensions: how many keys are searched. about: what the study is of, as JSON: what may not change where it is
+            continued.
+
+    Raises:
+        PadlError: the storage cannot be used, or its study is of something else.
+    """
+    with quiet() as optuna:
+        try:
+            study = optuna.create_study(
+                storage=_storage(options.storage),
+                study_name=options.study,
+                direction=f"{direction}imize",
+                load_if_exists=True,
+            )
+        except PadlError:
+            raise
+        except Exception as error:
+            raise PadlError(f"hydra.sweeper.storage={options.storage} cannot be used ({one_line(error)})") from error
+        if study.trials:
+            _check_same(study, about, f"the study '{options.study}' in {options.storage}")
+        else:
+            study.set_user_attr(ABOUT, dict(about))
+        abandon(study)  # what a killed process was at
+        study.sampler = _sampler(options, dimensions, done=len(study.trials))
+    return study
+
+
+def complete(study: Any) -> list[Any]:
+    """The trials that have a value."""
+    return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
+
+
+def abandon(study: Any) -> None:
+    """Count the trials that have no value yet as failed."""
+    with quiet() as optuna:
+        for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise PadlError(f"hydra/sweeper=padl_optuna needs {name}: pip install 'padl[search]'") from error
+
+
+def _check_same(study: Any, about: Mapping[str, Any], where: str) -> None:
+    """Raise PadlError where the trials of a study are of something else than this search's."""
+    begun = study.user_attrs.get(ABOUT, {"ranges": None})
+    for key, value in begun.items():
+        if about.get(key) != value:
+            raise PadlError(f"{where} was begun with different {key}: give hydra.sweeper.study another name")
+
+
+def _storage(file: str | None) -> Any:
+    """Raises PadlError for a file that is no journal; optuna would append to it."""
+    if file is None:
+        return None
+    path = Path(file).expanduser().absolute()
+    if not path.parent.is_dir():
+        raise PadlError(f"hydra.sweeper.storage={file}: there is no folder {path.parent}")
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    if lines and not lines[0].startswith(b'{"op_code"'):
+        raise PadlError(f"hydra.sweeper.storage={file} is no journal of optuna's: name a new file")
+    if lines and not lines[-1].endswith(b"\n"):
+        raise PadlError(f"hydra.sweeper.storage={file}: its last line, {len(lines)}, was cut short: delete that line")
+    backend = _imported("optuna.storages.journal").JournalFileBackend(str(path))
+    return _imported("optuna.storages").JournalStorage(backend)
+
+
+def _sampler(options: SearchOptions, dimensions: int, done: int) -> Any:
+    """`done`: trials so far, so that a study that goes on does not draw the same numbers again."""
+    samplers, seed = _imported("optuna.samplers"), options.seed
+    usual_population = 4 + int(3 * math.log(dimensions))  # as in cmaes; what a batch has beyond it would be for nothing
+    population = max(usual_population, options.batch)
+    makers: dict[str, Callable[[], Any]] = {
+        "tpe": lambda: samplers.TPESampler(seed=seed + done, multivariate=True, constant_liar=True),
+        "random": lambda: samplers.RandomSampler(seed=seed + done),
+        "cmaes": lambda: samplers.CmaEsSampler(seed=seed + done, popsize=population),
+        "qmc": lambda: samplers.QMCSampler(
+            scramble=True, seed=seed, independent_sampler=samplers.RandomSampler(seed=seed + done)
+        ),  # its place in the sequence is in the study
+    }
+    return makers[options.sampler]()

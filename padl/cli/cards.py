@@ -1,0 +1,128 @@
+"""Print the card of a registered entry: its rule, its arguments with ranges, and what it declares of itself."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from padl.app import names
+from padl.cli.docstrings import fitted
+from padl.losses.argument_domains import PREDICTIONS, TARGETS
+from padl.registry import Entry, describe, near, written
+from padl.runs.console import Output
+from padl.types import KINDS, Domain, PadlError, one_line
+
+EXPLAINED: Mapping[str, Mapping[Any, str]] = {
+    "predictions": PREDICTIONS,
+    "targets": TARGETS,
+    "convex": {True: "yes, in the predictions", False: "no"},
+}  # the values of these traits, in words
+LABELS = {"decides": "best by"}  # of traits whose name alone does not say what they are
+FIRST = ("predictions", "targets", "range", "convex", "elicits")
+HIDDEN = ("view",)  # drawn by --plot
+SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
+PARAMETERS = 10_000  # of the model by which the arrays of a state are counted
+
+
+def entries_called(name: str) -> list[Entry]:
+    """The entries of that name, of every kind; raises PadlError where there is none."""
+    entries = [entry for kind in KINDS for entry in names.of(kind) if entry.name == name]
+    if not entries:
+        every_name = [name for kind in KINDS for name in names.of(kind).names()]
+        raise PadlError(f"nothing is called '{name}'{near(name, every_name)} ('padl list' shows everything)")
+    return entries
+
+
+def print_card(name: str) -> None:
+    """Print a card for each kind that has the name.
+
+    Raises:
+        PadlError: there is no such name, or a plugin's optimizer cannot be initialised.
+    """
+    console = Output()
+    for entry in entries_called(name):
+        console.print(f"[bold]{entry.kind} {entry.name}[/bold]")
+        text = inspect.getdoc(entry.function) or "no description"
+        console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
+        console.print(_arguments(entry) if entry.hyperparameters else "")
+        console.print(_facts_table(entry))
+        console.print()
+
+
+def _arguments(entry: Entry) -> Table:
+    """The hyperparameters, a row each; a column that says nothing is left out."""
+    hyperparameters = entry.hyperparameters.values()
+    columns = {
+        "argument": [h.name for h in hyperparameters],
+        "default": [written(h.default) for h in hyperparameters],
+        "type": [describe(h.annotation) for h in hyperparameters],
+        "domain": [_domain(h.domain) for h in hyperparameters],
+        "searched in": [_search_range(h.domain) for h in hyperparameters],
+        "is": ["data" if h.traced else "program" for h in hyperparameters],
+    }
+    columns = {name: cells for name, cells in columns.items() if any(cells)}
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in columns:
+        table.add_column(name, no_wrap=name in ("argument", "domain", "is"))
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*map(escape, cells))
+    return table
+
+
+def _domain(domain: Domain) -> str:
+    return "" if domain[:4] == Domain()[:4] else str(domain)
+
+
+def _search_range(domain: Domain) -> str:
+    if domain.search is None:
+        return ""
+    low, high = domain.search
+    return f"{low:g} to {high:g}{SCALES[domain.scale]}"
+
+
+def _facts_table(entry: Entry) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right", style="bold", no_wrap=True, min_width=11)
+    table.add_column(overflow="fold")
+    for name, fact in facts(entry).items():
+        if fact:
+            table.add_row(escape(name), escape(fact))
+    return table
+
+
+def facts(entry: Entry) -> dict[str, str]:
+    """{label: in words}: the traits, of a loss the domains first, then family, reference, origin and state."""
+    traits = sorted(entry.traits.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else len(FIRST))
+    in_words = {LABELS.get(name, name): _in_words(name, value) for name, value in traits if name not in HIDDEN}
+    lines = {**in_words, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
+    if entry.kind == "optimizer":
+        arrays = state_arrays(entry)
+        lines["state"] = f"{arrays:g} arrays of the parameters' size (float32: {4 * arrays:g} bytes each)"
+    return lines
+
+
+def _in_words(trait: str, value: Any) -> str:
+    """A trait's value: by its word in the tables, that of a plugin as it stands; nothing as Python writes it."""
+    if isinstance(value, (str, bool)) and value in EXPLAINED.get(trait, {}):
+        return EXPLAINED[trait][value]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_in_words('', v)} for {k}" for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_in_words("", v) for v in value)
+    return getattr(value, "__name__", "a function") if callable(value) else "" if value is None else str(value)
+
+
+def state_arrays(entry: Entry) -> float:
+    """How many arrays of the parameters' size an optimizer keeps."""
+    try:
+        state = jax.eval_shape(lambda: entry.function(**entry.check({})).init(jnp.zeros(PARAMETERS)))
+    except Exception as error:  # a stranger's code
+        raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {one_line(error)}") from error
+    return sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / PARAMETERS

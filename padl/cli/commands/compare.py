@@ -1,0 +1,43 @@
+"""`padl compare`: optimizers walk down a surface."""
+
+from typing import Any
+
+from padl.app.compare import run as comparing
+from padl.app.compare.run import ComparisonResult
+from padl.app.compare.settings import KEYS
+from padl.cli.exit_codes import DONE
+from padl.cli.formatting import print_line
+from padl.cli.hydra.app import Application, TaskFunction, compose_and_call
+from padl.cli.hydra.arguments import is_multirun
+from padl.cli.hydra.errors import explain_keys
+from padl.compare import report
+from padl.compare.surface_captions import title
+from padl.runs.console import Output
+from padl.types import PadlError
+
+APPLICATION = Application("compare", lambda: None, explain_keys(KEYS, "compare"))
+
+
+def run(arguments: list[str]) -> int:
+    """Compare as the words say, and print a table of it."""
+    if is_multirun(arguments):
+        raise PadlError("padl compare runs all in one program: -m is for padl train; several optimizers are a list")
+
+    def compare(config: dict[str, Any]) -> None:
+        print_comparison(comparing.run(config, ["padl", "compare", *arguments]))
+
+    compose_and_call(arguments, TaskFunction(compare), APPLICATION)
+    return DONE
+
+
+def print_comparison(result: ComparisonResult) -> None:
+    """Print the table, what its words mean, and where the pictures are."""
+    console, comparison = Output(), result.comparison
+    console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)
+    console.print(report.table(comparison))
+    for note in report.notes(comparison):
+        console.print(note, highlight=False, soft_wrap=True)
+    for picture in result.pictures:
+        print_line(str(picture))
+    if result.folder:
+        print_line(f"folder  {result.folder}")

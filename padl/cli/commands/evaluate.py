@@ -1,0 +1,34 @@
+"""`padl evaluate`: repeat the evaluation of a run, and compare it with what the run recorded."""
+
+from pathlib import Path
+
+from padl.cli.exit_codes import DONE
+from padl.cli.options import Options
+
+OPTIONS = Options(
+    "evaluate",
+    usage=["FOLDER [--best]"],
+    about="Evaluate the saved parameters of a run again, on the rows that it held out;\n"
+    "print the result next to what the run recorded.",
+    examples=[
+        "padl evaluate runs/20260131-120000-digits-adam-3f2a1c",
+        "padl evaluate runs/20260131-120000-digits-adam-3f2a1c --best",
+    ],
+)
+OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run")
+OPTIONS.add_argument("--best", action="store_true", help="the parameters with the best evaluation, not the final ones")
+
+
+def run(arguments: list[str]) -> int:
+    """Evaluate the run whose folder the words name."""
+    options = OPTIONS.read(arguments)
+    if len(options.folders) != 1:
+        OPTIONS.error(
+            "padl evaluate takes the folder of one run, and --best for its best parameters: padl evaluate runs/..."
+        )
+    from padl.app import saved_runs
+    from padl.cli.tables import print_evaluation
+
+    folder, which = Path(options.folders[0]), "best" if options.best else "final"
+    print_evaluation(saved_runs.evaluate(folder, which), saved_runs.recorded(folder, which), which)
+    return DONE

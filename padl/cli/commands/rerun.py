@@ -1,0 +1,28 @@
+"""`padl rerun`: repeat a run, also one of a sweep, alone."""
+
+from pathlib import Path
+
+from padl.cli.exit_codes import DIVERGED, DONE
+from padl.cli.options import Options
+
+OPTIONS = Options(
+    "rerun",
+    usage=["FOLDER"],
+    about="Repeat a run with the configuration that it recorded, in a folder next to it.",
+    examples=["padl rerun runs/20260131-120000-digits-adam-3f2a1c"],
+)
+OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run, also of a member of a sweep")
+
+
+def run(arguments: list[str]) -> int:
+    """Repeat the run whose folder the words name; 3 where it diverges."""
+    folders = OPTIONS.read(arguments).folders
+    if len(folders) != 1:
+        OPTIONS.error("padl rerun takes the folder of one run: padl rerun runs/...")
+    from padl.app import saved_runs
+    from padl.app.train import run as train
+    from padl.cli.tables import print_summary
+
+    result = train(saved_runs.again(Path(folders[0])), ["padl", "rerun", *arguments])
+    print_summary(result.summary, result.folder, result.wandb_folder)
+    return DIVERGED if result.status == "diverged" else DONE

@@ -1,0 +1,45 @@
+"""`padl train`: train once, or with -m every combination of some values, compiled together."""
+
+from typing import Any
+
+from padl.app.sweep import results
+from padl.app.sweep.run import Sweep
+from padl.app.train import run as train
+from padl.cli.exit_codes import DIVERGED, DONE
+from padl.cli.hydra.app import TRAIN as APPLICATION
+from padl.cli.hydra.app import Bounds, JointTaskFunction, TaskFunction, compose_and_call
+from padl.cli.hydra.arguments import is_multirun
+from padl.cli.tables import print_ranking, print_summary
+
+
+def run(arguments: list[str]) -> int:
+    """Train what the words say; 3 where a single run, or every member of a sweep, diverged."""
+    command, statuses = ["padl", "train", *arguments], []
+
+    def train_one(config: dict[str, Any]) -> float | None:
+        result = train(config, command)
+        print_summary(result.summary, result.folder, result.wandb_folder)
+        statuses.append(result.status)
+        return result.summary["best"].get(result.summary["decided_by"]["metric"])
+
+    if not is_multirun(arguments):
+        compose_and_call(arguments, TaskFunction(train_one), APPLICATION)
+        return DIVERGED if "diverged" in statuses else DONE
+    sweep = Sweep(command)
+
+    def expect(members: int, bounds: Bounds) -> None:
+        sweep.expected, sweep.bounds = members, dict(bounds)
+
+    try:
+        compose_and_call(arguments, JointTaskFunction(train_one, sweep.together, expect), APPLICATION)
+    finally:
+        _print_results(sweep)
+    all_diverged = sweep.members and all(member.status == "diverged" for member in sweep.members)
+    return DIVERGED if all_diverged or "diverged" in statuses else DONE
+
+
+def _print_results(sweep: Sweep) -> None:
+    """Write and print what there is, also where the sweep was stopped."""
+    sweep_results = results.finish(sweep)
+    if sweep_results:
+        print_ranking(sweep, sweep_results)

@@ -1,0 +1,55 @@
+"""Where conf/ lies, and the nodes that the registries give: `optimizer=adam optimizer.b1=0.8` composes.
+
+A task's node also puts its own loss and model in place. No node says what to import.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from padl.app import names
+from padl.app.run_spec import AUTO
+from padl.registry import Entry
+from padl.types import KINDS, Kind
+
+GROUPS = ("experiment", "sweep")  # folders of conf/
+
+
+def conf_folder() -> Path:
+    """conf/, in a checkout next to the package and in a wheel inside it."""
+    inside = Path(__file__).parents[2] / "conf"
+    return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
+
+
+def conf_names(group: str) -> list[str]:
+    """The names of a group of conf/: its files."""
+    return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
+
+
+def store() -> None:
+    """Give Hydra a node for every registered entry."""
+    from hydra.core.config_store import ConfigStore
+
+    put = ConfigStore.instance().store
+    put(group="loss", name=AUTO, node={"name": AUTO}, package="loss", provider="padl")
+    for kind in KINDS:
+        package = "_global_" if kind == "task" else kind
+        for entry in names.of(kind):
+            put(group=kind, name=entry.name, node=_node(entry), package=package, provider="padl")
+
+
+def _node(entry: Entry) -> dict[str, Any]:
+    content = {"name": entry.name, **{k: _plain(h.default) for k, h in entry.hyperparameters.items()}}
+    if entry.kind != "task":
+        return content
+    brings = [{f"override /{kind}": brought(entry, kind)} for kind in ("model", "loss")]
+    return {"defaults": [*brings, "_self_"], "task": content}
+
+
+def brought(task: Entry, kind: Kind) -> str | None:
+    """The name of the model or loss that a task brings; `auto` where its data decide."""
+    name = task.traits.get(kind)
+    return name if name is None or isinstance(name, str) else AUTO
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

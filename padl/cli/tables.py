@@ -1,0 +1,122 @@
+"""Print what a run, an evaluation and a sweep came to."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from padl.app.sweep.results import Results, title
+from padl.app.sweep.run import Sweep
+from padl.cli.formatting import print_line, short
+from padl.compare import statistics
+from padl.runs.console import Output
+
+MOST_SETTINGS = 15  # on the screen; results.csv has every member
+
+
+def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
+    """Print the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
+    console = Output()
+    console.print(summary["title"], style="bold", highlight=False)
+    if summary["final"] or summary["best"]:
+        console.print(_metrics(summary["final"], summary["best"]))
+    facts = {
+        "status": summary["status"] + (f" ({summary['reason']})" if summary.get("reason") else ""),
+        "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
+        "time": f"{summary['wall_seconds']:.1f} s, {summary['compile_seconds']:.1f} s of it compiling",
+        "parameters": f"{summary['parameters']:,}",
+        **_against_optimum(summary.get("optimum")),
+        "folder": str(folder or "none asked for"),
+    }
+    if wandb_folder:
+        facts["W&B"] = f"wandb sync {wandb_folder}"
+    for name, fact in facts.items():
+        console.print(f"[bold]{name:>10}[/bold]  ", end="", highlight=False)
+        console.print(fact, markup=False, highlight=False, soft_wrap=True)
+
+
+def _metrics(final: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
+    table = Table(header_style="bold")
+    table.add_column("metric")
+    table.add_column("final", justify="right")
+    table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
+    for name in final or [name for name in best if name != "step"]:
+        table.add_row(name, short(final.get(name), 5), short(best.get(name), 5))
+    return table
+
+
+def _against_optimum(optimum: Mapping[str, Any] | None) -> dict[str, str]:
+    """What the optimizer reached against the best there is, where that is known in closed form."""
+    if optimum is None:
+        return {}
+    if "left_out" in optimum:
+        return {"optimum": f"left out: {optimum['left_out']}"}
+    if optimum["excess_loss"] is None:
+        reached, held_out, excess = "", "", "the run diverged"
+    else:
+        reached, held_out = (f", {optimum[name]:.7g} reached" for name in ("train_loss", "held_out_loss"))
+        excess = f"excess loss {optimum['excess_loss']:.3g}"
+    return {
+        "optimum": f"training loss {optimum['optimum_train_loss']:.7g} by least squares{reached}: {excess}",
+        "held out": f"loss {optimum['optimum_held_out_loss']:.7g} at the optimum{held_out} (in float64)",
+    }
+
+
+def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float], which: str) -> None:
+    """Print an evaluation that was repeated, and what the run recorded of it."""
+    table = Table(title=f"{which} parameters, held out", title_justify="left", title_style="bold", header_style="bold")
+    for column in ("metric", "now", "in the run"):
+        table.add_column(column, justify="left" if column == "metric" else "right")
+    for name, value in metrics.items():
+        table.add_row(name, short(value, 9), short(recorded.get(name), 9))
+    Output().print(table)
+
+
+def print_ranking(sweep: Sweep, results: Results) -> None:
+    """Print the settings of a sweep, the best first; what to beware of; where everything is."""
+    if results.ranked:
+        metric, better = results.objective.metric, {"max": "higher", "min": "lower"}[results.objective.direction]
+        heading = f"{title(sweep)}, ranked by best {metric} ({better} is better)"
+        Output().print(heading, style="bold", markup=False, highlight=False, soft_wrap=True)
+        Output().print(_ranking(results))
+    more = len(results.ranked) - MOST_SETTINGS
+    if more > 0:
+        print_line(f"{more} more settings are in results.csv")
+    for status, count in Counter(row["status"] for row in results.rows).items():
+        if status != "finished":
+            print_line(f"{count} run{'s' if count > 1 else ''} {status}")
+    for warning in results.warnings:
+        print_line(f"beware: {warning}")
+    if results.folder:
+        print_line(f"folder  {results.folder}")
+
+
+def _ranking(results: Results) -> Table:
+    keys = [key for key in results.swept if key != "seed"]
+    any_diverged = any(setting.diverged for setting in results.ranked)
+    table = Table(header_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("", justify="right")
+    for key in _headers(keys):
+        table.add_column(key, overflow="fold")
+    for column in ("mean ± se", "n", *(["diverged"] if any_diverged else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    for place, setting in enumerate(results.ranked[:MOST_SETTINGS], start=1):
+        values = [short(setting.values[key]) for key in keys]
+        diverged = [str(setting.diverged or "")] if any_diverged else []
+        table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
+    return table
+
+
+def _headers(keys: list[str]) -> list[str]:
+    """The last word of each key, where it is the only one."""
+    words = [key.rpartition(".")[2] for key in keys]
+    return [word if words.count(word) == 1 else key for key, word in zip(keys, words, strict=True)]
+
+
+def _mean(setting: statistics.Setting) -> str:
+    if not setting.n:
+        return "none"
+    return f"{setting.mean:.5g}" + (f" ± {setting.error:.2g}" if setting.n > 1 else "")
