@@ -30,16 +30,16 @@ import optax
 from benchmark import EVERY, Benchmark, Result, Timing, benchmark, mlp, process, python, repeat, step_by_hand, weigh
 
 from padl.app.plan import resolve
-from padl.app.sweep import members as grouping
-from padl.app.sweep import results
-from padl.app.sweep.members import Asked, Group, Member
+from padl.app.sweep import programs, results
+from padl.app.sweep.members import Member, Requested, check_all
+from padl.app.sweep.programs import Group
 from padl.app.sweep.run import Sweep
 from padl.cli.hydra import app
 from padl.data.source import Data
 from padl.engine import lanes, loop, mesh
 from padl.engine.lane import Call
 from padl.engine.lanes import Lanes, Program
-from padl.runs.windows import Windows
+from padl.runs.sink import BestSoFar
 
 RATES = ("1e-4", "1e-3", "1e-2", "1e-1")
 TRAIN, LONG = ("-m", "padl", "train"), ("progress=none", "steps=1000")
@@ -129,8 +129,10 @@ def against_basic(rounds: int) -> Iterator[Result]:
 
 def group(runs: list[dict[str, Any]]) -> Group:
     """Members that share a program."""
-    drafts = grouping.drafts([Asked([], {}, config) for config in runs], {})
-    (found,) = grouping.groups([Member(i, [], {}, draft, Windows(EVERY)) for i, draft in enumerate(drafts)])
+    requests = [Requested([], {}, config) for config in runs]
+    each = enumerate(zip(requests, check_all(requests, {}), strict=True))
+    best = lambda spec: BestSoFar(spec.task.criterion)  # noqa: E731
+    (found,) = programs.groups([Member(i, request, spec, best(spec)) for i, (request, spec) in each])
     return found
 
 
@@ -190,7 +192,7 @@ def lanes_by_hand(found: Group, calls: int) -> Timing:
     All members share the counters; nothing watches for divergence, nothing can begin, end or evaluate.
     """
     members, on = found.stacked, mesh.for_members(mesh.devices("auto"))
-    like = resolve({**found.members[0].draft.config, "devices": 1})
+    like = resolve({**found.members[0].spec.config, "devices": 1})
     own = (True, (optax.ScaleByAdamState(False, True, True), optax.EmptyState()), False)  # pyright: ignore[reportArgumentType]
     inputs = (True, True, Data(False, True))  # pyright: ignore[reportArgumentType]
 
@@ -269,10 +271,10 @@ def beside_the_program(rounds: int) -> Iterator[Result]:
 
 def whole_and_program(place: Path | None) -> tuple[float, float, float, float, int]:
     """Seconds of composing and `launch`, of the program's calls, of the end, of bare files; number of members."""
-    sweep, spent = Sweep([], quiet=True), []
+    sweep, spent = Sweep([]), []
 
-    def together(asked: list[Asked]) -> list[float]:
-        values = sweep.together(asked)
+    def together(requests: list[Requested]) -> list[float]:
+        values = sweep.launch_and_judge(requests)
         spent.append(perf_counter() - start)
         return values
 
@@ -284,7 +286,7 @@ def whole_and_program(place: Path | None) -> tuple[float, float, float, float, i
         finish = perf_counter() - start
         bare = bare_files(Path(folder) / "bare", len(sweep.members))
     assert all(member.status == "finished" and member.folder for member in sweep.members)
-    (found,) = grouping.groups(sweep.members)
+    (found,) = programs.groups(sweep.members)
     return spent[0], run_program(lay(found)), finish, bare, len(sweep.members)
 
 

@@ -132,10 +132,14 @@ def _train(rest: list[str]) -> int:
         compose_and_call(rest, task)
         return max(codes)
     from padl.app.sweep.run import Sweep
+    from padl.runs.console import Output
 
-    sweep = Sweep(command)
+    def say(line: str) -> None:
+        Output().print(line, markup=False, highlight=False, soft_wrap=True)
+
+    sweep = Sweep(command, say)
     try:
-        compose_and_call(rest, task, sweep.together)
+        compose_and_call(rest, task, sweep.launch_and_judge)
     finally:
         _show_results(sweep)
     if sweep.members and all(member.status == "diverged" for member in sweep.members):

@@ -17,7 +17,9 @@ from padl.compare.trajectories import Race, begin, finish
 from padl.compare.tuning import weigh
 from padl.runs import run_folder
 from padl.runs.console import Output
-from padl.types import one_line
+from padl.runs.environment import environment
+from padl.runs.processes import is_writer
+from padl.runs.status import recording
 
 APP = App("compare", lambda: None, explain_keys(KEYS, "compare"))
 
@@ -52,17 +54,15 @@ def run(config: Mapping[str, Any], command: list[str]) -> Compared:
     if plan.kept.dir is None:
         return Compared(_weighed(plan, race), None, [])
     folder = run_folder.create(plan.kept.dir, f"compare-{plan.settings.surface}")
-    env = run_folder.to_json(run_folder.environment(jax.devices()[0], 1, command))  # looked up while the device is busy
+    if not is_writer():
+        return Compared(_weighed(plan, race), folder, [])
+    env = run_folder.to_json(environment(jax.devices()[0], 1, command))  # looked up while the device is busy
     run_folder.write_start(folder, plan.config, env)
-    try:
+    with recording(folder) as status:
         comparison = _weighed(plan, race)
         write(comparison, folder)
         pictures = draw(plan, comparison, folder)
-    except BaseException as error:
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        run_folder.write_status(folder, status, 0, one_line(error))
-        raise
-    run_folder.write_status(folder, "finished", plan.settings.steps)
+        status.end("finished", plan.settings.steps)
     return Compared(comparison, folder, pictures)
 
 

@@ -16,7 +16,7 @@ import yaml
 from padl.app import names
 from padl.app.plan import AUTO
 from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, schema
-from padl.app.sweep.members import Asked
+from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs as members
 from padl.registry import Entry, near
 from padl.types import KINDS, Kind, PadlError
@@ -57,7 +57,7 @@ def _plain(value: Any) -> Any:
 
 
 Task = Callable[[dict[str, Any]], Any]
-Together = Callable[[list[Asked]], Sequence[float]]
+Together = Callable[[list[Requested]], Sequence[float]]
 
 
 class App(NamedTuple):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from padl.app.sweep.members import Asked, refusal
+from padl.app.sweep.members import Requested, refusal
 from padl.types import PadlError
 
 Config = dict[str, Any]
@@ -19,7 +19,7 @@ HYDRA = "hydra"
 Explain = Callable[[list[str], Exception], PadlError]
 
 
-def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int, explain: Explain) -> list[Asked]:
+def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int, explain: Explain) -> list[Requested]:
     """The members of a launch.
 
     Args:
@@ -39,7 +39,7 @@ def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int, explain: E
         try:
             words = [read(word) for word in job]
             config = _config(loader, master, job, words, number, composed)
-            members.append(Asked(list(job), {word.key: word.value for word in words}, config))
+            members.append(Requested(list(job), {word.key: word.value for word in words}, config))
         except Exception as error:
             wrong.setdefault(str(explain(list(job), error)), []).append(list(job))
     if wrong:

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 import padl
-from padl.app.sweep import members as grouping
-from padl.app.sweep import results
+from padl.app.sweep import programs, results
+from padl.app.sweep.members import Requested, check_all
 from padl.app.sweep.run import Sweep
-from padl.cli.hydra import jobs as members
+from padl.cli.hydra import jobs
 from padl.cli.main import main
 from padl.engine import sweep as engine
 from padl.runs import run_folder
@@ -317,29 +317,29 @@ def test_above_the_limit_wandb_gets_one_run_with_a_table(padl_command, tmp_path)
 
 def test_composing_once_and_patching_gives_what_hydra_composes(monkeypatch):
     seen = []
-    jobs = [
+    overrides = [
         ["optimizer=sgd", "optimizer.learning_rate=0.3", "seed=3"],
         ["optimizer=adam", "tags=x", "clip_norm=1.5"][:1],
     ]
-    jobs.append(["optimizer=adam", "clip_norm=1.5", "model.widths=[3,4]", "wandb.name='a b'", "run.dir=null"])
-    jobs.append(["task=surface", "task.start=[0.5,-0.5]", "+experiment=null"][:2])
+    overrides.append(["optimizer=adam", "clip_norm=1.5", "model.widths=[3,4]", "wandb.name='a b'", "run.dir=null"])
+    overrides.append(["task=surface", "task.start=[0.5,-0.5]", "+experiment=null"][:2])
 
     def compare(launcher, job_overrides, first):
         from omegaconf import OmegaConf
 
-        patched = members.compose(launcher, jobs, 0, configs.explain_job)
-        for job, asked in zip(jobs, patched, strict=True):
+        patched = jobs.compose(launcher, overrides, 0, configs.explain_job)
+        for job, request in zip(overrides, patched, strict=True):
             whole = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(job))
             expected = OmegaConf.to_container(whole)
             expected.pop("hydra", None)
-            seen.append(asked.config == expected)
+            seen.append(request.config == expected)
         return []
 
     from padl.cli.hydra import app as configs
 
     monkeypatch.setattr(configs, "_launched", lambda together: compare)
-    configs.compose_and_call(["-m", "seed=0,1"], lambda config: None, Sweep([]).together)
-    assert seen == [True] * len(jobs)
+    configs.compose_and_call(["-m", "seed=0,1"], lambda config: None, Sweep([]).launch_and_judge)
+    assert seen == [True] * len(overrides)
 
 
 def test_from_python_a_sweep_is_a_tidy_table():
@@ -378,17 +378,16 @@ def test_a_mistake_from_python_is_a_padl_error(over, says):
 
 
 def test_seeds_and_scalars_share_a_program_and_whole_numbers_do_not():
-    asked = [
-        members.Asked([], {}, {"task": "digits", **changed})
+    requests = [
+        Requested([], {}, {"task": "digits", **changed})
         for changed in (
             {}, {"seed": 3}, {"optimizer": {"name": "adam", "b1": 0.5}}, {"clip_norm": 1.0}, {"clip_norm": 2.0},
             {"model": {"name": "mlp", "widths": [8]}}, {"batch_size": 32},
             {"task": {"name": "digits", "held_out": 0.5}},
         )
     ]  # fmt: skip
-    drafts = grouping.drafts(asked, {})
-    programs = [grouping._program(draft) for draft in drafts]
-    same = [[programs.index(p) for p in programs][i] for i in range(len(programs))]
+    keys = [programs._program(spec) for spec in check_all(requests, {})]
+    same = [keys.index(key) for key in keys]
     assert same == [0, 0, 0, 3, 3, 5, 6, 7]
 
 
