@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import padl
-from padl.app.sweep import programs, results
+from padl.app.sweep import programs, results, selection
 from padl.app.sweep.members import Requested, check_all
 from padl.app.sweep.run import Sweep
 from padl.cli.hydra import jobs
@@ -389,6 +389,39 @@ def test_seeds_and_scalars_share_a_program_and_whole_numbers_do_not():
     keys = [programs._program(spec) for spec in check_all(requests, {})]
     same = [keys.index(key) for key in keys]
     assert same == [0, 0, 0, 3, 3, 5, 6, 7]
+
+
+def test_an_objective_that_the_task_does_not_declare_is_refused_and_how_to_declare_it_is_said(
+    padl_command, monkeypatch
+):
+    from padl.tasks import regression
+
+    monkeypatch.setattr(regression, "METRICS", tuple(m for m in regression.METRICS if m.name != "mae"))
+    err = refused(padl_command, "train", "-m", "task=permeability", "seed=0,1", *SMALL, "sweep.objective=eval/mae")
+    assert "sweep.objective=eval/mae: task 'permeability' does not say which way it is better" in err
+    assert """add Metric("mae", "max") or Metric("mae", "min") to the task's `metrics`""" in err
+    assert err.count("\n") == 1
+
+
+def test_the_direction_of_an_objective_is_that_of_the_metrics_declaration(tmp_path):
+    requests = [Requested([], {}, {"task": "permeability", "sweep": {"objective": f"eval/{n}"}}) for n in ("r2", "mae")]
+    assert [selection.of(spec) for spec in (check_all([request], {})[0] for request in requests)] == [
+        ("eval/r2", "max"),
+        ("eval/mae", "min"),
+    ]
+
+
+def test_lines_go_to_whom_the_sweep_is_told_and_else_nowhere(capsys):
+    config = {"task": "surface", "steps": 10, "run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
+    requests = [Requested([f"seed={seed}"], {"seed": seed}, {**config, "seed": seed}) for seed in (0, 1, 0)]
+    lines = []
+    first, second, third = Sweep([], lines.append).launch(requests)
+    assert first is third is not second
+    assert lines[0] == "1 run asked for more than once: each is run once"
+    assert lines[1].startswith("2 runs in 1 program, vmap over ")
+    assert len(lines) == 2
+    Sweep([]).launch(requests[:1])
+    assert capsys.readouterr() == ("", "")
 
 
 def test_noise_of_a_task_is_data_too():
