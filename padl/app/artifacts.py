@@ -1,7 +1,7 @@
-"""What stays of a run in its folder when it is over: summary, parameters, curves, and last of all its status."""
+"""What stays of a run in its folder beside its rows: summary, parameters, curves. trained, write, draw."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -10,44 +10,64 @@ from padl.app.run_spec import RunSpec
 from padl.app.summary import Rows
 from padl.engine import loop
 from padl.engine.experiment import readout
-from padl.runs import checkpoint, curves, run_folder
-
-Kept = dict[str, tuple[Any, Any]]
-
-
-def parameters(last: loop.LastChunk) -> Kept:
-    """{"final": (params, rest), "best": (params, rest)}, as NumPy arrays."""
-    return jax.tree.map(np.asarray, {"final": (readout(last.state), last.state.model_state), "best": last.best[2:]})
+from padl.runs import checkpoint, curves
+from padl.runs.run_folder import write_json
+from padl.types import Params, PyTree
 
 
-def keep(draft: RunSpec, kept: Kept, summary: dict[str, Any], folder: Path, durable: bool = True) -> None:
-    """Write summary.json and checkpoint/; `durable` as in `record.write_text`."""
-    run_folder.write_json(folder / "summary.json", summary, durable)
-    if not draft.run.save:
+class Weights(NamedTuple):
+    """What a trained model is made of, as NumPy arrays.
+
+    Attributes:
+        params: {name: array}. model_state: what no gradient reaches, as the statistics of batch norm.
+    """
+
+    params: Params
+    model_state: PyTree
+
+
+class TrainedWeights(NamedTuple):
+    """What training gave.
+
+    Attributes:
+        final: after the last step. best: with the best evaluation.
+    """
+
+    final: Weights
+    best: Weights
+
+
+def trained(last: loop.LastChunk) -> TrainedWeights:
+    """Copy what training gave to the host."""
+    final, best = (readout(last.state), last.state.model_state), (last.best.params, last.best.model_state)
+    return jax.tree.map(np.asarray, TrainedWeights(Weights(*final), Weights(*best)))
+
+
+def write(spec: RunSpec, weights: TrainedWeights, summary: dict[str, Any], folder: Path, durable: bool = True) -> None:
+    """Write summary.json, and checkpoint/ where it is asked for; `durable` as in `run_folder.write_bytes`.
+
+    Final parameters that diverged are left out, and the best ones where nothing was evaluated before.
+    """
+    write_json(folder / "summary.json", summary, durable)
+    if not spec.run.save:
         return
-    sound = {"final": not summary["reason"], "best": bool(summary["best"])}  # what diverged is not worth loading
-    trees: dict[str, Any] = {
-        n: {"params": p, "model_state": model_state} for n, (p, model_state) in kept.items() if sound[n]
-    }
-    stats = jax.tree.map(np.asarray, draft.split.stats)
-    checkpoint.save(folder, {**trees, "stats": stats} if stats else trees, _model(draft), durable)
+    usable = {"final": not summary["reason"], "best": bool(summary["best"])}
+    trees: dict[str, Any] = {name: each._asdict() for name, each in weights._asdict().items() if usable[name]}
+    stats = jax.tree.map(np.asarray, spec.split.stats)
+    checkpoint.save(folder, {**trees, "stats": stats} if stats else trees, _model(spec), durable)
 
 
-def draw(draft: RunSpec, summary: dict[str, Any], rows: Rows, folder: Path) -> None:
+def draw(spec: RunSpec, summary: dict[str, Any], rows: Rows, folder: Path) -> None:
     """Draw curves.png."""
     counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
-    title, words = (f"{draft.title}, {counts}", curves.ON_DATA) if counts else (draft.title, curves.ON_A_SURFACE)
-    curves.draw(rows, title, folder / "curves.png", words)
+    title, labels = (f"{spec.title}, {counts}", curves.ON_DATA) if counts else (spec.title, curves.ON_A_SURFACE)
+    metrics = [metric.name for metric in spec.task.metrics if metric.shown]
+    curves.draw(rows, metrics, title, folder / "curves.png", labels)
 
 
-def close(folder: Path, summary: dict[str, Any], durable: bool = True) -> None:
-    """The status comes last: a folder that says "finished" is whole."""
-    run_folder.write_status(folder, summary["status"], summary["steps"], summary["reason"], durable)
-
-
-def _model(draft: RunSpec) -> dict[str, Any]:
+def _model(spec: RunSpec) -> dict[str, Any]:
     """What calling the trained model needs beside its parameters and the statistics of its inputs."""
-    predictor = getattr(draft.experiment.objective, "predictor", None)
+    predictor = getattr(spec.experiment.objective, "predictor", None)
     shape = None if predictor is None else list(predictor.shape)
-    about = dict(draft.task.about)
-    return {"task": about, "input_shape": shape, "dtype": draft.settings.dtype, "data": draft.task.digest}
+    about = dict(spec.task.about)
+    return {"task": about, "input_shape": shape, "dtype": spec.settings.dtype, "data": spec.task.digest}

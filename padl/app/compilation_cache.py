@@ -21,8 +21,8 @@ def use_compilation_cache(where: Any) -> None:
     if where == "off":
         jax.config.update("jax_enable_compilation_cache", False)
         return
-    given = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
-    folder = (given or _users_folder()) if where == "auto" else where
+    before = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    folder = (before or _users_folder()) if where == "auto" else where
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except (OSError, TypeError) as error:
@@ -30,7 +30,7 @@ def use_compilation_cache(where: Any) -> None:
     jax.config.update("jax_enable_compilation_cache", True)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-    if str(folder) != given:
+    if str(folder) != before:
         jax.config.update("jax_compilation_cache_dir", str(folder))
         _forget_the_last_folder()
 

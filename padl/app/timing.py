@@ -9,7 +9,11 @@ COMPILING = ("/jax/core/compile/jaxpr_to_mlir_module_duration", "/jax/core/compi
 
 
 class Times(NamedTuple):
-    """steps_per_second: after the first chunk. compiling, wall: seconds."""
+    """How long a run took.
+
+    Attributes:
+        steps_per_second: after the first chunk. compiling, wall: seconds.
+    """
 
     steps_per_second: float
     compiling: float
@@ -17,28 +21,29 @@ class Times(NamedTuple):
 
 
 class Clock:
-    """A context manager: from its making on, and of compiling while it is entered."""
+    """Measures the seconds since it was made, those of compiling while it is entered, and the speed between marks."""
 
     def __init__(self) -> None:
         self.started, self.compiling = perf_counter(), 0.0
         self.marks: list[tuple[float, int]] = []
 
     def __enter__(self) -> "Clock":
-        jax.monitoring.register_event_duration_secs_listener(self._heard)
+        jax.monitoring.register_event_duration_secs_listener(self._add)
         return self
 
     def __exit__(self, *_: Any) -> None:
-        jax.monitoring.unregister_event_duration_listener(self._heard)
+        jax.monitoring.unregister_event_duration_listener(self._add)
 
-    def _heard(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
+    def _add(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event in COMPILING:
             self.compiling += duration_secs
 
     def mark(self, step: int) -> None:
-        """So many steps are done."""
+        """Note that so many steps are done."""
         self.marks = [*self.marks[:1], (perf_counter(), step)]
 
     def times(self) -> Times:
+        """Return the times so far; there must be a mark."""
         return Times(self._steps_per_second(), self.compiling, perf_counter() - self.started)
 
     def _steps_per_second(self) -> float:

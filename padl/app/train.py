@@ -1,6 +1,7 @@
 """A run from start to end: plan, folder, sinks, loop, summary. `padl train` and `padl.train` are both this."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,25 @@ import jax
 import numpy as np
 
 from padl.app import artifacts
+from padl.app.artifacts import TrainedWeights
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
+from padl.app.run_spec import RunSpec
 from padl.app.settings import SweepSettings
-from padl.app.summary import Rows, columns, measured, summarise
+from padl.app.summary import columns, summarise
 from padl.app.timing import Clock
 from padl.engine import loop
+from padl.jax_flags import pinned
 from padl.runs import run_folder
 from padl.runs.console import ConsoleProgress
+from padl.runs.environment import environment
 from padl.runs.jsonl import Jsonl
-from padl.runs.sink import Memory, Sinks
+from padl.runs.processes import is_writer
+from padl.runs.recorder import Recorder
+from padl.runs.sink import Memory, Sink, Sinks
+from padl.runs.status import RunStatus, recording
 from padl.runs.wandb import Wandb
-from padl.runs.windows import Windows
-from padl.types import PadlError, PyTree, one_line
+from padl.types import PadlError, PyTree
 
 Choose = str | Mapping[str, Any] | None  # a name, or {"name": ..., hyperparameters}
 QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
@@ -32,10 +39,13 @@ class RunResult:
     """What a run gave.
 
     Attributes:
-        status: "finished" or "diverged". summary: as in summary.json. config: every name and value of the run.
-        history: arrays over the rows of metrics.jsonl; NaN where a row has not measured something.
+        status: "finished" or "diverged".
+        summary: as in summary.json.
+        config: every name and value of the run.
+        history: arrays over the rows of metrics.jsonl, {name: (rows,)}; NaN where a row has not measured something.
         params, best_params: the final ones, and those with the best evaluation: {name: NumPy array}.
-        folder: of the run, None where none was asked for. wandb_folder: of its offline W&B run.
+        folder: of the run, None where none was asked for.
+        wandb_folder: of its offline W&B run, None without.
     """
 
     status: str
@@ -56,7 +66,7 @@ def train(
     schedule: Choose = "constant",
     **settings: Any,
 ) -> RunResult:
-    """Train once. The same run as `padl train`, in the same words, but quiet and without a folder unless asked for.
+    """Train once: the same run as `padl train`, in the same words, but quiet and without a folder unless asked for.
 
     Args:
         task, model, loss, optimizer, schedule: a name, or {"name": "adam", "learning_rate": 0.01}; a task brings its
@@ -71,109 +81,134 @@ def train(
 
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration that prints and writes nothing but what it asks for."""
+    """Complete a configuration so that it prints and writes nothing but what it asks for."""
     quiet = {**QUIET, **config}
     for group in ("run", "wandb"):
-        asked = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
+        logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
         if isinstance(quiet[group], Mapping | None):
-            quiet[group] = {**QUIET[group], **asked, **(quiet[group] or {})}
+            quiet[group] = {**QUIET[group], **logged, **(quiet[group] or {})}
     return quiet
 
 
+@pinned()
 def run(config: Mapping[str, Any], command: list[str]) -> RunResult:
-    """Train as `config` says; `command` is what the user typed, for the records."""
+    """Train as a configuration says, from its check to the last file.
+
+    Args:
+        config: as of `plan.resolve`. command: what the user typed, word by word, for the records.
+
+    Raises:
+        PadlError: for the first thing that is wrong, before anything is compiled or written; out of memory.
+    """
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
         plan = resolve(config)
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
-        folder = _folder(plan, command)
-        memory, wandb = Memory(), _wandb(plan, folder)
-        sinks = Sinks(*_sinks(plan, folder, memory), *([wandb] if wandb else []))
+        folder = _create_folder(plan, command)
+        memory, wandb = Memory(), open_wandb(plan, folder) if folder and is_writer() else None
         try:
-            last = _follow(plan, sinks, clock)
-            summary = summarise(plan, last, memory.rows, clock.times())
-            sinks.close(summary)
-            kept = artifacts.parameters(last)
-            if folder:
-                artifacts.keep(plan, kept, summary, folder)
-                if plan.run.plot:
-                    artifacts.draw(plan, summary, memory.rows, folder)
-                artifacts.close(folder, summary)
-        except BaseException as error:
-            _stopped(error, memory.rows, sinks, folder)
-            raise
+            summary, weights = _record(plan, folder if is_writer() else None, memory, wandb, clock)
+        finally:
+            if wandb:
+                wandb.wait()
     return RunResult(
         status=summary["status"],
         summary=summary,
         config=plan.config,
         history=columns(memory.rows),
-        params=kept["final"][0],
-        best_params=kept["best"][0],
+        params=weights.final.params,
+        best_params=weights.best.params,
         folder=folder,
         wandb_folder=wandb.run_folder if wandb else None,
     )
 
 
-def _folder(plan: Plan, command: list[str]) -> Path | None:
+def _create_folder(plan: Plan, command: list[str]) -> Path | None:
+    """The run folder with what is known before the start, in every process; None where none is asked for."""
     if plan.run.dir is None:
         return None
     label = "-".join(plan.config[kind]["name"] for kind in ("task", "optimizer"))
     folder = run_folder.create(plan.run.dir, label)
-    run_folder.write_start(
-        folder, plan.config, run_folder.to_json(run_folder.environment(plan.device, plan.device_count, command))
-    )
+    if is_writer():
+        env = run_folder.to_json(environment(plan.device, plan.device_count, command))
+        run_folder.write_start(folder, plan.config, env)
     return folder
 
 
-def _sinks(plan: Plan, folder: Path | None, memory: Memory) -> list[Any]:
-    style = plan.settings.progress
-    console = [] if style == "none" else [ConsoleProgress(plan.steps, style)]
-    return [Jsonl(folder), memory, *console] if folder else [memory, *console]
-
-
-def _wandb(plan: Plan, folder: Path | None) -> Wandb | None:
-    told = plan.wandb
-    if told.mode == "disabled" or folder is None:  # resolve refuses W&B without a folder
+def open_wandb(spec: RunSpec, folder: Path, group: str | None = None) -> Wandb | None:
+    """Open a W&B run in a run folder; None where W&B is disabled. `group` is the one of a run that names none."""
+    settings = spec.wandb
+    if settings.mode == "disabled":
         return None
     return Wandb(
         folder,
-        mode=told.mode,
-        project=told.project,
-        group=told.group,
-        tags=told.tags,
-        name=told.name,
-        config=plan.config,
+        mode=settings.mode,
+        project=settings.project,
+        group=settings.group or group,
+        tags=settings.tags,
+        name=settings.name,
+        config=spec.config,
     )
 
 
-def _follow(plan: Plan, sinks: Sinks, clock: Clock) -> loop.LastChunk:
-    """Run the loop to its end, and log what it measures."""
-    windows = Windows(plan.settings.log_every)
+def _record(
+    plan: Plan, folder: Path | None, memory: Memory, wandb: Wandb | None, clock: Clock
+) -> tuple[dict[str, Any], TrainedWeights]:
+    """Run the loop to its end, and write all of a run but what is known before; the status comes last.
+
+    Args:
+        folder: None writes nothing.
+    """
+    with _advice_where_memory_ends(memory), recording(folder) as status:
+        with Recorder(plan.settings.log_every, _sinks(plan, folder, status, memory, wandb)) as recorder:
+            last = _train_to_the_end(plan, recorder, clock)
+            summary = summarise(plan, last, memory.rows, clock.times())
+            recorder.close(summary)
+        weights = artifacts.trained(last)
+        if folder:
+            artifacts.write(plan, weights, summary, folder)
+            if plan.run.plot:
+                artifacts.draw(plan, summary, memory.rows, folder)
+        status.end(summary["status"], summary["steps"], summary["reason"])
+    return summary, weights
+
+
+def _sinks(plan: Plan, folder: Path | None, status: RunStatus, memory: Memory, wandb: Wandb | None) -> Sinks:
+    """Where rows go; the truth is metrics.jsonl, or without a folder the memory."""
+    sinks: list[Sink] = [Jsonl(folder)] if folder else []
+    sinks += [memory, status]
+    style = plan.settings.progress
+    if style != "none" and is_writer():
+        shown = [metric.name for metric in plan.task.metrics if metric.shown]
+        sinks.append(ConsoleProgress(plan.steps, shown, style))
+    return Sinks(*sinks, *([wandb] if wandb else []))
+
+
+def _train_to_the_end(plan: Plan, recorder: Recorder, clock: Clock) -> loop.LastChunk:
     chunks = loop.run(
         plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
         steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,
         stream=plan.stream,
     )  # fmt: skip
-    for chunk in chunks:
-        clock.mark(chunk.step)
-        for step, row in measured(windows, chunk):
-            sinks.write(step, row)
-        if isinstance(chunk, loop.LastChunk):
-            return chunk
-    raise AssertionError("a loop ends with its last chunk")
+
+    def recorded() -> Iterator[loop.Chunk]:
+        for chunk in chunks:
+            clock.mark(chunk.step)
+            recorder.take(chunk, isinstance(chunk, loop.LastChunk))
+            yield chunk
+
+    return loop.last(recorded())
 
 
-def _stopped(error: BaseException, rows: Rows, sinks: Sinks, folder: Path | None) -> None:
-    """Leave the record of a run that an interruption or an error ended; what was logged so far stays."""
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    reason = one_line(error)
-    step = int(rows[-1]["step"]) if rows else 0
+@contextmanager
+def _advice_where_memory_ends(memory: Memory) -> Iterator[None]:
+    """Turn the device's error into a line that says what needs less."""
     try:
-        sinks.close({"status": status, "reason": reason, "steps": step})
-    finally:
-        if folder:
-            run_folder.write_status(folder, status, step, reason)
-    if isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error):
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        step = int(memory.rows[-1]["step"]) if memory.rows else 0
         advice = "a smaller batch_size or model, or accumulate=2, needs less"
         raise PadlError(f"out of memory after step {step}: {advice}") from error

@@ -1,7 +1,7 @@
 """Parameters on disk: checkpoint/final.msgpack and best.msgpack, each {"params", "model_state"}, and stats.msgpack.
 
 They are flax's message packs: arrays and nothing that could run, written in a fraction of a millisecond, so that each
-of a sweep's hundreds of members keeps its own. Beside them model.json says what calling the model needs, and
+of a sweep's hundreds of members keeps its own. model.json says what calling the model needs, and
 manifest.json has the SHA-256 of every file: a flipped bit is refused.
 """
 
@@ -21,7 +21,7 @@ def save(folder: Path, trees: Mapping[str, PyTree], model: Mapping[str, Any], du
     """Write each tree of arrays under its name, and `model` as JSON. The manifest comes last.
 
     Args:
-        durable: as in `record.write_text`.
+        durable: as in `run_folder.write_bytes`.
     """
     from flax.serialization import msgpack_serialize
 
@@ -37,7 +37,7 @@ def save(folder: Path, trees: Mapping[str, PyTree], model: Mapping[str, Any], du
 
 
 def load(folder: Path, name: str) -> PyTree:
-    """The tree saved under `name`, as NumPy arrays.
+    """Read the tree saved under `name`, as NumPy arrays.
 
     Raises:
         PadlError: there is none, or its file is not as it was written.
@@ -52,7 +52,7 @@ def load(folder: Path, name: str) -> PyTree:
 
 
 def load_model(folder: Path) -> dict[str, Any]:
-    """What `save` wrote of the model; PadlError where it is missing or not as it was written."""
+    """Read what `save` wrote of the model; raises PadlError where it is missing or not as it was written."""
     place = folder.absolute() / "checkpoint"
     if not place.is_dir():
         raise PadlError(f"{folder} has no checkpoint: the run did not end well, or had run.save=false")
@@ -61,7 +61,7 @@ def load_model(folder: Path) -> dict[str, Any]:
 
 
 def verify(file: Path) -> None:
-    """Raises PadlError for a file of a checkpoint that is not as it was written."""
+    """Raise PadlError for a file of a checkpoint that is not as it was written."""
     if not file.is_file() or _manifest(file.parent).get(file.name) != _digest(file):
         state = "is not as it was written" if file.is_file() else "is missing"
         raise PadlError(f"{file} {state}: the checkpoint is damaged, and is not loaded")

@@ -9,33 +9,39 @@ LOG_RANGE = 30  # a positive curve that spans more than this gets a logarithmic 
 COLOURS = {"train": "#0072B2", "eval": "#D55E00"}  # Okabe & Ito 2008: told apart by colour-blind readers
 ON_DATA = {"train": "training batches", "eval": "held out"}
 ON_A_SURFACE = {"train": "mean over the steps before", "eval": "at the step"}
-HIDDEN = ("learning_rate", "r2", "mae")  # in metrics.jsonl, not in the picture
 
 
-def draw(rows: Sequence[dict[str, Any]], title: str, file: Path, words: Mapping[str, str] = ON_DATA) -> None:
-    """One panel for each metric, training and held out together.
+def draw(
+    rows: Sequence[dict[str, Any]],
+    metrics: Sequence[str],
+    title: str,
+    file: Path,
+    labels: Mapping[str, str] = ON_DATA,
+) -> None:
+    """Draw one panel for the loss and for each metric that was measured, training and held out together.
 
     Args:
-        rows: of metrics.jsonl. title: says task, seed and size. file: where the PNG goes.
-        words: what the curves of "train" and "eval" are.
+        rows: of metrics.jsonl. metrics: names of those drawn beside the loss, without a side ("accuracy").
+        title: says task, seed and size. file: where the PNG goes.
+        labels: what the curves of "train" and "eval" are.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    keys = dict.fromkeys(key for row in rows for key in row if "/" in key)
-    names = sorted({key.partition("/")[2] for key in keys} - set(HIDDEN), key=lambda name: (name != "loss", name))
+    measured = {key.partition("/")[2] for row in rows for key in row}
+    names = ["loss", *sorted(measured & set(metrics) - {"loss"})]
     width, height = PANEL[0] * len(names), PANEL[1]
     figure = Figure(figsize=(width, height), dpi=120)
     FigureCanvasAgg(figure)
     room = {"left": 0.75 / width, "right": 1 - 0.15 / width, "bottom": 0.5 / height, "top": 1 - 0.4 / height}
     figure.subplots_adjust(**room, wspace=0.25)  # a layout that measures every text takes as long as all of the drawing
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        _panel(axes, rows, name, words)
+        _panel(axes, rows, name, labels)
     figure.suptitle(title, fontsize=10)
     figure.savefig(file)
 
 
-def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, words: Mapping[str, str]) -> None:
+def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, labels: Mapping[str, str]) -> None:
     drawn: list[float] = []
     for side, colour in COLOURS.items():
         points = [(row["step"], row[f"{side}/{name}"]) for row in rows if f"{side}/{name}" in row]
@@ -43,7 +49,7 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, words: Mapping[
             axes.plot(
                 *zip(*points, strict=True),
                 color=colour,
-                label=words[side],
+                label=labels[side],
                 lw=1.6,
                 marker=".",
                 ms=4 if len(points) < 60 else 0,

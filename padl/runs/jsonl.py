@@ -1,7 +1,7 @@
-"""metrics.jsonl: one line of JSON for each row, flushed as it is written."""
+"""metrics.jsonl: one line of JSON for each row. Jsonl flushes each as it comes, BufferedJsonl many at a time."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +10,47 @@ from padl.runs.sink import Row
 
 
 class Jsonl:
-    """A line is whole or, where the machine stopped in its middle, lacks its newline; `read_metrics` knows."""
+    """Writes each row as it comes.
+
+    A line is complete or, where the machine stopped in its middle, lacks its newline; `read_metrics` knows.
+    """
 
     def __init__(self, folder: Path):
         self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
 
     def write(self, step: int, row: Row) -> None:
-        self.file.write(line({"step": step, **row}))
+        """Write a line and flush it."""
+        self.file.write(line(step, row))
         self.file.flush()
 
     def close(self, summary: Mapping[str, Any]) -> None:
+        """Close the file."""
         self.file.close()
 
 
-def append(folder: Path, rows: Iterable[Row]) -> None:
-    """Write these rows, each with its step: for the members of a sweep, too many to hold a file open for each."""
-    with (folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write("".join(line(row) for row in rows))
+class BufferedJsonl:
+    """Writes rows when it is told to: for the members of a sweep, too many to hold a file open for each."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.waiting: list[tuple[int, Row]] = []
+
+    def write(self, step: int, row: Row) -> None:
+        """Keep a row for the next `flush`."""
+        self.waiting.append((step, row))
+
+    def flush(self) -> None:
+        """Append what waits to the file."""
+        if self.waiting:
+            with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write("".join(line(step, row) for step, row in self.waiting))
+            self.waiting = []
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Flush for the last time."""
+        self.flush()
 
 
-def line(row: Row) -> str:
-    return json.dumps(strict(row), allow_nan=False) + "\n"
+def line(step: int, row: Row) -> str:
+    """Return a row as a line of metrics.jsonl."""
+    return json.dumps(strict({"step": step, **row}), allow_nan=False) + "\n"

@@ -1,21 +1,27 @@
-"""Where metrics go: a sink takes rows as they come and is closed once with the summary."""
+"""Where metrics go: a sink takes rows as they come and is closed once with the summary. Sink, Sinks, Memory, BestSoFar.
 
+The other sinks are a file each: jsonl.py, console.py, wandb.py, and status.py, which learns how far a run is.
+"""
+
+import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from padl.types import one_line
+from padl.types import Criterion, one_line
 
 Row = Mapping[str, float]
 
 
 class Sink(Protocol):
+    """Takes the rows of a run."""
+
     def write(self, step: int, row: Row) -> None:
-        """The metrics of one step. Steps never decrease."""
+        """Called with the metrics of one step; steps never decrease."""
         ...
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """No row follows. The summary is that of summary.json."""
+        """Called once, when no row follows; the summary is that of summary.json."""
         ...
 
 
@@ -26,16 +32,18 @@ class Sinks:
         self.truth, self.others = truth, list(others)
 
     def write(self, step: int, row: Row) -> None:
+        """Give a row to each."""
         self.truth.write(step, row)
         self._each(lambda sink: sink.write(step, row))
 
     def close(self, summary: Mapping[str, Any]) -> None:
+        """Close each."""
         try:
             self.truth.close(summary)
         finally:
             self._each(lambda sink: sink.close(summary))
 
-    def _each(self, call: Any) -> None:
+    def _each(self, call: Callable[[Sink], None]) -> None:
         for sink in list(self.others):
             try:
                 call(sink)
@@ -45,17 +53,40 @@ class Sinks:
 
 
 class Memory:
-    """Keeps the rows: the history of a run from Python."""
+    """Keeps the rows, each with its step: the history of a run."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
 
     def write(self, step: int, row: Row) -> None:
+        """Keep a row."""
         self.rows.append({"step": step, **row})
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        pass
+        """Do nothing: the rows stay."""
+
+
+class BestSoFar:
+    """Keeps the best finite value of one metric.
+
+    Attributes:
+        value: NaN until there is one.
+    """
+
+    def __init__(self, criterion: Criterion):
+        self.criterion, self.value = criterion, math.nan
+
+    def write(self, step: int, row: Row) -> None:
+        """Keep the value of a row if it is better."""
+        value = row.get(self.criterion.metric, math.nan)
+        if math.isfinite(value):
+            better = max if self.criterion.direction == "max" else min
+            self.value = value if math.isnan(self.value) else better(self.value, value)
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Do nothing: the value stays."""
 
 
 def warn(message: str) -> None:
+    """Print a line on standard error."""
     print(f"padl: {message}", file=sys.stderr, flush=True)

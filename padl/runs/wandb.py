@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from padl.runs.run_folder import redact
+from padl.runs.redaction import redact
 from padl.runs.sink import Row, warn
 from padl.types import one_line
 
@@ -41,26 +41,24 @@ class Wandb:
         self.failed = False
 
     def write(self, step: int, row: Row) -> None:
+        """Queue a row."""
         if not self.thread.ident:
             self.thread.start()  # only now: W&B's import must not compete with the compilation of the first step
         self.rows.put((step, dict(row)))
 
     def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
-        """Log a table, as the results of a sweep."""
+        """Queue a table, as the results of a sweep."""
         if not self.thread.ident:
             self.thread.start()
         self.rows.put((TABLE, (name, columns, redact(rows))))
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        self.end(summary)
-        self.wait()
-
-    def end(self, summary: Mapping[str, Any]) -> None:
-        """No row follows; does not wait for those that are queued."""
+        """Queue the end of the run; what is queued is still sent, see `wait`."""
         if self.thread.ident:
             self.rows.put((CLOSED, summary))
 
     def wait(self) -> None:
+        """Wait until all that is queued was sent, so that the process may end."""
         if not self.thread.ident:
             return
         self.thread.join(CLOSE_SECONDS)

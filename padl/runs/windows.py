@@ -20,7 +20,7 @@ class Windows:
     def take(
         self, train: Mapping[str, np.ndarray], evaluation: Mapping[str, float], last: bool
     ) -> Iterator[tuple[int, Row]]:
-        """The rows that these steps complete.
+        """Yield the rows that these steps complete, each with its step.
 
         Args:
             train: metrics of consecutive steps, (steps,). evaluation: metrics after them, or {}.

@@ -17,12 +17,13 @@ from processes import on_every_core, python
 from sweep_program import GroupProgram, compile_group, group, on_digits
 from sweeps import RATES
 
-from padl.app.sweep import members, results
-from padl.app.sweep.members import Asked
+from padl.app.sweep import results
+from padl.app.sweep.members import Requested
+from padl.app.sweep.programs import groups
 from padl.app.sweep.run import Sweep
-from padl.cli.hydra import app
+from padl.cli.hydra.app import JointTaskFunction, compose_and_call
 from padl.engine import loop
-from padl.engine.lane import Call
+from padl.engine.lane import Request
 
 CHUNK = 64
 SURFACE = (
@@ -58,22 +59,22 @@ def around_the_program(rounds: int) -> Iterator[Result]:
 
 def sweep_and_program(place: Path | None) -> tuple[float, float, float, float, int]:
     """Seconds of composing and `launch`, of the program's calls, of the end, of bare files; number of members."""
-    sweep, spent = Sweep([], quiet=True), []
+    sweep, spent = Sweep([]), []
 
-    def launch(asked: list[Asked]) -> list[float]:
-        values = sweep.together(asked)
+    def train(requests: list[Requested]) -> list[float]:
+        values = sweep.launch_and_judge(requests)
         spent.append(perf_counter() - start)
         return values
 
     with tempfile.TemporaryDirectory(dir=place) as folder:
         start = perf_counter()
-        app.compose_and_call([*SURFACE, f"run.dir={folder}"], lambda config: None, launch)
+        compose_and_call([*SURFACE, f"run.dir={folder}"], JointTaskFunction(lambda config: None, train))
         start = perf_counter()
         results.finish(sweep)
         finish = perf_counter() - start
         bare = bare_files(Path(folder) / "bare", len(sweep.members))
     assert all(member.status == "finished" and member.folder for member in sweep.members)
-    (shared,) = members.groups(sweep.members)
+    (shared,) = groups(sweep.members)
     return spent[0], run_program(compile_group(shared)), finish, bare, len(sweep.members)
 
 
@@ -91,11 +92,10 @@ def run_program(compiled: GroupProgram) -> float:
     """Return the seconds of all calls of a sweep's program, its arguments and its first carry on the devices."""
     structure, arguments = compiled.group.structure, compiled.program.put(compiled.group.stacked)
     carry, measured = jax.block_until_ready((compiled.program.blank(), None))
-    start, done = perf_counter(), 0
-    for length, evaluates in loop.plan(structure.steps, structure.steps_per_call, structure.eval_every):
-        call = Call(np.bool_(done == 0), np.int32(length), np.bool_(evaluates))
-        carry, measured = compiled.program.call(carry, call, *arguments)
-        done += length
+    start = perf_counter()
+    for call in loop.plan(structure.steps, structure.steps_per_call, structure.eval_every):
+        request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates))
+        carry, measured = compiled.program.call(carry, request, *arguments)
     jax.block_until_ready((carry, measured))
     return perf_counter() - start
 

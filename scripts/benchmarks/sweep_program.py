@@ -16,13 +16,14 @@ from harness import Result, Timing, repeat, weigh
 from processes import on_every_core
 
 from padl.app.plan import resolve
-from padl.app.sweep import members
-from padl.app.sweep.members import Asked, Group, Member
+from padl.app.sweep import programs, selection
+from padl.app.sweep.members import Member, Requested, check_all
+from padl.app.sweep.programs import Group
 from padl.data.source import Data
-from padl.engine import lanes, loop, mesh
-from padl.engine.lane import Call
+from padl.engine import lanes, loop, mesh, packing
+from padl.engine.lane import Request
 from padl.engine.lanes import Lanes, Program
-from padl.runs.windows import Windows
+from padl.runs.sink import BestSoFar
 
 WIDTHS = {16: (64, 10), 64: (64, 4), 256: (32, 1)}  # members, and calls in one timing
 SOLO_CALLS, CONV_CALLS = 20, 2
@@ -30,8 +31,11 @@ SOLO_CALLS, CONV_CALLS = 20, 2
 
 def group(configs: list[dict[str, Any]]) -> Group:
     """Group members that share a program."""
-    specs = members.drafts([Asked([], {}, config) for config in configs], {})
-    (shared,) = members.groups([Member(i, [], {}, spec, Windows(STEPS)) for i, spec in enumerate(specs)])
+    requests = [Requested([], {}, config) for config in configs]
+    specs = check_all(requests, {})
+    best = BestSoFar(selection.of_all(specs))
+    pairs = zip(requests, specs, strict=True)
+    (shared,) = programs.groups([Member(i, request, spec, best) for i, (request, spec) in enumerate(pairs)])
     return shared
 
 
@@ -57,17 +61,17 @@ class GroupProgram:
 
 def compile_group(shared: Group, chunk: int | None = None) -> GroupProgram:
     devices = mesh.devices("auto")
-    strategy = lanes.choose(shared.outline, devices[0])
-    layout = lanes.arrange(shared.structure, shared.stacked, strategy, devices, chunk)
+    strategy = packing.choose(shared.outline, devices[0])
+    layout = packing.arrange(shared.structure, shared.stacked, strategy, devices, chunk)
     return GroupProgram(shared, layout, lanes.compiled(shared.structure, shared.stacked, layout))
 
 
 def in_the_sweep(compiled: GroupProgram, calls: int) -> Timing:
     """Time a member-step, without evaluations."""
     arguments = compiled.program.put(compiled.group.stacked)
-    call = lambda first: Call(np.bool_(first), np.int32(STEPS), np.bool_(False))  # noqa: E731
-    carry, _ = compiled.program.call(compiled.program.blank(), call(True), *arguments)
-    again = lambda carry: compiled.program.call(carry, call(False), *arguments)  # noqa: E731
+    request = lambda first: Request(np.bool_(first), np.int32(STEPS), np.bool_(False))  # noqa: E731
+    carry, _ = compiled.program.call(compiled.program.blank(), request(True), *arguments)
+    again = lambda carry: compiled.program.call(carry, request(False), *arguments)  # noqa: E731
     return repeat(again, carry, calls, calls * STEPS * compiled.lanes.count)
 
 
@@ -75,7 +79,7 @@ def alone(configs: list[dict[str, Any]], calls: int) -> Timing:
     """Time a member-step where each has the compiled calls of a run alone, one run after the other."""
     plans = [resolve({**config, "devices": 1}) for config in configs]
     starts = [p.experiment.init for p in plans]
-    states = [jax.jit(init)(p.key, p.hparams, p.data) for init, p in zip(starts, plans, strict=True)]
+    states = [jax.jit(init)(p.key, p.hparams) for init, p in zip(starts, plans, strict=True)]
 
     def each(states: list[Any]) -> tuple[list[Any], Any]:
         pairs = zip(states, plans, strict=True)
@@ -91,7 +95,7 @@ def lanes_by_hand(shared: Group, calls: int) -> Timing:
     All members share the counters; nothing watches for divergence, nothing can begin, end or evaluate.
     """
     stacked, on = shared.stacked, mesh.for_members(mesh.devices("auto"))
-    like = resolve({**shared.members[0].draft.config, "devices": 1})
+    like = resolve({**shared.members[0].spec.config, "devices": 1})
     # which leaves differ between members: parameters and moments do, counters and the data do not
     per_member = (True, (optax.ScaleByAdamState(False, True, True), optax.EmptyState()), False)  # pyright: ignore[reportArgumentType]
     inputs = (True, True, Data(False, True))  # pyright: ignore[reportArgumentType]
@@ -107,7 +111,7 @@ def lanes_by_hand(shared: Group, calls: int) -> Timing:
         return carry, jax.tree.map(lambda x: x.T, measured)
 
     call = mesh.over_members(share, on, (per_member, *inputs), (per_member, True))
-    start = jax.device_get(jax.jit(like.experiment.init)(like.key, like.hparams, like.data).params)
+    start = jax.device_get(jax.jit(like.experiment.init)(like.key, like.hparams).params)
     params = jax.tree.map(lambda x: np.stack([x] * stacked.size), start)
     zeros, count = jax.tree.map(np.zeros_like, params), np.int32(0)
     carry = (params, (optax.ScaleByAdamState(count, zeros, zeros), optax.EmptyState()), count)  # pyright: ignore[reportArgumentType]

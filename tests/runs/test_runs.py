@@ -16,6 +16,7 @@ from PIL import Image
 
 import padl
 from padl.runs import run_folder
+from padl.runs.redaction import redact, redact_argument
 from padl.runs.sink import Memory, Sinks
 from padl.runs.windows import Windows
 from padl.types import PadlError
@@ -206,12 +207,12 @@ def test_a_line_that_a_crash_cut_off_is_passed_over(tmp_path):
 )
 def test_secrets_are_kept_out_of_files(monkeypatch, given, kept):
     monkeypatch.setenv("MY_API_KEY", "canary-value")
-    assert run_folder.redact(given) == kept
+    assert redact(given) == kept
 
 
 def test_an_argument_that_names_a_secret_loses_its_value():
-    assert run_folder.redact_argument("wandb.api_key=abc") == "wandb.api_key=***"
-    assert run_folder.redact_argument("seed=1") == "seed=1"
+    assert redact_argument("wandb.api_key=abc") == "wandb.api_key=***"
+    assert redact_argument("seed=1") == "seed=1"
 
 
 def test_no_secret_of_the_environment_or_the_command_reaches_a_file(tmp_path, monkeypatch):

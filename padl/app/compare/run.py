@@ -14,8 +14,11 @@ from padl.compare import report
 from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
 from padl.compare.tuning import weigh
+from padl.jax_flags import pinned
 from padl.runs import run_folder
-from padl.types import one_line
+from padl.runs.environment import environment
+from padl.runs.processes import is_writer
+from padl.runs.status import recording
 
 
 class ComparisonResult(NamedTuple):
@@ -44,6 +47,7 @@ def trajectories(surface: str = "rosenbrock", **settings: Any) -> Comparison:
     return run({"surface": surface, "run": {"dir": None}, **settings}, []).comparison
 
 
+@pinned()
 def run(config: Mapping[str, Any], command: list[str]) -> ComparisonResult:
     """Compare as `config` says, and write what it gave.
 
@@ -60,17 +64,15 @@ def run(config: Mapping[str, Any], command: list[str]) -> ComparisonResult:
     if plan.output.dir is None:
         return ComparisonResult(_weigh(plan, race), None, [])
     folder = run_folder.create(plan.output.dir, f"compare-{plan.settings.surface}")
-    env = run_folder.to_json(run_folder.environment(jax.devices()[0], 1, command))  # looked up while the device is busy
+    if not is_writer():
+        return ComparisonResult(_weigh(plan, race), folder, [])
+    env = run_folder.to_json(environment(jax.devices()[0], 1, command))  # looked up while the device is busy
     run_folder.write_start(folder, plan.config, env)
-    try:
+    with recording(folder) as status:
         comparison = _weigh(plan, race)
         write(comparison, folder)
         pictures = draw(plan, comparison, folder)
-    except BaseException as error:
-        status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        run_folder.write_status(folder, status, 0, one_line(error))
-        raise
-    run_folder.write_status(folder, "finished", plan.settings.steps)
+        status.end("finished", plan.settings.steps)
     return ComparisonResult(comparison, folder, pictures)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from padl.app import names
 from padl.app.settings import Settings, schema
 from padl.app.sweep import results
-from padl.app.sweep.members import Asked
+from padl.app.sweep.members import Requested
 from padl.app.sweep.results import Results
 from padl.app.sweep.run import Sweep
 from padl.app.train import Choose, quietly
@@ -39,27 +39,33 @@ def sweep(
     Raises:
         PadlError: for all that is wrong with any of the runs, before any is trained.
 
-    >>> found = sweep(over={"learning_rate": [1e-3, 1e-2], "seed": range(3)}, steps=300)
-    >>> found.best["optimizer.learning_rate"]
+    >>> rates = sweep(over={"learning_rate": [1e-3, 1e-2], "seed": range(3)}, steps=300)
+    >>> rates.best["optimizer.learning_rate"]
     0.01
     """
     chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
     base = quietly({**chosen, **settings})
-    listed = _listed(over)
-    keys = {key: _whole(key, base | {k: v[0] for k, v in listed.items() if v}) for key in listed}
-    if len(set(keys.values())) < len(keys):
-        raise PadlError(f"over has the same key twice: {', '.join(f'{key} is {whole}' for key, whole in keys.items())}")
-    asked = []
-    for combination in itertools.product(*listed.values()):
-        values = dict(zip(keys.values(), combination, strict=True))
-        asked.append(Asked([f"{key}={value}" for key, value in values.items()], values, _config(base, values)))
-    run = Sweep([], quiet=True)
+    values_of = _listed(over)
+    first = base | {key: values[0] for key, values in values_of.items() if values}
+    full_names = {key: _full_name(key, first) for key in values_of}
+    if len(set(full_names.values())) < len(full_names):
+        each = ", ".join(f"{key} is {full}" for key, full in full_names.items())
+        raise PadlError(f"over has the same key twice: {each}")
+    grid = [
+        dict(zip(full_names.values(), combination, strict=True))
+        for combination in itertools.product(*values_of.values())
+    ]
+    run = Sweep([])
     try:
-        run.launch(asked)
+        run.launch([_requested(base, setting) for setting in grid])
     finally:
-        found = results.finish(run)
-    assert found is not None
-    return found
+        swept = results.finish(run)
+    assert swept is not None  # since at least one member was launched
+    return swept
+
+
+def _requested(base: Mapping[str, Any], setting: dict[str, Any]) -> Requested:
+    return Requested([f"{key}={value}" for key, value in setting.items()], setting, _config(base, setting))
 
 
 def _listed(over: Any) -> dict[str, list[Any]]:
@@ -72,7 +78,7 @@ def _listed(over: Any) -> dict[str, list[Any]]:
     return {key: list(values) for key, values in over.items()}
 
 
-def _whole(key: str, base: Mapping[str, Any]) -> str:
+def _full_name(key: str, base: Mapping[str, Any]) -> str:
     """`optimizer.learning_rate` for `learning_rate`; raises PadlError where no part, or more than one, has it."""
     group = key.partition(".")[0]
     if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "run", "wandb")):
@@ -85,8 +91,8 @@ def _whole(key: str, base: Mapping[str, Any]) -> str:
         return f"{owners[0]}.{key}"
     if owners:
         raise PadlError(f"over: '{key}' may be {' or '.join(f'{kind}.{key}' for kind in owners)}: say which")
-    known = [name for entry in entries.values() for name in entry.hyperparameters]
-    raise PadlError(f"over: no key '{key}'{near(key, [*known, *schema(Settings)])} (write it as model.widths)")
+    names_of_all = [name for entry in entries.values() for name in entry.hyperparameters]
+    raise PadlError(f"over: no key '{key}'{near(key, [*names_of_all, *schema(Settings)])} (write it as model.widths)")
 
 
 def _name(chosen: Any) -> str:

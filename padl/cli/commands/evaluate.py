@@ -27,8 +27,12 @@ def run(arguments: list[str]) -> int:
             "padl evaluate takes the folder of one run, and --best for its best parameters: padl evaluate runs/..."
         )
     from padl.app import saved_runs
+    from padl.app.flags import differences_from_record
     from padl.cli.tables import print_evaluation
+    from padl.runs.sink import warn
 
     folder, which = Path(options.folders[0]), "best" if options.best else "final"
+    for line in differences_from_record(folder):
+        warn(line)
     print_evaluation(saved_runs.evaluate(folder, which), saved_runs.recorded(folder, which), which)
     return DONE

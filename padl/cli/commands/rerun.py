@@ -20,9 +20,15 @@ def run(arguments: list[str]) -> int:
     if len(folders) != 1:
         OPTIONS.error("padl rerun takes the folder of one run: padl rerun runs/...")
     from padl.app import saved_runs
+    from padl.app.flags import differences_from_record
     from padl.app.train import run as train
     from padl.cli.tables import print_summary
+    from padl.runs.sink import warn
 
-    result = train(saved_runs.again(Path(folders[0])), ["padl", "rerun", *arguments])
+    folder = Path(folders[0])
+    config = saved_runs.again(folder)
+    for line in differences_from_record(folder):
+        warn(line)
+    result = train(config, ["padl", "rerun", *arguments])
     print_summary(result.summary, result.folder, result.wandb_folder)
     return DIVERGED if result.status == "diverged" else DONE

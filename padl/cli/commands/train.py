@@ -6,6 +6,7 @@ from padl.app.sweep import results
 from padl.app.sweep.run import Sweep
 from padl.app.train import run as train
 from padl.cli.exit_codes import DIVERGED, DONE
+from padl.cli.formatting import print_line
 from padl.cli.hydra.app import TRAIN as APPLICATION
 from padl.cli.hydra.app import Bounds, JointTaskFunction, TaskFunction, compose_and_call
 from padl.cli.hydra.arguments import is_multirun
@@ -25,13 +26,13 @@ def run(arguments: list[str]) -> int:
     if not is_multirun(arguments):
         compose_and_call(arguments, TaskFunction(train_one), APPLICATION)
         return DIVERGED if "diverged" in statuses else DONE
-    sweep = Sweep(command)
+    sweep = Sweep(command, say=print_line)
 
     def expect(members: int, bounds: Bounds) -> None:
         sweep.expected, sweep.bounds = members, dict(bounds)
 
     try:
-        compose_and_call(arguments, JointTaskFunction(train_one, sweep.together, expect), APPLICATION)
+        compose_and_call(arguments, JointTaskFunction(train_one, sweep.launch_and_judge, expect), APPLICATION)
     finally:
         _print_results(sweep)
     all_diverged = sweep.members and all(member.status == "diverged" for member in sweep.members)

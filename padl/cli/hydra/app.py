@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from padl.app.sweep.members import Asked
+from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs, nodes
 from padl.cli.hydra.arguments import MULTIRUN, is_multirun
 from padl.cli.hydra.errors import Explain, explain
@@ -69,7 +69,7 @@ class JointTaskFunction(TaskFunction):
     def __init__(
         self,
         function: Callable[[dict[str, Any]], Any],
-        train: Callable[[list[Asked]], Sequence[float]],
+        train: Callable[[list[Requested]], Sequence[float]],
         expect: Callable[[int, Bounds], None] = lambda members, bounds: None,
     ):
         super().__init__(function)

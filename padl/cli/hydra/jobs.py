@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from padl.app.sweep.members import Asked, refusal
+from padl.app.sweep.members import Requested, refusal
 from padl.cli.hydra.errors import explain_job
 from padl.types import PadlError
 
@@ -30,7 +30,7 @@ class Word(NamedTuple):
     plain: bool
 
 
-def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Asked]:
+def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Requested]:
     """Compose the members of a launch.
 
     Args:
@@ -49,7 +49,7 @@ def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[As
         try:
             words = [read(word) for word in job]
             config = _config(loader, master, job, words, number, composed)
-            members.append(Asked(list(job), {word.key: word.value for word in words}, config))
+            members.append(Requested(list(job), {word.key: word.value for word in words}, config))
         except Exception as error:
             wrong.setdefault(str(explain_job(job, error)), []).append(list(job))
     if wrong:

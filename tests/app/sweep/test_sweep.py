@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 import padl
-from padl.app.sweep import members as grouping
-from padl.app.sweep import results
-from padl.cli.hydra import app
-from padl.cli.hydra import jobs as members
+from padl.app.sweep import programs, results, selection
+from padl.app.sweep.members import Requested, check_all
+from padl.app.sweep.run import Sweep
+from padl.cli.hydra import app, jobs
 from padl.cli.main import main
 from padl.engine import sweep as engine
 from padl.runs import run_folder
@@ -317,27 +317,27 @@ def test_above_the_limit_wandb_gets_one_run_with_a_table(padl_command, tmp_path)
 
 def test_composing_once_and_patching_gives_what_hydra_composes():
     seen = []
-    jobs = [
+    overrides = [
         ["optimizer=sgd", "optimizer.learning_rate=0.3", "seed=3"],
         ["optimizer=adam", "tags=x", "clip_norm=1.5"][:1],
     ]
-    jobs.append(["optimizer=adam", "clip_norm=1.5", "model.widths=[3,4]", "wandb.name='a b'", "run.dir=null"])
-    jobs.append(["task=surface", "task.start=[0.5,-0.5]", "+experiment=null"][:2])
+    overrides.append(["optimizer=adam", "clip_norm=1.5", "model.widths=[3,4]", "wandb.name='a b'", "run.dir=null"])
+    overrides.append(["task=surface", "task.start=[0.5,-0.5]", "+experiment=null"][:2])
 
     class Compare(app.TaskFunction):
         def launch(self, launcher, job_overrides, first):
             from omegaconf import OmegaConf
 
-            patched = members.compose(launcher, jobs, 0)
-            for job, asked in zip(jobs, patched, strict=True):
+            patched = jobs.compose(launcher, overrides, 0)
+            for job, request in zip(overrides, patched, strict=True):
                 whole = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(job))
                 expected = OmegaConf.to_container(whole)
                 expected.pop("hydra", None)
-                seen.append(asked.config == expected)
+                seen.append(request.config == expected)
             return []
 
     app.compose_and_call(["-m", "seed=0,1"], Compare(lambda config: None))
-    assert seen == [True] * len(jobs)
+    assert seen == [True] * len(overrides)
 
 
 def test_from_python_a_sweep_is_a_tidy_table():
@@ -376,18 +376,50 @@ def test_a_mistake_from_python_is_a_padl_error(over, says):
 
 
 def test_seeds_and_scalars_share_a_program_and_whole_numbers_do_not():
-    asked = [
-        members.Asked([], {}, {"task": "digits", **changed})
+    requests = [
+        Requested([], {}, {"task": "digits", **changed})
         for changed in (
             {}, {"seed": 3}, {"optimizer": {"name": "adam", "b1": 0.5}}, {"clip_norm": 1.0}, {"clip_norm": 2.0},
             {"model": {"name": "mlp", "widths": [8]}}, {"batch_size": 32},
             {"task": {"name": "digits", "held_out": 0.5}},
         )
     ]  # fmt: skip
-    drafts = grouping.drafts(asked, {})
-    programs = [grouping._program(draft) for draft in drafts]
-    same = [[programs.index(p) for p in programs][i] for i in range(len(programs))]
+    keys = [programs._program(spec) for spec in check_all(requests, {})]
+    same = [keys.index(key) for key in keys]
     assert same == [0, 0, 0, 3, 3, 5, 6, 7]
+
+
+def test_an_objective_that_the_task_does_not_declare_is_refused_and_how_to_declare_it_is_said(
+    padl_command, monkeypatch
+):
+    from padl.tasks import regression
+
+    monkeypatch.setattr(regression, "METRICS", tuple(m for m in regression.METRICS if m.name != "mae"))
+    err = refused(padl_command, "train", "-m", "task=permeability", "seed=0,1", *SMALL, "sweep.objective=eval/mae")
+    assert "sweep.objective=eval/mae: task 'permeability' does not say which way it is better" in err
+    assert """add Metric("mae", "max") or Metric("mae", "min") to the task's `metrics`""" in err
+    assert err.count("\n") == 1
+
+
+def test_the_direction_of_an_objective_is_that_of_the_metrics_declaration(tmp_path):
+    requests = [Requested([], {}, {"task": "permeability", "sweep": {"objective": f"eval/{n}"}}) for n in ("r2", "mae")]
+    assert [selection.of(spec) for spec in (check_all([request], {})[0] for request in requests)] == [
+        ("eval/r2", "max"),
+        ("eval/mae", "min"),
+    ]
+
+
+def test_lines_go_to_whom_the_sweep_is_told_and_else_nowhere(capsys):
+    config = {"task": "surface", "steps": 10, "run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
+    requests = [Requested([f"seed={seed}"], {"seed": seed}, {**config, "seed": seed}) for seed in (0, 1, 0)]
+    lines = []
+    first, second, third = Sweep([], lines.append).launch(requests)
+    assert first is third is not second
+    assert lines[0] == "1 run asked for more than once: each is run once"
+    assert lines[1].startswith("2 runs in 1 program, vmap over ")
+    assert len(lines) == 2
+    Sweep([]).launch(requests[:1])
+    assert capsys.readouterr() == ("", "")
 
 
 def test_noise_of_a_task_is_data_too():

@@ -1,0 +1,100 @@
+"""Which members of a sweep can share a program: those that differ in scalars and seeds alone. Group, groups."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from padl.app.plugin_errors import one_line_for
+from padl.app.run_spec import RunSpec
+from padl.app.sweep.members import Member, swept
+from padl.data.source import Data
+from padl.engine.keys import key_numbers
+from padl.engine.lanes import Lanes, Members, Strategy, Structure, stack
+from padl.engine.packing import Outline, arrange, choose, outline
+from padl.types import KINDS, Device, PadlError
+
+
+class Group(NamedTuple):
+    """Members that share a program.
+
+    Attributes:
+        label: the values that tell it from the other groups, "" for the only one.
+        structure: of the program. members: in the order of its lanes. stacked: their numbers.
+        outline: what a step does.
+    """
+
+    label: str
+    structure: Structure
+    members: list[Member]
+    stacked: Members
+    outline: Outline
+
+    @property
+    def steps(self) -> int:
+        """The steps of all members together."""
+        return self.structure.steps * len(self.members)
+
+    def strategy(self, device: Device) -> Strategy:
+        """Choose how a device goes through its members, unless the sweep's settings say it."""
+        settings = self.members[0].spec.sweep
+        if settings.exact:
+            return "alone"
+        return choose(self.outline, device) if settings.strategy == "auto" else settings.strategy
+
+    def arrange(self, devices: list[Device]) -> Lanes:
+        """Lay the members out on the devices.
+
+        Raises:
+            PadlError: a plugin's code cannot be traced.
+        """
+        first = self.members[0].spec
+        chunk = None if first.sweep.chunk == "auto" else first.sweep.chunk
+        with one_line_for(first.parts):
+            return arrange(self.structure, self.stacked, self.strategy(devices[0]), devices, chunk)
+
+
+def groups(members: Sequence[Member]) -> list[Group]:
+    """Group members by program, in the order of their first ones.
+
+    Raises:
+        PadlError: a plugin's code cannot be traced; a task whose rows are streamed.
+    """
+    by_program: dict[Any, list[Member]] = {}
+    for member in members:
+        by_program.setdefault(_program(member.spec), []).append(member)
+    return [_group(structure, some, members) for (structure, *_), some in by_program.items()]
+
+
+def _group(structure: Structure, some: list[Member], members: Sequence[Member]) -> Group:
+    specs = [member.spec for member in some]
+    if specs[0].task.streamed:
+        name = specs[0].config["task"]["name"]
+        raise PadlError(
+            f"task={name} streams its rows, which members cannot share: hydra/launcher=basic runs each alone"
+        )
+    data = Data(dict(specs[0].task.rows), stack([spec.split for spec in specs]))
+    keys = stack([key_numbers(spec.settings.seed) for spec in specs])
+    stacked = Members(keys, stack([spec.hparams for spec in specs]), data)
+    with one_line_for(specs[0].parts):
+        traced = outline(structure, stacked)
+    return Group(_label(some, members), structure, some, stacked, traced)
+
+
+def _program(spec: RunSpec) -> tuple[Structure, Any, Any, str]:
+    """What members of one program have in common: functions, the forms of their numbers, and the data."""
+    steps, steps_per_call = spec.steps, spec.settings.steps_per_call
+    structure = Structure(spec.experiment, steps, steps_per_call, spec.eval_every, spec.task.criterion)
+    shapes = tuple(x.shape for x in jax.tree.leaves(spec.split))
+    return structure, jax.tree.structure(spec.hparams), shapes, spec.task.digest
+
+
+def _label(some: Sequence[Member], members: Sequence[Member]) -> str:
+    """`adam` or `mlp adam`: the values that some share and not all members do."""
+    words = []
+    for key in swept(members):
+        values = {str(member.values.get(key)) for member in some}
+        if len(values) == 1 and key in some[0].values:
+            (value,) = values
+            words.append(value if key in KINDS else f"{key.rpartition('.')[2]}={value}")
+    return " ".join(words)

@@ -1,0 +1,139 @@
+"""The records of a sweep: its folder, and for each member a folder, rows on disk, a W&B run, a status."""
+
+import importlib
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+
+from padl.app import artifacts
+from padl.app.summary import summarise
+from padl.app.sweep.members import Member, swept
+from padl.app.timing import Times
+from padl.app.train import open_wandb
+from padl.engine import loop
+from padl.runs import run_folder
+from padl.runs.environment import environment
+from padl.runs.jsonl import BufferedJsonl
+from padl.runs.processes import is_writer
+from padl.runs.recorder import Recorder
+from padl.runs.sink import Sinks
+from padl.runs.status import recording
+from padl.runs.wandb import Wandb
+from padl.types import Device
+
+FLUSH_SECONDS = 2.0  # between two writings of what the members measured
+
+
+class SweepRecords:
+    """Keeps the records of a sweep and of its members.
+
+    Attributes:
+        command: what the user typed, word by word.
+        folder: of the sweep, the same in all processes; None where none was asked for.
+        wandb: the sweep's W&B run, where its members have none of their own.
+    """
+
+    def __init__(self, command: Sequence[str]):
+        self.command = list(command)
+        self.folder: Path | None = None
+        self.wandb: Wandb | None = None
+        self._environment = ""
+        self._keys: list[str] = []  # whose values tell the members apart
+        self._wandb_for_each = False
+        self._recorders: dict[int, Recorder] = {}  # of the members that run
+        self._files: dict[int, BufferedJsonl] = {}  # likewise
+        self._wandb_runs: list[Wandb] = []
+        self._flushed = perf_counter()
+
+    @property
+    def written_folder(self) -> Path | None:
+        """The folder of the sweep in the process that writes; None in the others, and without a folder."""
+        return self.folder if is_writer() else None
+
+    def open(self, members: Sequence[Member], devices: list[Device], expected: int) -> None:
+        """Prepare a launch, at the first one with the sweep's folder.
+
+        Args:
+            members: all of the sweep so far. expected: how many there will be.
+        """
+        spec = members[0].spec
+        self._keys = swept(members)
+        self._wandb_for_each = expected <= spec.wandb.max_runs
+        if self.folder or spec.run.dir is None:
+            return
+        tasks = dict.fromkeys(member.spec.config["task"]["name"] for member in members)
+        self.folder = run_folder.create(spec.run.dir, f"sweep-{'-'.join(tasks)}")
+        self._environment = run_folder.to_json(environment(devices[0], len(devices), self.command))
+        if spec.run.plot:  # while the compiler has the turn: it takes most of a second
+            threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
+        if self.written_folder and not self._wandb_for_each:
+            self.wandb = open_wandb(spec, self.folder)
+
+    def begin(self, member: Member, running: ExitStack) -> None:
+        """Begin the record of a member; `running`, closed when all are done or stopped, writes what became of it."""
+        member.folder = self._write_start(member)
+        file, wandb = self._row_file(member), self._wandb_run(member)
+        member.run_status = running.enter_context(recording(member.folder, durable=False))
+        others = (member.best, member.run_status, *([wandb] if wandb else []))
+        sinks = Sinks(file, member.history, *others) if file else Sinks(member.history, *others)
+        recorder = Recorder(member.spec.settings.log_every, sinks)
+        self._recorders[member.number] = running.enter_context(recorder)  # closed before the status is written
+
+    def _write_start(self, member: Member) -> Path | None:
+        """The folder of a member with what is known before it starts; None where nothing is written."""
+        if self.written_folder is None:
+            return None
+        folder = self.written_folder / _folder_name(member, self._keys)
+        folder.mkdir()
+        run_folder.write_start(folder, member.spec.config, self._environment, durable=False)
+        run_folder.write_json(folder / "overrides.json", member.request.overrides, durable=False)
+        return folder
+
+    def _row_file(self, member: Member) -> BufferedJsonl | None:
+        if member.folder is None:
+            return None
+        self._files[member.number] = BufferedJsonl(member.folder)
+        return self._files[member.number]
+
+    def _wandb_run(self, member: Member) -> Wandb | None:
+        if member.folder is None or not self._wandb_for_each:
+            return None
+        wandb = open_wandb(member.spec, member.folder, group=member.folder.parent.name)
+        self._wandb_runs += [wandb] if wandb else []
+        return wandb
+
+    def take(self, member: Member, chunk: loop.Chunk, times: Times) -> None:
+        """Record what a call measured of a member; after its last chunk its record is complete."""
+        recorder = self._recorders[member.number]
+        recorder.take(chunk, isinstance(chunk, loop.LastChunk))
+        if isinstance(chunk, loop.LastChunk):
+            self._end(member, chunk, times)
+
+    def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
+        member.summary = summary = summarise(member.spec, last, member.rows, times)
+        self._recorders.pop(member.number).close(summary)
+        self._files.pop(member.number, None)
+        if member.folder:
+            artifacts.write(member.spec, artifacts.trained(last), summary, member.folder, durable=False)
+        assert member.run_status is not None  # it has begun
+        member.run_status.end(summary["status"], summary["steps"], summary["reason"])
+
+    def flush_when_due(self) -> None:
+        """Write the rows that wait, where the last time is `FLUSH_SECONDS` ago."""
+        if perf_counter() - self._flushed > FLUSH_SECONDS:
+            for file in self._files.values():
+                file.flush()
+            self._flushed = perf_counter()
+
+    def wait(self) -> None:
+        """Wait until W&B has all that it was given."""
+        for wandb in [*([self.wandb] if self.wandb else []), *self._wandb_runs]:
+            wandb.wait()
+
+
+def _folder_name(member: Member, keys: Sequence[str]) -> str:
+    """`0007-optimizer=adam,seed=3`: what tells it from the others, no longer than a file name may be."""
+    words = ",".join(f"{key.rpartition('.')[2]}={member.values.get(key)}" for key in keys)
+    return f"{member.number:04d}-{''.join(c if c.isalnum() or c in '=,.+-_' else '_' for c in words)[:100]}"

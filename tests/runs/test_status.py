@@ -1,0 +1,68 @@
+"""status.json: one piece of code writes it, for a run and for the many members of a sweep."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from padl.runs.run_folder import read_json
+from padl.runs.status import recording
+
+
+def content(folder):
+    told = read_json(folder / "status.json")
+    return told["status"], told["step"], told["reason"]
+
+
+def test_a_run_is_running_and_then_finished(tmp_path):
+    with recording(tmp_path) as status:
+        assert content(tmp_path) == ("running", 0, "")
+        status.write(7, {})
+        assert content(tmp_path) == ("running", 0, "")  # it is written twice: at the start and at the end
+    assert content(tmp_path) == ("finished", 7, "")
+    assert read_json(tmp_path / "status.json").keys() == {"status", "step", "reason", "time", "pid"}
+
+
+def stopped(folder, error, tell):
+    """Let a run tell its status something and then raise."""
+    with recording(folder) as status:
+        tell(status)
+        raise error
+
+
+def test_a_run_that_said_how_it_ended_keeps_that(tmp_path):
+    with pytest.raises(RuntimeError):
+        stopped(tmp_path, RuntimeError(), lambda status: status.end("diverged", 3, "loss inf at step 3"))
+    assert content(tmp_path) == ("diverged", 3, "loss inf at step 3")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KeyboardInterrupt(), ("interrupted", 5, "KeyboardInterrupt: ")),
+        (ValueError("bad\nlong"), ("failed", 5, "ValueError: bad")),
+    ],
+)
+def test_what_stops_a_run_is_its_status(tmp_path, error, expected):
+    with pytest.raises(type(error)):
+        stopped(tmp_path, error, lambda status: status.write(5, {}))
+    assert content(tmp_path) == expected
+
+
+def test_many_runs_that_are_stopped_together_each_say_so_but_those_that_have_ended(tmp_path):
+    folders = [tmp_path / str(i) for i in range(3)]
+    running, statuses = ExitStack(), []
+    for folder in folders:
+        folder.mkdir()
+        statuses.append(running.enter_context(recording(folder, durable=False)))
+    statuses[1].end("finished", 20)
+    statuses[2].write(4, {})
+    error = KeyboardInterrupt()
+    assert not running.__exit__(type(error), error, None)  # it is not swallowed
+    assert [content(folder)[:2] for folder in folders] == [("interrupted", 0), ("finished", 20), ("interrupted", 4)]
+
+
+def test_without_a_folder_nothing_is_written_and_the_status_is_known(tmp_path):
+    with recording(None) as status:
+        assert status.status == "running"
+    assert status.status == "finished"
+    assert not list(tmp_path.iterdir())
