@@ -76,7 +76,7 @@ class Sweep:
         if drafts[0].sweep.over and self.expected is None:
             raise PadlError("sweep.over is for a search: add hydra/sweeper=padl_optuna, or give the keys values")
         if not drafts[0].sweep.exact:
-            mesh.a_device_for_each_core()
+            mesh.a_device_for_each_core(settings.device, settings.devices, warn)
         devices = mesh.devices(settings.device, settings.devices)
         self.objective = self.objective or selection.of_all(drafts)
         launched = self._members(asked, drafts)
