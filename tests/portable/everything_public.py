@@ -79,3 +79,4 @@ if __name__ == "__main__":
         call()
         print(public)
     sweep()  # as in a notebook, once more
+    assert "hydra" not in sys.modules
