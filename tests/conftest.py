@@ -1,6 +1,14 @@
-"""One process for many tests: four CPU devices, strict JAX, annotations checked, W&B offline, one compilation cache."""
+"""One process for many tests: four CPU devices, strict JAX, annotations checked, W&B offline, one compilation cache.
 
+A worker of pytest-xdist stays small: what a module compiled is released behind it, and the largest worker is measured.
+"""
+
+import contextlib
+import ctypes
+import gc
 import os
+import resource
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,12 +26,75 @@ from jaxtyping import install_import_hook  # noqa: E402
 
 # The losses themselves are left out: they refuse bad input in their own words, which the tests read.
 with install_import_hook(["padl.losses.reduce", "padl.data.batches", "padl.models"], "beartype.beartype"):
-    pass
+    import padl.data.batches
+    import padl.losses.reduce
+    import padl.models  # noqa: F401
 
 import jax  # noqa: E402
+import psutil  # noqa: E402
 import pytest  # noqa: E402
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+LARGEST_WORKER = 2 * 2**30  # bytes
+PROGRAMS = ("padl.engine.", "padl.compare.trajectories", "padl.app.linear_optimum")  # whose caches hold programs
+PEAKS = pytest.StashKey[dict[str, int]]()  # name of a process -> the most memory it ever held, in bytes
+
+
+def pytest_configure(config):
+    config.stash[PEAKS] = {}
+
+
+def pytest_xdist_auto_num_workers(config):
+    """As many workers as there are cores, and memory for."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, psutil.virtual_memory().available // LARGEST_WORKER))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_are_released():
+    """What a module compiled goes when its tests are done; the next loads what it shares from the disk's cache."""
+    yield
+    for name, module in list(sys.modules.items()):
+        if name.startswith(PROGRAMS):
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+    jax.clear_caches()
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError):  # glibc's alone: give what is free back to the system
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def peak_memory() -> int:
+    """The most memory that this process ever held, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """A worker has ended: keep what it says of its memory."""
+    node.config.stash[PEAKS][node.gateway.id] = getattr(node, "workeroutput", {}).get("peak_memory", 0)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["peak_memory"] = peak_memory()
+        return
+    peaks = session.config.stash[PEAKS]
+    if not peaks:
+        peaks["this process"] = peak_memory()
+    if max(peaks.values()) > LARGEST_WORKER and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    name, peak = max(config.stash[PEAKS].items(), key=lambda item: item[1])
+    line = f"most memory: {peak / 2**30:.2f} GB, in {name} (at most {LARGEST_WORKER / 2**30:.0f} GB)"
+    too_large = peak > LARGEST_WORKER
+    terminalreporter.write_line(f"FAILED: {line}" if too_large else line, red=too_large)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ A sweep: the data are on every device, each trains its share of the members, and
 import math
 import os
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal
 
 import jax
@@ -58,11 +59,36 @@ def put(tree: PyTree, devices: list[Device], mesh: Mesh | None) -> PyTree:
     return jax.device_put(tree, devices[0] if mesh is None else NamedSharding(mesh, PartitionSpec()))
 
 
-def a_device_for_each_core() -> None:
-    """On a CPU, let each core be a device, so that a sweep's members share the cores out. Only before JAX's first use;
-    a number that was set already stays."""
-    if jax.config.jax_num_cpu_devices < 1 and "host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):  # pyright: ignore[reportAttributeAccessIssue]
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+def a_device_for_each_core(platform: Platform, count: int | None, warn: Callable[[str], None]) -> None:
+    """Let each core of a CPU be a device, so that a sweep's members share the cores out.
+
+    JAX takes the number before its first use only: later what devices there are is used, and `warn` is told once how
+    to get more. A number that was set already stays.
+
+    Args:
+        platform, count: of the devices that the sweep will run on, as in `devices`.
+    """
+    cores = _cores()
+    if jax.config.jax_num_cpu_devices >= 1 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):  # pyright: ignore[reportAttributeAccessIssue]
+        return
+    try:
+        jax.config.update("jax_num_cpu_devices", cores)
+    except RuntimeError:
+        if cores > 1 and count != 1 and devices(platform)[0].platform == "cpu":
+            _warn_of_one_device(cores, warn)
+
+
+def _cores() -> int:
+    """Count the cores that this process may use; where the system does not say (macOS), those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _warn_of_one_device(cores: int, warn: Callable[[str], None]) -> None:
+    warn(
+        f"the sweep runs on one CPU device, for JAX was in use before it; for all {cores} cores call padl.sweep before "
+        f"JAX is used, or set JAX_NUM_CPU_DEVICES={cores}"
+    )
 
 
 def free_memory(devices: list[Device]) -> int:

@@ -1,6 +1,11 @@
 """Losses, a number for every example (or element) until reduce.py reduces it: `padl.losses.huber(p, y, delta=1.0)`.
 
-reduce.py holds masks, weights and means; regression.py and classification.py the losses.
+Of a number: regression.py, likelihood.py (of a predicted distribution). Of a class: binary.py, classification.py,
+large_vocabulary.py, margin.py. Of vectors: distances.py, embedding.py, contrastive.py. Of an order: score_order.py. Of
+regions: segmentation.py. Of sequences: sequence.py. The lecture's information theory: information.py.
+
+Beneath them: reduce.py masks and takes means; checks.py validates targets; stable_costs.py and subgradients.py
+hold what a plain formula loses; plot_axes.py says along which axis `padl show --plot` draws a loss.
 """
 
 from collections.abc import Callable

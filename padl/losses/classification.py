@@ -108,8 +108,8 @@ def nll(
         PadlError: a label is outside its range. Under jit, where nothing can raise, value and gradient are NaN instead.
     """
     options = {"weight": weight, "ignore_index": ignore_index, "axis": axis, "validate": validate}
-    found = labelled(predictions, targets, where, **options)
-    return found.weighted_mean(-jnp.where(found.right, found.x, 0).sum(-1), reduction)
+    examples = labelled(predictions, targets, where, **options)
+    return examples.weighted_mean(-jnp.where(examples.right, examples.x, 0).sum(-1), reduction)
 
 
 @loss(
@@ -152,10 +152,10 @@ def cross_entropy(
     soft = jnp.issubdtype(jnp.asarray(targets).dtype, jnp.floating)
     if not soft:
         options = {"weight": weight, "ignore_index": ignore_index, "axis": axis, "validate": validate}
-        found = labelled(predictions, targets, where, **options)
-        t = smoothed(found.right.astype(found.x.dtype), found.x, label_smoothing)
-        t = t if found.weights is None else t * found.weights
-        return found.reduce(softmax_cost(found.x, t), found.counts, reduction)
+        examples = labelled(predictions, targets, where, **options)
+        t = smoothed(examples.right.astype(examples.x.dtype), examples.x, label_smoothing)
+        t = t if examples.weights is None else t * examples.weights
+        return examples.reduce(softmax_cost(examples.x, t), examples.counts, reduction)
     if ignore_index is not None:
         raise PadlError(f"ignore_index={ignore_index} is for labels, and the targets are probabilities: use where=")
     x, y = floating(predictions), jnp.asarray(targets)
@@ -201,9 +201,9 @@ def focal_softmax(
         gamma: γ in [0, ∞); 0 is cross_entropy. The gradient at p = 1 is 0, for γ < 1 too.
     """
     options = {"weight": weight, "ignore_index": ignore_index, "axis": axis, "validate": validate}
-    found = labelled(predictions, targets, where, **options)
-    u = softmax_cost(found.x, found.right.astype(found.x.dtype))
-    return found.weighted_mean(focused(u, gamma), reduction)
+    examples = labelled(predictions, targets, where, **options)
+    u = softmax_cost(examples.x, examples.right.astype(examples.x.dtype))
+    return examples.weighted_mean(focused(u, gamma), reduction)
 
 
 @loss(
@@ -234,9 +234,9 @@ def poly(
         epsilon: ε >= -1; 0 is cross_entropy, -1 has its first power removed.
     """
     options = {"weight": weight, "ignore_index": ignore_index, "axis": axis, "validate": validate}
-    found = labelled(predictions, targets, where, **options)
-    u = softmax_cost(found.x, found.right.astype(found.x.dtype))
-    return found.weighted_mean(u - epsilon * jnp.expm1(-u), reduction)  # 1 - p = 1 - e⁻ᵘ
+    examples = labelled(predictions, targets, where, **options)
+    u = softmax_cost(examples.x, examples.right.astype(examples.x.dtype))
+    return examples.weighted_mean(u - epsilon * jnp.expm1(-u), reduction)  # 1 - p = 1 - e⁻ᵘ
 
 
 @loss(
@@ -267,6 +267,6 @@ def z_loss(
         coefficient: c >= 0; 0 is cross_entropy.
     """
     options = {"weight": weight, "ignore_index": ignore_index, "axis": axis, "validate": validate}
-    found = labelled(predictions, targets, where, **options)
-    u = softmax_cost(found.x, found.right.astype(found.x.dtype))
-    return found.weighted_mean(u + coefficient * jax.nn.logsumexp(found.x, -1) ** 2, reduction)
+    examples = labelled(predictions, targets, where, **options)
+    u = softmax_cost(examples.x, examples.right.astype(examples.x.dtype))
+    return examples.weighted_mean(u + coefficient * jax.nn.logsumexp(examples.x, -1) ** 2, reduction)

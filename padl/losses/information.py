@@ -117,8 +117,8 @@ def _surprise(x: jax.Array) -> jax.Array:
 
 
 def _checked(p: Any, what: str) -> tuple[jax.Array, checks.Ok]:
-    known = p if isinstance(p, (jax.Array, np.ndarray)) else np.asarray(p, np.float32)
-    return floating(known, what), checks.probabilities(known, None, True, what)
+    array = p if isinstance(p, (jax.Array, np.ndarray)) else np.asarray(p, np.float32)
+    return floating(array, what), checks.probabilities(array, None, True, what)
 
 
 def _distribution(p: Any, name: str) -> tuple[jax.Array, checks.Ok]:

@@ -130,13 +130,13 @@ def gaussian_nll(
     return reduce(values, where=where, reduction=reduction)
 
 
-def _spread(given: jax.Array, like: jax.Array, what: str) -> jax.Array:
+def _spread(spread: jax.Array, like: jax.Array, what: str) -> jax.Array:
     """Variances or scales in the shape of the values they belong to; PadlError where they do not fit."""
-    v = floating(given, what).astype(like.dtype)
+    v = floating(spread, what).astype(like.dtype)
     if v.ndim == like.ndim - 1:
         v = v[..., None]
     if v.shape not in (like.shape, (*like.shape[:-1], 1)):
-        raise PadlError(f"{what} of shape {jnp.shape(given)} do not fit predictions of shape {like.shape}")
+        raise PadlError(f"{what} of shape {jnp.shape(spread)} do not fit predictions of shape {like.shape}")
     return jnp.broadcast_to(v, like.shape)
 
 

@@ -163,12 +163,12 @@ def multi_margin(
     Raises:
         PadlError: a label is outside its range. Under jit value and gradient are NaN instead.
     """
-    found = labelled(predictions, targets, where, weight=weight, axis=axis, validate=validate)
-    x, right = found.x, found.right
+    examples = labelled(predictions, targets, where, weight=weight, axis=axis, validate=validate)
+    x, right = examples.x, examples.right
     of_right = jnp.where(right, x, 0).sum(-1, keepdims=True)
     behind = jnp.where(right, 0, above_0(margin - of_right + x) ** p).mean(-1)
-    values = behind if found.counts is None else behind * found.counts
-    return found.reduce(values, None, reduction)
+    values = behind if examples.counts is None else behind * examples.counts
+    return examples.reduce(values, None, reduction)
 
 
 @loss(

@@ -309,7 +309,7 @@ def _log_of_square_jvp(primals, tangents):
     (r, b), (dr, db) = primals, tangents
     far = jnp.abs(r) > 1e17
     x = jnp.where(far, 1, r)
-    whole = b + x * x
-    to_r = jnp.where(far, 2 / jnp.where(far, r, 1), 2 * x / whole)
-    to_b = -jnp.where(far, 1 / b, x * x / whole / b)
+    denominator = b + x * x
+    to_r = jnp.where(far, 2 / jnp.where(far, r, 1), 2 * x / denominator)
+    to_b = -jnp.where(far, 1 / b, x * x / denominator / b)
     return _log_of_square(r, b), to_r * dr + to_b * db

@@ -100,6 +100,6 @@ def tversky(
     y, not_y = jnp.where(keep, y, 0), jnp.where(keep, 1 - y, 0)
     hit, false, missed = (x * y).sum(pixels), (x * not_y).sum(pixels), ((1 - x) * y).sum(pixels)
     wrong = alpha * false + beta * missed
-    whole = hit + wrong + smooth
-    values = jnp.where(whole == 0, 0, wrong / jnp.where(whole == 0, 1, whole))  # 1 - (T + s) / whole, not cancelling
+    regions = hit + wrong + smooth
+    values = jnp.where(regions == 0, 0, wrong / jnp.where(regions == 0, 1, regions))  # 1 - (T+s)/regions, uncancelled
     return reduce(values, where=keep.any(pixels), reduction=reduction)

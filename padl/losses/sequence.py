@@ -79,8 +79,8 @@ def ctc(
     n_end, ok_n = _lengths(label_lengths, batch, n, where, validate, "label_lengths")
     oks = ok_t, ok_n, _checked_labels(targets, label_lengths, n_end, classes, blank, where) if validate else None
     inside = jnp.arange(n)[None] < n_end[:, None]
-    problem = Problem(jnp.where(inside, jnp.clip(y, 0, classes - 1), blank), t_end, n_end, blank)
-    values = poisoned(_ctc(poisoned(masked(x, where), *oks), problem), *oks)
+    alignment = Alignment(jnp.where(inside, jnp.clip(y, 0, classes - 1), blank), t_end, n_end, blank)
+    values = poisoned(_ctc(poisoned(masked(x, where), *oks), alignment), *oks)
     if zero_infinity:
         values = jnp.where(values == jnp.inf, 0, values)
     if reduction in ("mean", "sum_and_count"):
@@ -88,8 +88,14 @@ def ctc(
     return reduce(values, where=where, reduction=reduction)
 
 
-class Problem(NamedTuple):
-    """labels (B, N), blank behind the end of each; frames and labels of each, (B,); the class of no label."""
+class Alignment(NamedTuple):
+    """What is to be aligned with the frames of each sequence.
+
+    Attributes:
+        labels: (B, N), blank behind the end of each.
+        t_end, n_end: (B,), how many frames and how many labels each has.
+        blank: the class of no label.
+    """
 
     labels: jax.Array
     t_end: jax.Array
@@ -98,24 +104,24 @@ class Problem(NamedTuple):
 
 
 def _lengths(
-    given: jax.Array | None, batch: int, longest: int, where: jax.Array | None, validate: bool, what: str
+    declared: jax.Array | None, batch: int, longest: int, where: jax.Array | None, validate: bool, what: str
 ) -> tuple[jax.Array, checks.Ok]:
-    if given is None:
+    if declared is None:
         return jnp.full(batch, longest), None
-    lengths = jnp.asarray(given)
+    lengths = jnp.asarray(declared)
     checks.label_shape(lengths, (batch,), (batch, longest))
     holds = lambda n: (n >= 0) & (n <= longest)  # noqa: E731
-    ok = checks.require(holds, given, where, what, f"is outside 0 .. {longest}") if validate else None
+    ok = checks.require(holds, declared, where, what, f"is outside 0 .. {longest}") if validate else None
     return jnp.clip(lengths, 0, longest), ok
 
 
 def _checked_labels(
-    y: jax.Array, given: jax.Array | None, n_end: jax.Array, classes: int, blank: int, where: jax.Array | None
+    y: jax.Array, lengths: jax.Array | None, n_end: jax.Array, classes: int, blank: int, where: jax.Array | None
 ) -> checks.Ok:
     """(B,): whether every label inside the length of its sequence is one, and not the blank."""
-    tracing = any(isinstance(a, Tracer) for a in (y, given, where))
+    tracing = any(isinstance(a, Tracer) for a in (y, lengths, where))
     np_ = jnp if tracing else np
-    ends = n_end if tracing else np_.full(len(y), np.shape(y)[1]) if given is None else np_.asarray(given)
+    ends = n_end if tracing else np_.full(len(y), np.shape(y)[1]) if lengths is None else np_.asarray(lengths)
     inside = np_.arange(y.shape[1])[None] < ends[:, None]
     if where is not None:
         inside = inside & np_.asarray(where)[:, None]
@@ -143,44 +149,44 @@ Step = Callable[[States, Frames], tuple[States, States]]
 
 
 @jax.custom_jvp
-def _ctc(x: jax.Array, problem: Problem) -> jax.Array:
+def _ctc(x: jax.Array, alignment: Alignment) -> jax.Array:
     """(B,): the loss of each sequence, ∞ where it does not fit."""
-    return _loss_of(*_forward(_frames(x, problem), problem)[:2], problem)
+    return _loss_of(*_forward(_frames(x, alignment), alignment)[:2], alignment)
 
 
 @_ctc.defjvp
 def _ctc_jvp(primals, tangents):
-    (x, problem), (dx, _) = primals, tangents
-    frames = _frames(x, problem)
-    end, scale, alphas = _forward(frames, problem)
-    losses = _loss_of(end, scale, problem)
-    share = _occupancy(alphas, _backward(frames, problem))
-    gradient = jax.nn.softmax(x).at[:, :, problem.blank].add(-share.blank.sum(-1).T)
+    (x, alignment), (dx, _) = primals, tangents
+    frames = _frames(x, alignment)
+    end, scale, alphas = _forward(frames, alignment)
+    losses = _loss_of(end, scale, alignment)
+    share = _occupancy(alphas, _backward(frames, alignment))
+    gradient = jax.nn.softmax(x).at[:, :, alignment.blank].add(-share.blank.sum(-1).T)
     rows = jnp.arange(len(x))[:, None]
     of_labels = share.label.transpose(1, 2, 0)  # (B, N, T): all frames of a label are scattered at once
-    gradient = gradient.at[rows, :, problem.labels].add(-of_labels)
+    gradient = gradient.at[rows, :, alignment.labels].add(-of_labels)
     counts = (losses != jnp.inf)[:, None] & frames.on.T
     return losses, (jnp.where(counts[..., None], gradient, 0) * dx).sum((1, 2))
 
 
-def _frames(x: jax.Array, problem: Problem) -> Frames:
+def _frames(x: jax.Array, alignment: Alignment) -> Frames:
     normaliser = jax.nn.logsumexp(x, -1)
-    label = jnp.take_along_axis(x, problem.labels[:, None, :], axis=-1) - normaliser[..., None]
-    blank = x[..., problem.blank] - normaliser
-    on = jnp.arange(x.shape[1])[:, None] < problem.t_end[None]
+    label = jnp.take_along_axis(x, alignment.labels[:, None, :], axis=-1) - normaliser[..., None]
+    blank = x[..., alignment.blank] - normaliser
+    on = jnp.arange(x.shape[1])[:, None] < alignment.t_end[None]
     return Frames(jnp.maximum(blank.T, NEVER), jnp.maximum(label.transpose(1, 0, 2), NEVER), on)
 
 
-def _repeats(problem: Problem) -> jax.Array:
+def _repeats(alignment: Alignment) -> jax.Array:
     """(B, N): whether a label equals the one before it, so that the blank between them cannot be skipped."""
-    y = problem.labels
+    y = alignment.labels
     return jnp.concatenate([jnp.zeros_like(y[:, :1], bool), y[:, 1:] == y[:, :-1]], 1)
 
 
-def _forward(frames: Frames, problem: Problem) -> tuple[States, jax.Array, States]:
+def _forward(frames: Frames, alignment: Alignment) -> tuple[States, jax.Array, States]:
     """α behind the last frame, the logarithm of what it was scaled by (B,), and α behind every frame."""
-    dtype, batch, n = frames.label.dtype, *problem.labels.shape
-    repeats, never = _repeats(problem), jnp.full((batch, 1), NEVER, dtype)
+    dtype, batch, n = frames.label.dtype, *alignment.labels.shape
+    repeats, never = _repeats(alignment), jnp.full((batch, 1), NEVER, dtype)
 
     def step(alpha, frame):
         joint = _add(alpha.blank, jnp.concatenate([never, alpha.label], 1))  # into blank_n, and on into label_n
@@ -193,11 +199,11 @@ def _forward(frames: Frames, problem: Problem) -> tuple[States, jax.Array, State
     return _in_blocks(step, start, frames)
 
 
-def _backward(frames: Frames, problem: Problem) -> States:
+def _backward(frames: Frames, alignment: Alignment) -> States:
     """β behind every frame."""
-    dtype, batch, n = frames.label.dtype, *problem.labels.shape
+    dtype, batch, n = frames.label.dtype, *alignment.labels.shape
     never, no = jnp.full((batch, 1), NEVER, dtype), jnp.zeros((batch, 1), bool)
-    repeats_next = jnp.concatenate([_repeats(problem)[:, 1:], no], 1)[:, :n]
+    repeats_next = jnp.concatenate([_repeats(alignment)[:, 1:], no], 1)[:, :n]
 
     def step(beta, frame):
         next_ = States(frame.blank[:, None] + beta.blank, frame.label + beta.label)
@@ -205,7 +211,7 @@ def _backward(frames: Frames, problem: Problem) -> States:
         from_label = _add(next_.label, jnp.where(repeats_next, next_.blank[:, 1:], joint[:, 1:]))
         return _where(frame.on, States(joint, from_label), beta), beta
 
-    ends = jnp.where(jnp.arange(n + 1)[None] == problem.n_end[:, None], 0, NEVER).astype(dtype)
+    ends = jnp.where(jnp.arange(n + 1)[None] == alignment.n_end[:, None], 0, NEVER).astype(dtype)
     return _in_blocks(step, States(ends, ends[:, 1:]), frames, reverse=True)[2]
 
 
@@ -214,8 +220,8 @@ def _occupancy(alphas: States, betas: States) -> States:
     both = jax.tree.map(jnp.add, alphas, betas)
     most = _largest(both)[..., None]
     share = jax.tree.map(lambda s: jnp.exp(s - most), both)
-    whole = (share.blank.sum(-1) + share.label.sum(-1))[..., None]
-    return jax.tree.map(lambda s: s / whole, share)
+    total = (share.blank.sum(-1) + share.label.sum(-1))[..., None]
+    return jax.tree.map(lambda s: s / total, share)
 
 
 def _in_blocks(step: Step, start: States, frames: Frames, reverse: bool = False) -> tuple[States, jax.Array, States]:
@@ -228,14 +234,14 @@ def _in_blocks(step: Step, start: States, frames: Frames, reverse: bool = False)
 
     def block(carry, frames):
         states, scale = carry
-        states, given = jax.lax.scan(step, states, frames, reverse=reverse)
+        states, outputs = jax.lax.scan(step, states, frames, reverse=reverse)
         most = _largest(states)
         most = jnp.where(most > FEASIBLE, most, 0)
         states = jax.tree.map(lambda s: jnp.maximum(s - most[:, None], NEVER), states)
-        return (states, scale + most), given
+        return (states, scale + most), outputs
 
-    (states, scale), given = jax.lax.scan(block, (start, jnp.zeros_like(start.blank[:, 0])), blocks, reverse=reverse)
-    joined = jax.tree.map(lambda g: g.reshape(g.shape[0] * BLOCK, *g.shape[2:])[:length], given)
+    (states, scale), outputs = jax.lax.scan(block, (start, jnp.zeros_like(start.blank[:, 0])), blocks, reverse=reverse)
+    joined = jax.tree.map(lambda g: g.reshape(g.shape[0] * BLOCK, *g.shape[2:])[:length], outputs)
     return states, scale, joined
 
 
@@ -253,10 +259,10 @@ def _where(on: jax.Array, new: States, old: States) -> States:
     return jax.tree.map(lambda n, o: jnp.where(on[:, None], n, o), new, old)
 
 
-def _loss_of(end: States, scale: jax.Array, problem: Problem) -> jax.Array:
+def _loss_of(end: States, scale: jax.Array, alignment: Alignment) -> jax.Array:
     """-log of what has arrived in the last label or the blank behind it."""
     padded = jnp.concatenate([jnp.full_like(end.blank[:, :1], NEVER), end.label], 1)
-    arrived = jnp.take_along_axis(_add(end.blank, padded), problem.n_end[:, None], axis=1)[:, 0]
+    arrived = jnp.take_along_axis(_add(end.blank, padded), alignment.n_end[:, None], axis=1)[:, 0]
     return jnp.where(arrived <= FEASIBLE, jnp.inf, jnp.maximum(-(arrived + scale), 0))
 
 

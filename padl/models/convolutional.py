@@ -1,5 +1,6 @@
 """Models of convolutions. cnn."""
 
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -62,7 +63,5 @@ def cnn(
     if len(shape) != 3:
         raise PadlError(f"model 'cnn' needs images (height, width, channels), the inputs are {shape}: try model=mlp")
 
-    def block(layer: nnx.Module, features: int) -> Block:
-        return Block(layer, features, activation, norm, dropout, rngs)
-
+    block = partial(Block, act=activation, norm=norm, dropout=dropout, rngs=rngs)
     return CNN(shape[-1], outputs, channels, block, rngs)

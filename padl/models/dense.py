@@ -1,6 +1,7 @@
 """Models of dense layers on flattened inputs. linear, mlp."""
 
 import math
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -53,8 +54,5 @@ def mlp(
         dropout: rate in [0, 1) after every hidden layer; None leaves it out of the program.
         rngs: draws the weights, LeCun normal; biases start at 0.
     """
-
-    def block(layer: nnx.Module, features: int) -> Block:
-        return Block(layer, features, activation, norm, dropout, rngs)
-
+    block = partial(Block, act=activation, norm=norm, dropout=dropout, rngs=rngs)
     return MLP(math.prod(shape), outputs, widths, block, rngs)

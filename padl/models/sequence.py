@@ -1,5 +1,6 @@
 """Models of sequences: a row of outputs for each frame. tdnn."""
 
+from functools import partial
 from itertools import pairwise
 
 import jax
@@ -71,7 +72,5 @@ def tdnn(
     if len(shape) != 3:
         raise PadlError(f"model 'tdnn' needs images (height, width, channels), the inputs are {shape}: try model=mlp")
 
-    def block(layer: nnx.Module, features: int) -> Block:
-        return Block(layer, features, activation, norm, dropout, rngs)
-
+    block = partial(Block, act=activation, norm=norm, dropout=dropout, rngs=rngs)
     return TDNN(shape[0] * shape[2], outputs, widths, window, stride, block, rngs)

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from compile_options import QUICK
 from deviations import REFUSED, REFUSED_ELSE_SAME, deviation
 from from_torch import CASES, LABELS, Case, in_layout
-from measured import QUICK
 
 from padl import losses
 

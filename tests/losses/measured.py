@@ -6,14 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from cases import CASES, N
+from compile_options import QUICK
 
 H = 1e-6  # of differences
 KEEP = np.arange(N) % 3 != 0  # so that no two parts keep equally many
-QUICK = {  # compiled once, run once
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-}
 
 
 @cache

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import CASES
-from measured import QUICK
+from compile_options import QUICK
 
 from padl import losses
 from padl.types import PadlError

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import CASES, LABELS, X, Y
-from measured import QUICK
+from compile_options import QUICK
 
 import padl
 from padl import losses

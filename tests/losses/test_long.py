@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from measured import QUICK
+from compile_options import QUICK
 
 from padl import losses
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from batched import QUICK, results
+from batched import results
+from compile_options import QUICK
 from deviations import DEVIATIONS, REFUSED, REFUSED_ELSE_SAME, Finite, Gives, deviation, holds_for
 from from_torch import CASES, INDEX, LOSSES, ROOT, Case, sketch, translated
 

@@ -158,9 +158,10 @@ class Sweep:
 
 
 def _devices(spec: RunSpec) -> list[Device]:
+    settings = spec.settings
     if not spec.sweep.exact:
-        mesh.a_device_for_each_core()
-    return mesh.devices(spec.settings.device, spec.settings.devices)
+        mesh.a_device_for_each_core(settings.device, settings.devices, warn)
+    return mesh.devices(settings.device, settings.devices)
 
 
 def _plan_line(runs: int, programs: list[Group], devices: list[Device]) -> str:
