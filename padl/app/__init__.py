@@ -1,1 +1,15 @@
-"""."""
+"""What PADL does, as plain Python: configuration -> plan -> engine -> run folder. No Hydra; it prints progress alone.
+
+What a run is, checked before anything is compiled: names.py finds what is registered; settings.py says what else a run
+can be told; compatibility.py what goes together; run_spec.py checks a configuration whole; plan.py puts it on devices;
+plugin_errors.py makes one line of what a plugin's code raises.
+
+What it does and leaves: train.py runs it from start to end; outputs.py says where its rows go; timing.py, summary.py
+and artifacts.py what is kept of it; compilation_cache.py where compiled programs are.
+
+What is done with what it left: saved_runs.py loads and evaluates it; flags.py says where JAX is set otherwise than in
+its record; step_graph.py has the graph of one of its steps; linear_optimum.py the best that a linear model can reach.
+plot_loss.py draws losses.
+
+sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface.
+"""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from padl.app.outputs import shown
 from padl.app.run_spec import RunSpec
 from padl.app.summary import Rows
 from padl.engine import loop
@@ -61,8 +62,7 @@ def draw(spec: RunSpec, summary: dict[str, Any], rows: Rows, folder: Path) -> No
     """Draw curves.png."""
     counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
     title, labels = (f"{spec.title}, {counts}", curves.ON_DATA) if counts else (spec.title, curves.ON_A_SURFACE)
-    metrics = [metric.name for metric in spec.task.metrics if metric.shown]
-    curves.draw(rows, metrics, title, folder / "curves.png", labels)
+    curves.draw(rows, shown(spec), title, folder / "curves.png", labels)
 
 
 def _model(spec: RunSpec) -> dict[str, Any]:

@@ -12,21 +12,19 @@ import numpy as np
 from padl.app import artifacts
 from padl.app.artifacts import TrainedWeights
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.outputs import open_wandb, run_sinks
 from padl.app.plan import Plan, resolve
-from padl.app.run_spec import RunSpec
 from padl.app.settings import SweepSettings
 from padl.app.summary import columns, summarise
 from padl.app.timing import Clock
 from padl.engine import loop
 from padl.jax_flags import pinned
 from padl.runs import run_folder
-from padl.runs.console import ConsoleProgress
 from padl.runs.environment import environment
-from padl.runs.jsonl import Jsonl
 from padl.runs.processes import is_writer
 from padl.runs.recorder import Recorder
-from padl.runs.sink import Memory, Sink, Sinks
-from padl.runs.status import RunStatus, recording
+from padl.runs.sink import Memory
+from padl.runs.status import recording
 from padl.runs.wandb import Wandb
 from padl.types import PadlError, PyTree
 
@@ -136,22 +134,6 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     return folder
 
 
-def open_wandb(spec: RunSpec, folder: Path, group: str | None = None) -> Wandb | None:
-    """Open a W&B run in a run folder; None where W&B is disabled. `group` is the one of a run that names none."""
-    settings = spec.wandb
-    if settings.mode == "disabled":
-        return None
-    return Wandb(
-        folder,
-        mode=settings.mode,
-        project=settings.project,
-        group=settings.group or group,
-        tags=settings.tags,
-        name=settings.name,
-        config=spec.config,
-    )
-
-
 def _record(
     plan: Plan, folder: Path | None, memory: Memory, wandb: Wandb | None, clock: Clock
 ) -> tuple[dict[str, Any], TrainedWeights]:
@@ -161,7 +143,7 @@ def _record(
         folder: None writes nothing.
     """
     with _advice_where_memory_ends(memory), recording(folder) as status:
-        with Recorder(plan.settings.log_every, _sinks(plan, folder, status, memory, wandb)) as recorder:
+        with Recorder(plan.settings.log_every, run_sinks(plan, folder, status, memory, wandb)) as recorder:
             last = _train_to_the_end(plan, recorder, clock)
             summary = summarise(plan, last, memory.rows, clock.times())
             recorder.close(summary)
@@ -174,18 +156,8 @@ def _record(
     return summary, weights
 
 
-def _sinks(plan: Plan, folder: Path | None, status: RunStatus, memory: Memory, wandb: Wandb | None) -> Sinks:
-    """Where rows go; the truth is metrics.jsonl, or without a folder the memory."""
-    sinks: list[Sink] = [Jsonl(folder)] if folder else []
-    sinks += [memory, status]
-    style = plan.settings.progress
-    if style != "none" and is_writer():
-        shown = [metric.name for metric in plan.task.metrics if metric.shown]
-        sinks.append(ConsoleProgress(plan.steps, shown, style))
-    return Sinks(*sinks, *([wandb] if wandb else []))
-
-
 def _train_to_the_end(plan: Plan, recorder: Recorder, clock: Clock) -> loop.LastChunk:
+    """Run the loop and record what it measures."""
     chunks = loop.run(
         plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
         steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,

@@ -46,7 +46,9 @@ class RunStatus:
 
     def __init__(self, folder: Path | None, durable: bool):
         self.folder, self.durable = folder, durable
-        self.end("running", 0)
+        self.status: Status = "running"
+        self.step = 0
+        self._write(reason="")
 
     def write(self, step: int, row: Row) -> None:
         """Called for every row: keep its step for the case that the run is stopped."""
@@ -58,9 +60,12 @@ class RunStatus:
     def end(self, status: Status, step: int, reason: str = "") -> None:
         """Write what came of the run."""
         self.status, self.step = status, step
+        self._write(reason)
+
+    def _write(self, reason: str) -> None:
         if self.folder:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            content = {"status": status, "step": step, "reason": reason, "time": now, "pid": os.getpid()}
+            content = {"status": self.status, "step": self.step, "reason": reason, "time": now, "pid": os.getpid()}
             write_json(self.folder / "status.json", content, self.durable)
 
 

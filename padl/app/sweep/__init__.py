@@ -1,1 +1,7 @@
-"""."""
+"""Many runs in few compiled programs: a grid, a search, or what `padl train -m` lists.
+
+members.py has what is asked for and how far each member has come; programs.py groups those that share a program;
+run.py trains them in order; records.py keeps their folders; selection.py says what they are judged by; results.py
+what the sweep came to. grid.py is `padl.sweep`; search.py draws trials from the ranges of search_space.py by optuna
+(optuna_study.py).
+"""

@@ -8,10 +8,10 @@ from pathlib import Path
 from time import perf_counter
 
 from padl.app import artifacts
+from padl.app.outputs import open_wandb
 from padl.app.summary import summarise
 from padl.app.sweep.members import Member, swept
 from padl.app.timing import Times
-from padl.app.train import open_wandb
 from padl.engine import loop
 from padl.runs import run_folder
 from padl.runs.environment import environment
