@@ -171,7 +171,7 @@ WRITERS = ("cli", "app", "runs", "plugins")
 def draws(file: Path) -> bool:
     """Whether a file makes pictures: in the room for it, or among the instruments with what they draw with."""
     module = module_of(file)
-    pictures = any(name.startswith(("matplotlib", "PIL", "padl.compare.plot_style")) for name in imported_names(file))
+    pictures = any(re.match(r"matplotlib|PIL|padl\.compare\.(plot_style|sweep_lines)", n) for n in imported_names(file))
     return module.startswith("padl.backprop.drawing.") or (room(module) == "compare" and pictures)
 
 

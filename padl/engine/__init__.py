@@ -1,7 +1,6 @@
-"""The compiled training engine.
+"""The compiled training engine. It receives functions and numbers: nothing here knows Hydra, the registry or the disk.
 
-experiment.py: init, step, evaluate; loop.py runs them; program.py is a whole run as one program, lanes.py many runs in
-it, sweep.py runs these; mesh.py spreads them over devices.
-
-It receives functions and numbers, never names: nothing here knows Hydra, the registry or the disk.
+experiment.py: init, step, evaluate, with batch_gradient.py for the gradient of a batch and keys.py for random numbers;
+loop.py runs them, and hands out the state where it is asked for. Of a sweep: lane.py is a whole run as one program,
+lanes.py many runs in it, packing.py how many at once, sweep.py trains them. mesh.py spreads work over devices.
 """

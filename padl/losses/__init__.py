@@ -5,7 +5,8 @@ large_vocabulary.py, margin.py. Of vectors: distances.py, embedding.py, contrast
 regions: segmentation.py. Of sequences: sequence.py. The lecture's information theory: information.py.
 
 Beneath them: reduce.py masks and takes means; checks.py validates targets; stable_costs.py and subgradients.py
-hold what a plain formula loses; plot_axes.py says along which axis `padl show --plot` draws a loss.
+hold what a plain formula loses; argument_domains.py says in words what a loss may be given; plot_axes.py along which
+axis `padl show --plot` draws it.
 """
 
 from collections.abc import Callable

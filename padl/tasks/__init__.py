@@ -1,10 +1,10 @@
-"""Tasks: data, an objective, metrics, and what counts as better. task.py states the contract, batches.py draws rows.
+"""Tasks: data, an objective, and metrics that say which way is better. task.py states the contract.
 
-over_rows.py is what objectives on data share, words.py how losses name their arguments. supervised.py predicts targets
-of the data of tabular.py and images.py; embedding.py, ranking.py, lines.py and autoencoder.py learn other things of
-them. surfaces.py needs no data; it, logistic.py and slices.py (of a network's loss) make what landscape.py calls a
-landscape. least_squares.py solves the linear model in closed form. shipped.py finds scikit-learn's data. trained.py
-calls a trained model again.
+Objectives on data: minibatch.py is what they share, predictor.py what they train, supervised.py predicts a target from
+each input. Supervised kinds: classification.py, regression.py, on inputs that standardise.py scales; their data:
+images.py (with concrete_images.py), tabular.py, array_folder.py. Other kinds: embedding.py with pair_sampling.py,
+pair_ranking.py, line_reading.py with edit_distance.py, autoencoder.py. Without data: surface_descent.py.
+loss_inputs.py puts classes in the words of a loss.
 """
 
 from collections.abc import Callable

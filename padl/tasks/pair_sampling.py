@@ -15,7 +15,7 @@ from padl.tasks.loss_inputs import Words
 from padl.types import Key
 
 
-class Call(NamedTuple):
+class LossCall(NamedTuple):
     """How a loss is called: its arguments, and what it keeps."""
 
     arguments: tuple[jax.Array, ...]
@@ -48,39 +48,39 @@ def draw(key: Key, labels: jax.Array, real: jax.Array) -> Partners:
     return Partners(positive, negative, of_class.any(1), others.any(1), both & alike, real)
 
 
-def triplets(key: Key, embeddings: jax.Array, found: Partners) -> Call:
+def triplets(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
     """Anchor, positive, negative."""
     chosen = (embeddings, embeddings[found.positive], embeddings[found.negative])
-    return Call(chosen, found.has_positive & found.has_negative)
+    return LossCall(chosen, found.has_positive & found.has_negative)
 
 
-def pairs(key: Key, embeddings: jax.Array, found: Partners) -> Call:
+def pairs(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
     """Each example with another, for about half of them of its class: 1, or -1."""
     alike = jax.random.bernoulli(key, jnp.float32(0.5), found.real.shape)
     other = jnp.where(alike, found.positive, found.negative)
     there = jnp.where(alike, found.has_positive, found.has_negative)
-    return Call((embeddings, embeddings[other], jnp.where(alike, 1, -1)), there)
+    return LossCall((embeddings, embeddings[other], jnp.where(alike, 1, -1)), there)
 
 
-def distances(key: Key, embeddings: jax.Array, found: Partners) -> Call:
+def distances(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
     """As `pairs`, but how far apart the two are, and 1 or -1."""
     (a, b, alike), there = pairs(key, embeddings, found)
-    return Call((norm(a - b, 2.0), alike), there)
+    return LossCall((norm(a - b, 2.0), alike), there)
 
 
-def keys(key: Key, embeddings: jax.Array, found: Partners) -> Call:
+def keys(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
     """Each example is a query, another of its class its key; it chooses among that and all of other classes."""
     own = jax.nn.one_hot(found.positive, len(embeddings), dtype=bool) & found.has_positive[:, None]
     others = found.real[:, None] & found.real[None, :] & ~found.kin
-    return Call((embeddings, embeddings, found.positive), own | others)
+    return LossCall((embeddings, embeddings, found.positive), own | others)
 
 
-def views(key: Key, embeddings: jax.Array, found: Partners) -> Call:
+def views(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
     """Each example and another of its class, as two views of one thing; all others count as another thing."""
-    return Call((embeddings, embeddings[found.positive]), found.has_positive)
+    return LossCall((embeddings, embeddings[found.positive]), found.has_positive)
 
 
-WAYS: Mapping[Words, Callable[[Key, jax.Array, Partners], Call]] = {
+WAYS: Mapping[Words, Callable[[Key, jax.Array, Partners], LossCall]] = {
     Words("triplets", "embeddings"): triplets,
     Words("pairs", "embeddings"): pairs,
     Words("keys", "embeddings"): keys,
