@@ -46,10 +46,10 @@ def _found() -> Iterator[tuple[str, Callable[[], object]]]:
 
 def folders() -> list[Path]:
     """Where drop-in files are looked for."""
-    own = Path(__file__).parent.parent / "plugins"
+    shipped = Path(__file__).parent.parent / "plugins"
     named = [Path(p).expanduser() for p in os.environ.get("PADL_PLUGINS", "").split(os.pathsep) if p]
-    in_checkout = own.is_dir() and (own.parent / "pyproject.toml").is_file()
-    return list(dict.fromkeys(folder.resolve() for folder in ([own, *named] if in_checkout else named)))
+    in_checkout = shipped.is_dir() and (shipped.parent / "pyproject.toml").is_file()
+    return list(dict.fromkeys(folder.resolve() for folder in ([shipped, *named] if in_checkout else named)))
 
 
 def _attempt(name: str, importer: Callable[[], object]) -> Plugin:

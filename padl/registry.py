@@ -97,8 +97,8 @@ def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
         real = isinstance(value, numbers.Real) and not isinstance(value, bool)
         return real, float(value) if real else value
     if annotation is int:
-        whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
-        return whole, int(float(value)) if whole and not isinstance(value, int) else value
+        is_whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
+        return is_whole, int(float(value)) if is_whole and not isinstance(value, int) else value
     if origin is not None or not isinstance(annotation, type):
         return callable(value), value  # a Callable: only from Python
     return isinstance(value, annotation), value
@@ -157,13 +157,13 @@ class Entry:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
-    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """All hyperparameters, `given` over defaults; PadlError for a wrong type or a value outside its domain."""
-        return check(given, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+        return check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
 
-    def split(self, given: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
+    def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
         """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
-        values = self.check(given)
+        values = self.check(values)
         data = {k for k, h in self.hyperparameters.items() if h.traced and values[k] is not None}
         traced = {k: v for k, v in values.items() if k in data and not callable(v)}
         static = tuple((k, v) for k, v in values.items() if k not in traced)
@@ -173,7 +173,7 @@ class Entry:
 def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
     """The hyperparameters of `function`: its arguments, or only the keyword-only ones, less those the house passes."""
     hints = typing.get_type_hints(function.__init__ if isinstance(function, type) else function, include_extras=True)
-    found = {}
+    hyperparameters = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in ("where", "reduction", "rngs") or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
             continue
@@ -182,8 +182,8 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         traced = any(isinstance(n, Traced) for n in notes)
         default = None if parameter.default is parameter.empty else parameter.default
         required = parameter.default is parameter.empty
-        found[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required)
-    return found
+        hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required)
+    return hyperparameters
 
 
 def _notes(annotation: Any) -> list[Any]:
@@ -193,16 +193,18 @@ def _notes(annotation: Any) -> list[Any]:
     return notes + [n for a in args if not isinstance(a, (list, str)) for n in _notes(a)]
 
 
-def check(given: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, where: str, owner: str) -> dict[str, Any]:
+def check(
+    values: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, where: str, owner: str
+) -> dict[str, Any]:
     """`given` over the defaults of `allowed`; an unknown key, a wrong type or a value outside its domain raises."""
-    for key in given:
+    for key in values:
         if key not in allowed:
             known = ", ".join(allowed) or "none"
             raise PadlError(f"{owner} has no '{where}{key}'{near(key, allowed)} (it has: {known})")
     for key, hyperparameter in allowed.items():
-        if hyperparameter.required and given.get(key) is None:
+        if hyperparameter.required and values.get(key) is None:
             raise PadlError(f"{where}{key} of {owner} has no default: give it a value")
-    return {k: h.check(given.get(k, h.default), where + k) for k, h in allowed.items()}
+    return {k: h.check(values.get(k, h.default), where + k) for k, h in allowed.items()}
 
 
 class Registry:

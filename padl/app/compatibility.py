@@ -53,10 +53,10 @@ def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | 
         if settings.accumulate > 1:
             raise PadlError(f"accumulate={settings.accumulate}: this task has no batches to cut: leave it out")
         return None
-    whole = optimizer.traits.get("batch") == "all"
-    size = settings.batch_size or ("all" if whole else min(BATCH, rows))
+    full_batch = optimizer.traits.get("batch") == "all"
+    size = settings.batch_size or ("all" if full_batch else min(BATCH, rows))
     size = rows if size == "all" else size
-    if whole and size != rows:
+    if full_batch and size != rows:
         raise PadlError(
             f"batch_size={size}: '{optimizer.name}' takes all {rows} rows at every step; optimizer=sgd does not"
         )

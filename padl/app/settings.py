@@ -73,17 +73,17 @@ def schema(kind: type) -> dict[str, Hyperparameter]:
 def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings, SweepSettings]:
     """The settings of a configuration; its five names are not looked at. PadlError for what does not belong."""
     groups = {"run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
-    known = [*KINDS, *schema(Settings), *groups]
+    keys = [*KINDS, *schema(Settings), *groups]
     for key in config:
-        if key not in known:
-            raise PadlError(f"no key '{key}'{near(key, known)} (keys: {', '.join(known)})")
+        if key not in keys:
+            raise PadlError(f"no key '{key}'{near(key, keys)} (keys: {', '.join(keys)})")
     top = {k: v for k, v in config.items() if k in schema(Settings)}
     settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
     inner = [kind(**_group(config.get(name), kind, name)) for name, kind in groups.items()]
     return settings, *inner
 
 
-def _group(given: Any, kind: type, name: str) -> dict[str, Any]:
-    if not isinstance(given, dict | None):
-        raise PadlError(f"{name}={given!r} must be a group of keys: {', '.join(schema(kind))}")
-    return check(given or {}, schema(kind), where=f"{name}.", owner="a run")
+def _group(values: Any, kind: type, name: str) -> dict[str, Any]:
+    if not isinstance(values, dict | None):
+        raise PadlError(f"{name}={values!r} must be a group of keys: {', '.join(schema(kind))}")
+    return check(values or {}, schema(kind), where=f"{name}.", owner="a run")

@@ -12,7 +12,7 @@ def shipped(file: str, use: str) -> Path:
     Raises:
         PadlError: scikit-learn is not installed.
     """
-    found = find_spec("sklearn")  # only where it lies: importing scikit-learn would take longer than importing JAX
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("sklearn")  # only where it lies: importing scikit-learn would take longer than importing JAX
+    if spec is None or not spec.submodule_search_locations:
         raise PadlError(f"{use} that scikit-learn ships: pip install scikit-learn")
-    return Path(found.submodule_search_locations[0], "datasets", "data", file)
+    return Path(spec.submodule_search_locations[0], "datasets", "data", file)

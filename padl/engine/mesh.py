@@ -20,13 +20,13 @@ AXIS, MEMBERS = "rows", "members"
 
 
 def devices(platform: Platform, count: int | None = None) -> list[Device]:
-    """The devices of a platform, the first `count` of them.
+    """Return the devices of a platform, the first `count` of them.
 
     Raises:
         PadlError: the platform is not there, or has fewer devices.
     """
     try:
-        found = jax.devices() if platform == "auto" else jax.devices(platform)
+        available = jax.devices() if platform == "auto" else jax.devices(platform)
     except (RuntimeError, AssertionError) as error:
         if platform == "auto":
             raise PadlError(
@@ -36,9 +36,9 @@ def devices(platform: Platform, count: int | None = None) -> list[Device]:
         raise PadlError(
             f"device={platform}: there is none, JAX finds {here}; install its plugin or use device=auto"
         ) from error
-    if count is not None and count > len(found):
-        raise PadlError(f"devices={count}: there are {len(found)} on {found[0].platform}")
-    return found[:count]
+    if count is not None and count > len(available):
+        raise PadlError(f"devices={count}: there are {len(available)} on {available[0].platform}")
+    return available[:count]
 
 
 def for_rows(devices: list[Device], rows: int | None) -> Mesh | None:

@@ -170,17 +170,17 @@ def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 
             leaves the code empty and 0.01 does not.
         held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
     """
-    known = digits(held_out)
-    images = known.rows["inputs"]
-    about = {**known.about, "kind": "autoencoder", "latent": latent}
+    labelled = digits(held_out)
+    images = labelled.rows["inputs"]
+    about = {**labelled.about, "kind": "autoencoder", "latent": latent}
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held, stats = known.split(seed, {})
-        return Split(train, held, {**stats, "white": np.float32(images.max())})
+        train, held_out_rows, stats = labelled.split(seed, {})
+        return Split(train, held_out_rows, {**stats, "white": np.float32(images.max())})
 
     def objective(config: ObjectiveConfig) -> Variational:
         return Variational(
             autoencoder(about, config.model, images.shape[1:], config.dtype, config.words.predictions), config.loss
         )
 
-    return Task(objective, known.rows, split, PIXELS, METRICS, about)
+    return Task(objective, labelled.rows, split, PIXELS, METRICS, about)

@@ -28,11 +28,11 @@ def vote(near: jax.Array) -> jax.Array:
     return jnp.take_along_axis(near, votes.argmax(1)[:, None], axis=1)[:, 0]
 
 
-def nearest(points: jax.Array, known: jax.Array, k: int) -> jax.Array:
+def nearest(points: jax.Array, others: jax.Array, k: int) -> jax.Array:
     """The numbers (n, k) of the k known points nearest to each, the nearest first; the distance is Euclid's."""
-    centre = known.mean(0, keepdims=True)  # of what is left out here, |p|², every distance has the same
-    points, known = points - centre, known - centre
-    return jax.lax.top_k(2 * points @ known.T - (known**2).sum(1)[None, :], k)[1]
+    centre = others.mean(0, keepdims=True)  # of what is left out here, |p|², every distance has the same
+    points, others = points - centre, others - centre
+    return jax.lax.top_k(2 * points @ others.T - (others**2).sum(1)[None, :], k)[1]
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,18 @@ class Embedding(MinibatchObjective):
     def batch_loss(self, context: Context, batch: Batch) -> BatchResult:
         embeddings, model_state = self.predict(context, batch["inputs"])
         of_partners, of_way = jax.random.split(context.draws)
-        found = pair_sampling.draw(of_partners, batch["labels"], context.real(len(embeddings)))
-        arguments, where = WAYS[self.targets](of_way, embeddings, found)
+        partners = pair_sampling.draw(of_partners, batch["labels"], context.real(len(embeddings)))
+        arguments, where = WAYS[self.targets](of_way, embeddings, partners)
         return BatchResult(self.loss_sum(context, *arguments, where=where), model_state, {})
 
     def dataset_metrics(self, context: Context, data: Data) -> Metrics:
         """The share of held-out images that the training images around them call what they are."""
-        known, labels = self.predict_all(context, data.train), data.train.collect(lambda batch: batch["labels"])
+        train = self.predict_all(context, data.train)
+        labels = data.train.collect(lambda batch: batch["labels"])
 
         def right(i: jax.Array, batch: Batch, real: jax.Array) -> jax.Array:
             points, _ = self.predict(context, batch["inputs"])
-            near = nearest(points, known, min(self.neighbours, data.train.size))
+            near = nearest(points, train, min(self.neighbours, data.train.size))
             return (real & (vote(labels[near]) == batch["labels"])).sum()
 
         return {"knn_accuracy": data.held_out.map(right).sum() / data.held_out.size}
@@ -89,12 +90,12 @@ def digits_embedding(dimensions: int = 16, neighbours: int = 5, held_out: float 
         dimensions: numbers of a point. neighbours: how many vote.
         held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
     """
-    known = digits(held_out)
-    about = {**known.about, "kind": "embedding", "dimensions": dimensions}
-    shape = known.rows["inputs"].shape[1:]
+    images = digits(held_out)
+    about = {**images.about, "kind": "embedding", "dimensions": dimensions}
+    shape = images.rows["inputs"].shape[1:]
 
     def objective(config: ObjectiveConfig) -> Embedding:
         predictor = embedder(about, config.model, shape, config.dtype, config.words.predictions)
         return Embedding(predictor, config.loss, config.words.targets, neighbours)
 
-    return Task(objective, known.rows, known.split, tuple(pair_sampling.WAYS), METRICS, about)
+    return Task(objective, images.rows, images.split, tuple(pair_sampling.WAYS), METRICS, about)

@@ -26,14 +26,14 @@ class Partners(NamedTuple):
     """For each example of a batch one of its class and one of another: their numbers, and whether there are any.
 
     Attributes:
-        kin: (batch, batch) True for real examples of one class, an example itself among them.
+        same_class: (batch, batch) True for real examples of one class, an example itself among them.
     """
 
     positive: jax.Array
     negative: jax.Array
     has_positive: jax.Array
     has_negative: jax.Array
-    kin: jax.Array
+    same_class: jax.Array
     real: jax.Array
 
 
@@ -48,36 +48,36 @@ def draw(key: Key, labels: jax.Array, real: jax.Array) -> Partners:
     return Partners(positive, negative, of_class.any(1), others.any(1), both & alike, real)
 
 
-def triplets(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
+def triplets(key: Key, embeddings: jax.Array, partners: Partners) -> LossCall:
     """Anchor, positive, negative."""
-    chosen = (embeddings, embeddings[found.positive], embeddings[found.negative])
-    return LossCall(chosen, found.has_positive & found.has_negative)
+    chosen = (embeddings, embeddings[partners.positive], embeddings[partners.negative])
+    return LossCall(chosen, partners.has_positive & partners.has_negative)
 
 
-def pairs(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
+def pairs(key: Key, embeddings: jax.Array, partners: Partners) -> LossCall:
     """Each example with another, for about half of them of its class: 1, or -1."""
-    alike = jax.random.bernoulli(key, jnp.float32(0.5), found.real.shape)
-    other = jnp.where(alike, found.positive, found.negative)
-    there = jnp.where(alike, found.has_positive, found.has_negative)
+    alike = jax.random.bernoulli(key, jnp.float32(0.5), partners.real.shape)
+    other = jnp.where(alike, partners.positive, partners.negative)
+    there = jnp.where(alike, partners.has_positive, partners.has_negative)
     return LossCall((embeddings, embeddings[other], jnp.where(alike, 1, -1)), there)
 
 
-def distances(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
+def distances(key: Key, embeddings: jax.Array, partners: Partners) -> LossCall:
     """As `pairs`, but how far apart the two are, and 1 or -1."""
-    (a, b, alike), there = pairs(key, embeddings, found)
+    (a, b, alike), there = pairs(key, embeddings, partners)
     return LossCall((norm(a - b, 2.0), alike), there)
 
 
-def keys(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
+def keys(key: Key, embeddings: jax.Array, partners: Partners) -> LossCall:
     """Each example is a query, another of its class its key; it chooses among that and all of other classes."""
-    own = jax.nn.one_hot(found.positive, len(embeddings), dtype=bool) & found.has_positive[:, None]
-    others = found.real[:, None] & found.real[None, :] & ~found.kin
-    return LossCall((embeddings, embeddings, found.positive), own | others)
+    own_key = jax.nn.one_hot(partners.positive, len(embeddings), dtype=bool) & partners.has_positive[:, None]
+    others = partners.real[:, None] & partners.real[None, :] & ~partners.same_class
+    return LossCall((embeddings, embeddings, partners.positive), own_key | others)
 
 
-def views(key: Key, embeddings: jax.Array, found: Partners) -> LossCall:
+def views(key: Key, embeddings: jax.Array, partners: Partners) -> LossCall:
     """Each example and another of its class, as two views of one thing; all others count as another thing."""
-    return LossCall((embeddings, embeddings[found.positive]), found.has_positive)
+    return LossCall((embeddings, embeddings[partners.positive]), partners.has_positive)
 
 
 WAYS: Mapping[Words, Callable[[Key, jax.Array, Partners], LossCall]] = {

@@ -37,10 +37,10 @@ def skeleton(model: StaticPartial, shape: tuple[int, ...], outputs: int, names: 
         module = nnx.eval_shape(lambda: model(shape, outputs, rngs=nnx.Rngs(0), **scalars))
         return Skeleton(*nnx.split(module, nnx.Param, ...))
 
-    found = built_with(0.5)
-    if names and built_with(0.25).graph != found.graph:
+    built = built_with(0.5)
+    if names and built_with(0.25).graph != built.graph:
         raise PadlError(f"the model keeps a Scalar ({', '.join(names)}) as it is: wrap it in padl.models.layers.Rate")
-    return found
+    return built
 
 
 def to_names(state: PyTree) -> dict[str, jax.Array]:

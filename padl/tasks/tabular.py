@@ -172,10 +172,12 @@ def _looks_like_classes(values: np.ndarray) -> bool:
 def _classes(values: np.ndarray, classes: int | None, target: str, path: str) -> tuple[list[str], np.ndarray]:
     """The names of the classes, and the label of every row."""
     if classes is None:
-        found, labels = np.unique(values, return_inverse=True)
-        if len(found) < 2 or (values.dtype.kind == "f" and len(found) > max(20, len(values) // 2)):
-            raise PadlError(f"{path}: column '{target}' has {len(found)} different values: no classes to tell apart")
-        return [f"{v:g}" if values.dtype.kind == "f" else str(v) for v in found], labels
+        different, labels = np.unique(values, return_inverse=True)
+        if len(different) < 2 or (values.dtype.kind == "f" and len(different) > max(20, len(values) // 2)):
+            raise PadlError(
+                f"{path}: column '{target}' has {len(different)} different values: no classes to tell apart"
+            )
+        return [f"{v:g}" if values.dtype.kind == "f" else str(v) for v in different], labels
     if values.dtype.kind == "U" or (values != np.floor(values)).any():
         raise PadlError(
             f"{path}: task.classes={classes} wants whole numbers in column '{target}': leave it out for text"
