@@ -158,7 +158,7 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """All hyperparameters, `given` over defaults; PadlError for a wrong type or a value outside its domain."""
+        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type or outside a domain."""
         return check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
 
     def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
@@ -196,7 +196,7 @@ def _notes(annotation: Any) -> list[Any]:
 def check(
     values: Mapping[str, Any], allowed: Mapping[str, Hyperparameter], *, where: str, owner: str
 ) -> dict[str, Any]:
-    """`given` over the defaults of `allowed`; an unknown key, a wrong type or a value outside its domain raises."""
+    """Return `values` over the defaults of `allowed`; PadlError for an unknown key, a wrong type, a bad value."""
     for key in values:
         if key not in allowed:
             known = ", ".join(allowed) or "none"

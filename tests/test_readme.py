@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import padl
@@ -61,9 +62,14 @@ def test_the_readmes_python_runs(capsys):
 
 def test_the_readmes_commands_for_own_data_run(padl_command, tmp_path):
     (tmp_path / "table.csv").write_text("size,price\n" + "".join(f"{i},{2.5 * i}\n" for i in range(30)))
-    line = next(w for w in re.findall(r"`(padl train task=csv.*?)`", README))
-    code, _, err = padl_command(*shlex.split(line)[1:], "steps=5", *FAST)
-    assert (code, err) == (0, "")
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "inputs.npy", np.random.default_rng(0).standard_normal((30, 4)))
+    np.save(tmp_path / "arrays" / "targets.npy", np.arange(30) % 3)
+    lines = re.findall(r"`(padl train task=(?:csv|array_files).*?)`", README)
+    assert len(lines) == 2
+    for line in lines:
+        code, _, err = padl_command(*shlex.split(line)[1:], "steps=5", *FAST)
+        assert (code, err) == (0, "")
 
 
 @pytest.mark.parametrize("kind", KINDS)
