@@ -19,6 +19,7 @@ def measured(name):
     none, mean, sum, sum_and_count: by the reduction.
     point: (sum, gradients) at the arguments, and H d further and nearer, where d is `direction`.
     forward: the slope of the sum along d by forward differentiation. turned: those of the gradients.
+    alone: the values of the rows of KEEP without the others.
     kept, none_kept: ((values, sum, count, mean), gradients of the mean) under KEEP, with NaN in what is masked, and
     under a mask that keeps nothing. parts: (sums, counts), gradients of the sums, of four parts under KEEP.
     """
@@ -32,13 +33,14 @@ def measured(name):
 
 def _all(case, arguments, direction):
     smooth = [arguments[i] for i in case.smooth]
-    total = lambda *smooth: case(*fill(arguments, case.smooth, smooth), reduction="sum")  # noqa: E731
-    places = range(len(smooth))
+    total = jax.jit(lambda *smooth: case(*fill(arguments, case.smooth, smooth), reduction="sum"))  # traced once for all
+    total_and_gradients = jax.jit(jax.value_and_grad(total, tuple(range(len(smooth)))))
     points = [jnp.stack([a, a + H * d, a - H * d]) for a, d in zip(smooth, direction, strict=True)]
     out = {reduction: case(*arguments, reduction=reduction) for reduction in ("none", "mean", "sum", "sum_and_count")}
-    out["point"] = jax.vmap(jax.value_and_grad(total, tuple(places)))(*points)
+    out["point"] = jax.vmap(total_and_gradients)(*points)
     out["forward"] = jax.jvp(total, smooth, direction)[1]
-    out["turned"] = jax.jvp(jax.grad(total, tuple(places)), smooth, direction)[1]
+    out["turned"] = jax.jvp(total_and_gradients, smooth, direction)[1][1]
+    out["alone"] = case(*case.rows(KEEP), reduction="none")
     keeps = jnp.stack([jnp.asarray(KEEP), jnp.zeros(N, bool)])
     out["kept"], out["none_kept"] = _masked(case, arguments, keeps)
     if case.separate:
