@@ -9,7 +9,7 @@ import jax
 from padl.app.plugin_errors import one_line_for
 from padl.app.run_spec import RunSpec, check
 from padl.data.source import Batch, Data
-from padl.data.streamed import Streamed, held_out_only
+from padl.data.streamed import Streamed
 from padl.engine import keys, loop, mesh
 from padl.types import Device, Key, PadlError
 
@@ -54,7 +54,7 @@ def resolve(config: Mapping[str, Any]) -> Plan:
     placed = {
         "experiment": replace(spec.experiment, mesh=over),
         "hparams": put(spec.hparams),
-        "data": put(_data(spec)),
+        "data": put(spec.host_data),
         "key": put(key),
         "stream": _stream(spec, key),
     }
@@ -75,13 +75,6 @@ def trace(plan: Plan) -> None:
         loop.trace(
             plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.criterion, _shapes(plan, length)
         )
-
-
-def _data(spec: RunSpec) -> Data:
-    """What compiled programs are given of the rows."""
-    if spec.task.streamed:
-        return held_out_only(spec.task.rows, spec.split)
-    return Data(dict(spec.task.rows), spec.split)
 
 
 def _stream(spec: RunSpec, key: Key) -> Streamed | None:

@@ -13,7 +13,8 @@ import numpy as np
 from padl.app import compatibility
 from padl.app.names import HOMES, Part, part
 from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, parse
-from padl.data.source import Split
+from padl.data.source import Data, Split
+from padl.data.streamed import held_out_only
 from padl.engine.experiment import Experiment
 from padl.tasks.task import Objective, ObjectiveConfig, Task
 from padl.types import HParams, Kind, PadlError
@@ -47,6 +48,13 @@ class RunSpec:
     steps: int
     eval_every: int
     batch_size: int | None
+
+    @property
+    def host_data(self) -> Data:
+        """What compiled programs are given of the rows, as NumPy has them."""
+        if self.task.streamed:
+            return held_out_only(self.task.rows, self.split)
+        return Data(dict(self.task.rows), self.split)
 
     @property
     def title(self) -> str:

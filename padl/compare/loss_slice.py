@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.data.source import Data, Split
+from padl.data.source import Data
 from padl.surfaces.landscape import Landscape, lowest, sample_rows
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, PadlError, Params, PyTree
@@ -45,9 +45,9 @@ class SampledSlice:
         key: Key,
         batch_size: int,
     ) -> jax.Array:
-        rows = data.split.held_out
-        few = data.split._replace(held_out=rows[sample_rows(key, batch_size, len(rows))])
-        return self.slice(params, model_state, along, hparams, Data(data.rows, few), point)
+        rows = data.held_out.numbers
+        few = data.evaluating(rows[sample_rows(key, batch_size, len(rows))])
+        return self.slice(params, model_state, along, hparams, few, point)
 
 
 def network(
@@ -66,7 +66,7 @@ def network(
         PadlError: no parameter has filters; the loss is nowhere finite.
     """
     along = directions(params, np.random.default_rng(seed))
-    seen = Data(data.rows, Split(data.split.train, data.split.train, data.split.stats))  # evaluated on training rows
+    seen = data.evaluating(data.train.numbers)
     numbers = jax.tree.map(jnp.asarray, (params, model_state, along, hparams, seen))
     view = ((-1.0, 1.0), (-1.0, 1.0))
     unsearched = Landscape(
@@ -81,7 +81,7 @@ def network(
         exact=False,
         rate=RATE,
         axes=("direction 1", "direction 2"),
-        rows=len(seen.split.train),
+        rows=seen.train.size,
         sampled=jax.tree_util.Partial(SampledSlice(Slice(objective)), *numbers),
     )
     point, floor = lowest(unsearched)

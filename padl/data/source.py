@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.types import PadlError, PyTree
+from padl.types import Device, PadlError, PyTree
 
 Batch = Mapping[str, Any]  # {"inputs": (batch, ...), "labels": (batch,), ...}; {} for a task without data
 EVALUATION_BATCH = 1024
@@ -105,13 +105,40 @@ class Data(NamedTuple):
             PadlError: they are streamed.
         """
         if isinstance(self.split.train, tuple):
-            raise PadlError("this task's metrics look at all training rows, which are streamed: give it resident data")
+            raise PadlError("this looks at all training rows, and those of this task are streamed: use one in memory")
         return Rows(self.rows, self.split.train)
 
     @property
     def held_out(self) -> Rows:
         """The rows that are evaluated on."""
         return Rows(self.rows, self.split.held_out)
+
+    def evaluating(self, numbers: Any) -> "Data":
+        """The same data, evaluated on these rows, int32 (n,), instead."""
+        return Data(self.rows, self.split._replace(held_out=numbers))
+
+    def training_on(self, numbers: Any) -> "Data":
+        """The same data, trained on these rows, int32 (n,), instead."""
+        return Data(self.rows, self.split._replace(train=numbers))
+
+    # Members of a sweep share the rows, and split them each for itself.
+
+    def of_members(self, take: Callable[[PyTree], PyTree]) -> "Data":
+        """What `take` gives of the members' axis: of some members, or of one."""
+        return Data(self.rows, take(self.split))
+
+    def share_on(self, device: Device) -> "Data":
+        """The same data, what members share lying on a device."""
+        return Data(jax.device_put(self.rows, device), self.split)
+
+    def per_member(self) -> "Data":
+        """Of each array, whether every member has its own."""
+        return Data(jax.tree.map(lambda _: False, self.rows), jax.tree.map(lambda _: True, self.split))
+
+    @property
+    def shared_bytes(self) -> int:
+        """Of what the members share."""
+        return sum(x.nbytes for x in jax.tree.leaves(self.rows))
 
 
 def take(columns: Mapping[str, Any], numbers: Any) -> Batch:

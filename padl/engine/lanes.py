@@ -42,7 +42,7 @@ class Members(NamedTuple):
     def take(self, which: np.ndarray) -> "Members":
         """The members of these numbers."""
         at = partial(jax.tree.map, lambda x: x[which])
-        return Members(self.keys[which], at(self.hparams), Data(self.data.rows, at(self.data.split)))
+        return Members(self.keys[which], at(self.hparams), self.data.of_members(at))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def shapes_of_one(members: PyTree) -> tuple[Any, HParams, Data]:
     """The shapes of a single member's key, scalars and data."""
     keys, hparams, data = members
     at = partial(jax.tree.map, lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
-    return at(keys), at(hparams), Data(data.rows, at(data.split))
+    return at(keys), at(hparams), data.of_members(at)
 
 
 def carry_of_one(structure: Structure, members: Members) -> Carry:
@@ -138,9 +138,9 @@ def _compile(structure: Structure, lanes: Lanes, like: Members, share_counters: 
     """
     one = carry_of_one(structure, like)
     per_member = _per_member(one, lanes.strategy, share_counters)
-    inputs = (True, jax.tree.map(lambda _: True, like.hparams), _data_axes(like.data))
+    inputs = (True, jax.tree.map(lambda _: True, like.hparams), like.data.per_member())
     lane = partial(_lane, partial(advance, structure.experiment, structure.criterion, structure.steps_per_call))
-    share = _batched(lane, per_member) if lanes.strategy == "vmap" else _one_by_one(lane)
+    share = _batched(lane, per_member, inputs) if lanes.strategy == "vmap" else _one_by_one(lane)
     on = mesh.for_members(list(lanes.devices))
     function = mesh.over_members(share, on, (per_member, Request(False, False, False), *inputs), (per_member, True))
     arguments = _widened(shapes_of_one(like), inputs, lanes.count, jax.ShapeDtypeStruct)
@@ -165,11 +165,6 @@ def _per_member(carry: Carry, strategy: Strategy, share_counters: bool) -> Carry
     return per_member._replace(state=per_member.state._replace(step=False, opt_state=opt_state))
 
 
-def _data_axes(data: Data) -> Data:
-    """Of each array of the data, whether every member has its own: they share the rows, and split them each."""
-    return Data(jax.tree.map(lambda _: False, data.rows), jax.tree.map(lambda _: True, data.split))
-
-
 def _widened(tree: PyTree, per_member: PyTree, count: int, make: Callable[..., Any]) -> PyTree:
     """Arrays of one member -> of `count`, each made of a shape and a dtype."""
     return jax.tree.map(lambda x, each: make((count, *x.shape) if each else x.shape, x.dtype), tree, per_member)
@@ -187,9 +182,9 @@ def _lane(
     return function(carry, request, key_of(key), hparams, data)
 
 
-def _batched(lane: Callable[..., Any], per_member: PyTree) -> Callable[..., tuple[Carry, Measured]]:
-    axes = jax.tree.map(lambda each: 0 if each else None, per_member)
-    return jax.vmap(lane, in_axes=(axes, None, 0, 0, Data(None, 0)), out_axes=(axes, 0))  # pyright: ignore[reportArgumentType]
+def _batched(lane: Callable[..., Any], per_member: PyTree, inputs: PyTree) -> Callable[..., tuple[Carry, Measured]]:
+    axes, of_inputs = jax.tree.map(lambda each: 0 if each else None, (per_member, inputs))
+    return jax.vmap(lane, in_axes=(axes, None, *of_inputs), out_axes=(axes, 0))
 
 
 def _one_by_one(lane: Callable[..., Any]) -> Callable[..., tuple[Carry, Measured]]:
@@ -198,7 +193,7 @@ def _one_by_one(lane: Callable[..., Any]) -> Callable[..., tuple[Carry, Measured
     def share(carry: Carry, request: Request, keys: jax.Array, hparams: HParams, data: Data) -> tuple[Carry, Measured]:
         def arguments(i: Any, carry: Carry) -> tuple[Any, ...]:
             at = partial(jax.tree.map, lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False))
-            return at(carry), request, at(keys), at(hparams), Data(data.rows, at(data.split))
+            return at(carry), request, at(keys), at(hparams), data.of_members(at)
 
         def turn(i: jax.Array, both: tuple[Carry, Measured]) -> tuple[Carry, Measured]:
             after = lane(*arguments(i, both[0]))

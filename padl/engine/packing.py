@@ -71,7 +71,7 @@ def arrange(
     memory = memory or mesh.free_memory(devices)
     carried = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carry_of_one(structure, members)))
     lanes = _in_rounds(strategy, memory * len(devices) // (FIRST_GUESS * max(carried, 1)), members.size, devices)
-    needed, shared = compiled(structure, members, lanes).bytes, sum(x.nbytes for x in members.data.rows.values())
+    needed, shared = compiled(structure, members, lanes).bytes, members.data.shared_bytes
     if needed <= memory:
         return lanes
     lane = (needed - shared) / (lanes.count / len(lanes.devices))

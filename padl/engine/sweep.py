@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.data.source import Data
 from padl.engine import loop
 from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
@@ -173,16 +172,16 @@ def _alone(
     structure: Structure, members: Members, device: Device, start: SweepSnapshot | None, save_every: int | None
 ) -> Iterator[Progress]:
     """One member after the other, in the programs of a single run."""
-    rows = jax.device_put(members.data.rows, device)
+    members = members._replace(data=members.data.share_on(device))
     s = structure
     for member in range(start.first if start else 0, members.size):
         keys, hparams, data = members.take(np.array(member))
         key = key_of(jax.device_put(keys, device))
-        hparams, split = jax.device_put((hparams, data.split), device)
+        hparams, data = jax.device_put((hparams, data), device)
         begun = start.carry if start and start.first == member else None
         assert not isinstance(begun, Carry), "the snapshot is one of lanes, not of members run alone"
         chunks = loop.run(
-            s.experiment, key, hparams, Data(rows, split), steps=s.steps, steps_per_call=s.steps_per_call,
+            s.experiment, key, hparams, data, steps=s.steps, steps_per_call=s.steps_per_call,
             eval_every=s.eval_every, criterion=s.criterion, start=begun, save_every=save_every,
         )  # fmt: skip
         for chunk in chunks:

@@ -32,7 +32,7 @@ def trajectories() -> None:
 def backpropagation() -> None:
     graph = padl.backprop.trace(lambda w: ((w - 1.0) ** 2).sum(), np.arange(3.0, dtype=np.float32))
     np.testing.assert_allclose(graph.gradients[0], [-2.0, 0.0, 2.0])
-    assert graph.fault() is None
+    assert padl.backprop.first_nonfinite(graph) is None
     assert padl.backprop.formula("x * y", x=2.0, y=3.0).gradients
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from padl.app.run_spec import check
 from padl.app.saved_runs import check_data
 from padl.compare import loss_slice
-from padl.data.source import Data, frozen
+from padl.data.source import frozen
 from padl.registry import near
 from padl.runs import checkpoint as checkpoints
 from padl.runs import run_folder
@@ -73,7 +73,7 @@ def network(folder: Path, seed: int, rows: int | Literal["all"] | None) -> Lands
     count = len(train) if rows == "all" else min(FEW, len(train)) if rows is None else rows
     if count > len(train):
         raise PadlError(f"rows={rows} is more than the {len(train)} training rows of {folder}")
-    data = Data(dict(spec.task.rows), spec.split._replace(train=frozen(np.array(train[:count]))))
+    data = spec.host_data.training_on(frozen(np.array(train[:count])))
     shown = f"{count:,} rows" if count == len(train) else f"{count:,} of {len(train):,} rows"
     params, model_state = jax.tree.map(np.asarray, (saved["params"], saved["model_state"]))
     title = f"slice of {spec.title}, {shown}"

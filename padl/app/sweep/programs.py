@@ -8,7 +8,6 @@ import jax
 from padl.app.plugin_errors import one_line_for
 from padl.app.run_spec import RunSpec
 from padl.app.sweep.members import Member, swept
-from padl.data.source import Data
 from padl.engine.keys import key_numbers
 from padl.engine.lanes import Lanes, Members, Strategy, Structure, stack
 from padl.engine.packing import Outline, arrange, choose, outline
@@ -73,7 +72,7 @@ def _group(structure: Structure, some: list[Member], members: Sequence[Member]) 
         raise PadlError(
             f"task={name} streams its rows, which members cannot share: hydra/launcher=basic runs each alone"
         )
-    data = Data(dict(specs[0].task.rows), stack([spec.split for spec in specs]))
+    data = specs[0].host_data.of_members(lambda _: stack([spec.split for spec in specs]))
     keys = stack([key_numbers(spec.settings.seed) for spec in specs])
     stacked = Members(keys, stack([spec.hparams for spec in specs]), data)
     with one_line_for(specs[0].parts):

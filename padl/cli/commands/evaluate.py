@@ -32,7 +32,8 @@ def run(arguments: list[str]) -> int:
     from padl.runs.sink import warn
 
     folder, which = Path(options.folders[0]), "best" if options.best else "final"
+    again = saved_runs.evaluate(folder, which)
     for line in differences_from_record(folder):
         warn(line)
-    print_evaluation(saved_runs.evaluate(folder, which), saved_runs.recorded(folder, which), which)
+    print_evaluation(again, saved_runs.recorded(folder, which), which)
     return DONE
