@@ -19,7 +19,7 @@ def use_compilation_cache(where: Any) -> None:
         PadlError: the folder cannot be made.
     """
     if where == "off":
-        jax.config.update("jax_enable_compilation_cache", False)
+        _enable(False)
         return
     before = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     folder = (before or _users_folder()) if where == "auto" else where
@@ -27,12 +27,12 @@ def use_compilation_cache(where: Any) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except (OSError, TypeError) as error:
         raise PadlError(f"compilation_cache={folder!r} cannot be made: give another folder, or `off`") from error
-    jax.config.update("jax_enable_compilation_cache", True)
+    _enable(True)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     if str(folder) != before:
         jax.config.update("jax_compilation_cache_dir", str(folder))
-        _forget_the_last_folder()
+        _look_again()
 
 
 def _users_folder() -> str:
@@ -41,8 +41,14 @@ def _users_folder() -> str:
     return str(platformdirs.user_cache_path("padl") / "programs")
 
 
-def _forget_the_last_folder() -> None:
-    """JAX opens the folder at its first compilation, and would keep to it."""
+def _enable(on: bool) -> None:
+    if on != jax.config.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_enable_compilation_cache", on)
+        _look_again()
+
+
+def _look_again() -> None:
+    """Let JAX read its settings anew: it does at its first compilation, and would keep to them."""
     from jax.experimental.compilation_cache import compilation_cache
 
     compilation_cache.reset_cache()

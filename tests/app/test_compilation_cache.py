@@ -1,0 +1,43 @@
+"""Compiled programs on disk: in the folder that was named last, or none, also after JAX has compiled something."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from padl.app.compilation_cache import use_compilation_cache
+from padl.types import PadlError
+
+
+@pytest.fixture(autouse=True)
+def afterwards_as_before():
+    before = jax.config.jax_compilation_cache_dir
+    yield
+    use_compilation_cache(before)
+
+
+def compile_something(size):
+    jax.jit(lambda x: jnp.sin(x) * size)(jnp.ones(size))
+
+
+def programs(folder):
+    return len(list(folder.glob("*"))) if folder.is_dir() else 0
+
+
+def test_programs_are_kept_in_the_folder_named_last_and_nowhere_when_off(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    use_compilation_cache(first)
+    compile_something(3)
+    kept = programs(first)
+    assert kept > 0
+    use_compilation_cache("off")
+    compile_something(4)
+    use_compilation_cache(second)
+    compile_something(5)
+    assert programs(first) == kept
+    assert programs(second) > 0
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PadlError, match="cannot be made: give another folder, or `off`"):
+        use_compilation_cache(tmp_path / "file" / "folder")
