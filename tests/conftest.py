@@ -37,7 +37,7 @@ import pytest  # noqa: E402
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 LARGEST_WORKER = 2 * 2**30  # bytes
-LARGE = 1.2 * 2**30  # from here on a worker releases what it compiled after each test
+LARGE = 1.2 * 2**30  # bytes: from here on a worker releases what it compiled after each test
 PROGRAMS = ("padl.engine.", "padl.compare.trajectories", "padl.app.linear_optimum")  # whose caches hold programs
 PEAKS = pytest.StashKey[dict[str, int]]()  # name of a process -> the most memory it ever held, in bytes
 
@@ -55,21 +55,23 @@ def pytest_xdist_auto_num_workers(config):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def programs_are_released():
+def programs_are_released_behind_a_module():
     """What a module compiled goes when its tests are done; the next loads what it shares from the disk's cache."""
     yield
-    release_programs()
+    release_programs(above=LARGE / 2)
 
 
 @pytest.fixture(autouse=True)
 def programs_are_released_before_they_are_too_many():
     """A long module goes on with empty caches where they have grown large."""
     yield
-    if psutil.Process().memory_info().rss > LARGE:
-        release_programs()
+    release_programs(above=LARGE)
 
 
-def release_programs() -> None:
+def release_programs(above: float) -> None:
+    """Forget what was compiled, where this process holds more memory than `above`, in bytes."""
+    if psutil.Process().memory_info().rss < above:
+        return
     for name, module in list(sys.modules.items()):
         if name.startswith(PROGRAMS):
             for value in vars(module).values():

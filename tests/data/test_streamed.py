@@ -52,7 +52,7 @@ def test_rows_read_ahead_come_in_order_and_the_reader_ends_with_the_run(columns)
 def test_only_the_held_out_rows_go_to_the_device(columns):
     data = held_out_only(columns, SPLIT)
     np.testing.assert_array_equal(data.held_out.columns["labels"], SPLIT.held_out)
-    with pytest.raises(padl.PadlError, match="which are streamed"):
+    with pytest.raises(padl.PadlError, match="those of this task are streamed"):
         data.train  # noqa: B018
 
 
