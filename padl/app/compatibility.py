@@ -1,4 +1,4 @@
-"""What goes together: a loss with a task, a batch with its data, steps with epochs; one line for what does not."""
+"""Check what goes together: a loss with a task, a batch with its data, steps with epochs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ STEPS, BATCH = 2000, 64  # where a configuration leaves them open
 
 
 def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, Any]) -> None:
-    """A loss must speak the task's words; a task without data takes neither loss nor model."""
+    """Check that names go together: a loss speaks the task's words; without data there is no loss and no model."""
     name, optimizer, schedule = (entries[kind].name for kind in ("task", "optimizer", "schedule"))
     if schedule != "constant" and "learning_rate" not in entries["optimizer"].hyperparameters:
         raise PadlError(f"schedule={schedule}: optimizer '{optimizer}' has no learning_rate to schedule: leave it out")
@@ -42,13 +42,13 @@ def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, 
 
 
 def words(loss: Entry, task: Task) -> Words:
-    """What a loss calls its targets and predictions; one that says nothing of them takes the task's usual targets, and
-    a model's outputs as they are."""
+    """Return what a loss calls its targets and predictions; one that says nothing takes the task's usual targets, and a
+    model's outputs as they are."""
     return Words(loss.traits.get("targets", task.fits[0].targets), loss.traits.get("predictions", ""))
 
 
 def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | None:
-    """Rows of an update, of `rows` training rows; None for a task without any."""
+    """Settle the rows of an update, of `rows` training rows; None for a task without any."""
     if rows is None:
         if settings.accumulate > 1:
             raise PadlError(f"accumulate={settings.accumulate}: this task has no batches to cut: leave it out")
@@ -68,7 +68,7 @@ def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | 
 
 
 def steps(settings: Settings, rows: int | None, batch_size: int | None) -> int:
-    """Updates of a run."""
+    """Settle the updates of a run."""
     if settings.steps and settings.epochs:
         raise PadlError(
             f"steps={settings.steps} and epochs={settings.epochs} exclude each other: give one, the other as null"

@@ -48,7 +48,7 @@ def load() -> tuple[plugins.Plugin, ...]:
 
 
 def of(kind: Kind) -> Registry:
-    """The filled registry of one kind; PadlError for a kind there is not."""
+    """Return the filled registry of one kind; PadlError for a kind there is not."""
     if kind not in KINDS:
         raise PadlError(f"no kind '{kind}'{registry.near(kind, KINDS)} (kinds: {', '.join(KINDS)})")
     load()
@@ -56,7 +56,7 @@ def of(kind: Kind) -> Registry:
 
 
 def find(kind: Kind, name: str) -> Entry:
-    """The entry of this name; PadlError for an unknown one, which says so where a broken plugin may be why."""
+    """Return the entry of this name; PadlError for an unknown one, which names broken plugins that may be why."""
     try:
         return of(kind).get(name)
     except PadlError as error:
@@ -67,33 +67,33 @@ def find(kind: Kind, name: str) -> Entry:
 
 
 def names(kind: Kind) -> list[str]:
-    """All registered names of a kind: "optimizer", "loss", "model", "task" or "schedule"."""
+    """List the registered names of a kind: "optimizer", "loss", "model", "task" or "schedule"."""
     return of(kind).names()
 
 
 def optimizer(name: str, **hyperparameters: Any) -> GradientTransformationExtraArgs:
-    """An optimizer by name; PadlError for an unknown name or argument, a wrong type, or a value outside its domain."""
+    """Make an optimizer by name; PadlError for an unknown name or argument, a wrong type, or one out of its domain."""
     entry = find("optimizer", name)
     return entry.function(**entry.check(hyperparameters))
 
 
 def loss(name: str, **hyperparameters: Any) -> Callable[..., jax.Array]:
-    """A loss by name: (predictions, targets, *, where=None, reduction="mean") -> Array. Raises as `optimizer`."""
+    """Bind a loss by name: (predictions, targets, *, where=None, reduction="mean") -> Array. Raises as `optimizer`."""
     return _bound("loss", name, hyperparameters)
 
 
 def model(name: str, **hyperparameters: Any) -> Callable[..., Any]:
-    """A model by name: (shape, outputs, *, rngs) -> nnx.Module. Raises as `optimizer`."""
+    """Bind a model by name: (shape, outputs, *, rngs) -> nnx.Module. Raises as `optimizer`."""
     return _bound("model", name, hyperparameters)
 
 
 def schedule(name: str, **hyperparameters: Any) -> Callable[[jax.Array], jax.Array]:
-    """A schedule by name: fraction of the training -> share of the peak. Raises as `optimizer`."""
+    """Bind a schedule by name: fraction of the training -> share of the peak. Raises as `optimizer`."""
     return _bound("schedule", name, hyperparameters)
 
 
 def task(name: str, **hyperparameters: Any) -> Any:
-    """A task by name, its data loaded: a `padl.tasks.Task`. Raises as `optimizer`, and for bad data."""
+    """Make a task by name, its data loaded: a `padl.tasks.Task`. Raises as `optimizer`, and for bad data."""
     entry = find("task", name)
     return entry.function(**entry.check(hyperparameters))
 

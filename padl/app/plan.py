@@ -64,7 +64,7 @@ def resolve(config: Mapping[str, Any]) -> Plan:
 
 
 def run_key(seed: int) -> Key:
-    """The key of a run with this seed, on the default device."""
+    """Make the key of a run with this seed, on the default device."""
     return keys.key_of(jax.device_put(keys.key_numbers(seed)))
 
 

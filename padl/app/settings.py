@@ -1,4 +1,4 @@
-"""What a run can be told beside its five names. The signatures are the schema; conf/train.yaml explains each word."""
+"""The settings of a run beside its five names. The signatures are the schema; conf/train.yaml explains each word."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -71,7 +71,7 @@ def schema(kind: type) -> dict[str, Hyperparameter]:
 
 
 def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings, SweepSettings]:
-    """The settings of a configuration; its five names are not looked at. PadlError for what does not belong."""
+    """Read the settings of a configuration, without its five names; PadlError for what does not belong."""
     groups = {"run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
     keys = [*KINDS, *schema(Settings), *groups]
     for key in config:

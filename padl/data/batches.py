@@ -17,7 +17,7 @@ ROUNDS = 6
 
 
 def draw(key: Key, step: Int[Array, ""], rows: int, batch: int) -> Int[Array, " batch"]:
-    """The row numbers of one step.
+    """Draw the row numbers of one step.
 
     Args:
         key: of the run's order. step: 0, 1, ... rows: how many there are. batch: in 1 .. rows; `rows` takes them all.
@@ -31,7 +31,7 @@ def draw(key: Key, step: Int[Array, ""], rows: int, batch: int) -> Int[Array, " 
 
 
 def permute(keys: jax.Array, index: Int[Array, "*n"], size: int) -> Int[Array, "*n"]:
-    """A permutation of 0 .. size-1, chosen by `keys` (ROUNDS,) uint32, at these indices.
+    """Permute 0 .. size-1 in an order chosen by `keys` (ROUNDS,) uint32, at these indices.
 
     A Feistel network on Z_a × Z_b, a b >= size (Black & Rogaway 2002, CT-RSA, section 5, with its cycle walking:
     what falls outside 0 .. size-1 is permuted again).

@@ -6,7 +6,7 @@ from padl.types import PadlError
 
 
 def check_finite(table: np.ndarray, columns: list[str], where: str) -> None:
-    """Raises PadlError for the first NaN or infinity in a (rows, columns) table, naming its column and row."""
+    """Refuse the first NaN or infinity in a (rows, columns) table by PadlError, with its column and row."""
     bad = np.argwhere(~np.isfinite(table))
     if len(bad):
         row, column = bad[0]
@@ -18,7 +18,7 @@ def check_finite(table: np.ndarray, columns: list[str], where: str) -> None:
 
 
 def check_resolution(table: np.ndarray, columns: list[str], where: str) -> None:
-    """Raises PadlError for a column of float64 whose values float32 can hardly hold, or hardly tell apart."""
+    """Refuse a column of float64 whose values float32 can hardly hold, or tell apart, by PadlError."""
     for name, column in zip(columns, table.T, strict=True):
         largest = np.abs(column).max()
         if largest > np.finfo(np.float32).max:
@@ -32,7 +32,7 @@ def check_resolution(table: np.ndarray, columns: list[str], where: str) -> None:
 
 
 def check_labels(labels: np.ndarray, classes: int, where: str) -> None:
-    """Raises PadlError for the first label outside 0 .. classes-1, naming its row."""
+    """Refuse the first label outside 0 .. classes-1 by PadlError, with its row."""
     bad = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(bad):
         raise PadlError(

@@ -21,11 +21,11 @@ class Resident(NamedTuple):
     batch_size: int
 
     def batch(self, step: jax.Array) -> Batch:
-        """The batch of a step, which may be traced."""
+        """Take the batch of a step, which may be traced."""
         train = self.data.train
         drawn = batches.draw(self.key, step, train.size, self.batch_size)
         return take(train.columns, train.numbers[drawn])
 
     def position(self, step: int) -> Position:
-        """Where the batch of this step stands."""
+        """Tell where the batch of this step stands."""
         return Position(*divmod(step, self.data.train.size // self.batch_size))

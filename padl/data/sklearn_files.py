@@ -7,7 +7,7 @@ from padl.types import PadlError
 
 
 def shipped(file: str, use: str) -> Path:
-    """One of scikit-learn's data files; `use` says who reads what: "task 'digits' reads the images".
+    """Find one of scikit-learn's data files; `use` says who reads what: "task 'digits' reads the images".
 
     Raises:
         PadlError: scikit-learn is not installed.

@@ -24,11 +24,11 @@ class DataSource(Protocol):
     """Where the batches of a run come from. A step's batch depends on its number alone, so that a run can go on."""
 
     def batch(self, step: Any) -> Batch:
-        """The batch of one step, 0, 1, ...; the loop asks for them in order."""
+        """Return the batch of one step, 0, 1, ...; the loop asks for them in order."""
         ...
 
     def position(self, step: int) -> Position:
-        """Where the batch of this step stands."""
+        """Tell where the batch of this step stands."""
         ...
 
 
@@ -60,7 +60,7 @@ class Rows(NamedTuple):
         return len(self.numbers)
 
     def map(self, function: Callable[[jax.Array, Batch, jax.Array], Any]) -> Any:
-        """What `function` gives for each batch, on a leading axis.
+        """Apply `function` to each batch, and stack what it gives on a leading axis.
 
         Args:
             function: of the batch's number, the batch, and which of its rows are real (batch,): the last is filled up.
@@ -77,7 +77,7 @@ class Rows(NamedTuple):
         return jax.lax.map(on_batch, (jnp.arange(len(filled)), filled, real))
 
     def collect(self, function: Callable[[Batch], jax.Array]) -> jax.Array:
-        """What `function` gives for each row, (size, ...)."""
+        """Apply `function` to each batch, and return what it gives for each row, (size, ...)."""
         batches = self.map(lambda i, batch, real: function(batch))
         return batches.reshape(-1, *batches.shape[2:])[: self.size]
 
@@ -114,35 +114,35 @@ class Data(NamedTuple):
         return Rows(self.rows, self.split.held_out)
 
     def evaluating(self, numbers: Any) -> "Data":
-        """The same data, evaluated on these rows, int32 (n,), instead."""
+        """Evaluate on these rows, int32 (n,), instead."""
         return Data(self.rows, self.split._replace(held_out=numbers))
 
     def training_on(self, numbers: Any) -> "Data":
-        """The same data, trained on these rows, int32 (n,), instead."""
+        """Train on these rows, int32 (n,), instead."""
         return Data(self.rows, self.split._replace(train=numbers))
 
     # Members of a sweep share the rows, and split them each for itself.
 
     def of_members(self, take: Callable[[PyTree], PyTree]) -> "Data":
-        """What `take` gives of the members' axis: of some members, or of one."""
+        """Apply `take` to what each member has its own of: for some members, or for one."""
         return Data(self.rows, take(self.split))
 
     def share_on(self, device: Device) -> "Data":
-        """The same data, what members share lying on a device."""
+        """Put what members share on a device."""
         return Data(jax.device_put(self.rows, device), self.split)
 
     def per_member(self) -> "Data":
-        """Of each array, whether every member has its own."""
+        """Tell of each array whether every member has its own."""
         return Data(jax.tree.map(lambda _: False, self.rows), jax.tree.map(lambda _: True, self.split))
 
     @property
     def shared_bytes(self) -> int:
-        """Of what the members share."""
+        """The size of what the members share."""
         return sum(x.nbytes for x in jax.tree.leaves(self.rows))
 
 
 def take(columns: Mapping[str, Any], numbers: Any) -> Batch:
-    """The rows of these numbers."""
+    """Take the rows of these numbers."""
     return {name: column[numbers] for name, column in columns.items()}
 
 

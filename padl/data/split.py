@@ -6,7 +6,7 @@ from padl.types import PadlError
 
 
 def random_split(n: int, held_out: float, seed: int, labels: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers (train, held out), both sorted; with labels, every class in its proportion (stratified).
+    """Split into row numbers (train, held out), both sorted; with labels, every class in its proportion (stratified).
 
     Raises:
         PadlError: a side would be empty.

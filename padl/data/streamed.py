@@ -30,17 +30,17 @@ class Streamed:
         self.columns, self.train, self.key, self.batch_size = columns, train, key, batch_size
 
     def batch(self, step: int) -> Batch:
-        """The batch of one step: NumPy arrays (batch, ...)."""
+        """Read the batch of one step: NumPy arrays (batch, ...)."""
         return {name: column[0] for name, column in self.batches(step, 1).items()}
 
     def batches(self, step: int, count: int) -> Batch:
-        """The batches of `count` steps from `step` on, stacked: NumPy arrays (count, batch, ...)."""
+        """Read the batches of `count` steps from `step` on, stacked: NumPy arrays (count, batch, ...)."""
         with pinned():  # a thread does not have the flags of the one that began it
             drawn = _numbers(len(self.train), self.batch_size, count)(self.key, np.int32(step))
         return take(self.columns, self.train[np.asarray(drawn)])
 
     def read_ahead(self, spans: Iterable[tuple[int, int]]) -> Iterator[Batch]:
-        """The `batches` of each (step, count), read in a thread while the device is busy with those before."""
+        """Yield the `batches` of each (step, count), read in a thread while the device is busy with those before."""
         reader = ThreadPoolExecutor(1, thread_name_prefix="padl-reader")
         waiting: deque[Future[Batch]] = deque()
         try:
@@ -54,12 +54,12 @@ class Streamed:
             reader.shutdown(cancel_futures=True)
 
     def position(self, step: int) -> Position:
-        """Where the batch of this step stands."""
+        """Tell where the batch of this step stands."""
         return Position(*divmod(step, len(self.train) // self.batch_size))
 
 
 def held_out_only(columns: Mapping[str, np.ndarray], split: Split) -> Data:
-    """What goes to the device where the training rows do not: the held-out rows, read now."""
+    """Read the held-out rows, which go to the device where the training rows do not."""
     held_out = take(columns, split.held_out)
     return Data(held_out, Split((), np.arange(len(split.held_out), dtype=np.int32), split.stats))
 

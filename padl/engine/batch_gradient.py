@@ -30,7 +30,7 @@ class BatchGradient(NamedTuple):
     mesh: jax.sharding.Mesh | None
 
     def total(self, params: Params, model_state: PyTree, i: Any = 0) -> tuple[jax.Array, tuple[Any, PyTree, Metrics]]:
-        """The sum of the loss over part i; its count, the model's state after it, and its statistics."""
+        """Sum the loss over part i; return its count, the model's state after it, and its statistics."""
         key = self.key if self.parts == 1 else jax.random.fold_in(self.key, i)
         batch = meshes.spread(self._part(i), self.mesh)
         loss = self.objective.loss(params, model_state, self.hparams, batch, self.stats, key)
@@ -38,7 +38,7 @@ class BatchGradient(NamedTuple):
         return total, (count, model_state, statistics)
 
     def differentiate(self, params: Params, model_state: PyTree) -> tuple[jax.Array, PyTree, Metrics, Params]:
-        """Mean loss, the model's state after it, statistics, and the gradient of the mean loss."""
+        """Compute mean loss, the model's state after it, statistics, and the gradient of the mean loss."""
         if self.parts > 1:
             return self._differentiate_parts(params, model_state)
 
@@ -50,7 +50,7 @@ class BatchGradient(NamedTuple):
         return value, after, statistics, gradient
 
     def value_at(self, model_state: PyTree) -> Callable[[Params], jax.Array]:
-        """params -> mean loss over the whole batch, for rules that search along a line."""
+        """Return params -> mean loss over the whole batch, for rules that search along a line."""
 
         def value(params: Params) -> jax.Array:
             parts = [self.total(params, model_state, i) for i in range(self.parts)]

@@ -63,7 +63,7 @@ class Experiment:
     mesh: jax.sharding.Mesh | None = None
 
     def init(self, key: Key, hparams: HParams) -> TrainState:
-        """The state before the first step."""
+        """Make the state before the first step."""
         params, model_state = self.objective.init(keys.of_init(key), hparams)
         average = params if "ema" in hparams["run"] else ()
         opt_state = self._transformation(hparams).init(params)
@@ -72,7 +72,7 @@ class Experiment:
     def step(
         self, state: TrainState, hparams: HParams, data: Data, batch: Batch | None = None
     ) -> tuple[TrainState, Metrics]:
-        """One update. The metrics are those of the batch before it.
+        """Make one update. The metrics are those of the batch before it.
 
         Args:
             batch: of this step, where the host read it; None draws it from the training rows of `data`.
@@ -93,13 +93,13 @@ class Experiment:
         return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
 
     def evaluate(self, state: TrainState, hparams: HParams, data: Data) -> Metrics:
-        """Loss and metrics of the parameters to keep, on the held-out rows."""
+        """Compute loss and metrics of the parameters to keep, on the held-out rows."""
         return self.objective.evaluate(readout(state), state.model_state, hparams, data)
 
     def batch_gradient(
         self, state: TrainState, hparams: HParams, data: Data, batch: Batch | None = None
     ) -> BatchGradient:
-        """The loss of this step's batch as a function of the parameters; arguments as of `step`."""
+        """Draw this step's batch, and return its loss as a function of the parameters; arguments as of `step`."""
         batch = self._draw(state, data) if batch is None else batch
         key = keys.of_step(state.key, state.step)
         return BatchGradient(self.objective, hparams, batch, data.stats, key, self.accumulate, self.mesh)
@@ -121,7 +121,7 @@ class Experiment:
 
 
 def readout(state: TrainState) -> Params:
-    """The parameters to judge and to keep: the moving average where there is one."""
+    """Return the parameters to judge and to keep: the moving average where there is one."""
     return state.average if state.average != () else state.params
 
 

@@ -14,25 +14,25 @@ INIT, ORDER, NOISE = range(3)
 
 
 def key_numbers(seed: int) -> np.ndarray:
-    """What `jax.random.key(seed)` holds for a seed below 2³²: (2,) uint32."""
+    """Return what `jax.random.key(seed)` holds for a seed below 2³²: (2,) uint32."""
     return np.array([0, seed], np.uint32)
 
 
 def key_of(numbers: Any) -> Key:
-    """The key that these two numbers are, (2,) uint32, without compiling a program for it."""
+    """Make the key that these two numbers are, (2,) uint32, without compiling a program for it."""
     return jax.random.wrap_key_data(numbers, impl="threefry2x32")
 
 
 def of_init(key: Key) -> Key:
-    """The stream of a run's first parameters."""
+    """Derive the stream of a run's first parameters."""
     return jax.random.fold_in(key, INIT)
 
 
 def of_order(key: Key) -> Key:
-    """The stream of the order of a run's rows."""
+    """Derive the stream of the order of a run's rows."""
     return jax.random.fold_in(key, ORDER)
 
 
 def of_step(key: Key, step: jax.Array) -> Key:
-    """The stream of one step: dropout, what an objective draws."""
+    """Derive the stream of one step: dropout, what an objective draws."""
     return jax.random.fold_in(jax.random.fold_in(key, NOISE), step)

@@ -54,7 +54,7 @@ class Measured(NamedTuple):
 
 
 def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Carry:
-    """The carry before the first step."""
+    """Make the carry before the first step."""
     state, best = loop.begin(experiment, criterion, key, hparams)
     return Carry(state._replace(key=()), best, jnp.zeros((), jnp.int32))
 
@@ -69,7 +69,7 @@ def advance(
     hparams: HParams,
     data: Data,
 ) -> tuple[Carry, Measured]:
-    """One call of a run. From the step on at which it diverges, its state stays what it was before that step."""
+    """Do one call of a run. From the step on at which it diverges, its state stays what it was before."""
     carry = jax.lax.cond(request.first, lambda _: begin(experiment, criterion, key, hparams), lambda c: c, carry)
 
     def step(i: jax.Array, both: tuple[Carry, Metrics]) -> tuple[Carry, Metrics]:
@@ -104,5 +104,5 @@ def _unless(healthy: jax.Array, new: PyTree, old: PyTree) -> PyTree:
 
 
 def is_counter(x: Any) -> bool:
-    """Whether an array of one run is a whole number, as the count of a rule's steps is."""
+    """Tell whether an array of one run is a whole number, as the count of a rule's steps is."""
     return x.shape == () and jnp.issubdtype(x.dtype, jnp.integer)

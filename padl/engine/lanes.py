@@ -40,7 +40,7 @@ class Members(NamedTuple):
         return len(self.keys)
 
     def take(self, which: np.ndarray) -> "Members":
-        """The members of these numbers."""
+        """Take the members of these numbers."""
         at = partial(jax.tree.map, lambda x: x[which])
         return Members(self.keys[which], at(self.hparams), self.data.of_members(at))
 
@@ -92,12 +92,12 @@ class Program(NamedTuple):
 
 
 def stack(trees: list[PyTree]) -> PyTree:
-    """Trees of numbers or arrays -> one tree with a leading axis."""
+    """Stack trees of numbers or arrays into one tree with a leading axis."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
 def compiled(structure: Structure, members: Members, lanes: Lanes) -> Program:
-    """The program of these lanes; a second time for arguments of the same form, the same one."""
+    """Compile the program of these lanes; a second time for arguments of the same form, the same one."""
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), members.take(np.zeros(1, int)))
     leaves, tree = jax.tree.flatten(like)
     any_length = replace(structure, steps=0, eval_every=0)  # how long a run is, is data
@@ -105,14 +105,14 @@ def compiled(structure: Structure, members: Members, lanes: Lanes) -> Program:
 
 
 def shapes_of_one(members: PyTree) -> tuple[Any, HParams, Data]:
-    """The shapes of a single member's key, scalars and data."""
+    """Return the shapes of a single member's key, scalars and data."""
     keys, hparams, data = members
     at = partial(jax.tree.map, lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
     return at(keys), at(hparams), data.of_members(at)
 
 
 def carry_of_one(structure: Structure, members: Members) -> Carry:
-    """The shapes of what a single member keeps from call to call."""
+    """Return the shapes of what a single member keeps from call to call."""
     key, hparams, _ = shapes_of_one(members)
     return jax.eval_shape(lambda k, h: begin(structure.experiment, structure.criterion, key_of(k), h), key, hparams)
 

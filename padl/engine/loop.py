@@ -145,7 +145,7 @@ def run(
 
 
 def last(chunks: Iterable[Chunk]) -> LastChunk:
-    """Run to the end, and give the last chunk."""
+    """Run to the end, and return the last chunk."""
     (end,) = deque(chunks, maxlen=1)
     assert isinstance(end, LastChunk), "a loop ends with its last chunk"
     return end
@@ -172,7 +172,7 @@ def trace(
 def plan(
     steps: int, steps_per_call: int, eval_every: int, save_every: int | None = None, start: int = 0
 ) -> Iterator[Call]:
-    """The calls of a run: at most `steps_per_call` steps each, ending where evaluations or snapshots are due."""
+    """Plan the calls of a run: at most `steps_per_call` steps each, ending where evaluations or snapshots are due."""
     done = start
     while done < steps:
         evaluation = min(steps, _next_multiple(done, eval_every))
@@ -194,7 +194,7 @@ def _fetch(step: int, train: Metrics, evaluation: Metrics, snapshot: Snapshot | 
 def chunk(
     step: int, train: dict[str, np.ndarray], evaluation: dict[str, float], snapshot: Snapshot | None = None
 ) -> Chunk:
-    """What the steps up to `step` measured, and whether they diverged."""
+    """Collect what the steps up to `step` measured, and whether they diverged."""
     bad = np.flatnonzero(~np.isfinite(train["loss"]))
     diverged = int(step - len(train["loss"]) + bad[0] + 1) if len(bad) else None
     if diverged is None and not math.isfinite(evaluation.get("loss", 0.0)):
@@ -203,14 +203,14 @@ def chunk(
 
 
 def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Snapshot:
-    """The first state, and a best that any evaluation beats."""
+    """Make the first state, and a best that any evaluation beats."""
     worst = -jnp.inf if criterion.direction == "max" else jnp.inf
     state = experiment.init(key, hparams)
     return Snapshot(state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state))
 
 
 def better(criterion: Criterion, best: Best, state: TrainState, metrics: Metrics) -> Best:
-    """The better of the best so far and this state with these metrics, where they are finite."""
+    """Choose between the best so far and this state with these metrics, where they are finite."""
     value = metrics[criterion.metric]
     wins = value > best.value if criterion.direction == "max" else value < best.value
     wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
@@ -237,7 +237,7 @@ def _steps(experiment: Experiment, length: int):
 
 @lru_cache(maxsize=64)
 def evaluator(experiment: Experiment):
-    """`experiment.evaluate`, compiled by itself, so that an evaluation repeated later gives the same bits."""
+    """Compile `experiment.evaluate` by itself, so that an evaluation repeated later gives the same bits."""
     return jax.jit(experiment.evaluate)
 
 

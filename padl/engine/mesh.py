@@ -42,7 +42,7 @@ def devices(platform: Platform, count: int | None = None) -> list[Device]:
 
 
 def for_rows(devices: list[Device], rows: int | None) -> Mesh | None:
-    """A mesh of as many devices as divide `rows` evenly; None where that is one."""
+    """Make a mesh of as many devices as divide `rows` evenly; None where that is one."""
     count = math.gcd(len(devices), rows or 1)
     if count == 1:
         return None
@@ -92,8 +92,10 @@ def _warn_of_one_device(cores: int, warn: Callable[[str], None]) -> None:
 
 
 def free_memory(devices: list[Device]) -> int:
-    """Bytes that a program may use on each of these devices: half of what is free on a CPU, which they share, and on
-    an accelerator four fifths."""
+    """Return the bytes that a program may use on each of these devices.
+
+    Half of what is free on a CPU, which they share; four fifths on an accelerator.
+    """
     if devices[0].platform == "cpu":
         import psutil
 
@@ -107,7 +109,7 @@ def for_members(devices: list[Device]) -> Mesh:
 
 
 def over_members(function: Callable[..., Any], mesh: Mesh, members: tuple[PyTree, ...], result: PyTree) -> Any:
-    """`function`, compiled to run on each device's share of the members; its first argument's memory is taken.
+    """Compile `function` to run on each device's share of the members; its first argument's memory is taken.
 
     Args:
         members, result: for each argument and for the result a tree of True, what has a leading axis of members, and

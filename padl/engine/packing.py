@@ -39,7 +39,7 @@ def outline(structure: Structure, members: Members) -> Outline:
 
 
 def choose(outline: Outline, device: Device) -> Literal["vmap", "map"]:
-    """Batched or one after the other, whichever is faster (scripts/lab_book.md has the measurements).
+    """Choose batched or one after the other, whichever is faster (scripts/lab_book.md has the measurements).
 
     On an accelerator batched, since one member leaves it idle. On a CPU convolutions one after the other, since those
     with weights of their own become a grouped convolution, several times slower; and wide layers, whose products fill
@@ -58,7 +58,7 @@ def arrange(
     chunk: int | None = None,
     memory: int | None = None,
 ) -> Lanes:
-    """How many members are trained at once.
+    """Decide how many members are trained at once.
 
     Args:
         chunk: at most so many; None as many as memory holds, by what the compiled program says that it needs.

@@ -141,7 +141,7 @@ class _Reader:
         self.ended = dict(ended)
 
     def read(self, call: loop.Call, measured: Measured, carry: Carry | None) -> Progress:
-        """What a call measured; an evaluation only where it was asked for."""
+        """Read what a call measured; an evaluation only where it was asked for."""
         train = {name: np.asarray(x)[:, : call.length] for name, x in measured.train.items()}
         evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if call.evaluates else {}
         chunks = []
@@ -158,7 +158,7 @@ class _Reader:
         return Progress(chunks, self.which, call.end, len(self.ended), snapshot)
 
     def last(self, chunks: list[tuple[int, loop.Chunk]], carry: Carry) -> list[tuple[int, loop.Chunk]]:
-        """The last chunk of each member, with what training leaves of it."""
+        """Make the last chunk of each member, with what training leaves of it."""
         ends = self.ended | dict(chunks)
         lasts: list[tuple[int, loop.Chunk]] = []
         for lane, member in enumerate(self.which):

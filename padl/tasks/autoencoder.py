@@ -145,7 +145,7 @@ class Variational(MinibatchObjective):
 def autoencoder(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> Autoencoder:
-    """Two models, the decoder's inputs being images of one pixel; its answer are the images that come back."""
+    """Make two models, the decoder's inputs being images of one pixel; they predict the images that come back."""
     latent = about["latent"]
     one_pixel = (*(1,) * (len(shape) - 1), latent)
     encoder = ModelPredictor(model, shape, 2 * latent, dtype)

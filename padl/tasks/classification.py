@@ -32,14 +32,14 @@ def _accuracy(outputs, labels, stats):
 def classifier(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
-    """A model that tells classes apart; its answer are the logits (n, classes)."""
+    """Make a model that tells classes apart; it predicts the logits (n, classes)."""
     return ModelPredictor(model, shape, about["classes"], dtype)
 
 
 def classification(
     inputs: np.ndarray, labels: np.ndarray, classes: int, *, held_out: float, where: str, **about: Any
 ) -> Task:
-    """A task of telling classes apart, its split stratified by them.
+    """Make a task of telling classes apart, its split stratified by them.
 
     Args:
         inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.

@@ -23,13 +23,13 @@ WAYS = {words.targets: way for words, way in pair_sampling.WAYS.items()}
 
 
 def vote(near: jax.Array) -> jax.Array:
-    """The commonest of labels (n, k), of several the one that comes first."""
+    """Choose the commonest of labels (n, k), of several the one that comes first."""
     votes = (near[:, :, None] == near[:, None, :]).sum(2)
     return jnp.take_along_axis(near, votes.argmax(1)[:, None], axis=1)[:, 0]
 
 
 def nearest(points: jax.Array, others: jax.Array, k: int) -> jax.Array:
-    """The numbers (n, k) of the k known points nearest to each, the nearest first; the distance is Euclid's."""
+    """Find the numbers (n, k) of the k other points nearest to each, the nearest first, by Euclid's distance."""
     centre = others.mean(0, keepdims=True)  # of what is left out here, |p|², every distance has the same
     points, others = points - centre, others - centre
     return jax.lax.top_k(2 * points @ others.T - (others**2).sum(1)[None, :], k)[1]
@@ -55,7 +55,7 @@ class Embedding(MinibatchObjective):
         return BatchResult(self.loss_sum(context, *arguments, where=where), model_state, {})
 
     def dataset_metrics(self, context: Context, data: Data) -> Metrics:
-        """The share of held-out images that the training images around them call what they are."""
+        """Compute the share of held-out images that the training images around them call what they are."""
         train = self.predict_all(context, data.train)
         labels = data.train.collect(lambda batch: batch["labels"])
 
@@ -71,7 +71,7 @@ class Embedding(MinibatchObjective):
 def embedder(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
-    """A model that gives points; its answer are these (n, dimensions)."""
+    """Make a model that predicts points (n, dimensions)."""
     return ModelPredictor(model, shape, about["dimensions"], dtype)
 
 

@@ -36,7 +36,7 @@ class Lines(NamedTuple):
 
 
 def compose(key: Key, images: jax.Array, labels: jax.Array, real: jax.Array, longest: int) -> Lines:
-    """As many lines as there are images, each of 1 to `longest` of them, drawn with replacement.
+    """Compose as many lines as there are images, each of 1 to `longest` of them, drawn with replacement.
 
     Args:
         images: (n, height, width, channels), blank where 0. labels: (n,).
@@ -101,7 +101,7 @@ class Reading(MinibatchObjective):
 
 @rebuilds("lines")
 def reader(about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str) -> Reader:
-    """A model that reads lines; its answer are the labels (n, frames), -1 behind the last."""
+    """Make a model that reads lines; it predicts the labels (n, frames), -1 behind the last."""
     return Reader(model, shape, about["classes"] + 1, dtype, frames=True, width=shape[1] // about["longest"])
 
 

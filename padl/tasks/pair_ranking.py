@@ -24,7 +24,7 @@ STRIP = 256  # rows of the table of all pairs that are in memory at once
 
 
 def concordance(scores: jax.Array, truth: jax.Array) -> jax.Array:
-    """The share of pairs whose scores are in the order of the truth; equal scores count half (Harrell et al. 1982).
+    """Compute the share of pairs whose scores are in the true order; equal scores count half (Harrell et al. 1982).
 
     Args:
         scores, truth: (n,). Pairs of equal truth count for nothing.
@@ -67,7 +67,7 @@ def _first(outputs, stats):
 def scorer(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
-    """A model that gives a score; its answer are the scores (n,), in no unit."""
+    """Make a model that predicts scores (n,), in no unit."""
     return ModelPredictor(model, shape, 1, dtype, decode=_first)
 
 

@@ -28,7 +28,7 @@ SPREADS = {"variances": 2, "scales": 1}  # what a loss of moments calls its thir
 
 
 def values(rows, stats, scalars):
-    """The targets of a regression, standardised."""
+    """Standardise the targets of a regression."""
     noisy = rows["targets"] + scalars["noise"] * rows["noise"] if "noise" in rows else rows["targets"]
     return (noisy - stats["target_mean"]) / stats["target_std"]
 
@@ -76,7 +76,7 @@ def _in_unit(outputs, stats):
 def regressor(
     about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...], dtype: Dtype, words: str
 ) -> ModelPredictor:
-    """A model that predicts one number, or its `moments`, two; its answer is the number (n,), in the target's unit."""
+    """Make a model of one number, or of its `moments`, two; it predicts the number (n,), in the target's unit."""
     return ModelPredictor(model, shape, 2 if words == "moments" else 1, dtype, decode=_in_unit)
 
 
@@ -97,7 +97,7 @@ def regression(
     noise: np.ndarray | None = None,
     **about: Any,
 ) -> Task:
-    """A task of predicting one number.
+    """Make a task of predicting one number.
 
     Args:
         inputs: (n, ...) numbers, standardised on the device. targets: (n,) numbers in one unit.

@@ -7,13 +7,13 @@ from padl.types import PadlError
 
 
 def moments(values: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over these axes, which stay with length 1, in float32; 1 for that of a constant."""
+    """Compute mean and standard deviation (1 for a constant) over these axes, which stay with length 1, in float32."""
     centre, spread = (np.asarray(f(values, axes, dtype=np.float64, keepdims=True)) for f in (np.mean, np.std))
     return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
 
 
 def input_axes(inputs: np.ndarray) -> tuple[int, ...]:
-    """The axes that inputs are standardised over: each column of a table, each channel of images."""
+    """Return the axes that inputs are standardised over: each column of a table, each channel of images."""
     return (0,) if inputs.ndim == 2 else tuple(range(inputs.ndim - 1))
 
 

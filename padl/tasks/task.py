@@ -94,11 +94,11 @@ class Task:
         return Criterion(self.metrics[0].name, self.metrics[0].direction)
 
     def metric(self, name: str) -> Metric | None:
-        """The declared metric of this name, the loss among them; None where none is declared."""
+        """Return the declared metric of this name, the loss among them; None where none is declared."""
         return next((metric for metric in (*self.metrics, LOSS) if metric.name == name), None)
 
     def judged_by(self, name: str) -> "Task":
-        """The task, its best parameters chosen by another of its metrics.
+        """Judge by another of its metrics: that chooses the best parameters.
 
         Raises:
             PadlError: it declares no such metric.

@@ -48,7 +48,7 @@ def check_options(options: SearchOptions) -> None:
 
 @contextmanager
 def quiet() -> Iterator[Any]:
-    """optuna, without its lines and warnings."""
+    """Silence optuna's lines and warnings, and yield it."""
     optuna = _imported("optuna")
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -92,7 +92,7 @@ def open_study(options: SearchOptions, direction: Direction, dimensions: int, ab
 
 
 def complete(study: Any) -> list[Any]:
-    """The trials that have a value."""
+    """List the trials that have a value."""
     return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
 
 

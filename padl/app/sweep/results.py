@@ -50,7 +50,7 @@ class Results:
     folder: Path | None
 
     def column(self, name: str) -> np.ndarray:
-        """A column of `rows` as an array; raises KeyError for one there is not."""
+        """Return a column of `rows` as an array; raises KeyError for one there is not."""
         return np.array([row[name] for row in self.rows])
 
     @cached_property

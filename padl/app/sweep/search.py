@@ -72,7 +72,7 @@ class Search:
             raise
 
     def best(self) -> BestTrial:
-        """The best trial so far; there must be one."""
+        """Return the best trial so far; there must be one."""
         trial = self.study.best_trial
         return BestTrial(trial.number, trial.value, trial.user_attrs["values"], len(complete(self.study)))
 

@@ -106,7 +106,7 @@ def _hyperparameter(key: str, spec: RunSpec) -> Hyperparameter:
 
 
 def bounds(dimensions: Sequence[Dimension]) -> dict[str, tuple[float, float]]:
-    """The ends of the numeric ranges."""
+    """Return the ends of the numeric ranges."""
     return {d.key.lstrip("+"): (float(d.low), float(d.high)) for d in dimensions if not d.options}
 
 
