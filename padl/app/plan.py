@@ -8,7 +8,7 @@ import jax
 
 from padl.app.plugin_errors import one_line_for
 from padl.app.run_spec import RunSpec, check
-from padl.data.source import Batch, Data
+from padl.data.source import Data
 from padl.data.streamed import Streamed
 from padl.engine import keys, loop, mesh
 from padl.types import Device, Key, PadlError
@@ -71,10 +71,9 @@ def run_key(seed: int) -> Key:
 def trace(plan: Plan) -> None:
     """Trace the program without running it, so that a rule that cannot be compiled is refused before a run begins."""
     length = min(plan.settings.steps_per_call, plan.eval_every, plan.steps)
+    batches = None if plan.stream is None else plan.stream.shapes(length)
     with one_line_for(plan.parts):
-        loop.trace(
-            plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.criterion, _shapes(plan, length)
-        )
+        loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.criterion, batches)
 
 
 def _stream(spec: RunSpec, key: Key) -> Streamed | None:
@@ -82,13 +81,3 @@ def _stream(spec: RunSpec, key: Key) -> Streamed | None:
         return None
     assert spec.batch_size is not None, "a streamed task has rows"
     return Streamed(spec.task.rows, spec.split.train, keys.of_order(key), spec.batch_size)
-
-
-def _shapes(plan: Plan, length: int) -> Batch | None:
-    """The shapes of the batches of so many steps, where the host reads them."""
-    if plan.stream is None:
-        return None
-    return {
-        name: jax.ShapeDtypeStruct((length, plan.stream.batch_size, *column.shape[1:]), column.dtype)
-        for name, column in plan.stream.columns.items()
-    }

@@ -37,7 +37,15 @@ class Streamed:
         """Read the batches of `count` steps from `step` on, stacked: NumPy arrays (count, batch, ...)."""
         with pinned():  # a thread does not have the flags of the one that began it
             drawn = _numbers(len(self.train), self.batch_size, count)(self.key, np.int32(step))
-        return take(self.columns, self.train[np.asarray(drawn)])
+        rows = take(self.columns, self.train[np.asarray(drawn)])
+        return {name: array.astype(_on_device(array.dtype), copy=False) for name, array in rows.items()}
+
+    def shapes(self, count: int) -> Batch:
+        """Give the shapes and dtypes of what `batches` reads of so many steps."""
+        return {
+            name: jax.ShapeDtypeStruct((count, self.batch_size, *column.shape[1:]), _on_device(column.dtype))
+            for name, column in self.columns.items()
+        }
 
     def read_ahead(self, spans: Iterable[tuple[int, int]]) -> Iterator[Batch]:
         """Yield the `batches` of each (step, count), read in a thread while the device is busy with those before."""
@@ -62,6 +70,11 @@ def held_out_only(columns: Mapping[str, np.ndarray], split: Split) -> Data:
     """Read the held-out rows, which go to the device where the training rows do not."""
     held_out = take(columns, split.held_out)
     return Data(held_out, Split((), np.arange(len(split.held_out), dtype=np.int32), split.stats))
+
+
+def _on_device(dtype: np.dtype) -> np.dtype:
+    """The dtype that numbers of this one have on the device: 32 bits."""
+    return np.dtype({"f8": np.float32, "i8": np.int32, "u8": np.uint32}.get(dtype.str[1:], dtype))
 
 
 @lru_cache(maxsize=16)

@@ -35,6 +35,9 @@ def test_every_batch_is_that_of_rows_on_the_device(columns, size):
     for step in (0, 1, 7, 30):
         for name, rows in stream.batch(step).items():
             np.testing.assert_array_equal(rows, resident.batch(jnp.int32(step))[name])
+            assert stream.shapes(3)[name].shape == (3, *rows.shape)
+            assert stream.shapes(3)[name].dtype == rows.dtype
+            assert rows.dtype.itemsize <= 4  # as the device takes it
         assert stream.position(step) == resident.position(step) == Position(*divmod(step, 20 // size))
 
 
