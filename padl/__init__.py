@@ -12,7 +12,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from padl.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from padl import backprop, losses, models, optimizers, schedules, tasks

@@ -58,7 +58,7 @@ def imports(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             of_padl = node.module == "padl"
             modules |= {f"{node.module}.{alias.name}" for alias in node.names} if of_padl else {node.module}
-    return {name for name in modules if name.startswith("padl.") and name != "padl.__version__"}
+    return {name for name in modules if name.startswith("padl.")}
 
 
 def imported_names(file: Path) -> set[str]:

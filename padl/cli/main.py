@@ -102,7 +102,7 @@ def _usage() -> str:
 
 
 def _print_version() -> int:
-    from padl import __version__
+    from padl.version import __version__
 
     print(f"padl {__version__}", flush=True)
     return DONE
