@@ -121,10 +121,10 @@ def run(
     """
     begun = _start(experiment, criterion)(key, hparams) if start is None else start
     state, best = jax.tree.map(jnp.copy, begun) if start else begun
-    calls = list(plan(steps, steps_per_call, eval_every, save_every, int(state.step) if start else 0))
-    batches = stream.read_ahead((call.start, call.length) for call in calls) if stream else None
+    calls = partial(plan, steps, steps_per_call, eval_every, save_every, int(state.step) if start else 0)
+    batches = stream.read_ahead((call.start, call.length) for call in calls()) if stream else None
     waiting: tuple[int, Metrics, Metrics, Snapshot | None] | None = None
-    for call in calls:
+    for call in calls():
         batch = None if batches is None else next(batches)
         state, train = _steps(experiment, call.length)(state, hparams, data, batch)
         evaluation: Metrics = {}
