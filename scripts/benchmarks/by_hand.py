@@ -44,7 +44,7 @@ def by_hand(plan: Plan, forward: Callable[..., jax.Array], *, scanned: bool, cal
     def steps(carry, key, data):
         return jax.lax.scan(lambda c, _: step(c, key, data), carry, length=STEPS)
 
-    params = jax.jit(plan.experiment.init)(plan.key, plan.hparams, plan.data).params
+    params = jax.jit(plan.experiment.init)(plan.key, plan.hparams).params
     call = jax.jit(steps if scanned else step, donate_argnums=0)
     carry = (params, adam.init(params), jnp.zeros((), jnp.int32))
     return repeat(lambda c: call(c, plan.key, plan.data), carry, calls if scanned else calls * STEPS, calls * STEPS)
