@@ -7,6 +7,8 @@ import jax
 
 from padl.types import PadlError
 
+_AUTO: dict[str, str] = {}  # a folder that a run named -> the folder of "auto" at that time
+
 
 def use_compilation_cache(where: Any) -> None:
     """Keep compiled programs on disk, however quickly they compiled.
@@ -22,7 +24,8 @@ def use_compilation_cache(where: Any) -> None:
         _enable(False)
         return
     before = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
-    folder = (before or _users_folder()) if where == "auto" else where
+    auto = _AUTO.get(before, before) or _users_folder()
+    folder = auto if where == "auto" else where
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
     except (OSError, TypeError) as error:
@@ -31,6 +34,7 @@ def use_compilation_cache(where: Any) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     if str(folder) != before:
+        _AUTO[str(folder)] = auto
         jax.config.update("jax_compilation_cache_dir", str(folder))
         _look_again()
 

@@ -41,3 +41,11 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PadlError, match="cannot be made: give another folder, or `off`"):
         use_compilation_cache(tmp_path / "file" / "folder")
+
+
+def test_auto_is_the_folder_from_before_a_run_named_another(tmp_path):
+    before = jax.config.jax_compilation_cache_dir
+    use_compilation_cache(tmp_path / "first")
+    use_compilation_cache(tmp_path / "second")
+    use_compilation_cache("auto")
+    assert jax.config.jax_compilation_cache_dir == before
