@@ -1,5 +1,6 @@
 """What a run leaves: the folder and its files, W&B's own record of it, the picture, the trained model."""
 
+import contextlib
 import json
 import os
 import re
@@ -255,14 +256,28 @@ def test_rows_are_means_over_windows_whatever_the_chunks():
         assert [row["learning_rate"] for _, row in out] == [5.0, 10.0, 15.0, 20.0, 23.0]
 
 
-def command(*words, **env):
-    return subprocess.Popen(
-        [sys.executable, "-m", "padl", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in {**os.environ, **env}.items() if name != "WANDB_SERVICE"},
-    )
+@pytest.fixture
+def command():
+    """Starts `padl` beside the test: Ctrl-C stops it, even where the tests ignore it (`pytest &` in a script)."""
+    with contextlib.ExitStack() as started:
+
+        def start(*words, **env):
+            ignored_or_not = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits "ignored" only
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "padl", *words],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    env={name: value for name, value in {**os.environ, **env}.items() if name != "WANDB_SERVICE"},
+                )
+            finally:
+                signal.signal(signal.SIGINT, ignored_or_not)
+            started.enter_context(process)
+            started.callback(process.kill)  # it may train on where the test failed
+            return process
+
+        yield start
 
 
 LONG = (
@@ -286,7 +301,7 @@ def wait_for_rows(folder: Path, process) -> Path:
     raise AssertionError("no rows within a minute")
 
 
-def test_ctrl_c_leaves_the_rows_and_the_status_interrupted(tmp_path):
+def test_ctrl_c_leaves_the_rows_and_the_status_interrupted(tmp_path, command):
     process = command(*LONG, "wandb.mode=disabled")
     folder = wait_for_rows(tmp_path, process)
     process.send_signal(signal.SIGINT)
@@ -298,7 +313,7 @@ def test_ctrl_c_leaves_the_rows_and_the_status_interrupted(tmp_path):
     assert len(run_folder.read_metrics(folder)) > 3
 
 
-def test_a_run_goes_on_when_wandbs_service_is_killed(tmp_path):
+def test_a_run_goes_on_when_wandbs_service_is_killed(tmp_path, command):
     steps = [word if not word.startswith("steps=") else "steps=3000000" for word in LONG]
     process = command(*steps)
     folder = wait_for_rows(tmp_path, process)
