@@ -5,7 +5,6 @@ of a sweep's hundreds of members keeps its own. model.json says what calling the
 manifest.json has the SHA-256 of every file: a flipped bit is refused.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from padl.runs import manifest
 from padl.runs.run_folder import read_json, write_bytes, write_json
 from padl.types import PadlError, PyTree
 
@@ -27,13 +27,10 @@ def save(folder: Path, trees: Mapping[str, PyTree], model: Mapping[str, Any], du
 
     place = folder.absolute() / "checkpoint"
     place.mkdir(exist_ok=True)
-    digests = {}
     for name, tree in trees.items():
-        content = msgpack_serialize(jax.tree.map(np.asarray, tree))
-        write_bytes(place / f"{name}.msgpack", content, durable)
-        digests[f"{name}.msgpack"] = hashlib.sha256(content).hexdigest()
+        write_bytes(place / f"{name}.msgpack", msgpack_serialize(jax.tree.map(np.asarray, tree)), durable)
     write_json(place / "model.json", model, durable)
-    write_json(place / "manifest.json", digests | {"model.json": _digest(place / "model.json")}, durable)
+    manifest.write(place, [*(f"{name}.msgpack" for name in trees), "model.json"], durable)
 
 
 def load(folder: Path, name: str) -> PyTree:
@@ -45,9 +42,9 @@ def load(folder: Path, name: str) -> PyTree:
     from flax.serialization import msgpack_restore
 
     file = folder.absolute() / "checkpoint" / f"{name}.msgpack"
-    if not file.is_file() and file.name not in _manifest(file.parent):
+    if not file.is_file() and file.name not in manifest.entries(file.parent):
         raise PadlError(f"{folder} has no checkpoint '{name}': the run did not end well, or had run.save=false")
-    verify(file)
+    manifest.verify(file)
     return msgpack_restore(file.read_bytes())
 
 
@@ -56,22 +53,5 @@ def load_model(folder: Path) -> dict[str, Any]:
     place = folder.absolute() / "checkpoint"
     if not place.is_dir():
         raise PadlError(f"{folder} has no checkpoint: the run did not end well, or had run.save=false")
-    verify(place / "model.json")
+    manifest.verify(place / "model.json")
     return read_json(place / "model.json")
-
-
-def verify(file: Path) -> None:
-    """Raise PadlError for a file of a checkpoint that is not as it was written."""
-    if not file.is_file() or _manifest(file.parent).get(file.name) != _digest(file):
-        state = "is not as it was written" if file.is_file() else "is missing"
-        raise PadlError(f"{file} {state}: the checkpoint is damaged, and is not loaded")
-
-
-def _manifest(place: Path) -> dict[str, str]:
-    """Name -> SHA-256 of what was saved; {} where nothing was."""
-    return read_json(place / "manifest.json") if (place / "manifest.json").is_file() else {}
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
