@@ -9,12 +9,15 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
+from typing import Any
 
-from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE
+from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE, of_status
 
 COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
+    "resume": "go on with a run that was stopped, to the same bits; steps=N extends one",
     "rerun": "repeat a run, also one of a sweep, alone",
     "evaluate": "repeat the evaluation of a run, and compare it with what the run recorded",
     "list": "what there is: optimizers, losses, models, tasks, schedules",
@@ -41,6 +44,8 @@ DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's 
 
 def console() -> None:
     """Run the command line of this process, and exit with its code. The entry point `padl`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
     gc.set_threshold(100_000, 50, 100)  # what imports and traces make stays: looking through it is a fifth of the start
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -48,6 +53,13 @@ def console() -> None:
     code = main(sys.argv[1:])
     gc.freeze()  # nor at the end
     sys.exit(code)
+
+
+def _leave(number: int, frame: Any) -> None:
+    """End the process at Ctrl-C. An exception would end in a traceback where it falls into an import, or be swallowed
+    where it falls into a callback; a run takes signals as requests while it trains (`stopping.on_signals`)."""
+    os.write(2, b"padl: stopped\n")
+    os._exit(INTERRUPTED)
 
 
 def main(arguments: list[str]) -> int:
@@ -63,11 +75,11 @@ def main(arguments: list[str]) -> int:
     except BrokenPipeError:  # `padl list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if _shows_tracebacks():
             raise
         print("padl: stopped; a run that had begun keeps its rows in its folder", file=sys.stderr)
-        return INTERRUPTED
+        return of_status("interrupted", getattr(error, "signal", "SIGINT"))
     except Exception as error:
         line = _mistake(error)
         if line is None or _shows_tracebacks():

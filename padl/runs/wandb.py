@@ -5,6 +5,7 @@ metrics.jsonl has every row.
 """
 
 import queue
+import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,15 +28,18 @@ class Wandb:
         folder: the run folder; W&B's own files go to `folder/wandb`.
         mode: "offline" needs no account; "online" falls back to offline.
         project, group, tags, name: as W&B shows the run. config: what it is filtered by.
+        run_id: of the W&B run that goes on; None makes a new one.
     """
 
     def __init__(
         self, folder: Path, *, mode: Mode, project: str, group: str | None, tags: tuple[str, ...], name: str | None,
-        config: Mapping[str, Any],
+        config: Mapping[str, Any], run_id: str | None = None,
     ):  # fmt: skip
         self.folder = folder
+        self.run_id = run_id or secrets.token_hex(4)
         self.run_folder: Path | None = None
         options = {"project": project, "group": group, "tags": tags, "name": name or folder.name, "config": config}
+        options |= {"id": self.run_id, "resume": "allow"}
         self.rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._work, args=(mode, redact(options)), name="padl-wandb", daemon=True)
         self.failed = False

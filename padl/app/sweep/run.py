@@ -7,14 +7,19 @@ writes what the sweep came to.
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.run_spec import Memo, RunSpec
-from padl.app.sweep import selection
+from padl.app.saving import Saver, interval
+from padl.app.stopping import NEVER, StopRequest
+from padl.app.sweep import program_snapshots, selection
 from padl.app.sweep.members import Member, Requested, check_all, identity
+from padl.app.sweep.program_snapshots import Start
 from padl.app.sweep.programs import Group, groups
+from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.records import SweepRecords
 from padl.app.timing import Clock, Times
 from padl.engine import mesh, sweep
@@ -23,6 +28,7 @@ from padl.jax_flags import pinned
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
 from padl.runs.sink import BestSoFar, warn
+from padl.runs.snapshots import SnapshotStore
 from padl.types import Criterion, Device, PadlError
 
 
@@ -32,6 +38,8 @@ class Sweep:
     Args:
         command: what the user typed, word by word, for the records.
         say: called with each line of the plan; None is quiet.
+        stop: looked at between two calls. recorded: what an earlier process left of this sweep.
+        report: called now and then while members run, to write what the sweep has come to.
 
     Attributes:
         expected: how many members there will be, where the one who launches knows; else those launched so far.
@@ -42,16 +50,25 @@ class Sweep:
         started: on the clock of `perf_counter`.
     """
 
-    def __init__(self, command: Sequence[str], say: Callable[[str], None] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        say: Callable[[str], None] | None = None,
+        stop: StopRequest = NEVER,
+        recorded: RecordedSweep | None = None,
+        report: Callable[["Sweep"], Any] = lambda sweep: None,
+    ):
         self.say = say or (lambda line: None)
+        self.stop, self.recorded, self.report = stop, recorded, report
         self.expected: int | None = None
         self.bounds: dict[str, tuple[float, float]] = {}
         self.members: list[Member] = []
         self.objective: Criterion | None = None
-        self.records = SweepRecords(command)
+        self.records = SweepRecords(command, recorded)
         self.programs: list[dict[str, Any]] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
+        self._next_number = len(recorded.numbers) if recorded else 0
         self._memo: Memo = {}
 
     @property
@@ -68,17 +85,21 @@ class Sweep:
 
         Raises:
             PadlError: for all that is wrong with any of them, before any is trained.
+            Stopped: by a signal, when what there is was written.
         """
         specs = self._checked(requests)
         devices = _devices(specs[0])
+        if self.recorded and not self.members:
+            self.recorded.check_same(specs, devices)
         self.objective = self.objective or selection.of_all(specs)
         launched = self._launched(requests, specs, self.objective)
-        new = [member for member in dict.fromkeys(launched) if member.number >= len(self.members)]
-        programs = groups(new)
+        new = [member for member in dict.fromkeys(launched) if member not in self.members]
+        programs = self._programs(new)
         for group in programs:
             selection.check_measured(self.objective, group.members[0].spec, group.outline.metrics)
         use_compilation_cache(specs[0].settings.compilation_cache)
-        self.members += new
+        self.stop.check()
+        self.members = sorted([*self.members, *new], key=lambda member: member.number)
         self.records.open(self.members, devices, self.expected or len(self.members))
         self._say_plan(len(requests), programs, devices)
         self._train_all(programs, devices)
@@ -101,9 +122,26 @@ class Sweep:
     def _launched(self, requests: Sequence[Requested], specs: Sequence[RunSpec], objective: Criterion) -> list[Member]:
         members = []
         for request, spec in zip(requests, specs, strict=True):
-            member = Member(len(self._by_identity), request, spec, BestSoFar(objective))
-            members.append(self._by_identity.setdefault(identity(spec), member))
+            key = identity(spec)
+            if key not in self._by_identity:
+                self._by_identity[key] = self._member(request, spec, objective)
+            members.append(self._by_identity[key])
         return members
+
+    def _member(self, request: Requested, spec: RunSpec, objective: Criterion) -> Member:
+        """A new member; one that an earlier process trained to its end has what it came to."""
+        number = self.recorded.number(spec) if self.recorded else None
+        member = Member(self._next_number if number is None else number, request, spec, BestSoFar(objective))
+        if number is None:
+            self._next_number += 1
+        elif self.recorded:
+            self.recorded.restore(member)
+        return member
+
+    def _programs(self, new: Sequence[Member]) -> list[Group]:
+        """The programs to run. Those of an earlier process have the members that they had, also the ended ones."""
+        recorded = [m for m in new if self.recorded and self.recorded.number(m.spec) is not None]
+        return groups(recorded) + groups([member for member in new if member not in recorded])
 
     def _say_plan(self, requested: int, programs: list[Group], devices: list[Device]) -> None:
         runs = sum(len(group.members) for group in programs)
@@ -119,29 +157,61 @@ class Sweep:
             bars = [progress.begin(self._name(group), group.steps) for group in programs]
             for group, bar in zip(programs, bars, strict=True):
                 self._train(group, devices, progress, bar, running)
+                self.stop.check()
 
     def _train(
         self, group: Group, devices: list[Device], progress: SweepProgress, bar: int, running: ExitStack
     ) -> None:
         progress.compiling(bar)
-        begun = perf_counter()
+        begun, folder = perf_counter(), self.records.written_folder
         with Clock() as clock:
-            lanes = group.arrange(devices)
-            for call in sweep.run(group.structure, group.stacked, lanes, say=warn):
-                self._record(group, call, clock, perf_counter() - begun, running)
+            start = program_snapshots.begin(folder, group, devices)
+            saver = self._saver(group, folder)
+            calls = sweep.run(
+                group.structure, group.stacked, start.lanes, say=warn, start=start.snapshot, save_every=saver.steps,
+                control=saver.control,
+            )  # fmt: skip
+            for call in calls:
+                self._record(group, call, start, clock, perf_counter() - begun, running)
+                self._save(group, call, saver)
                 done = call.lanes.start * group.structure.steps + len(call.lanes) * call.step
                 progress.update(bar, self._name(group), done, group.steps, self._news(group))
-        self.programs.append(_described(group, lanes, clock.compiling, perf_counter() - begun))
+            saver.close()
+        if self.stop.signal:
+            self.records.interrupt([m for m in group.members if m.status == "running"], self.stop.reason)
+        else:
+            program_snapshots.remove(folder, group)
+        self.programs.append(_described(group, start.lanes, clock.compiling, perf_counter() - begun))
 
-    def _record(self, group: Group, call: sweep.Progress, clock: Clock, seconds: float, running: ExitStack) -> None:
-        """Record what a call measured."""
+    def _record(
+        self, group: Group, call: sweep.Progress, start: Start, clock: Clock, seconds: float, running: ExitStack
+    ) -> None:
+        """Record what a call measured; members of its lanes that an earlier process trained to their end have that."""
         for i in call.lanes:
             if group.members[i].status == "waiting":
-                self.records.begin(group.members[i], running)
+                self.records.begin(group.members[i], running, start.members.get(group.members[i].number))
         times = Times(call.step / max(seconds - clock.compiling, 1e-9), clock.compiling, seconds)
         for i, chunk in call.chunks:
-            self.records.take(group.members[i], chunk, times)
-        self.records.flush_when_due()
+            if group.members[i].status == "running":
+                self.records.take(group.members[i], chunk, times)
+        if self.records.flush_when_due():
+            self.report(self)
+
+    def _saver(self, group: Group, folder: Path | None) -> Saver:
+        spec = group.members[0].spec
+        keeps = folder is not None and spec.run.save
+        store = SnapshotStore(program_snapshots.place_of(folder, group), spec.run.keep) if folder and keeps else None
+        return Saver(store, interval(spec.run.save_every), self.stop)
+
+    def _save(self, group: Group, call: sweep.Progress, saver: Saver) -> None:
+        """Save the lanes where that is due; those that are at their end are recorded member by member."""
+        snapshot = call.snapshot
+        if snapshot is None or snapshot.step == group.structure.steps:
+            return
+        numbers = [group.members[i].number for i in call.lanes if group.members[i].status == "running"]
+        about = lambda: program_snapshots.record(group, snapshot, self.records.state_of)  # noqa: E731
+        step = program_snapshots.step_of(group, snapshot)
+        saver.save(step, snapshot.carry, about, lambda: self.records.sync(numbers))
 
     def _name(self, group: Group) -> str:
         label = group.label or self.spec.title.partition(",")[0]
