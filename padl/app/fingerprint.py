@@ -103,10 +103,10 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Return a configuration as {"optimizer.learning_rate": "0.001", ...}."""
-    flat: dict[str, str] = {}
+    values: dict[str, str] = {}
     for key, value in config.items():
-        flat |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: str(value)}
-    return flat
+        values |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: str(value)}
+    return values
 
 
 def _plugins(spec: RunSpec) -> dict[str, str]:

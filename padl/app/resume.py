@@ -112,9 +112,9 @@ def _newest(folder: Path) -> snapshots.StoredSnapshot:
 
 def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Plan) -> dict[str, Any]:
     """The configuration with what is to change; evaluations stay as far apart as they were."""
-    changed = {**config, "eval_every": before.eval_every}
+    changed = dict(config)
     if "steps" in settings or "epochs" in settings:
-        changed |= {"steps": None, "epochs": None}
+        changed |= {"steps": None, "epochs": None, "eval_every": before.eval_every}
     for key, value in settings.items():
         group, dot, name = key.partition(".")
         changed[group] = {**changed[group], name: value} if dot else value

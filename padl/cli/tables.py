@@ -33,6 +33,8 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
         **_against_optimum(summary.get("optimum")),
         "folder": str(folder or "none asked for"),
     }
+    if summary["status"] == "interrupted" and folder:
+        facts["go on"] = f"padl resume {folder}"
     if wandb_folder:
         facts["W&B"] = f"wandb sync {wandb_folder}"
     for name, fact in facts.items():
