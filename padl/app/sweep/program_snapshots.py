@@ -6,6 +6,7 @@
 A program goes on with the lanes that it had, so that every member comes to the bits of the sweep that never stopped.
 """
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,6 +94,8 @@ def remove(folder: Path | None, group: Group) -> None:
     """Remove the snapshots of a program whose members have all ended."""
     if folder:
         shutil.rmtree(place_of(folder, group), ignore_errors=True)
+        with contextlib.suppress(OSError):  # there are those of other programs
+            (folder / snapshots.FOLDER).rmdir()
 
 
 def _first_of_its_lanes(member: int, lanes: Lanes) -> int:

@@ -101,7 +101,7 @@ class Sweep:
         self.stop.check()
         self.members = sorted([*self.members, *new], key=lambda member: member.number)
         self.records.open(self.members, devices, self.expected or len(self.members))
-        self._say_plan(len(requests), programs, devices)
+        self._say_plan(launched, programs, devices)
         self._train_all(programs, devices)
         return launched
 
@@ -143,12 +143,16 @@ class Sweep:
         recorded = [m for m in new if self.recorded and self.recorded.number(m.spec) is not None]
         return groups(recorded) + groups([member for member in new if member not in recorded])
 
-    def _say_plan(self, requested: int, programs: list[Group], devices: list[Device]) -> None:
-        runs = sum(len(group.members) for group in programs)
-        if requested > runs:
-            self.say(f"{_count(requested - runs, 'run')} asked for more than once: each is run once")
-        if runs:
-            self.say(_plan_line(runs, programs, devices))
+    def _say_plan(self, launched: Sequence[Member], programs: list[Group], devices: list[Device]) -> None:
+        different = list(dict.fromkeys(launched))
+        ended = sum(member.status != "waiting" for member in different)
+        repeated = len(launched) - len(different) + (0 if self.recorded else ended)
+        if repeated:
+            self.say(f"{_count(repeated, 'run')} asked for more than once: each is run once")
+        if self.recorded and ended:
+            self.say(f"{_count(ended, 'run')} had ended, not run again")
+        if ended < len(different):
+            self.say(_plan_line(len(different) - ended, programs, devices))
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
