@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from padl.app.plan import Plan
 from padl.app.run_spec import RunSpec
+from padl.registry import near
 from padl.runs.environment import flags
 from padl.runs.redaction import redact
 from padl.runs.sink import warn
@@ -27,6 +28,8 @@ GROUPS = {
     "device": "kind and number",
     "flags": "of JAX and XLA",
 }
+
+ALLOW = (*GROUPS, "schedule")  # what may differ, where it is allowed
 
 
 class Difference(NamedTuple):
@@ -99,6 +102,13 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
         raise DifferentRun(folder, refused)
     for difference in different:
         warn(f"{difference.group} {difference.name} is {difference.now} now, it was {difference.then}")
+
+
+def check_allowed(names: Collection[str]) -> None:
+    """Raise PadlError for a name that stands for nothing that may differ."""
+    for name in names:
+        if name not in ALLOW:
+            raise PadlError(f"no '{name}' to allow{near(name, ALLOW)} (there are: {', '.join(ALLOW)})")
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

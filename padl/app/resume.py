@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped, in its own folder, to the bits of the run that never was. resume, check_allowed.
+"""Go on with a run that was stopped, in its own folder, to the bits of the run that never was. resume.
 
 What its numbers depend on must be as it was: what differs is refused, unless it is allowed by name.
 """
@@ -14,9 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import GROUPS, check_same, fingerprint, flat
+from padl.app.fingerprint import check_allowed, check_same, fingerprint, flat
 from padl.app.plan import Plan, resolve
 from padl.app.stopping import NEVER, StopRequest
+from padl.app.sweep import results
+from padl.app.sweep.recorded import is_sweep
+from padl.app.sweep.results import Results
+from padl.app.sweep.resume import reopen, train_again
 from padl.app.timing import Clock
 from padl.app.train import Beginning, RunResult, record
 from padl.engine import loop, mesh
@@ -28,7 +32,6 @@ from padl.runs.redaction import redact_argument
 from padl.runs.sink import warn
 from padl.types import PadlError
 
-ALLOW = (*GROUPS, "schedule")  # what may differ, where it is allowed
 CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode")
 
 
@@ -40,23 +43,48 @@ def resume(
     allow: Collection[str] = (),
     command: Sequence[str] = (),
     stop: StopRequest = NEVER,
-) -> RunResult:
-    """Go on with a run where its newest whole snapshot is, in the same folder, rows and W&B run.
+) -> RunResult | Results:
+    """Go on with a run or a sweep where its newest whole snapshot is, in the same folder, rows and W&B run.
 
     Parameters, rows and evaluations are those of the run that never stopped, to the bit.
 
     Args:
-        folder: of a run that was interrupted, killed or failed; with more steps, also of one that finished.
+        folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
         settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; also
             "progress", "run.save_every", "run.keep", "wandb.mode".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
 
+    Returns:
+        As `padl.train` or `padl.sweep` does.
+
     Raises:
         PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
     """
     folder, settings = Path(folder).absolute(), dict(settings or {})
-    _check_words(settings, allow)
+    check_allowed(allow)
+    if is_sweep(folder):
+        return _resume_sweep(folder, settings, allow, stop)
+    return resume_run(folder, settings, allow, command, stop)
+
+
+def _resume_sweep(folder: Path, settings: Mapping[str, Any], allow: Collection[str], stop: StopRequest) -> Results:
+    if settings:
+        raise PadlError(f"{folder} is a sweep: members are added on the command line, padl resume {folder} KEY=A,B,C")
+    sweep = reopen(folder, allow, stop=stop)
+    try:
+        train_again(sweep)
+    finally:
+        swept = results.finish(sweep)
+    assert swept is not None  # since it has members
+    return swept
+
+
+def resume_run(
+    folder: Path, settings: Mapping[str, Any], allow: Collection[str], command: Sequence[str], stop: StopRequest
+) -> RunResult:
+    """Go on with a run; arguments as of `resume`."""
+    _check_words(settings)
     config = run_folder.read_config(folder)
     _check_status(folder, settings)
     with Clock() as clock, lock.hold(folder):
@@ -72,21 +100,13 @@ def resume(
         return record(plan, folder, clock, stop, beginning)
 
 
-def _check_words(settings: Mapping[str, Any], allow: Collection[str]) -> None:
+def _check_words(settings: Mapping[str, Any]) -> None:
     for key in settings:
         if key not in CHANGEABLE:
             raise PadlError(
                 f"resume cannot change '{key}'{near(key, CHANGEABLE)}: it would be another run (it takes "
                 f"{', '.join(CHANGEABLE)})"
             )
-    check_allowed(allow)
-
-
-def check_allowed(names: Collection[str]) -> None:
-    """Raise PadlError for a name that stands for nothing that may differ."""
-    for name in names:
-        if name not in ALLOW:
-            raise PadlError(f"no '{name}' to allow{near(name, ALLOW)} (there are: {', '.join(ALLOW)})")
 
 
 def _check_status(folder: Path, settings: Mapping[str, Any]) -> None:

@@ -5,4 +5,8 @@ it; environment.py says what it depends on; redaction.py keeps secrets out; proc
 recorder.py leads what is measured through windows.py, which makes rows, to a sink (sink.py): jsonl.py, console.py,
 wandb.py. checkpoint.py saves parameters, manifest.py the digests of files; curves.py draws the metrics, csv_table.py
 writes tables.
+
+snapshots.py keeps all that a run needs to go on: a tree of arrays as named leaves (leaves.py), by message pack or Orbax
+(array_store.py), what its rows had come to as JSON (array_json.py). lock.py lets one process have a folder;
+fault_points.py lets tests end the process at named points.
 """

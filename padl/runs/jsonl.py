@@ -118,8 +118,9 @@ def cut(folder: Path, written: Written) -> None:
         os.truncate(folder / NAME, written.bytes)
 
 
-def sync(folder: Path) -> None:
-    """Wait until metrics.jsonl is on the disk, so that a snapshot never knows more rows than there are."""
-    if (folder / NAME).is_file():
-        with (folder / NAME).open("rb") as file:
-            os.fsync(file.fileno())
+def sync(*folders: Path) -> None:
+    """Wait until metrics.jsonl of these is on the disk, so that a snapshot never knows more rows than there are."""
+    for file in (folder / NAME for folder in folders):
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from padl.runs import manifest
-from padl.runs.array_files import read_arrays, write_arrays
+from padl.runs.array_store import read_arrays, write_arrays
 from padl.runs.fault_points import reach
 from padl.runs.leaves import Form, form_of, leaves_of, tree_of
 from padl.runs.run_folder import read_json, sync, write_json

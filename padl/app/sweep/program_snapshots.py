@@ -6,7 +6,6 @@
 A program goes on with the lanes that it had, so that every member comes to the bits of the sweep that never stopped.
 """
 
-import contextlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from padl.app.sweep.members import Member
 from padl.app.sweep.programs import Group
 from padl.app.sweep.recorded import ENDED
 from padl.engine import loop
@@ -92,10 +92,14 @@ def step_of(group: Group, snapshot: SweepSnapshot) -> int:
 
 def remove(folder: Path | None, group: Group) -> None:
     """Remove the snapshots of a program whose members have all ended."""
-    if folder:
+    if folder and all(member.status in ENDED for member in group.members):
         shutil.rmtree(place_of(folder, group), ignore_errors=True)
-        with contextlib.suppress(OSError):  # there are those of other programs
-            (folder / snapshots.FOLDER).rmdir()
+
+
+def remove_all(folder: Path | None, members: Sequence[Member]) -> None:
+    """Remove the snapshots of a sweep whose members have all ended."""
+    if folder and all(member.status in ENDED for member in members):
+        shutil.rmtree(folder / snapshots.FOLDER, ignore_errors=True)
 
 
 def _first_of_its_lanes(member: int, lanes: Lanes) -> int:

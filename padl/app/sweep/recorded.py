@@ -24,6 +24,11 @@ REQUESTS = "requests.json"
 ENDED = ("finished", "diverged")
 
 
+def is_sweep(folder: Path) -> bool:
+    """Tell whether a folder is that of a sweep."""
+    return (folder / REQUESTS).is_file()
+
+
 class RecordedSweep:
     """A sweep's folder, read.
 

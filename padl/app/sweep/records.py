@@ -114,11 +114,6 @@ class SweepRecords:
             "wandb_id": wandb.run_id if wandb else None,
         }
 
-    def sync(self, numbers: Iterable[int]) -> None:
-        """Wait until the rows of these members are on the disk."""
-        for number in numbers:
-            jsonl.sync(self._files[number].folder)
-
     def interrupt(self, members: Iterable[Member], reason: str) -> None:
         """Write of members that run that they were stopped."""
         for member in members:
@@ -156,9 +151,10 @@ class SweepRecords:
     def take(self, member: Member, chunk: loop.Chunk, times: Times) -> None:
         """Record what a call measured of a member; after its last chunk its record is complete."""
         recorder = self._recorders[member.number]
-        recorder.take(chunk, isinstance(chunk, loop.LastChunk))
-        if isinstance(chunk, loop.LastChunk):
-            self._end(member, chunk, times)
+        last = chunk if isinstance(chunk, loop.LastChunk) and not chunk.stopped else None
+        recorder.take(chunk, last is not None)
+        if last:
+            self._end(member, last, times)
 
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
         member.summary = summary = summarise(member.spec, last, member.rows, times)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from padl.app.resume import check_allowed
+from padl.app.fingerprint import check_allowed
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.sweep import results
 from padl.app.sweep.recorded import RecordedSweep

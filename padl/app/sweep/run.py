@@ -25,6 +25,7 @@ from padl.app.timing import Clock, Times
 from padl.engine import mesh, sweep
 from padl.engine.lanes import Lanes
 from padl.jax_flags import pinned
+from padl.runs import jsonl
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
 from padl.runs.sink import BestSoFar, warn
@@ -103,6 +104,7 @@ class Sweep:
         self.records.open(self.members, devices, self.expected or len(self.members))
         self._say_plan(launched, programs, devices)
         self._train_all(programs, devices)
+        program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
 
     def launch_and_judge(self, requests: Sequence[Requested]) -> list[float]:
@@ -183,8 +185,7 @@ class Sweep:
             saver.close()
         if self.stop.signal:
             self.records.interrupt([m for m in group.members if m.status == "running"], self.stop.reason)
-        else:
-            program_snapshots.remove(folder, group)
+        program_snapshots.remove(folder, group)
         self.programs.append(_described(group, start.lanes, clock.compiling, perf_counter() - begun))
 
     def _record(
@@ -212,10 +213,10 @@ class Sweep:
         snapshot = call.snapshot
         if snapshot is None or snapshot.step == group.structure.steps:
             return
-        numbers = [group.members[i].number for i in call.lanes if group.members[i].status == "running"]
+        folders = [member.folder for member in group.members if member.status == "running" and member.folder]
         about = lambda: program_snapshots.record(group, snapshot, self.records.state_of)  # noqa: E731
         step = program_snapshots.step_of(group, snapshot)
-        saver.save(step, snapshot.carry, about, lambda: self.records.sync(numbers))
+        saver.save(step, snapshot.carry, about, lambda: jsonl.sync(*folders))
 
     def _name(self, group: Group) -> str:
         label = group.label or self.spec.title.partition(",")[0]

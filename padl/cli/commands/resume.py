@@ -10,16 +10,17 @@ from padl.cli.options import Options
 OPTIONS = Options(
     "resume",
     usage=["FOLDER [--allow NAME ...]", "RUN steps=N", "SWEEP KEY=A,B,C"],
-    about="Go on with a run or a sweep that was stopped, where its newest snapshot is: in its folder, rows and W&B\n"
-    "run, to the bits of the one that never stopped. steps=N with a larger N extends a run; KEY=A,B,C with\n"
-    "more values adds members to a sweep. What its numbers depend on must be as it was; what differs is\n"
-    "shown, and refused unless it is allowed.",
+    about="Go on with a run or a sweep that was stopped, where its newest snapshot is: in\n"
+    "its folder, rows and W&B run, to the bits of the one that never stopped.\n"
+    "steps=N with a larger N extends a run; KEY=A,B,C with more values adds members\n"
+    "to a sweep. What its numbers depend on must be as it was; what differs is shown,\n"
+    "and refused unless it is allowed.",
     examples=[
         "padl resume runs/20260131-120000-digits-adam-3f2a1c",
         "padl resume runs/20260131-120000-digits-adam-3f2a1c steps=4000",
         "padl resume runs/20260131-120000-sweep-digits-a41b07",
         "padl resume runs/20260131-120000-sweep-digits-a41b07 'seed=range(0,8)'",
-        "padl resume runs/20260131-120000-digits-adam-3f2a1c --allow versions --allow code",
+        "padl resume runs/20260131-120000-digits-adam-3f2a1c --allow versions",
     ],
 )
 OPTIONS.add_argument("words", metavar="FOLDER", nargs="*", help="of one run or sweep; then KEY=VALUE")
@@ -40,12 +41,12 @@ def run(arguments: list[str]) -> int:
         OPTIONS.error("padl resume takes the folder of one run or sweep: padl resume runs/...")
     words = [word for word in options.words if word not in folders]
     from padl.app.fingerprint import DifferentRun
-    from padl.app.sweep.recorded import REQUESTS
+    from padl.app.sweep.recorded import is_sweep
     from padl.cli.tables import print_differences
     from padl.runs.sink import warn
 
     folder = Path(folders[0])
-    resume = _sweep if (folder / REQUESTS).is_file() else _run
+    resume = _sweep if is_sweep(folder) else _run
     try:
         return resume(folder, words, options.allow, ["padl", "resume", *arguments])
     except DifferentRun as error:
@@ -55,13 +56,14 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequence[str]) -> int:
-    from padl.app.resume import resume
+    from padl.app.fingerprint import check_allowed
+    from padl.app.resume import resume_run
     from padl.app.stopping import on_signals
     from padl.cli.tables import print_summary
 
-    settings = dict(map(_setting, words))
+    check_allowed(allow)
     with on_signals() as stop:
-        result = resume(folder, settings, allow=allow, command=command, stop=stop)
+        result = resume_run(folder.absolute(), dict(map(_setting, words)), allow, command, stop)
     print_summary(result.summary, result.folder, result.wandb_folder)
     return of_status(result.status, result.summary["reason"])
 
