@@ -1,4 +1,4 @@
-"""scripts/slurm.sh: a job that is stopped is queued again, and goes on where it was. Stand-ins for sbatch and scontrol."""
+"""scripts/slurm.sh: a job that is stopped is queued again, and goes on. With stand-ins for sbatch and scontrol."""
 
 import os
 import signal

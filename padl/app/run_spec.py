@@ -13,7 +13,7 @@ import numpy as np
 from padl.app import compatibility
 from padl.app.names import HOMES, Part, part
 from padl.app.saving import interval
-from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, parse
+from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
 from padl.data.source import Data, Split
 from padl.data.streamed import held_out_only
 from padl.engine.experiment import Experiment
@@ -30,7 +30,7 @@ class RunSpec:
     """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
 
     Attributes:
-        config: every name and value. settings, run, wandb, sweep: its keys by group. parts: the five names.
+        config: every name and value. settings, start, run, wandb, sweep: its keys by group. parts: the five names.
         task: its data and objective. split, hparams: as NumPy has them.
         experiment: without devices to share a batch.
         steps, eval_every, batch_size: as they are used; batch_size is None for a task without rows.
@@ -38,6 +38,7 @@ class RunSpec:
 
     config: dict[str, Any]
     settings: Settings
+    start: StartSettings
     run: Run
     wandb: WandbSettings
     sweep: SweepSettings
@@ -78,7 +79,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     """
     memo = {} if memo is None else memo
     config = dict(config)
-    settings, run, wandb, sweep = parse(config)
+    settings, start, run, wandb, sweep = parse(config)
     _check_folder(run, wandb)
     interval(run.save_every)
     parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
@@ -92,8 +93,9 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     objective, optimizer, schedule = _objective(task, parts, settings), parts["optimizer"], parts["schedule"]
     names = {kind: part.config for kind, part in parts.items()}
     return RunSpec(
-        config={**names, **asdict(settings), "run": asdict(run), "wandb": asdict(wandb)},
+        config={**names, **asdict(settings), "start": as_config(start), "run": asdict(run), "wandb": asdict(wandb)},
         settings=settings,
+        start=start,
         run=run,
         wandb=wandb,
         sweep=sweep,

@@ -1,7 +1,8 @@
 """The settings of a run beside its five names. The signatures are the schema; conf/train.yaml explains each word."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from keyword import iskeyword
 from typing import Annotated, Any, Literal
 
 from padl.engine.mesh import Platform
@@ -20,6 +21,16 @@ class Run:
     plot: bool = True
     save_every: int | str | None = "5min"
     keep: Annotated[int, Domain(1)] = 2
+
+
+@dataclass(frozen=True)
+class StartSettings:
+    """Whose parameters a run begins with (None: fresh ones): the folder of a run, which of the two that it kept, and a
+    pattern for the names of those that are taken."""
+
+    from_: str | None = None
+    which: Literal["best", "final"] = "best"
+    only: str = "*"
 
 
 @dataclass(frozen=True)
@@ -70,23 +81,32 @@ class Settings:
 
 @cache
 def schema(kind: type) -> dict[str, Hyperparameter]:
-    return signature(kind)
+    """The keys of a group, {name: what it takes}; `from_` is the key "from", which Python has for itself."""
+    return {name.rstrip("_"): each for name, each in signature(kind).items()}
 
 
-def parse(config: dict[str, Any]) -> tuple[Settings, Run, WandbSettings, SweepSettings]:
+def as_config(group: Any) -> dict[str, Any]:
+    """Write a group of settings as a configuration has it."""
+    return {name.rstrip("_"): value for name, value in asdict(group).items()}
+
+
+def parse(config: dict[str, Any]) -> tuple[Settings, StartSettings, Run, WandbSettings, SweepSettings]:
     """Read the settings of a configuration, without its five names; PadlError for what does not belong."""
-    groups = {"run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
+    groups = {"start": StartSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
     keys = [*KINDS, *schema(Settings), *groups]
     for key in config:
         if key not in keys:
             raise PadlError(f"no key '{key}'{near(key, keys)} (keys: {', '.join(keys)})")
     top = {k: v for k, v in config.items() if k in schema(Settings)}
     settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
-    inner = [kind(**_group(config.get(name), kind, name)) for name, kind in groups.items()]
+    inner = [_group(config.get(name), kind, name) for name, kind in groups.items()]
     return settings, *inner
 
 
-def _group(values: Any, kind: type, name: str) -> dict[str, Any]:
+def _group(values: Any, kind: type, name: str) -> Any:
+    if isinstance(values, str) and name == "start":
+        values = {"from": values}
     if not isinstance(values, dict | None):
         raise PadlError(f"{name}={values!r} must be a group of keys: {', '.join(schema(kind))}")
-    return check(values or {}, schema(kind), where=f"{name}.", owner="a run")
+    checked = check(values or {}, schema(kind), where=f"{name}.", owner="a run")
+    return kind(**{f"{key}_" if iskeyword(key) else key: value for key, value in checked.items()})

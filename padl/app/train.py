@@ -20,6 +20,7 @@ from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.summary import Rows, columns, summarise
 from padl.app.timing import Clock
+from padl.app.warm_start import warm_start
 from padl.engine import loop
 from padl.jax_flags import pinned
 from padl.runs import jsonl, lock, run_folder, snapshots
@@ -99,7 +100,8 @@ class Beginning:
     """What a run begins with; one that goes on, with what was before.
 
     Attributes:
-        start: the engine's snapshot. window: of metrics that was open. rows: of metrics.jsonl so far.
+        start: the engine's snapshot; of step 0 where the run begins with another's parameters.
+        window: of metrics that was open. rows: of metrics.jsonl so far.
         seconds: that the run has taken. wandb_id: of its W&B run, None for a new one.
     """
 
@@ -132,9 +134,10 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
+        beginning = Beginning(start=warm_start(plan))
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):
-            return record(plan, folder, clock, stop, Beginning())
+            return record(plan, folder, clock, stop, beginning)
 
 
 def record(plan: Plan, folder: Path | None, clock: Clock, stop: StopRequest, beginning: Beginning) -> RunResult:

@@ -65,6 +65,10 @@ class Experiment:
     def init(self, key: Key, hparams: HParams) -> TrainState:
         """Make the state before the first step."""
         params, model_state = self.objective.init(keys.of_init(key), hparams)
+        return self.init_at(key, hparams, params, model_state)
+
+    def init_at(self, key: Key, hparams: HParams, params: Params, model_state: PyTree) -> TrainState:
+        """Make the state before the first step from these parameters."""
         average = params if "ema" in hparams["run"] else ()
         opt_state = self._transformation(hparams).init(params)
         return TrainState(jnp.zeros((), jnp.int32), key, params, model_state, opt_state, average)

@@ -230,8 +230,19 @@ def chunk(
 
 def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Snapshot:
     """Make the first state, and a best that any evaluation beats."""
+    return _begun(criterion, experiment.init(key, hparams))
+
+
+def begin_at(
+    experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams, params: Params, model_state: PyTree
+) -> Snapshot:
+    """Make the snapshot of a run that begins with these parameters: the `start` of `run`."""
+    make = jax.jit(lambda *given: _begun(criterion, experiment.init_at(*given)))
+    return make(key, hparams, params, model_state)
+
+
+def _begun(criterion: Criterion, state: TrainState) -> Snapshot:
     worst = -jnp.inf if criterion.direction == "max" else jnp.inf
-    state = experiment.init(key, hparams)
     return Snapshot(state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state))
 
 

@@ -8,7 +8,9 @@ from time import monotonic
 from typing import Any, Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
+from rich.table import Table
 
 from padl.runs.sink import Row
 
@@ -64,6 +66,16 @@ class ConsoleProgress:
         """Take the live line away."""
         if self.live:
             self.live.stop()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on standard error: texts as they are, no markup."""
+    table = Table(header_style="bold")
+    for column in columns:
+        table.add_column(escape(column))
+    for row in rows:
+        table.add_row(*map(escape, row))
+    Output(stderr=True).print(table)
 
 
 class SweepProgress:
