@@ -7,9 +7,9 @@ plugin_errors.py makes one line of what a plugin's code raises.
 What it does and leaves: train.py runs it from start to end; outputs.py says where its rows go; timing.py, summary.py
 and artifacts.py what is kept of it; compilation_cache.py where compiled programs are.
 
-What is done with what it left: saved_runs.py loads and evaluates it; flags.py says where JAX is set otherwise than in
-its record; step_graph.py has the graph of one of its steps; linear_optimum.py the best that a linear model can reach.
-plot_loss.py draws losses.
+What is done with what it left: stored_config.py reads its configuration for use today; saved_runs.py loads and
+evaluates it; flags.py says where JAX is set otherwise than in its record; step_graph.py has the graph of one of its
+steps; linear_optimum.py the best that a linear model can reach. plot_loss.py draws losses.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface.
 """

@@ -19,7 +19,7 @@ from padl.app.summary import columns, summarise
 from padl.app.timing import Clock
 from padl.engine import loop
 from padl.jax_flags import pinned
-from padl.runs import run_folder
+from padl.runs import run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.processes import is_writer
 from padl.runs.recorder import Recorder
@@ -130,7 +130,7 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     folder = run_folder.create(plan.run.dir, label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
-        run_folder.write_start(folder, plan.config, env)
+        run_files.write_start(folder, plan.config, env)
     return folder
 
 

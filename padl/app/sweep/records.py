@@ -13,7 +13,7 @@ from padl.app.summary import summarise
 from padl.app.sweep.members import Member, swept
 from padl.app.timing import Times
 from padl.engine import loop
-from padl.runs import run_folder
+from padl.runs import run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.jsonl import BufferedJsonl
 from padl.runs.processes import is_writer
@@ -87,8 +87,7 @@ class SweepRecords:
             return None
         folder = self.written_folder / _folder_name(member, self._keys)
         folder.mkdir()
-        run_folder.write_start(folder, member.spec.config, self._environment, durable=False)
-        run_folder.write_json(folder / "overrides.json", member.request.overrides, durable=False)
+        run_files.write_start(folder, member.spec.config, self._environment, member.request.overrides, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:
