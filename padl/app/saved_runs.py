@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from padl.app.names import part
 from padl.app.plan import resolve, run_key
@@ -82,7 +81,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
     model, loss, shape = part("model", config["model"]), part("loss", config["loss"]), tuple(about["input_shape"])
     words, dtype = loss.entry.traits.get("predictions", ""), config.get("dtype", "float32")
-    with _one_line_for(folder):
+    with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
         rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, words)
         like = jax.eval_shape(lambda: rebuilt.init(jax.random.key(0), model.scalars))
     (params, model_state), stats = _saved(folder, which, like), checkpoint.load_stats(folder)
@@ -134,7 +133,7 @@ def parameters(folder: Path, which: Which, spec: RunSpec) -> tuple[Params, PyTre
     Raises:
         PadlError: nothing saved, not as it was written, or not of this model.
     """
-    with _one_line_for(folder):
+    with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
         like = jax.eval_shape(spec.experiment.objective.init, run_key(spec.settings.seed), spec.hparams)
     return _saved(folder, which, like)
 
@@ -186,19 +185,22 @@ def _saved(folder: Path, which: str, like: tuple[Params, PyTree]) -> tuple[Param
 
 def _check_callable(trained: TrainedModel, folder: Path) -> None:
     """Trace a call, without any arithmetic: the statistics of the inputs must be of the model's shapes."""
-    inputs = jax.ShapeDtypeStruct((PROBE_ROWS, *trained.input_shape), np.float32)
-    with suppress(jax.errors.ConcretizationTypeError), _one_line_for(folder):  # a plugin's may need the numbers
-        outputs = jax.eval_shape(trained, inputs)
+    file, inputs = (
+        folder / "checkpoint" / "stats.msgpack",
+        jax.ShapeDtypeStruct((PROBE_ROWS, *trained.input_shape), "f4"),
+    )
+    with suppress(jax.errors.ConcretizationTypeError), _one_line_for(f"{file} is not of this model's inputs"):
+        outputs = jax.eval_shape(trained, inputs)  # a plugin's may need the numbers themselves, and is believed
         if any(x.shape[:1] != (PROBE_ROWS,) for x in jax.tree.leaves(outputs)):
-            raise PadlError(f"{folder / 'checkpoint' / 'stats.msgpack'} is not of this model's inputs")
+            raise PadlError(f"{file} is not of this model's inputs")
 
 
 @contextmanager
-def _one_line_for(folder: Path) -> Iterator[None]:
-    """Turn what a model that cannot be made raises into a PadlError."""
+def _one_line_for(problem: str) -> Iterator[None]:
+    """Turn what a model that cannot be made raises into a PadlError that begins with the problem."""
     try:
         yield
     except (PadlError, jax.errors.ConcretizationTypeError):
         raise
     except Exception as error:  # of Flax, of JAX, of a plugin: a stranger's configuration can be anything
-        raise PadlError(f"{folder}: its config.yaml and checkpoint/ make no model ({one_line(error)})") from error
+        raise PadlError(f"{problem} ({one_line(error)})") from error

@@ -15,7 +15,6 @@ from padl.runs.run_folder import (
     config_content,
     parse_config,
     parse_json,
-    parse_metrics,
     read_json,
     read_metrics,
     to_json,
@@ -96,12 +95,12 @@ def verified_metrics(folder: Path) -> list[dict[str, Any]]:
     """Read the rows of a run, `read_metrics`, which of one that ended are as it wrote them.
 
     Raises:
-        PadlError: there are none, or they were edited or are damaged.
+        PadlError: there are none, or they were edited or are damaged: in which line, where it can be told.
     """
-    file = folder / "metrics.jsonl"
-    if file.name not in manifest.entries(folder):
-        return read_metrics(folder)
-    return parse_metrics(manifest.read(file, LARGEST_METRICS), file)
+    rows, file = read_metrics(folder), folder / "metrics.jsonl"
+    if file.name in manifest.entries(folder):
+        manifest.read(file, LARGEST_METRICS)
+    return rows
 
 
 def verified_json(file: Path) -> Any:

@@ -35,7 +35,11 @@ def create(root: str | Path, label: str) -> Path:
     """
     seconds, number = agreed([int(time.time()), secrets.randbits(24)])
     stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(os.path.expanduser(root)).absolute() / f"{stamp}-{label}-{number:06x}"
+    try:
+        place = Path(root).expanduser().absolute()
+    except RuntimeError as error:  # ~stranger/runs
+        raise PadlError(f"run.dir={str(root)!r}: this machine knows no such user: give another run.dir") from error
+    folder = place / f"{stamp}-{label}-{number:06x}"
     (error_number,) = agreed([_make(folder) if is_writer() else 0])  # the others must not wait for one that gave up
     if error_number:
         reason = os.strerror(error_number)

@@ -25,5 +25,5 @@ def check_inputs(inputs: np.ndarray, where: str) -> None:
         names = [f"input {i + 1}" for i in range(table.shape[1])]
         check_finite(table, names, where)
         axes = input_axes(inputs)
-        ends = (np.ravel(end(inputs, axis=axes)) for end in (np.min, np.max))
-        check_span(*ends, names, where)
+        low, high = (np.ravel(end(inputs, axis=axes)) for end in (np.min, np.max))
+        check_span(low, high, names, where)

@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
     if options.allow not in (None, *saved_runs.ALLOWED):
         OPTIONS.error(f"--allow {options.allow}: it takes one word, {' or '.join(saved_runs.ALLOWED)}")
     folder = Path(options.folders[0])
-    config = saved_runs.again(folder, [options.allow])
+    config = saved_runs.again(folder, [options.allow] if options.allow else [])
     for line in differences_from_record(folder):
         warn(line)
     result = train(config, ["padl", "rerun", *arguments])
