@@ -37,8 +37,9 @@ class TrainedModel:
     """A trained model: call it with inputs as the task holds them, (n, ...), not standardised.
 
     Attributes:
-        params: {name: array}. rest: batch-norm statistics and the like. stats: of the training inputs.
-        config: of the run. task: what is known of the data (kind, names of the classes).
+        params: {name: array}. model_state: batch-norm statistics and the like. stats: of the training inputs.
+        config: of the run, without what is the user's own of today, see `stored_config`.
+        task: what is known of the data (kind, names of the classes).
         predictor, scalars, input_shape: what predicts, with which hyperparameters, from inputs of what shape.
     """
 

@@ -86,7 +86,7 @@ def refuse_paths_outside(config: Mapping[str, Any], folder: Path) -> None:
     Raises:
         PadlError: a path in it lies neither below the current folder nor below the one that the run folder is in.
     """
-    trees = [Path.cwd().resolve(), place_of(folder).resolve()]
+    trees = [Path.cwd().resolve(), folder.resolve().parent]
     for key, path in _paths({kind: config[kind] for kind in KINDS if kind in config}):
         real = Path(os.path.realpath(os.path.expanduser(path)))
         if not any(real.is_relative_to(tree) for tree in trees):

@@ -22,7 +22,7 @@ from padl.runs.processes import agreed, is_writer
 from padl.runs.redaction import redact
 from padl.types import PadlError, one_line
 
-LARGEST_CONFIG, LARGEST_JSON, LARGEST_METRICS = 2**20, 2**26, 2**31  # bytes of a file that is read whole
+LARGEST_CONFIG, LARGEST_JSON, LARGEST_METRICS = 2**24, 2**26, 2**31  # bytes of a file that is read whole
 
 
 def create(root: str | Path, label: str) -> Path:
