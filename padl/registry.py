@@ -60,6 +60,12 @@ class Hyperparameter(NamedTuple):
 
     def check(self, value: Any, where: str) -> Any:
         """`value` in its declared type, or a PadlError that names `where`, what was expected and what came."""
+        try:
+            return self._checked(value, where)
+        except OverflowError as error:
+            raise PadlError(f"{where} is too large a number") from error
+
+    def _checked(self, value: Any, where: str) -> Any:
         fits, value = coerce(value, self.annotation)
         if not fits:
             raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")

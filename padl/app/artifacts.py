@@ -11,8 +11,7 @@ from padl.app.run_spec import RunSpec
 from padl.app.summary import Rows
 from padl.engine import loop
 from padl.engine.experiment import readout
-from padl.runs import checkpoint, curves
-from padl.runs.run_folder import write_json
+from padl.runs import checkpoint, curves, run_files
 from padl.types import Params, PyTree
 
 
@@ -49,7 +48,7 @@ def write(spec: RunSpec, weights: TrainedWeights, summary: dict[str, Any], folde
 
     Final parameters that diverged are left out, and the best ones where nothing was evaluated before.
     """
-    write_json(folder / "summary.json", summary, durable)
+    run_files.write_end(folder, summary, durable)
     if not spec.run.save:
         return
     usable = {"final": summary["status"] != "diverged", "best": bool(summary["best"])}

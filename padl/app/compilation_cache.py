@@ -1,10 +1,12 @@
 """Where compiled programs are kept, so that the next process need not compile them again."""
 
 import os
+from functools import cache
 from typing import Any
 
 import jax
 
+from padl.runs.sink import warn
 from padl.types import PadlError
 
 _AUTO: dict[str, str] = {}  # a folder that a run named -> the folder of "auto" at that time
@@ -18,7 +20,7 @@ def use_compilation_cache(where: Any) -> None:
             "off"; or a folder.
 
     Raises:
-        PadlError: the folder cannot be made.
+        PadlError: a folder that the user named cannot be made. Without the usual one the run goes on, with a line.
     """
     if where == "off":
         _enable(False)
@@ -28,7 +30,11 @@ def use_compilation_cache(where: Any) -> None:
     folder = auto if where == "auto" else where
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-    except (OSError, TypeError) as error:
+    except (OSError, TypeError, ValueError) as error:
+        if where == "auto" and folder == _users_folder():
+            _enable(False)
+            _say_once(folder, getattr(error, "strerror", None) or str(error))
+            return
         raise PadlError(f"compilation_cache={folder!r} cannot be made: give another folder, or `off`") from error
     _enable(True)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -37,6 +43,11 @@ def use_compilation_cache(where: Any) -> None:
         _AUTO[str(folder)] = auto
         jax.config.update("jax_compilation_cache_dir", str(folder))
         _look_again()
+
+
+@cache
+def _say_once(folder: str, why: str) -> None:
+    warn(f"compiled programs are not kept: the usual folder for them, {folder}, cannot be made ({why})")
 
 
 def _users_folder() -> str:

@@ -29,7 +29,7 @@ GROUPS = {
     "flags": "of JAX and XLA",
 }
 
-ALLOW = (*GROUPS, "schedule")  # what may differ, where it is allowed
+ALLOW = (*GROUPS, "schedule", "path")  # what may differ, where it is allowed
 
 
 class Difference(NamedTuple):

@@ -6,7 +6,8 @@ from typing import Any
 
 from padl.jax_flags import pinned
 from padl.runs.environment import flags
-from padl.runs.run_folder import read_json
+from padl.runs.run_files import verified_json
+from padl.types import PadlError
 
 
 @pinned()
@@ -14,12 +15,17 @@ def differences_from_record(folder: Path) -> list[str]:
     """Say in lines which flags that change numbers are others now than when a run was recorded.
 
     Args:
-        folder: of the run; one whose env.json is from before flags were recorded gives no lines.
-
-    Raises:
-        PadlError: its env.json cannot be read.
+        folder: of the run; one whose env.json is from before flags were recorded gives no lines. One whose env.json
+            was edited or is damaged gives a line that says so: no number is computed from it.
     """
-    return flag_differences(read_json(folder / "env.json").get("flags", {}), flags())
+    try:
+        recorded = verified_json(folder / "env.json")
+    except PadlError as error:
+        return [f"{error}; so whether JAX was set otherwise is not known"]
+    known = recorded.get("flags", {}) if isinstance(recorded, Mapping) else None
+    if not isinstance(known, Mapping):
+        return [f"{folder / 'env.json'} is damaged: whether JAX was set otherwise is not known"]
+    return flag_differences(known, flags())
 
 
 def flag_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

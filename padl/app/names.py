@@ -1,6 +1,7 @@
 """Look things up by name: what is registered, PADL's own and plugins'. Part: one name of a run, with its numbers."""
 
 import importlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -128,5 +129,5 @@ def _value(kind: Kind, key: str, value: Any) -> Any:
     if isinstance(value, (jax.Array, np.ndarray, np.generic)) and value.ndim == 0:
         return value.item()
     if (kind, key) == ("task", "path") and isinstance(value, (str, Path)) and str(value):
-        return str(Path(value).expanduser().absolute())
+        return str(Path(os.path.expanduser(value)).absolute())
     return value

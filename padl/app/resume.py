@@ -17,6 +17,7 @@ from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import check_allowed, check_same, fingerprint, flat
 from padl.app.plan import Plan, resolve
 from padl.app.stopping import NEVER, StopRequest
+from padl.app.stored_config import for_today, refuse_paths_outside
 from padl.app.sweep import results
 from padl.app.sweep.recorded import is_sweep
 from padl.app.sweep.results import Results
@@ -26,7 +27,7 @@ from padl.app.train import Beginning, RunResult, record
 from padl.engine import loop, mesh
 from padl.jax_flags import pinned
 from padl.registry import near
-from padl.runs import jsonl, lock, run_folder, snapshots
+from padl.runs import jsonl, lock, run_files, run_folder, snapshots
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
 from padl.runs.sink import warn
@@ -85,11 +86,13 @@ def resume_run(
 ) -> RunResult:
     """Go on with a run; arguments as of `resume`."""
     _check_words(settings)
-    config = run_folder.read_config(folder)
+    config = for_today(run_files.stored_config(folder).values, folder, told=("compilation_cache", "device", "wandb"))
+    if "path" not in allow:
+        refuse_paths_outside(config, folder)
     _check_status(folder, settings)
     with Clock() as clock, lock.hold(folder):
         stored = _newest(folder)
-        use_compilation_cache(config.get("compilation_cache", "auto"))
+        use_compilation_cache("auto")
         before = resolve(config)
         plan = resolve(_changed(config, settings, before)) if settings else before
         check_same(folder, stored.record["fingerprint"], fingerprint(before), allow)
@@ -137,7 +140,7 @@ def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Pla
         changed |= {"steps": None, "epochs": None, "eval_every": before.eval_every}
     for key, value in settings.items():
         group, dot, name = key.partition(".")
-        changed[group] = {**changed[group], name: value} if dot else value
+        changed[group] = {**(changed.get(group) or {}), name: value} if dot else value
     return changed
 
 
@@ -177,8 +180,7 @@ def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[s
     for key, (old, new) in changes.items():
         warn(f"{key}: {old} -> {new}")
     warn(f"going on after step {step:,} of {plan.steps:,}")
-    if changes:
-        run_folder.write_config(folder, plan.config)
+    run_files.write_start(folder, plan.config, (folder / "env.json").read_text(encoding="utf-8"))
     words = [redact_argument(word) for word in command]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     with (folder / "resumes.jsonl").open("a", encoding="utf-8") as file:

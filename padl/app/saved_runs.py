@@ -1,5 +1,11 @@
-"""Use what a run left: its trained model, callable; its evaluation, repeated; its configuration, to run again."""
+"""Use what a run left: its trained model, callable; its evaluation, repeated; its configuration, to run again.
 
+Nothing in a folder is believed before it was held against its manifests and against the model that the configuration
+makes. load, evaluate, check_data, parameters, again, recorded.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,18 +14,22 @@ import jax
 import jax.numpy as jnp
 
 from padl.app.names import part
-from padl.app.plan import Plan, resolve
+from padl.app.plan import resolve, run_key
 from padl.app.run_spec import RunSpec
+from padl.app.stored_config import for_today, on_devices_here, refuse_paths_outside, verified_for_today
 from padl.app.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.jax_flags import pinned
-from padl.runs import checkpoint, run_folder
+from padl.runs import checkpoint, run_files
+from padl.runs.sink import warn
 from padl.tasks import predictor
 from padl.tasks.predictor import Predictor
-from padl.types import PadlError, Params, PyTree
+from padl.types import PadlError, Params, PyTree, one_line
 
 Which = Literal["best", "final"]
+ALLOWED = ("path",)  # what `again` may be told to allow
+PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against the model
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +37,9 @@ class TrainedModel:
     """A trained model: call it with inputs as the task holds them, (n, ...), not standardised.
 
     Attributes:
-        params: {name: array}. rest: batch-norm statistics and the like. stats: of the training inputs.
-        config: of the run. task: what is known of the data (kind, names of the classes).
+        params: {name: array}. model_state: batch-norm statistics and the like. stats: of the training inputs.
+        config: of the run, without what is the user's own of today, see `stored_config`.
+        task: what is known of the data (kind, names of the classes).
         predictor, scalars, input_shape: what predicts, with which hyperparameters, from inputs of what shape.
     """
 
@@ -54,6 +65,7 @@ class TrainedModel:
         return self.predictor.predict(self.params, self.model_state, self.scalars, inputs, self.stats)
 
 
+@pinned()
 def load(folder: str | Path, which: Which = "best") -> TrainedModel:
     """Load the trained model of a run folder, which needs the folder alone, not the data that it was trained on.
 
@@ -61,38 +73,44 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
         folder: of a run with run.save=true. which: the parameters with the best evaluation, or the final ones.
 
     Raises:
-        PadlError: no run there, nothing saved or not as it was written, a task without a model.
+        PadlError: no run there, nothing saved, a file that is not as it was written or does not fit the model that the
+            run's configuration makes, a task without a model.
     """
     folder = Path(folder)
-    config, about = run_folder.read_config(folder), checkpoint.load_model(folder)
-    if about["input_shape"] is None:
+    config, about = verified_for_today(folder), checkpoint.load_model(folder)
+    if about["input_shape"] is None or "model" not in config or "loss" not in config:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
-    model, loss = part("model", config["model"]), part("loss", config["loss"])
-    shape, words = tuple(about["input_shape"]), loss.entry.traits.get("predictions", "")
-    (params, model_state), stats = _parameters(folder, which), checkpoint.load(folder, "stats")
-    return TrainedModel(
+    model, loss, shape = part("model", config["model"]), part("loss", config["loss"]), tuple(about["input_shape"])
+    words, dtype = loss.entry.traits.get("predictions", ""), config.get("dtype", "float32")
+    with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
+        rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, words)
+        like = jax.eval_shape(lambda: rebuilt.init(jax.random.key(0), model.scalars))
+    (params, model_state), stats = _saved(folder, which, like), checkpoint.load_stats(folder)
+    trained = TrainedModel(
         params=params,
         model_state=model_state,
         stats=stats,
         config=config,
         task=about["task"],
-        predictor=predictor.rebuild(about["task"], model.choice, shape, config["dtype"], words),
+        predictor=rebuilt,
         scalars=model.scalars,
         input_shape=shape,
     )
+    _check_callable(trained, folder)
+    return trained
 
 
 @pinned()
 def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
-    """Evaluate what a run saved, again, on the rows that it held out.
+    """Evaluate what a run saved, again, on the rows that it held out, on as many devices as it had if they are here.
 
     Raises:
         PadlError: as `load`, and where the data are gone or not what the task accepts.
     """
     folder = Path(folder)
-    plan = replan(folder)
+    plan = resolve(on_devices_here(verified_for_today(folder), folder))
     check_data(folder, plan)
-    params, model_state = jax.tree.map(jnp.asarray, _parameters(folder, which))
+    params, model_state = jax.tree.map(jnp.asarray, parameters(folder, which, plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
     return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
 
@@ -107,37 +125,83 @@ def check_data(folder: Path, spec: RunSpec) -> None:
         raise PadlError(f"the data of task '{spec.config['task']['name']}' are not those that {folder} was trained on")
 
 
-def again(folder: Path) -> dict[str, Any]:
-    """Read the configuration of a run, to be run again into the folder that its own or its sweep's lies in.
+def parameters(folder: Path, which: Which, spec: RunSpec) -> tuple[Params, PyTree]:
+    """Read the saved parameters of a run, and the rest of its model's state.
+
+    Args:
+        spec: of its configuration, which says of what shapes they are.
 
     Raises:
-        PadlError: no run there.
+        PadlError: nothing saved, not as it was written, or not of this model.
     """
-    config = run_folder.read_config(folder)
-    sweep = folder.absolute().parent / "sweep.json"
-    place = sweep.parent.parent if sweep.is_file() else folder.absolute().parent
-    return {**config, "run": {**config["run"], "dir": str(place)}}
+    with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
+        like = jax.eval_shape(spec.experiment.objective.init, run_key(spec.settings.seed), spec.hparams)
+    return _saved(folder, which, like)
 
 
-def _parameters(folder: Path, which: str) -> tuple[Params, PyTree]:
-    """The saved parameters and the rest of the state."""
-    if which not in ("best", "final"):
-        raise PadlError(f"which={which!r} is none of best, final")
-    tree = checkpoint.load(folder, which)
-    return tree["params"], tree["model_state"]
+def again(folder: Path, allowed: Collection[str] = ()) -> dict[str, Any]:
+    """Read the configuration of a run, to be run again into the folder that its own or its sweep's lies in.
+
+    One that was edited is read too, with a line.
+
+    Args:
+        allowed: of ALLOWED, what a stranger's folder may do: "path", name files anywhere.
+
+    Raises:
+        PadlError: no run there, or a path that lies elsewhere and is not allowed.
+    """
+    stored = run_files.stored_config(folder)
+    config = for_today(stored.values, folder, told=("compilation_cache", "device", "wandb"))
+    if "path" not in allowed:
+        refuse_paths_outside(config, folder)
+    if not stored.is_as_written:
+        state = "was edited" if stored.is_as_written is False else "has no manifest that guards it"
+        warn(f"{folder / 'config.yaml'} {state}: this run is what it says now")
+    return on_devices_here(config, folder)
 
 
 def recorded(folder: Path, which: Which) -> dict[str, float]:
-    """Read what the run itself wrote of that evaluation: {} where it has none."""
-    rows = [row for row in run_folder.read_metrics(folder) if of_side(row, "eval")]
+    """Read what the run itself wrote of that evaluation: {} where it has none.
+
+    Raises:
+        PadlError: its metrics.jsonl, or its summary.json, is missing, or was edited or is damaged.
+    """
+    rows = [row for row in run_files.verified_metrics(folder) if of_side(row, "eval")]
     if which == "best" and rows:
-        step = run_folder.read_json(folder / "summary.json")["best"].get("step")
-        rows = [row for row in rows if row["step"] == step]
+        summary = run_files.verified_json(folder / "summary.json")
+        best = summary.get("best") if isinstance(summary, Mapping) else None
+        if not isinstance(best, Mapping):
+            raise PadlError(f"{folder / 'summary.json'} is damaged: it has no best evaluation")
+        rows = [row for row in rows if row["step"] == best.get("step")]
     return of_side(rows[-1], "eval") if rows else {}
 
 
-def replan(folder: Path) -> Plan:
-    """Plan a run from its folder, on as many devices as it had if they are here: others round otherwise."""
-    config = run_folder.read_config(folder)
-    count = config["devices"] if (config["devices"] or 0) <= len(jax.devices()) else None
-    return resolve({**config, "device": "auto", "devices": count})
+def _saved(folder: Path, which: str, like: tuple[Params, PyTree]) -> tuple[Params, PyTree]:
+    """The saved parameters and the rest of the state, in the form of `like`."""
+    if which not in ("best", "final"):
+        raise PadlError(f"which={which!r} is none of best, final")
+    tree = checkpoint.load(folder, which, {"params": like[0], "model_state": like[1]})
+    return tree["params"], tree["model_state"]
+
+
+def _check_callable(trained: TrainedModel, folder: Path) -> None:
+    """Trace a call, without any arithmetic: the statistics of the inputs must be of the model's shapes."""
+    file, inputs = (
+        folder / "checkpoint" / "stats.msgpack",
+        jax.ShapeDtypeStruct((PROBE_ROWS, *trained.input_shape), "f4"),
+    )
+    with suppress(jax.errors.ConcretizationTypeError), _one_line_for(f"{file} is not of this model's inputs"):
+        outputs = jax.eval_shape(trained, inputs)  # a plugin's may need the numbers themselves, and is believed
+        if any(x.shape[:1] != (PROBE_ROWS,) for x in jax.tree.leaves(outputs)):
+            raise PadlError(f"{file} is not of this model's inputs")
+
+
+@contextmanager
+def _one_line_for(problem: str) -> Iterator[None]:
+    """Turn what a model that cannot be made raises into a PadlError that begins with the problem."""
+    try:
+        yield
+    except (PadlError, jax.errors.ConcretizationTypeError):
+        raise
+    except Exception as error:  # of Flax, of JAX, of a plugin: a stranger's configuration can be anything
+        raise PadlError(f"{problem} ({one_line(error)})") from error

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
-from padl.app.saved_runs import check_data
+from padl.app.saved_runs import check_data, parameters
+from padl.app.stored_config import verified_for_today
 from padl.backprop import Graph, trace
 from padl.engine import loop
 from padl.engine.experiment import TrainState
 from padl.jax_flags import pinned
-from padl.runs import checkpoint, run_folder
 from padl.types import PadlError, Params
 
 
@@ -61,10 +61,10 @@ def at_best(folder: Path) -> StepGraph:
     Raises:
         PadlError: no run there, nothing saved or not as it was written, other data, or a task without a model.
     """
-    plan = _planned({**run_folder.read_config(folder), "device": "auto"})
+    plan = _planned(verified_for_today(folder, told=("compilation_cache", "device")))
     check_data(folder, plan)
-    saved = jax.tree.map(jnp.asarray, checkpoint.load(folder, "best"))
-    state = TrainState(jnp.zeros((), jnp.int32), plan.key, saved["params"], saved["model_state"], (), ())
+    params, model_state = jax.tree.map(jnp.asarray, parameters(folder, "best", plan))
+    state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
     return _traced(plan, state, "the best parameters", "")
 
 

@@ -23,7 +23,7 @@ from padl.app.timing import Clock
 from padl.app.warm_start import warm_start
 from padl.engine import loop
 from padl.jax_flags import pinned
-from padl.runs import jsonl, lock, run_folder, snapshots
+from padl.runs import jsonl, lock, run_files, run_folder, snapshots
 from padl.runs.environment import environment
 from padl.runs.fault_points import reach
 from padl.runs.jsonl import Jsonl
@@ -176,7 +176,7 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     folder = run_folder.create(plan.run.dir, label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
-        run_folder.write_start(folder, plan.config, env)
+        run_files.write_start(folder, plan.config, env)
     return folder
 
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from padl.app.plan import Plan
+from padl.app.saved_runs import load
 from padl.engine import loop
-from padl.runs import checkpoint
 from padl.runs.console import print_table
 from padl.types import PadlError, PyTree
 
@@ -34,14 +34,14 @@ def warm_start(plan: Plan) -> loop.Snapshot | None:
     """
     if plan.start.from_ is None:
         return None
-    saved = checkpoint.load(Path(plan.start.from_).expanduser(), plan.start.which)
+    other = load(Path(plan.start.from_).expanduser(), plan.start.which)
     fresh = jax.jit(plan.experiment.init)(plan.key, plan.hparams)
-    params, table = merge(fresh.params, saved["params"], plan.start.only)
+    params, table = merge(fresh.params, other.params, plan.start.only)
     if plan.settings.progress != "none":
         print_table(("parameters", "here", "there", ""), [list(map(_told, row)) for row in table])
     if not any(row.fate == "taken" for row in table):
         raise PadlError(f"start.from={plan.start.from_}: none of its parameters has a name and shape of this model")
-    model_state, _ = merge(fresh.model_state, saved["model_state"], plan.start.only)
+    model_state, _ = merge(fresh.model_state, other.model_state, plan.start.only)
     return loop.begin_at(plan.experiment, plan.task.criterion, plan.key, plan.hparams, params, model_state)
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from padl import backprop
 from padl.app.step_graph import StepGraph
 from padl.backprop import Graph, Layer
 from padl.backprop.drawing import animation, gradient_depth, page, terminal
-from padl.cli.formatting import print_line
+from padl.cli.formatting import cell, print_line
 from padl.runs import run_folder
 from padl.runs.console import Output
 from padl.runs.csv_table import csv_text
@@ -52,7 +51,7 @@ def print_model(step: StepGraph, *, out: Path | None, steps: bool) -> None:
     if steps and drawable is None:
         raise PadlError(f"--steps shows up to {LARGEST} nodes, this has {len(graph):,}: give a smaller model")
     folder = _folder(out, "model")
-    Output().print(step.title, style="bold", highlight=False, soft_wrap=True)
+    print_line(step.title, style="bold")
     Output().print(_layers_table(layers))
     for line in filter(None, (step.remark, backprop.verdict(layers))):
         print_line(line)
@@ -90,7 +89,7 @@ def _layers_table(layers: Sequence[Layer]) -> Table:
         table.add_column(name, justify="left" if name in ("layer", "output") else "right", no_wrap=True)
     for layer in layers:
         table.add_row(
-            escape(layer.name or "(input)"), _size(layer.shape) or "1", f"{layer.value:.2g}",
+            cell(layer.name or "(input)"), _size(layer.shape) or "1", f"{layer.value:.2g}",
             f"{layer.zeros:.0%}", *_gradient(layer), *_weights(layer), style=None if layer.finite else "bold red",
         )  # fmt: skip
     return table
@@ -113,7 +112,7 @@ def _weights(layer: Layer) -> tuple[str, str, str]:
 def _print_nonfinite(graph: Graph) -> None:
     origin = backprop.first_nonfinite(graph)
     if origin:
-        Output().print(str(origin), style="bold red", highlight=False, markup=False, soft_wrap=True)
+        print_line(str(origin), style="bold red")
 
 
 def _folder(out: Path | None, label: str) -> Path:
@@ -141,4 +140,4 @@ def _csv(file: Path, rows: Sequence[Any]) -> Path:
 
 def _print_files(files: Sequence[Path]) -> None:
     for file in files:
-        print(file)
+        print_line(str(file))

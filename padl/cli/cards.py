@@ -12,6 +12,7 @@ from rich.table import Table
 
 from padl.app import names
 from padl.cli.docstrings import fitted
+from padl.cli.formatting import print_line
 from padl.losses.argument_domains import PREDICTIONS, TARGETS
 from padl.registry import Entry, describe, near, written
 from padl.runs.console import Output
@@ -46,7 +47,7 @@ def print_card(name: str) -> None:
     """
     console = Output()
     for entry in entries_called(name):
-        console.print(f"[bold]{entry.kind} {entry.name}[/bold]")
+        print_line(f"{entry.kind} {entry.name}", style="bold")
         text = inspect.getdoc(entry.function) or "no description"
         console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
         console.print(_arguments(entry) if entry.hyperparameters else "")

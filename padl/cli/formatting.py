@@ -1,8 +1,11 @@
-"""Write numbers and lines as the commands print them."""
+"""Write numbers, cells and lines as the commands print them: brackets as brackets, nothing that is not printable."""
 
 from typing import Any
 
+from rich.text import Text
+
 from padl.runs.console import Output
+from padl.types import printable, printable_lines
 
 
 def short(value: Any, digits: int = 6) -> str:
@@ -12,6 +15,11 @@ def short(value: Any, digits: int = 6) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
-def print_line(text: str) -> None:
-    """Print a line on standard output as it stands, unbroken and without markup."""
-    Output().print(text, markup=False, highlight=False, soft_wrap=True)
+def cell(value: Any, digits: int = 6) -> Text:
+    """Return a cell or a heading of a table, `short`, in which rich takes nothing for markup."""
+    return Text(printable(short(value, digits)))
+
+
+def print_line(text: str, style: str = "") -> None:
+    """Print a text on standard output as it stands, unbroken and without markup."""
+    Output().print(Text(printable_lines(text), style), soft_wrap=True)

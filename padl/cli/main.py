@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> int:
         line = _mistake(error)
         if line is None or _shows_tracebacks():
             raise
-        print(f"padl: {line}", file=sys.stderr)
+        _say(line)
         return MISTAKE
 
 
@@ -134,6 +134,13 @@ def _mistake(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return f"{error.filename or 'a file of the run'}: {error.strerror}" if error.errno in DISK else None
     return str(error) if isinstance(error, PadlError) else None
+
+
+def _say(line: str) -> None:
+    """Print a message; what is not printable in it must not command the terminal."""
+    from padl.types import printable_lines
+
+    print(f"padl: {printable_lines(line)}", file=sys.stderr)
 
 
 def _shows_tracebacks() -> bool:

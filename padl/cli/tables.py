@@ -8,13 +8,15 @@ from typing import Any
 from rich import box
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from padl.app.fingerprint import Difference
 from padl.app.sweep.results import Results, title
 from padl.app.sweep.run import Sweep
-from padl.cli.formatting import print_line, short
+from padl.cli.formatting import cell, print_line, short
 from padl.compare import statistics
 from padl.runs.console import Output
+from padl.types import printable
 
 MOST_SETTINGS = 15  # on the screen; results.csv has every member
 
@@ -22,7 +24,7 @@ MOST_SETTINGS = 15  # on the screen; results.csv has every member
 def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
     """Print the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
     console = Output()
-    console.print(summary["title"], style="bold", highlight=False)
+    print_line(summary["title"], style="bold")
     if summary["final"] or summary["best"]:
         console.print(_metrics(summary["final"], summary["best"]))
     facts = {
@@ -38,8 +40,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
     if wandb_folder:
         facts["W&B"] = f"wandb sync {wandb_folder}"
     for name, fact in facts.items():
-        console.print(f"[bold]{name:>10}[/bold]  ", end="", highlight=False)
-        console.print(fact, markup=False, highlight=False, soft_wrap=True)
+        console.print(Text.assemble((f"{name:>10}", "bold"), "  ", printable(fact)), soft_wrap=True)
 
 
 def _metrics(final: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
@@ -48,7 +49,7 @@ def _metrics(final: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
     table.add_column("final", justify="right")
     table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
     for name in final or [name for name in best if name != "step"]:
-        table.add_row(name, short(final.get(name), 5), short(best.get(name), 5))
+        table.add_row(cell(name), short(final.get(name), 5), short(best.get(name), 5))
     return table
 
 
@@ -89,7 +90,7 @@ def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float]
     for column in ("metric", "now", "in the run"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name, value in metrics.items():
-        table.add_row(name, short(value, 9), short(recorded.get(name), 9))
+        table.add_row(cell(name), short(value, 9), cell(recorded.get(name), 9))
     Output().print(table)
 
 
@@ -98,7 +99,7 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
     if results.ranked:
         metric, better = results.objective.metric, {"max": "higher", "min": "lower"}[results.objective.direction]
         heading = f"{title(sweep)}, ranked by best {metric} ({better} is better)"
-        Output().print(heading, style="bold", markup=False, highlight=False, soft_wrap=True)
+        print_line(heading, style="bold")
         Output().print(_ranking(results))
     more = len(results.ranked) - MOST_SETTINGS
     if more > 0:
@@ -118,11 +119,11 @@ def _ranking(results: Results) -> Table:
     table = Table(header_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("", justify="right")
     for key in _headers(keys):
-        table.add_column(key, overflow="fold")
+        table.add_column(cell(key), overflow="fold")
     for column in ("mean ± se", "n", *(["diverged"] if any_diverged else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for place, setting in enumerate(results.ranked[:MOST_SETTINGS], start=1):
-        values = [short(setting.values[key]) for key in keys]
+        values = [cell(setting.values[key]) for key in keys]
         diverged = [str(setting.diverged or "")] if any_diverged else []
         table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
     return table

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from padl.compare.comparison import Chosen, Comparison, Trajectory
 from padl.compare.statistics import first_reaching
 from padl.runs.csv_table import csv_text
+from padl.types import printable
 
 AT_END = "*"
 COLUMNS = (
@@ -58,7 +60,7 @@ def table(comparison: Comparison) -> Table:
     for column in ("optimizer", "rate", "gap", "distance", "steps", "good rates", "decades"):
         lines.add_column(column, justify="left" if column == "optimizer" else "right")
     for label, path in comparison.paths.items():
-        lines.add_row(*_line(comparison, label, path, comparison.chosen[label]))
+        lines.add_row(*map(Text, _line(comparison, printable(label), path, comparison.chosen[label])))
     return lines
 
 

@@ -1,8 +1,13 @@
-"""Refuse data that cannot be trained on, naming column and row. check_finite, check_resolution, check_labels."""
+"""Refuse data that cannot be trained on, naming column and row.
+
+check_finite, check_resolution, check_span, check_labels.
+"""
 
 import numpy as np
 
 from padl.types import PadlError
+
+LARGEST_SPAN, SMALLEST_SPAN = 2.0**126, 2.0**-120  # beyond, 1 / span is no normal float32, and processors take 0 for it
 
 
 def check_finite(table: np.ndarray, columns: list[str], where: str) -> None:
@@ -23,12 +28,32 @@ def check_resolution(table: np.ndarray, columns: list[str], where: str) -> None:
         largest = np.abs(column).max()
         if largest > np.finfo(np.float32).max:
             raise PadlError(f"{where}: {largest:g} in column '{name}' is too large for float32: use another unit")
+        check_span(column.min(keepdims=True), column.max(keepdims=True), [name], where)
         width = largest * (column / largest).std() if largest else 0.0
         if 0 < width < 1e-5 * largest:
             raise PadlError(
                 f"{where}: column '{name}' varies by {width:.3g} around {largest:.3g}, which float32 cannot tell apart:"
                 " subtract a constant from it"
             )
+
+
+def check_span(low: np.ndarray, high: np.ndarray, columns: list[str], where: str) -> None:
+    """Refuse the first column whose numbers lie so far apart, or so near, that float32 cannot divide by their spread.
+
+    Args:
+        low, high: of each column, (columns,).
+
+    Raises:
+        PadlError: with the column and its ends.
+    """
+    spans = np.asarray(high, np.float64) - np.asarray(low, np.float64)
+    bad = np.flatnonzero((spans > LARGEST_SPAN) | ((spans > 0) & (spans < SMALLEST_SPAN)))
+    if len(bad):
+        at = bad[0]
+        raise PadlError(
+            f"{where}: column '{columns[at]}' goes from {low[at]:.3g} to {high[at]:.3g}, which float32 cannot be"
+            " standardised by: use another unit"
+        )
 
 
 def check_labels(labels: np.ndarray, classes: int, where: str) -> None:

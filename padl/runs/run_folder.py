@@ -1,6 +1,7 @@
-"""The run folder: config.yaml env.json metrics.jsonl summary.json status.json curves.png checkpoint/
+"""The run folder: config.yaml env.json metrics.jsonl summary.json status.json manifest.json curves.png checkpoint/
 
-Its files are written here and read back here. No secret gets in: see `redaction.redact`.
+Its files are written here and read back here, however damaged; run_files.py holds those that numbers depend on against
+manifest.json. No secret gets in: see `redaction.redact`.
 """
 
 import errno
@@ -16,9 +17,12 @@ from typing import Any
 
 import yaml
 
+from padl import files
 from padl.runs.processes import agreed, is_writer
 from padl.runs.redaction import redact
-from padl.types import PadlError
+from padl.types import PadlError, one_line
+
+LARGEST_CONFIG, LARGEST_JSON, LARGEST_METRICS = 2**24, 2**26, 2**31  # bytes of a file that is read whole
 
 
 def create(root: str | Path, label: str) -> Path:
@@ -31,7 +35,11 @@ def create(root: str | Path, label: str) -> Path:
     """
     seconds, number = agreed([int(time.time()), secrets.randbits(24)])
     stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%d-%H%M%S")
-    folder = Path(root).expanduser().absolute() / f"{stamp}-{label}-{number:06x}"
+    try:
+        place = Path(root).expanduser().absolute()
+    except RuntimeError as error:  # ~stranger/runs
+        raise PadlError(f"run.dir={str(root)!r}: this machine knows no such user: give another run.dir") from error
+    folder = place / f"{stamp}-{label}-{number:06x}"
     (error_number,) = agreed([_make(folder) if is_writer() else 0])  # the others must not wait for one that gave up
     if error_number:
         reason = os.strerror(error_number)
@@ -45,20 +53,9 @@ def _make(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=False)
     except OSError as error:
         return error.errno or errno.EIO
+    except ValueError:  # a NUL in its name
+        return errno.EINVAL
     return 0
-
-
-def write_start(folder: Path, config: Mapping[str, Any], env: str, durable: bool = True) -> None:
-    """Write what is known before a run starts: config.yaml, and env.json, `to_json` of its `environment`."""
-    write_config(folder, config, durable)
-    write_text(folder / "env.json", env, durable)
-
-
-def write_config(folder: Path, config: Mapping[str, Any], durable: bool = True) -> None:
-    """Write config.yaml; `durable` as in `write_bytes`."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    text = yaml.dump(redact(config), Dumper=dumper, sort_keys=False, allow_unicode=True)
-    write_text(folder / "config.yaml", text, durable)
 
 
 def write_json(file: Path, content: Any, durable: bool = True) -> None:
@@ -115,33 +112,116 @@ def strict(value: Any) -> Any:
     return value
 
 
+def to_yaml(config: Mapping[str, Any]) -> str:
+    """Return a YAML text of a configuration, without secrets."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(redact(config), Dumper=dumper, sort_keys=False, allow_unicode=True)
+
+
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read config.yaml; raises PadlError where `folder` holds no run."""
+    """Read config.yaml; raises PadlError where `folder` holds no run, or the file is damaged."""
+    return parse_config(config_content(folder), folder / "config.yaml")
+
+
+def config_content(folder: Path) -> bytes:
+    """Read the bytes of config.yaml; raises PadlError where `folder` holds no run."""
     try:
-        return yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise PadlError(f"{folder} is not the folder of a run: its config.yaml cannot be read") from error
+        return files.read(folder / "config.yaml", LARGEST_CONFIG)
+    except OSError as error:
+        why = error.strerror or "it cannot be read"
+        raise PadlError(f"{folder} is not the folder of a run: its config.yaml cannot be read ({why})") from error
+
+
+def parse_config(content: bytes, file: Path) -> dict[str, Any]:
+    """Read a configuration; `file` is what a PadlError names where it is none."""
+    try:
+        config = _PlainLoader(content.decode()).get_single_data()
+    except Exception as error:  # what PyYAML raises for hostile text is of many kinds
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise PadlError(f"{file}{line}: it is damaged, or no configuration ({one_line(error)})") from error
+    if not isinstance(config, dict):
+        raise PadlError(f"{file}: it is damaged, or no configuration: it holds no keys with values")
+    return config
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Loads keys with values as JSON has them: no dates, no sets, no two places that are one (which can be a bomb)."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias, *, which no configuration of PADL has")
+        return super().compose_node(parent, index)
+
+    def get_single_data(self) -> Any:
+        data = super().get_single_data()
+        _check_plain(data)
+        return data
+
+
+def _check_plain(value: Any) -> None:
+    """Raise ValueError for what a configuration cannot hold."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("a key is no text")
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            _check_plain(item)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("a whole number is too large")
+    elif value is not None and not isinstance(value, (bool, int, float, str)):
+        raise ValueError(f"a value is a {type(value).__name__}")
 
 
 def read_json(file: Path) -> Any:
     """Read a file of the folder; raises PadlError where it is missing or damaged."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PadlError(
-            f"{file} cannot be read ({type(error).__name__}): the run is not finished, or damaged"
-        ) from error
+        content = files.read(file, LARGEST_JSON)
+    except OSError as error:
+        raise PadlError(f"{file} cannot be read ({error.strerror}): the run is not finished, or damaged") from error
+    return parse_json(content, file)
+
+
+def parse_json(content: bytes, file: Path) -> Any:
+    """Read JSON; `file` is what a PadlError names where it is none."""
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise PadlError(f"{file} is damaged: it is not JSON ({type(error).__name__})") from error
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """Read the rows of metrics.jsonl; a last line that a crash left incomplete is passed over."""
+    """Read the rows of metrics.jsonl; a last line that a crash left incomplete is passed over.
+
+    Raises:
+        PadlError: there is none, or a line is none that a run writes.
+    """
+    file = folder / "metrics.jsonl"
     try:
-        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        content = files.read(file, LARGEST_METRICS)
     except OSError as error:
         raise PadlError(
             f"{folder} has no readable metrics.jsonl ({error.strerror}): is it the folder of a run?"
         ) from error
-    return [{k: _number(v) for k, v in json.loads(line).items()} for line in lines if line.endswith("\n")]
+    return parse_metrics(content, file)
+
+
+def parse_metrics(content: bytes, file: Path) -> list[dict[str, Any]]:
+    """Read rows; `file` is what a PadlError names, with the line."""
+    lines = content.split(b"\n")[:-1]
+    return [_row(line, f"{file}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode())
+    except (ValueError, RecursionError) as error:
+        raise PadlError(f"{where}: it is damaged ({type(error).__name__})") from error
+    values = {name: _number(value) for name, value in row.items()} if isinstance(row, dict) else {}
+    if type(values.get("step")) is not int or not all(type(x) in (int, float) for x in values.values()):
+        raise PadlError(f"{where}: it is damaged: no step and numbers")
+    return values
 
 
 def _number(value: Any) -> Any:

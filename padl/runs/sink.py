@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from padl.types import Criterion, one_line
+from padl.types import Criterion, one_line, printable_lines
 
 Row = Mapping[str, float]
 
@@ -88,5 +88,5 @@ class BestSoFar:
 
 
 def warn(message: str) -> None:
-    """Print a line on standard error."""
-    print(f"padl: {message}", file=sys.stderr, flush=True)
+    """Print a line on standard error, what is not printable in it as Python writes it."""
+    print(f"padl: {printable_lines(message)}", file=sys.stderr, flush=True)

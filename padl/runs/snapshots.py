@@ -94,7 +94,8 @@ def _write(part: Path, step: int, tree: PyTree, record: Mapping[str, Any]) -> No
     write_arrays(part, leaves_of(tree))
     reach("while_writing")
     write_json(part / RECORD, {"step": step, "form": list(form_of(tree).items()), **record})
-    manifest.write(part, sorted(str(file.relative_to(part)) for file in part.rglob("*") if file.is_file()))
+    files = sorted(file for file in part.rglob("*") if file.is_file())
+    manifest.write(part, {}, {str(file.relative_to(part)): manifest.digest(file) for file in files})
 
 
 class StoredSnapshot:

@@ -1,15 +1,19 @@
 """The user's own arrays on disk, memory-mapped: rows are read on the host, ahead of the device. array_files."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from padl import files
 from padl.registry import task
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
 from padl.tasks.task import Task
 from padl.types import PadlError
+
+LARGEST_ARRAY = 2**62  # bytes: none is read whole
 
 
 @task(
@@ -33,9 +37,10 @@ def array_files(path: str = "", classes: int | None = None, held_out: float = 0.
     Raises:
         PadlError: a file that is missing or no array of numbers, lengths that differ, values that cannot be trained on.
     """
-    if not path or not Path(path).expanduser().is_dir():
+    root = Path(os.path.expanduser(path))
+    if not path or not os.path.isdir(root):
         raise PadlError(f"task.path={path!r} is not a folder: give one that holds inputs.npy and targets.npy")
-    inputs, targets = (_mapped(Path(path).expanduser() / f"{name}.npy") for name in ("inputs", "targets"))
+    inputs, targets = (_mapped(root / f"{name}.npy") for name in ("inputs", "targets"))
     if inputs.ndim < 2 or targets.ndim != 1 or len(inputs) != len(targets):
         raise PadlError(f"{path}: inputs {inputs.shape} and targets {targets.shape} must be (n, ...) and (n,)")
     if targets.dtype.kind == "f":
@@ -57,9 +62,11 @@ def _mapped(file: Path) -> np.ndarray:
         PadlError: it cannot be read, or holds something else.
     """
     try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise PadlError(f"{file} cannot be read as an array ({error}): numpy.save writes one") from error
+        files.open_regular(file, LARGEST_ARRAY).close()
+        array = np.lib.format.open_memmap(file, mode="r")
+    except Exception as error:  # what NumPy raises for hostile bytes is of many kinds
+        why = getattr(error, "strerror", None) or error
+        raise PadlError(f"{file} cannot be read as an array ({why}): numpy.save writes one") from error
     if array.dtype.kind not in "biuf":
         raise PadlError(f"{file} holds {array.dtype}: give an array of numbers")
     return array

@@ -1,20 +1,24 @@
 """Pictures, one class each. digits: handwritten, real. cracks: drawn. image_folder: the user's own."""
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from padl import files
 from padl.data.sklearn_files import shipped
 from padl.data.source import frozen
 from padl.registry import task
 from padl.tasks import concrete_images
 from padl.tasks.classification import classification
 from padl.tasks.task import Task
-from padl.types import PadlError
+from padl.types import PadlError, printable
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # whatever the suffix: for others Pillow starts programs
+LARGEST_IMAGE = 2**29  # bytes of a file
 
 
 @task(
@@ -77,17 +81,17 @@ def image_folder(path: str = "", size: int = 64, colour: Literal["grey", "rgb"] 
     Raises:
         PadlError: no such folder, fewer than two classes, an image that cannot be read (named).
     """
-    root = Path(path).expanduser()
-    if not path or not root.is_dir():
+    root = Path(os.path.expanduser(path))
+    if not path or not os.path.isdir(root):
         raise PadlError(f"task.path={path!r} is not a folder: give one that holds a folder of images for each class")
     classes = sorted(d.name for d in root.iterdir() if d.is_dir() and not d.name.startswith("."))
-    files = [
+    labelled = [
         (f, c)
         for c, name in enumerate(classes)
         for f in sorted((root / name).rglob("*"))
         if f.suffix.lower() in SUFFIXES
     ]
-    empty = [name for c, name in enumerate(classes) if all(label != c for _, label in files)]
+    empty = [name for c, name in enumerate(classes) if all(label != c for _, label in labelled)]
     if len(classes) < 2 or empty:
         lack = (
             f"no image in the folder of class '{empty[0]}'"
@@ -95,22 +99,26 @@ def image_folder(path: str = "", size: int = 64, colour: Literal["grey", "rgb"] 
             else f"{len(classes)} class folders, needs two or more"
         )
         raise PadlError(f"task.path={path!r}: {lack}")
-    images = np.stack([_read(f, size, "L" if colour == "grey" else "RGB") for f, _ in files])
-    labels = np.array([label for _, label in files], np.int32)
+    images = np.stack([_read(f, size, "L" if colour == "grey" else "RGB") for f, _ in labelled])
+    labels = np.array([label for _, label in labelled], np.int32)
     return classification(images, labels, len(classes), held_out=held_out, where=path, synthetic=False, names=classes)
 
 
 def _read(file: Path, size: int, mode: str) -> np.ndarray:
     """One image as (size, size, channels) uint8; PadlError names a file that cannot be read."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
+    name = printable(str(file))
     try:
-        with Image.open(file) as opened:
+        with files.open_regular(file, LARGEST_IMAGE) as handle, Image.open(handle, formats=FORMATS) as opened:
             if opened.mode.startswith(("I", "F")):
-                raise PadlError(f"{file}: {opened.mode} pixels have more than 8 bits: convert it, scaled to 0 .. 255")
+                raise PadlError(f"{name}: {opened.mode} pixels have more than 8 bits: convert it, scaled to 0 .. 255")
             image = ImageOps.exif_transpose(opened).convert(mode).resize((size, size), Image.Resampling.BILINEAR)
             return np.asarray(image).reshape(size, size, -1)
     except PadlError:
         raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PadlError(f"{file}: not a readable image ({error}): repair or remove it") from error
+    except UnidentifiedImageError as error:
+        raise PadlError(f"{name}: not an image of {', '.join(FORMATS)}: convert or remove it") from error
+    except Exception as error:  # what Pillow's readers raise for hostile bytes is of many kinds
+        why = getattr(error, "strerror", None) or error
+        raise PadlError(f"{name}: not a readable image ({why}): repair or remove it") from error

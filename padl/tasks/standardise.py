@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from padl.data.checks import check_finite
+from padl.data.checks import check_finite, check_span
 from padl.types import PadlError
 
 
@@ -24,3 +24,6 @@ def check_inputs(inputs: np.ndarray, where: str) -> None:
         table = inputs.reshape(len(inputs), -1)
         names = [f"input {i + 1}" for i in range(table.shape[1])]
         check_finite(table, names, where)
+        axes = input_axes(inputs)
+        low, high = (np.ravel(end(inputs, axis=axes)) for end in (np.min, np.max))
+        check_span(low, high, names, where)

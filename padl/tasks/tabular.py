@@ -1,19 +1,24 @@
 """Tables. permeability: by a law of physics, with noise. csv: the user's own."""
 
 import csv as csv_module
+import io
+import os
 from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from padl import files
 from padl.data.checks import check_finite, check_resolution
 from padl.data.source import frozen
 from padl.registry import task
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
 from padl.tasks.task import Task
-from padl.types import PadlError, Scalar
+from padl.types import PadlError, Scalar, printable
+
+LARGEST_TABLE = 2**31  # bytes; a table is read into memory whole
+EXCERPT = 80  # signs of a file that a message shows: it may be one that was never meant to be a table
 
 
 @task(
@@ -81,9 +86,9 @@ def csv(
             that does not exist or does not suit its kind; it names the column and the row.
     """
     header, table = _read(path)
-    target = target or header[-1]
+    target = printable(target) or header[-1]
     if target not in header:
-        raise PadlError(f"task.target='{target}' is no column of {path}: it has {', '.join(header)}")
+        raise PadlError(f"task.target='{target}' is no column of {path}: it has {_excerpt(header)}")
     columns = {name: _column([row[i] for row in table], name, path) for i, name in enumerate(header)}
     inputs = _features({name: values for name, values in columns.items() if name != target}, path)
     values = columns[target]
@@ -104,27 +109,31 @@ def _read(path: str) -> tuple[list[str], list[list[str]]]:
     if not path:
         raise PadlError("task 'csv' needs a table: task.path=FILE.csv, and task.target=COLUMN unless it is the last")
     try:
-        with Path(path).expanduser().open(newline="", encoding="utf-8-sig") as file:
-            reader = csv_module.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if len(header) == 1 and ";" in header[0]:
-                raise PadlError(f"{path}: its fields are separated by semicolons: save it with commas")
-            table = []
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise PadlError(
-                        f"{path}, line {reader.line_num}: {len(row)} fields where the header has {len(header)}"
-                    )
-                if row:
-                    table.append([field.strip() for field in row])
+        text = files.read(os.path.expanduser(path), LARGEST_TABLE).decode("utf-8-sig")
+        reader = csv_module.reader(io.StringIO(text, newline=""), strict=True)
+        header = [printable(name.strip()) for name in next(reader, [])]
+        if len(header) == 1 and ";" in header[0]:
+            raise PadlError(f"{path}: its fields are separated by semicolons: save it with commas")
+        table = []
+        for row in reader:
+            if row and len(row) != len(header):
+                raise PadlError(f"{path}, line {reader.line_num}: {len(row)} fields where the header has {len(header)}")
+            if row:
+                table.append([field.strip() for field in row])
     except (OSError, UnicodeDecodeError, csv_module.Error) as error:
         why = getattr(error, "strerror", None) or error
         raise PadlError(f"task.path={path!r} cannot be read as CSV: {why}") from error
     if len(header) < 2 or len(set(header)) < len(header):
-        raise PadlError(f"{path}: the first line must name two or more columns, each once; it has: {', '.join(header)}")
+        raise PadlError(f"{path}: the first line must name two or more columns, each once; it has: {_excerpt(header)}")
     if not table:
         raise PadlError(f"{path}: no rows below the header")
     return header, table
+
+
+def _excerpt(words: list[str]) -> str:
+    """The words, so many of them as say what kind of file it is."""
+    text = ", ".join(words)
+    return text if len(text) <= EXCERPT else f"{text[:EXCERPT]} …"
 
 
 def _column(fields: list[str], name: str, path: str) -> np.ndarray:
@@ -137,7 +146,8 @@ def _column(fields: list[str], name: str, path: str) -> np.ndarray:
     if words and len(words) < len(fields) / 2:
         first = words[0]
         raise PadlError(
-            f"{path}: '{fields[first]}' in column '{name}', row {first + 1}, is no number, as most there are"
+            f"{path}: '{_excerpt([printable(fields[first])])}' in column '{name}', row {first + 1}, is no number,"
+            " as most there are"
         )
     if words:
         return np.array(fields)

@@ -25,7 +25,7 @@ def test_a_run_begins_where_the_other_ended(other):
     for name, array in other.params.items():
         np.testing.assert_allclose(warm.params[name], array, atol=1e-6)
     assert warm.summary["final"]["loss"] == pytest.approx(other.summary["final"]["loss"], rel=1e-5)
-    assert first_loss().summary["final"]["loss"] != pytest.approx(other.summary["final"]["loss"], rel=1e-2)
+    assert first_loss().summary["final"]["loss"] != pytest.approx(other.summary["final"]["loss"], rel=1e-4)
 
 
 def test_it_says_what_was_taken_and_what_was_not(other, capsys):
@@ -58,7 +58,7 @@ def test_what_cannot_be_is_refused_before_a_folder_is_made(other, tmp_path):
     run = {"dir": str(tmp_path / "runs")}
     with pytest.raises(PadlError, match="none of its parameters has a name and shape of this model"):
         padl.train(task="permeability", model="linear", start=str(other.folder), run=run)
-    with pytest.raises(PadlError, match="no checkpoint"):
+    with pytest.raises(PadlError, match="is not the folder of a run"):
         padl.train(start=str(tmp_path), run=run)
     with pytest.raises(PadlError, match=r"start\.from is for a single run"):
         padl.sweep(over={"seed": [0, 1]}, start=str(other.folder))

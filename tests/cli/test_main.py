@@ -40,12 +40,32 @@ def test_a_traceback_is_shown_where_it_is_asked_for(padl_command, monkeypatch):
         ("lst", "no command 'lst'; did you mean 'list'?"),
         ("help lst", "no command 'lst'; did you mean 'list'?"),
         ("compare -m seed=0,1", "padl compare runs all in one program"),
+        ("\x1b[2J", r"no command '\x1b[2J'"),
+        ("train \x1b[2J=1", r"\x1b[2J=1"),
+        ("show a\x07", r"nothing is called 'a\x07'"),
+        ("evaluate a\u202eb", r"a\u202eb is not the folder of a run"),
+        ("evaluate " + 300 * "a", "is not the folder of a run: its config.yaml cannot be read (File name too long)"),
+        ("train run.dir='~nobody-of-this-name/runs'", "this machine knows no such user: give another run.dir"),
+        ("train steps=1" + 400 * "0", "steps is too large a number"),
     ],
 )
 def test_other_commands_refuse_in_one_line_too(padl_command, words, message):
     code, out, err = padl_command(*words.split())
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+@pytest.mark.parametrize("command", ["backprop", "evaluate", "rerun", "show", "list", "train", "compare"])
+@pytest.mark.parametrize("word", ["", " "])
+def test_an_empty_word_is_a_mistake(padl_command, command, word):
+    code, out, err = padl_command(command, word)
+    assert (code, out, err.count("\n")) == (2, "", 1), err
+
+
+def test_a_formula_may_be_longer_than_a_files_name(padl_command):
+    code, out, _ = padl_command("backprop", f"x * 1.{300 * '0'}", "x=3", "--out", "pictures")
+    assert code == 0
+    assert "x" in out
 
 
 def test_a_strangers_folder_is_not_run(tmp_path):

@@ -1,6 +1,7 @@
 """Data: splits, statistics, the laws and pictures that are drawn, the user's own files, and what is refused of them."""
 
 import math
+import os
 
 import jax
 import jax.numpy as jnp
@@ -209,6 +210,64 @@ def test_a_corrupt_picture_is_named(pictures):
         padl.task("image_folder", path=str(pictures))
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "shown"),
+    [
+        ("header", "a,\x1b[2Jb\n1,\n", r"column '\x1b[2Jb', row 1"),
+        ("line feed", 'a,"b\npadl: all is well"\n1,\n', r"column 'b\npadl: all is well', row 1"),
+        ("cell", "a,b\n1,2\n2,3\n3,\x1b]0;x\x07\n", r"'\x1b]0;x\x07' in column 'b', row 3"),
+        ("columns", "a" * 500 + ",b\n1,2\n", "a" * 80 + " …"),
+    ],
+)
+def test_a_message_shows_what_is_not_printable_of_a_table_and_little_of_a_long_one(tmp_path, name, text, shown):
+    with pytest.raises(PadlError) as refused:
+        padl.task("csv", path=table(tmp_path, text), target="none" if name == "columns" else "")
+    assert shown in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
+def test_only_regular_files_are_read_as_data(tmp_path, pictures):
+    os.mkfifo(pictures / "dark" / "pipe.png")
+    (tmp_path / "inputs.npy").symlink_to("/dev/zero")
+    paths = {
+        "/dev/zero": "csv",
+        pictures / "dark" / "pipe.png": "csv",
+        pictures: "image_folder",
+        tmp_path: "array_files",
+    }
+    for path, name in paths.items():
+        with pytest.raises(PadlError, match="not a regular file"):
+            padl.task(name, path=str(path))
+
+
+def test_a_picture_is_read_by_its_content_and_starts_no_program(tmp_path, monkeypatch, pictures):
+    marker, program = tmp_path / "ran", tmp_path / "gs"
+    program.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    (pictures / "dark" / "3\x1b[2J.png").write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    with pytest.raises(PadlError, match=r"dark/3\\x1b\[2J\.png: not an image of PNG, JPEG, "):
+        padl.task("image_folder", path=str(pictures))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"garbage", b"PK\x03\x04", b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16, b"\x93NUMPY\x01\x00\xff\xff{"],
+)
+def test_an_array_file_that_is_none_is_one_line(tmp_path, content):
+    (tmp_path / "inputs.npy").write_bytes(content)
+    with pytest.raises(PadlError, match=r"inputs\.npy cannot be read as an array"):
+        padl.task("array_files", path=str(tmp_path))
+
+
+def test_a_path_that_no_file_can_have_is_one_line():
+    for name in ("csv", "image_folder", "array_files"):
+        for path in ("a" * 300, "~nobody-of-this-name/x"):
+            with pytest.raises(PadlError, match=r"task\.path="):
+                padl.task(name, path=path)
+
+
 def test_a_folder_without_classes_is_refused(tmp_path, pictures):
     with pytest.raises(PadlError, match="is not a folder"):
         padl.task("image_folder", path=str(tmp_path / "gone"))
@@ -285,6 +344,14 @@ def test_the_error_of_a_regression_is_measured_in_any_unit(tmp_path, scale):
         ("x;y\n1;2\n", "separated by semicolons"),
         ("x,y\n" + "".join(f"{i},1.5\n" for i in range(9)), "the target is 1.5 in every row"),
         ("x,y\n" + "".join(f"id-{i},{i}.5\n" for i in range(40)), "holds 40 different texts"),
+        (
+            "x,y\n" + "".join(f"{(i - 4) * 4e37},{i}.5\n" for i in range(9)),
+            "'x' goes from -1.6e.38 to 1.6e.38, which float",
+        ),
+        (
+            "x,y\n" + "".join(f"{i * 1e-39},{i}.5\n" for i in range(9)),
+            "'x' goes from 0 to 8e-39, which float32 cannot be",
+        ),
     ],
 )
 def test_a_table_that_would_train_to_nonsense_is_refused(tmp_path, text, message):

@@ -1,18 +1,18 @@
 """Find landscapes by name: what `padl compare surface=NAME` may be. landscape, network."""
 
+import os
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-import jax
 import numpy as np
 
 from padl.app.run_spec import check
-from padl.app.saved_runs import check_data
+from padl.app.saved_runs import check_data, parameters
+from padl.app.stored_config import verified_for_today
 from padl.compare import loss_slice
 from padl.data.source import frozen
 from padl.registry import near
 from padl.runs import checkpoint as checkpoints
-from padl.runs import run_folder
 from padl.surfaces.function_landscapes import closed_form, noisy_valley
 from padl.surfaces.functions import Name, check_condition
 from padl.surfaces.landscape import Landscape
@@ -44,7 +44,7 @@ def landscape(
             raise PadlError(
                 "surface=network is the loss of a trained network: give its run folder, checkpoint=runs/..."
             )
-        return network(Path(checkpoint).expanduser(), directions, rows)
+        return network(Path(os.path.expanduser(checkpoint)), directions, rows)
     for key, value in {"checkpoint": checkpoint, "directions": directions or None, "rows": rows}.items():
         if value is not None:
             raise PadlError(f"{key}={value} is for surface=network; '{name}' has none: leave it out")
@@ -63,18 +63,17 @@ def network(folder: Path, seed: int, rows: int | Literal["all"] | None) -> Lands
     Raises:
         PadlError: no run there, nothing saved, other data than it was trained on, a task without a model, fewer rows.
     """
-    config, about = run_folder.read_config(folder), checkpoints.load_model(folder)
-    if "task" not in config or about["input_shape"] is None:
+    config, about = verified_for_today(folder), checkpoints.load_model(folder)
+    if about["input_shape"] is None:
         raise PadlError(f"checkpoint={folder} is of a run without a network: give one of a task with a model")
-    spec = check({**config, "device": "auto", "devices": None})
+    spec = check({**config, "devices": None})
     check_data(folder, spec)
-    saved = checkpoints.load(folder, "best")
+    params, model_state = parameters(folder, "best", spec)
     train = spec.split.train
     count = len(train) if rows == "all" else min(FEW, len(train)) if rows is None else rows
     if count > len(train):
         raise PadlError(f"rows={rows} is more than the {len(train)} training rows of {folder}")
     data = spec.host_data.training_on(frozen(np.array(train[:count])))
     shown = f"{count:,} rows" if count == len(train) else f"{count:,} of {len(train):,} rows"
-    params, model_state = jax.tree.map(np.asarray, (saved["params"], saved["model_state"]))
     title = f"slice of {spec.title}, {shown}"
     return loss_slice.network(title, spec.experiment.objective, params, model_state, spec.hparams, data, seed)

@@ -15,7 +15,7 @@ from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
 from padl.compare.tuning import weigh
 from padl.jax_flags import pinned
-from padl.runs import run_folder
+from padl.runs import run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.processes import is_writer
 from padl.runs.status import recording
@@ -67,7 +67,7 @@ def run(config: Mapping[str, Any], command: list[str]) -> ComparisonResult:
     if not is_writer():
         return ComparisonResult(_weigh(plan, race), folder, [])
     env = run_folder.to_json(environment(jax.devices()[0], 1, command))  # looked up while the device is busy
-    run_folder.write_start(folder, plan.config, env)
+    run_files.write_start(folder, plan.config, env)
     with recording(folder) as status:
         comparison = _weigh(plan, race)
         write(comparison, folder)

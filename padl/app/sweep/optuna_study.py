@@ -2,15 +2,18 @@
 
 import importlib
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from padl import files
 from padl.registry import near
 from padl.types import Direction, PadlError, one_line
 
+LARGEST_JOURNAL = 2**31  # bytes
 SAMPLERS = ("tpe", "random", "cmaes", "qmc")
 ABOUT = "padl"  # the attribute of a study that says what it is of
 
@@ -122,10 +125,13 @@ def _storage(file: str | None) -> Any:
     """Raises PadlError for a file that is no journal; optuna would append to it."""
     if file is None:
         return None
-    path = Path(file).expanduser().absolute()
-    if not path.parent.is_dir():
+    path = Path(os.path.expanduser(file)).absolute()
+    if not os.path.isdir(path.parent):
         raise PadlError(f"hydra.sweeper.storage={file}: there is no folder {path.parent}")
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    try:
+        lines = files.read(path, LARGEST_JOURNAL).splitlines(keepends=True) if os.path.lexists(path) else []
+    except OSError as error:
+        raise PadlError(f"hydra.sweeper.storage={file} cannot be used ({error.strerror}): name a new file") from error
     if lines and not lines[0].startswith(b'{"op_code"'):
         raise PadlError(f"hydra.sweeper.storage={file} is no journal of optuna's: name a new file")
     if lines and not lines[-1].endswith(b"\n"):

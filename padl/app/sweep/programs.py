@@ -11,7 +11,7 @@ from padl.app.sweep.members import Member, swept
 from padl.engine.keys import key_numbers
 from padl.engine.lanes import Lanes, Members, Strategy, Structure, stack
 from padl.engine.packing import Outline, arrange, choose, outline
-from padl.types import KINDS, Device, PadlError
+from padl.types import KINDS, Device, PadlError, printable
 
 
 class Group(NamedTuple):
@@ -100,4 +100,4 @@ def _label(some: Sequence[Member], members: Sequence[Member]) -> str:
         if len(values) == 1 and key in some[0].values:
             (value,) = values
             words.append(value if key in KINDS else f"{key.rpartition('.')[2]}={value}")
-    return " ".join(words)
+    return printable(" ".join(words))

@@ -13,7 +13,7 @@ from typing import Any
 from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.run_spec import RunSpec
 from padl.app.sweep.members import Member, Requested, identity
-from padl.runs import jsonl, run_folder
+from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
 from padl.runs.run_folder import read_json
@@ -78,7 +78,7 @@ class RecordedSweep:
         status = statuses.read(folder)
         if status.status not in ENDED:
             return
-        member.folder, member.summary = folder, read_json(folder / "summary.json")
+        member.folder, member.summary = folder, run_files.verified_json(folder / "summary.json")
         restore_rows(member, folder)
         member.run_status = RunStatus(None, durable=False)
         member.run_status.end(status.status, status.step, status.reason)
@@ -90,7 +90,7 @@ class RecordedSweep:
 
 def restore_rows(member: Member, folder: Path) -> None:
     """Read a member's rows into its memory."""
-    for row in run_folder.read_metrics(folder) if (folder / jsonl.NAME).is_file() else []:
+    for row in run_files.verified_metrics(folder) if (folder / jsonl.NAME).is_file() else []:
         values = {name: value for name, value in row.items() if name != "step"}
         member.history.write(row["step"], values)
         member.best.write(row["step"], values)

@@ -17,7 +17,7 @@ from padl.app.sweep.members import Member, swept
 from padl.app.sweep.recorded import RecordedSweep, restore_rows, write_requests
 from padl.app.timing import Times
 from padl.engine import loop
-from padl.runs import jsonl, lock, run_folder
+from padl.runs import jsonl, lock, run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.jsonl import BufferedJsonl
 from padl.runs.processes import is_writer
@@ -129,8 +129,7 @@ class SweepRecords:
         earlier = self._recorded.folder_of(member.number) if self._recorded else None
         folder = earlier or self.written_folder / _folder_name(member, self._keys)
         folder.mkdir(exist_ok=earlier is not None)
-        run_folder.write_start(folder, member.spec.config, self._environment, durable=False)
-        run_folder.write_json(folder / "overrides.json", member.request.overrides, durable=False)
+        run_files.write_start(folder, member.spec.config, self._environment, member.request.overrides, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:

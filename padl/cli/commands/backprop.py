@@ -1,6 +1,7 @@
 """`padl backprop`: a formula as a circuit of values and gradients; a model layer by layer."""
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,13 +84,13 @@ def read(arguments: Sequence[str]) -> BackpropRequest:
     options = OPTIONS.read([word for word in arguments if word not in negated])
     words = [*negated, *options.words]
     settings = [word for word in words if SETTING.match(word)]
-    runs = [Path(word) for word in words if (Path(word) / "config.yaml").is_file()]
+    runs = [Path(word) for word in words if os.path.isfile(Path(word) / "config.yaml")]  # False for too long a name
     formulas = [word for word in words if not SETTING.match(word) and Path(word) not in runs]
     if len(formulas) > 1:
         OPTIONS.error(f"padl backprop takes one formula, {len(formulas)} are given: put it in quotes, as in {HOW}")
     if runs and len(words) > 1:
         OPTIONS.error(f"{runs[0]} is a run, which says everything itself: leave the other words out")
-    if not words:
+    if not words or not all(word.strip() for word in words):
         OPTIONS.error(f"padl backprop takes a formula and its values, or the words of padl train: {HOW}")
     return BackpropRequest(
         formula=formulas[0] if formulas else "",

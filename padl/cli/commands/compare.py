@@ -32,11 +32,11 @@ def run(arguments: list[str]) -> int:
 
 def print_comparison(result: ComparisonResult) -> None:
     """Print the table, what its words mean, and where the pictures are."""
-    console, comparison = Output(), result.comparison
-    console.print(title(comparison), style="bold", highlight=False, soft_wrap=True)
-    console.print(report.table(comparison))
+    comparison = result.comparison
+    print_line(title(comparison), style="bold")
+    Output().print(report.table(comparison))
     for note in report.notes(comparison):
-        console.print(note, highlight=False, soft_wrap=True)
+        print_line(note)
     for picture in result.pictures:
         print_line(str(picture))
     if result.folder:

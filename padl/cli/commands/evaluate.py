@@ -22,7 +22,7 @@ OPTIONS.add_argument("--best", action="store_true", help="the parameters with th
 def run(arguments: list[str]) -> int:
     """Evaluate the run whose folder the words name."""
     options = OPTIONS.read(arguments)
-    if len(options.folders) != 1:
+    if len(options.folders) != 1 or not options.folders[0].strip():
         OPTIONS.error(
             "padl evaluate takes the folder of one run, and --best for its best parameters: padl evaluate runs/..."
         )

@@ -7,17 +7,25 @@ from padl.cli.options import Options
 
 OPTIONS = Options(
     "rerun",
-    usage=["FOLDER"],
-    about="Repeat a run with the configuration that it recorded, in a folder next to it.",
+    usage=["FOLDER [--allow path]"],
+    about="Repeat a run with the configuration that it recorded, in a folder next to it.\n"
+    "The device, W&B, the progress and where compiled programs are kept are the usual\n"
+    "ones, not those of the record.",
     examples=["padl rerun runs/20260131-120000-digits-adam-3f2a1c"],
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run, also of a member of a sweep")
+OPTIONS.add_value(
+    "--allow",
+    metavar="path",
+    about="read data from where the record says, also outside the current folder and the one that the run is in",
+    refusal="--allow takes one word, path: padl rerun FOLDER --allow path",
+)
 
 
 def run(arguments: list[str]) -> int:
     """Repeat the run whose folder the words name; 3 where it diverges, 75 or 130 where it is stopped."""
-    folders = OPTIONS.read(arguments).folders
-    if len(folders) != 1:
+    options = OPTIONS.read(arguments)
+    if len(options.folders) != 1 or not options.folders[0].strip():
         OPTIONS.error("padl rerun takes the folder of one run: padl rerun runs/...")
     from padl.app import saved_runs
     from padl.app.flags import differences_from_record
@@ -26,8 +34,10 @@ def run(arguments: list[str]) -> int:
     from padl.cli.tables import print_summary
     from padl.runs.sink import warn
 
-    folder = Path(folders[0])
-    config = saved_runs.again(folder)
+    if options.allow not in (None, *saved_runs.ALLOWED):
+        OPTIONS.error(f"--allow {options.allow}: it takes one word, {' or '.join(saved_runs.ALLOWED)}")
+    folder = Path(options.folders[0])
+    config = saved_runs.again(folder, [options.allow] if options.allow else [])
     for line in differences_from_record(folder):
         warn(line)
     with on_signals() as stop:

@@ -29,7 +29,7 @@ OPTIONS.add_argument(
     metavar="NAME",
     action="append",
     default=[],
-    help="may differ: config, code, plugins, data, versions, device, flags, schedule",
+    help="may differ: config, code, plugins, data, versions, device, flags, schedule; path: read files elsewhere",
 )
 
 

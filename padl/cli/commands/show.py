@@ -43,6 +43,7 @@ def _print_card(words: Sequence[str]) -> None:
 
 def _plot(words: Sequence[str], file: Path) -> None:
     from padl.app import plot_loss
+    from padl.cli.formatting import print_line
     from padl.cli.hydra.arguments import read_hyperparameters
 
     if file.suffix not in plot_loss.SUFFIXES:
@@ -55,7 +56,7 @@ def _plot(words: Sequence[str], file: Path) -> None:
         OPTIONS.error("padl show --plot FILE draws a loss: which one? padl show huber --plot huber.png")
     if len(losses) > 1 and settings:
         OPTIONS.error(f"{settings[0]} is for one loss, and {len(losses)} are drawn: leave it out, or draw one")
-    print(f"{file}: {plot_loss.plot(losses, read_hyperparameters(settings), file)}")
+    print_line(f"{file}: {plot_loss.plot(losses, read_hyperparameters(settings), file)}")
 
 
 def _loss(name: str) -> Any:

@@ -3,7 +3,6 @@
 The ranges are on the command line (ranges.py); padl/app/sweep/search.py draws from them.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,10 @@ from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.sweep.optuna_study import SearchOptions, check_options
 from padl.app.sweep.search import BestTrial, Search, Setting
 from padl.app.sweep.search_space import bounds, probes, usual
-from padl.cli.formatting import short
+from padl.cli.formatting import print_line, short
 from padl.cli.hydra import jobs
 from padl.cli.hydra.ranges import Ranges, read
+from padl.runs.sink import warn
 
 
 def search(sweeper: Any, arguments: Sequence[str]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def search(sweeper: Any, arguments: Sequence[str]) -> dict[str, Any]:
         study.run(_Launch(sweeper.launcher, ranges))
     else:
         complete = f"the study '{options.study}' has its {options.trials} trials"
-        print(f"padl: {complete}: hydra.sweeper.trials= asks for more", file=sys.stderr, flush=True)
+        warn(f"{complete}: hydra.sweeper.trials= asks for more")
     best = study.best()
     _print_best(best)
     return {
@@ -94,4 +94,4 @@ def _overrides(setting: Mapping[str, Any]) -> list[str]:
 
 def _print_best(best: BestTrial) -> None:
     words = ", ".join(f"{key}={short(value)}" for key, value in best.setting.items())
-    print(f"{best.trials} trials, the best is number {best.number}: {best.value:.6g} with {words}", flush=True)
+    print_line(f"{best.trials} trials, the best is number {best.number}: {best.value:.6g} with {words}")

@@ -260,7 +260,7 @@ class TestNetworks:
         walk = padl.train(task="surface", optimizer="gd", steps=2, run={"dir": "runs", "plot": False})
         with pytest.raises(PadlError, match="is of a run without a network"):
             resolve({"surface": "network", "checkpoint": str(walk.folder)})
-        with pytest.raises(PadlError, match="has no checkpoint"):
+        with pytest.raises(PadlError, match="names no task: it is not the configuration of a run"):
             resolve({"surface": "network", "checkpoint": str(left.folder)})
         with pytest.raises(PadlError, match="rows=5000 is more than the 1438 training rows"):
             resolve({"surface": "network", "checkpoint": str(small_run.folder), "rows": 5000})

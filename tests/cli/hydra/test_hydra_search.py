@@ -375,7 +375,7 @@ class TestRefused:
             ({"storage": "notes.txt"}, "hydra.sweeper.storage=notes.txt is no journal of optuna's"),
             ({"storage": "cut.journal"}, "its last line, 1, was cut short: delete that line"),
             ({"storage": "mixed.journal"}, "hydra.sweeper.storage=mixed.journal cannot be used (JSONDecodeError"),
-            ({"storage": "."}, "hydra.sweeper.storage=. cannot be used (IsADirectoryError"),
+            ({"storage": "."}, "hydra.sweeper.storage=. cannot be used (Is a directory"),
             ({"storage": "/proc/study"}, "hydra.sweeper.storage=/proc/study cannot be used"),
         ],
         ids=str,

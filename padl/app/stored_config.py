@@ -1,0 +1,160 @@
+"""Read the configuration that a run folder holds for use today: what a stranger's may say, and what is the user's own.
+
+Where compiled programs come from, the device, W&B and the progress are of today; a path outside the folder's place is
+opened where the user allows it. for_today, verified_for_today, on_devices_here, refuse_paths_outside.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from padl.app.names import part
+from padl.app.settings import Settings, WandbSettings, parse
+from padl.runs.run_files import verified_config
+from padl.runs.sink import warn
+from padl.types import KINDS, PadlError
+
+OF_TODAY = ("compilation_cache", "device", "progress", "wandb")
+HIDDEN = "***"  # in the place of a secret, see `runs.redaction`
+NEEDED = ("task", "optimizer", "schedule")
+
+
+def verified_for_today(folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+    """Read the configuration that a run was trained with, for use today.
+
+    Args:
+        told: as of `for_today`.
+
+    Raises:
+        PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run.
+    """
+    return for_today(verified_config(folder), folder, told)
+
+
+def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+    """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
+
+    Left out are where compiled programs come from, the device, everything of W&B and the progress. The place of the
+    run folder is where `folder` lies.
+
+    Args:
+        folder: where it was stored. told: of OF_TODAY, those of which a line says that they are left out.
+
+    Raises:
+        PadlError: it is not a configuration of a run, or a secret was hidden in it.
+    """
+    with _named(folder / "config.yaml"):
+        _check_groups(config)
+        run = {**(config.get("run") or {}), "dir": str(place_of(folder))}
+        kept = {key: value for key, value in config.items() if key not in OF_TODAY} | {"run": run}
+        _refuse_hidden(kept)
+        parse(kept)
+        for kind in KINDS:
+            if kind in kept:
+                part(kind, kept[kind])
+    for line in _left_out(config, told):
+        warn(f"{folder}: {line}")
+    return kept
+
+
+def on_devices_here(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Put a run on as many devices as it had, or, with a line, on those that are here."""
+    here = len(jax.devices())
+    if (config.get("devices") or 0) <= here:
+        return dict(config)
+    warn(f"{folder}: it was on {config['devices']} devices and here are {here}, which may round otherwise")
+    return {**config, "devices": None}
+
+
+def place_of(folder: Path) -> Path:
+    """Return the folder that a run's folder was made in, or its sweep's."""
+    sweep = folder.absolute().parent / "sweep.json"
+    return sweep.parent.parent if sweep.is_file() else folder.absolute().parent
+
+
+def refuse_paths_outside(config: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a configuration that names files of the user's which its folder has no business with.
+
+    Args:
+        config: of `for_today`. folder: where it was stored.
+
+    Raises:
+        PadlError: a path in it lies neither below the current folder nor below the one that the run folder is in.
+    """
+    trees = [Path.cwd().resolve(), folder.resolve().parent]
+    for key, path in _paths({kind: config[kind] for kind in KINDS if kind in config}):
+        real = Path(os.path.realpath(os.path.expanduser(path)))
+        if not any(real.is_relative_to(tree) for tree in trees):
+            raise PadlError(
+                f"{folder} would read {real} ({key}), outside the current folder and the run's own:"
+                " if that is meant, add --allow path"
+            )
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Begin the line of a mistake with the file that it is in."""
+    try:
+        yield
+    except PadlError as error:
+        raise PadlError(f"{file}: {error}") from error
+
+
+def _check_groups(config: Mapping[str, Any]) -> None:
+    missing = [key for key in NEEDED if key not in config]
+    if missing:
+        raise PadlError(f"it names no {missing[0]}: it is not the configuration of a run")
+    for key in ("run", "wandb"):
+        if not isinstance(config.get(key) or {}, Mapping):
+            raise PadlError(f"{key}={config[key]!r} must be a group of keys")
+
+
+def _refuse_hidden(config: Mapping[str, Any]) -> None:
+    for key, text in _texts(config):
+        if HIDDEN in text and key != "run.dir":
+            raise PadlError(
+                f"{key} is {text!r}: PADL hid a secret there as the run was recorded (an environment variable that is"
+                " called a key, token, secret or the like had this value); the value is gone, so train anew"
+            )
+
+
+def _left_out(config: Mapping[str, Any], told: Collection[str]) -> Iterator[str]:
+    """A line where something is left out that has another value than today's default."""
+    today = {**asdict(Settings()), "wandb": asdict(WandbSettings())}
+    recorded, defaults = (dict(_values({key: c.get(key) for key in OF_TODAY if key in told})) for c in (config, today))
+    others = [f"{key}={value}" for key, value in recorded.items() if value != defaults.get(key, value)]
+    if others:
+        yield f"{', '.join(others)} left out: these are yours of today, not a folder's"
+
+
+def _values(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested dicts, with its key `wandb.mode`; lists are values, as tuples."""
+    if not isinstance(tree, Mapping):
+        yield key, tuple(tree) if isinstance(tree, list) else tree
+        return
+    for name, inner in tree.items():
+        yield from _values(inner, f"{key}.{name}" if key else name)
+
+
+def _texts(tree: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of nested dicts and lists, with its key."""
+    if isinstance(tree, Mapping):
+        for name, inner in tree.items():
+            yield from _texts(inner, f"{key}.{name}" if key else name)
+    elif isinstance(tree, (list, tuple)):
+        for item in tree:
+            yield from _texts(item, key)
+    elif isinstance(tree, str):
+        yield key, tree
+
+
+def _paths(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The texts that are paths: by their key, or by how they are written."""
+    for key, text in _texts(config):
+        if text and (key.endswith((".path", ".file", ".folder")) or os.sep in text or text.startswith("~")):
+            yield key, text

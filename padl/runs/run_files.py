@@ -1,0 +1,114 @@
+"""The files of a run that its numbers depend on, held against manifest.json: written, and read back to be used.
+
+config.yaml, env.json and a sweep member's overrides.json are listed from the start of a run, metrics.jsonl and
+summary.json at its end. write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from padl.runs import manifest
+from padl.runs.run_folder import (
+    LARGEST_JSON,
+    LARGEST_METRICS,
+    config_content,
+    parse_config,
+    parse_json,
+    read_json,
+    read_metrics,
+    to_json,
+    to_yaml,
+)
+from padl.runs.sink import warn
+from padl.types import PadlError
+
+
+class StoredConfig(NamedTuple):
+    """What config.yaml says.
+
+    Attributes:
+        values: of every key. is_as_written: by the manifest; None where the folder has none.
+    """
+
+    values: dict[str, Any]
+    is_as_written: bool | None
+
+
+def write_start(
+    folder: Path, config: Mapping[str, Any], env: str, overrides: Sequence[str] | None = None, durable: bool = True
+) -> None:
+    """Write what is known before a run starts, and the manifest last.
+
+    Args:
+        env: `to_json` of its `environment`. overrides: of a sweep's member, as typed; None writes no overrides.json.
+        durable: as in `run_folder.write_bytes`.
+    """
+    contents = {"config.yaml": to_yaml(config).encode(), "env.json": env.encode()}
+    if overrides is not None:
+        contents["overrides.json"] = to_json(overrides).encode()
+    manifest.write(folder, contents, durable=durable)
+
+
+def write_end(folder: Path, summary: Mapping[str, Any], durable: bool = True) -> None:
+    """Write summary.json, and list it and metrics.jsonl, which is complete, in the manifest."""
+    metrics = folder / "metrics.jsonl"
+    others = {metrics.name: manifest.digest(metrics)} if metrics.is_file() else {}
+    try:
+        others = {**manifest.entries(folder), **others}
+    except PadlError as error:
+        warn(f"{error}; what was written as the run began is no longer guarded")
+    manifest.write(folder, {"summary.json": to_json(summary).encode()}, others, durable)
+
+
+def stored_config(folder: Path) -> StoredConfig:
+    """Read the configuration of a run, be it edited.
+
+    Raises:
+        PadlError: no run there, or its config.yaml or manifest.json is damaged.
+    """
+    content, file = config_content(folder), folder / "config.yaml"
+    as_written = not manifest.difference_from_written(file, content) if manifest.is_guarded(folder) else None
+    return StoredConfig(parse_config(content, file), as_written)
+
+
+def verified_config(folder: Path) -> dict[str, Any]:
+    """Read the configuration that a run was trained with. A folder without a manifest is read, with a line.
+
+    Raises:
+        PadlError: no run there, or its config.yaml was edited or is damaged.
+    """
+    content, file = config_content(folder), folder / "config.yaml"
+    if not manifest.is_guarded(folder):
+        warn(f"{folder} has no manifest.json: nothing says whether its files are as the run wrote them")
+        return parse_config(content, file)
+    difference = manifest.difference_from_written(file, content)
+    if difference:
+        raise PadlError(
+            f"{difference}: it was edited or is damaged, and the run's parameters are not those of what it says now:"
+            f" put it back, or train what it says with `padl rerun {folder}`"
+        )
+    return parse_config(content, file)
+
+
+def verified_metrics(folder: Path) -> list[dict[str, Any]]:
+    """Read the rows of a run, `read_metrics`, which of one that ended are as it wrote them.
+
+    Raises:
+        PadlError: there are none, or they were edited or are damaged: in which line, where it can be told.
+    """
+    rows, file = read_metrics(folder), folder / "metrics.jsonl"
+    if file.name in manifest.entries(folder):
+        manifest.read(file, LARGEST_METRICS)
+    return rows
+
+
+def verified_json(file: Path) -> Any:
+    """Read a file of a run, `read_json`, which is as the run wrote it where the manifest lists it.
+
+    Raises:
+        PadlError: it is missing, or was edited or is damaged.
+    """
+    if file.name not in manifest.entries(file.parent):
+        return read_json(file)
+    return parse_json(manifest.read(file, LARGEST_JSON), file)
