@@ -1,8 +1,10 @@
 """What a run leaves behind: its folder is the truth, written as the run goes; the console and W&B follow.
 
 run_folder.py makes the folder, writes and reads its files; status.py writes whether the run is running and what came of
-it; environment.py says what it depends on; redaction.py keeps secrets out; processes.py lets one process write for all.
+it; environment.py says what it depends on; redaction.py keeps secrets out; processes.py lets one process write for all;
+owner.py tells whether a process still lives; writing.py knows of full disks.
 recorder.py leads what is measured through windows.py, which makes rows, to a sink (sink.py): jsonl.py, console.py,
-wandb.py. checkpoint.py saves parameters, manifest.py the digests of files; curves.py draws the metrics, csv_table.py
-writes tables.
+wandb.py, which speaks to W&B through wandb_process.py and, in a process of its own, wandb_worker.py. checkpoint.py
+saves parameters, manifest.py the digests of files; pictures.py says how pictures are drawn, curves.py draws the
+metrics, csv_table.py writes tables.
 """

@@ -3,6 +3,7 @@
 The other sinks are a file each: jsonl.py, console.py, wandb.py, and status.py, which learns how far a run is.
 """
 
+import contextlib
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -88,5 +89,7 @@ class BestSoFar:
 
 
 def warn(message: str) -> None:
-    """Print a line on standard error."""
-    print(f"padl: {message}", file=sys.stderr, flush=True)
+    """Print a line on standard error; where that is closed, or on a full disk, nowhere."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"padl: {message}", file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from padl.runs.environment import environment
 from padl.runs.jsonl import BufferedJsonl
 from padl.runs.processes import is_writer
 from padl.runs.recorder import Recorder
+from padl.runs.redaction import redact, redact_argument
 from padl.runs.sink import Sinks
 from padl.runs.status import recording
 from padl.runs.wandb import Wandb
@@ -88,7 +89,8 @@ class SweepRecords:
         folder = self.written_folder / _folder_name(member, self._keys)
         folder.mkdir()
         run_folder.write_start(folder, member.spec.config, self._environment, durable=False)
-        run_folder.write_json(folder / "overrides.json", member.request.overrides, durable=False)
+        overrides = [redact_argument(word) for word in member.request.overrides]
+        run_folder.write_json(folder / "overrides.json", overrides, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:
@@ -135,5 +137,5 @@ class SweepRecords:
 
 def _folder_name(member: Member, keys: Sequence[str]) -> str:
     """`0007-optimizer=adam,seed=3`: what tells it from the others, no longer than a file name may be."""
-    words = ",".join(f"{key.rpartition('.')[2]}={member.values.get(key)}" for key in keys)
+    words = redact(",".join(f"{key.rpartition('.')[2]}={member.values.get(key)}" for key in keys))
     return f"{member.number:04d}-{''.join(c if c.isalnum() or c in '=,.+-_' else '_' for c in words)[:100]}"
