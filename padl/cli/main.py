@@ -4,6 +4,7 @@ Nothing heavy is imported before a command has read its words: help, version and
 PADL_TRACEBACK=1 shows the traceback behind a line.
 """
 
+import contextlib
 import errno
 import gc
 import importlib
@@ -12,6 +13,7 @@ import os
 import sys
 
 from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE
+from padl.cli.streams import drop, refuses
 
 COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
@@ -36,7 +38,9 @@ EXAMPLES = """\
 """
 HELP = ("-h", "--help", "help")
 COMPLETION = ("-sc", "--shell-completion")
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's errors that one line explains
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+DISK = (*FULL, *GONE, errno.EROFS, errno.EACCES, errno.EIO)  # the machine's errors that one line explains
 
 
 def console() -> None:
@@ -47,6 +51,9 @@ def console() -> None:
             stream.reconfigure(errors="replace")  # a terminal without η and ρ
     code = main(sys.argv[1:])
     gc.freeze()  # nor at the end
+    for stream in (sys.stdout, sys.stderr):
+        if refuses(stream):  # Python would say so itself, and exit with 120
+            drop(stream)
     sys.exit(code)
 
 
@@ -60,19 +67,19 @@ def main(arguments: list[str]) -> int:
     """
     try:
         return _dispatch(arguments)
-    except BrokenPipeError:  # `padl list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except KeyboardInterrupt:
         if _shows_tracebacks():
             raise
-        print("padl: stopped; a run that had begun keeps its rows in its folder", file=sys.stderr)
+        _say("stopped; a run that had begun keeps its rows in its folder")
         return INTERRUPTED
+    except BrokenPipeError:  # `padl list | head`
+        drop(sys.stdout)
+        return DONE
     except Exception as error:
         line = _mistake(error)
         if line is None or _shows_tracebacks():
             raise
-        print(f"padl: {line}", file=sys.stderr)
+        _say(line)
         return MISTAKE
 
 
@@ -120,8 +127,20 @@ def _mistake(error: Exception) -> str | None:
     from padl.types import PadlError
 
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file of the run'}: {error.strerror}" if error.errno in DISK else None
+        what = error.filename or "standard output or a file"
+        return f"{what}: {error.strerror}" if error.errno in DISK else None
+    if isinstance(error, MemoryError):
+        return f"out of memory ({str(error) or 'it says no more'}): less data, a smaller batch_size or model need less"
     return str(error) if isinstance(error, PadlError) else None
+
+
+def _say(line: str) -> None:
+    """Print a line on standard error, if that takes it, without secrets: what is wrong may stand next to one."""
+    from padl.runs.redaction import redact
+
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"padl: {redact(line)}", file=sys.stderr, flush=True)
 
 
 def _shows_tracebacks() -> bool:

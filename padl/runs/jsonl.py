@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from padl.runs.run_folder import strict
-from padl.runs.sink import Row
+from padl.runs.sink import Row, warn
+from padl.runs.writing import naming
 
 
 class Jsonl:
@@ -16,16 +17,21 @@ class Jsonl:
     """
 
     def __init__(self, folder: Path):
-        self.file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        self.path = folder / "metrics.jsonl"
+        self.file = self.path.open("a", encoding="utf-8")
 
     def write(self, step: int, row: Row) -> None:
         """Write a line and flush it."""
-        self.file.write(line(step, row))
-        self.file.flush()
+        with naming(self.path):
+            self.file.write(line(step, row))
+            self.file.flush()
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Close the file."""
-        self.file.close()
+        """Close the file; say so where it was removed, and its rows with it."""
+        with naming(self.path):
+            self.file.close()
+        if self.path.parent.is_dir() and not self.path.exists():
+            warn(f"{self.path} was removed while the run went on: its rows are lost")
 
 
 class BufferedJsonl:
@@ -42,7 +48,8 @@ class BufferedJsonl:
     def flush(self) -> None:
         """Append what waits to the file."""
         if self.waiting:
-            with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            path = self.folder / "metrics.jsonl"
+            with naming(path), path.open("a", encoding="utf-8") as file:
                 file.write("".join(line(step, row) for step, row in self.waiting))
             self.waiting = []
 

@@ -22,6 +22,7 @@ def run(arguments: list[str]) -> int:
     from padl.app import saved_runs
     from padl.app.flags import differences_from_record
     from padl.app.train import run as train
+    from padl.cli.streams import not_done_by_a_pipe, read_or_not
     from padl.cli.tables import print_summary
     from padl.runs.sink import warn
 
@@ -29,6 +30,8 @@ def run(arguments: list[str]) -> int:
     config = saved_runs.again(folder)
     for line in differences_from_record(folder):
         warn(line)
-    result = train(config, ["padl", "rerun", *arguments])
-    print_summary(result.summary, result.folder, result.wandb_folder)
+    with not_done_by_a_pipe():
+        result = train(config, ["padl", "rerun", *arguments])
+    with read_or_not():
+        print_summary(result.summary, result.folder, result.wandb_folder)
     return DIVERGED if result.status == "diverged" else DONE
