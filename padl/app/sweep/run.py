@@ -5,12 +5,13 @@ writes what the sweep came to.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.plugin_errors import failure
 from padl.app.run_spec import Memo, RunSpec
 from padl.app.sweep import selection
 from padl.app.sweep.members import Member, Requested, check_all, identity
@@ -38,7 +39,7 @@ class Sweep:
         bounds: of the keys that a search draws from ranges, {key: (low, high)}.
         members: all that were launched. objective: what they are judged by, None before the first launch.
         records: what is kept of them.
-        programs: what each program was, and what it took.
+        programs: what each program was, and what it took. failures: what raised of those that did not end.
         started: on the clock of `perf_counter`.
     """
 
@@ -50,6 +51,7 @@ class Sweep:
         self.objective: Criterion | None = None
         self.records = SweepRecords(command)
         self.programs: list[dict[str, Any]] = []
+        self.failures: list[Exception] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._memo: Memo = {}
@@ -68,6 +70,7 @@ class Sweep:
 
         Raises:
             PadlError: for all that is wrong with any of them, before any is trained.
+            Exception: of the last program, where all of them raised; see `failures` for some.
         """
         specs = self._checked(requests)
         devices = _devices(specs[0])
@@ -114,11 +117,26 @@ class Sweep:
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
-        with ExitStack() as running:
-            running.callback(progress.close)
+        failed_before = len(self.failures)
+        with closing(progress):
             bars = [progress.begin(self._name(group), group.steps) for group in programs]
             for group, bar in zip(programs, bars, strict=True):
-                self._train(group, devices, progress, bar, running)
+                with self._failing_alone(group), ExitStack() as running:
+                    self._train(group, devices, progress, bar, running)
+        if programs and len(self.failures) - failed_before == len(programs):
+            raise self.failures[-1]
+
+    @contextmanager
+    def _failing_alone(self, group: Group) -> Iterator[None]:
+        """Let a program that raises cost its own members, and a line; the others are run."""
+        try:
+            yield
+        except OSError:
+            raise  # the disk is everybody's
+        except Exception as error:
+            reason = error if isinstance(error, PadlError) else failure(group.members[0].spec.parts, error)
+            self.failures.append(reason)
+            warn(f"{self._name(group)} failed: {reason}")
 
     def _train(
         self, group: Group, devices: list[Device], progress: SweepProgress, bar: int, running: ExitStack
