@@ -7,7 +7,8 @@ from typing import Any
 
 from padl.runs.run_folder import strict
 from padl.runs.sink import Row, warn
-from padl.runs.writing import naming
+from padl.runs.writing import naming, write
+from padl.types import PadlError
 
 
 class Jsonl:
@@ -18,20 +19,44 @@ class Jsonl:
 
     def __init__(self, folder: Path):
         self.path = folder / "metrics.jsonl"
-        self.file = self.path.open("a", encoding="utf-8")
+        self.folder = _identity(folder)
+        self.file = self.path.open("a+", encoding="utf-8")
 
     def write(self, step: int, row: Row) -> None:
-        """Write a line and flush it."""
+        """Write a line and flush it; raises PadlError where the folder is there no more."""
+        self._check_folder()
         with naming(self.path):
             self.file.write(line(step, row))
             self.file.flush()
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Close the file; say so where it was removed, and its rows with it."""
-        with naming(self.path):
-            self.file.close()
-        if self.path.parent.is_dir() and not self.path.exists():
-            warn(f"{self.path} was removed while the run went on: its rows are lost")
+        """Close the file; where it was removed meanwhile, write it again."""
+        try:
+            self._check_folder()
+            if not self.path.exists():
+                self._write_again()
+        finally:
+            with naming(self.path):
+                self.file.close()
+
+    def _write_again(self) -> None:
+        self.file.seek(0)  # the open file is still there
+        write(self.path, self.file.read().encode(), durable=True)
+        warn(f"{self.path} was removed while the run went on: it is written again")
+
+    def _check_folder(self) -> None:
+        """A folder of the same name may be another: W&B makes what it misses."""
+        if _identity(self.path.parent) != self.folder:
+            raise PadlError(f"{self.path.parent} is there no more: it was removed or renamed while the run went on")
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What a folder keeps where it is renamed; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class BufferedJsonl:

@@ -49,12 +49,27 @@ def test_a_folder_that_is_gone_is_named_in_one_line(tmp_path):
         run_folder.write_json(tmp_path / "gone" / "status.json", {})
 
 
-def test_rows_that_were_removed_are_missed(tmp_path, capsys):
+def test_rows_that_were_removed_are_written_again(tmp_path, capsys):
     rows = Jsonl(tmp_path)
     rows.write(1, {"loss": 1.0})
     (tmp_path / "metrics.jsonl").unlink()
+    rows.write(2, {"loss": 0.5})
     rows.close({})
-    assert "metrics.jsonl was removed while the run went on" in capsys.readouterr().err
+    assert run_folder.read_metrics(tmp_path) == [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}]
+    assert "metrics.jsonl was removed while the run went on: it is written again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("made_again", [True, False])
+def test_a_folder_that_is_renamed_in_mid_run_ends_it(tmp_path, made_again):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    rows = Jsonl(folder)
+    folder.rename(tmp_path / "other")
+    if made_again:
+        folder.mkdir()
+    for call in (lambda: rows.write(1, {"loss": 1.0}), lambda: rows.close({})):
+        with pytest.raises(PadlError, match="run is there no more: it was removed or renamed"):
+            call()
 
 
 def test_a_run_on_a_full_disk_says_failed(tmp_path, largest_file):

@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -172,7 +173,7 @@ def _storage(file: str | None) -> Any:
     if lines and not lines[-1].endswith(b"\n"):
         raise PadlError(f"hydra.sweeper.storage={file}: its last line, {len(lines)}, was cut short: delete that line")
     _check_lines(lines, file)
-    if path.with_name(f"{path.name}.lock").exists():
+    if os.path.lexists(f"{path}.lock"):
         warn(f"{file}.lock: another process writes into the journal, or left this behind: waiting, at most 30 s")
     backend = _imported("optuna.storages.journal").JournalFileBackend(str(path))
     return _imported("optuna.storages").JournalStorage(backend)
