@@ -1,4 +1,4 @@
-"""What a plugin's code raises, as one line that says where. one_line_for: in tracing; failure: in training."""
+"""What a plugin raises, as one line that says where: in tracing, in training. one_line_for, one_line_in_training."""
 
 import re
 import traceback
@@ -38,11 +38,17 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
         raise PadlError(f"{_place(error)}: {one_line(error)} (plugins in this run: {plugins})") from error
 
 
-def failure(parts: Mapping[Kind, Part], error: Exception) -> PadlError:
-    """Return what ended a training as a PadlError, with its place and the plugins of the run."""
-    place, reason = _told_place(error) or (_place(error), one_line(error))
-    plugins = _plugins(parts)
-    return PadlError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}")
+@contextmanager
+def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
+    """Turn what ends a training into a PadlError with its place and the plugins of the run; not what the disk says."""
+    try:
+        yield
+    except (PadlError, OSError):
+        raise
+    except Exception as error:
+        place, reason = _told_place(error) or (_place(error), one_line(error))
+        plugins = _plugins(parts)
+        raise PadlError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
 
 
 def _plugins(parts: Mapping[Kind, Part]) -> str:

@@ -78,8 +78,8 @@ def _secrets_in(variables: tuple[tuple[str, str], ...]) -> dict[str, str]:
     secrets: dict[str, str] = {}
     for name, value in variables:
         password = URL.search(value)
-        named = _names_a_secret(name) or (KEY.fullmatch(value) and not DIGEST.search(name))
-        candidates = ([value] if named else []) + ([password[2]] if password else [])
+        is_key = KEY.fullmatch(value) and not DIGEST.search(name) and not _is_of_words(value)
+        candidates = ([value] if is_key or _names_a_secret(name) else []) + ([password[2]] if password else [])
         secrets |= {candidate: name for candidate in candidates if _looks_secret(candidate)}
     return dict(sorted(secrets.items(), key=lambda item: -len(item[0])))
 
@@ -89,11 +89,15 @@ def _secrets() -> dict[str, str]:
 
 
 def _looks_secret(value: str) -> bool:
-    """Whether a value is long enough, and not made of words: 16 letters and digits in a row, or the two mixed."""
-    if len(value) < SHORTEST or re.search(r"\s", value) or os.path.exists(value):
-        return False
+    """Whether a value is long enough, and neither a text, a file nor what could be a name of the configuration."""
+    is_name = value.isidentifier() and _is_of_words(value)
+    return len(value) >= SHORTEST and not (is_name or re.search(r"\s", value) or os.path.exists(value))
+
+
+def _is_of_words(value: str) -> bool:
+    """Whether a value is made of words: no 16 letters and digits in a row, and none in turn."""
     parts = re.split(r"[^0-9A-Za-z]+", value)
-    return any(len(part) >= SHORTEST or (len(part) >= 8 and MIXED.search(part)) for part in parts)
+    return not any(len(part) >= SHORTEST or (len(part) >= 8 and MIXED.search(part)) for part in parts)
 
 
 @cache

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.plugin_errors import failure
+from padl.app.plugin_errors import one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
 from padl.app.sweep import selection
 from padl.app.sweep.members import Member, Requested, check_all, identity
@@ -51,7 +51,7 @@ class Sweep:
         self.objective: Criterion | None = None
         self.records = SweepRecords(command)
         self.programs: list[dict[str, Any]] = []
-        self.failures: list[Exception] = []
+        self.failures: list[PadlError] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._memo: Memo = {}
@@ -70,7 +70,7 @@ class Sweep:
 
         Raises:
             PadlError: for all that is wrong with any of them, before any is trained.
-            Exception: of the last program, where all of them raised; see `failures` for some.
+            What all programs raised, where none came to its end; see `failures` for some of them.
         """
         specs = self._checked(requests)
         devices = _devices(specs[0])
@@ -121,7 +121,8 @@ class Sweep:
         with closing(progress):
             bars = [progress.begin(self._name(group), group.steps) for group in programs]
             for group, bar in zip(programs, bars, strict=True):
-                with self._failing_alone(group), ExitStack() as running:
+                parts = group.members[0].spec.parts
+                with self._failing_alone(group), ExitStack() as running, one_line_in_training(parts):
                     self._train(group, devices, progress, bar, running)
         if programs and len(self.failures) - failed_before == len(programs):
             raise self.failures[-1]
@@ -131,12 +132,9 @@ class Sweep:
         """Let a program that raises cost its own members, and a line; the others are run."""
         try:
             yield
-        except OSError:
-            raise  # the disk is everybody's
-        except Exception as error:
-            reason = error if isinstance(error, PadlError) else failure(group.members[0].spec.parts, error)
-            self.failures.append(reason)
-            warn(f"{self._name(group)} failed: {reason}")
+        except PadlError as error:
+            self.failures.append(error)
+            warn(f"{self._name(group)} failed: {error}")
 
     def _train(
         self, group: Group, devices: list[Device], progress: SweepProgress, bar: int, running: ExitStack
