@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from padl import backprop, losses, models, optimizers, schedules, tasks
     from padl.app.compare.run import trajectories
     from padl.app.names import loss, model, names, optimizer, schedule, task
+    from padl.app.resume import resume
     from padl.app.saved_runs import evaluate, load
     from padl.app.sweep.grid import sweep
     from padl.app.train import train
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "train": "padl.app.train",
+    "resume": "padl.app.resume",
     "sweep": "padl.app.sweep.grid",
     "trajectories": "padl.app.compare.run",
     "load": "padl.app.saved_runs",
@@ -50,6 +52,7 @@ __all__ = [
     "normal_equation",
     "optimizer",
     "optimizers",
+    "resume",
     "schedule",
     "schedules",
     "sweep",

@@ -5,7 +5,9 @@ can be told; compatibility.py what goes together; run_spec.py checks a configura
 plugin_errors.py makes one line of what a plugin's code raises.
 
 What it does and leaves: train.py runs it from start to end; outputs.py says where its rows go; timing.py, summary.py
-and artifacts.py what is kept of it; compilation_cache.py where compiled programs are.
+and artifacts.py what is kept of it; compilation_cache.py where compiled programs are. stopping.py takes signals as
+requests to stop; saving.py says when the state is saved; resume.py goes on from there, where fingerprint.py says that
+what the numbers depend on is as it was.
 
 What is done with what it left: saved_runs.py loads and evaluates it; flags.py says where JAX is set otherwise than in
 its record; step_graph.py has the graph of one of its steps; linear_optimum.py the best that a linear model can reach.

@@ -53,7 +53,7 @@ def write(spec: RunSpec, weights: TrainedWeights, summary: dict[str, Any], folde
     write_json(folder / "summary.json", summary, durable)
     if not spec.run.save:
         return
-    usable = {"final": not summary["reason"], "best": bool(summary["best"])}
+    usable = {"final": summary["status"] != "diverged", "best": bool(summary["best"])}
     trees: dict[str, Any] = {name: each._asdict() for name, each in weights._asdict().items() if usable[name]}
     stats = jax.tree.map(np.asarray, spec.split.stats)
     checkpoint.save(folder, {**trees, "stats": stats} if stats else trees, _model(spec), durable)

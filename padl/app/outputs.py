@@ -12,14 +12,14 @@ from padl.runs.status import RunStatus
 from padl.runs.wandb import Wandb
 
 
-def run_sinks(plan: Plan, folder: Path | None, status: RunStatus, memory: Memory, wandb: Wandb | None) -> Sinks:
+def run_sinks(plan: Plan, rows: Jsonl | None, status: RunStatus, memory: Memory, wandb: Wandb | None) -> Sinks:
     """Collect the sinks of a run; the truth is metrics.jsonl, or the memory where nothing is written."""
     sinks: list[Sink] = [memory, status]
     if plan.settings.progress != "none" and is_writer():
         sinks.append(ConsoleProgress(plan.steps, shown(plan), plan.settings.progress))
     if wandb:
         sinks.append(wandb)
-    return Sinks(Jsonl(folder), *sinks) if folder else Sinks(*sinks)
+    return Sinks(rows, *sinks) if rows else Sinks(*sinks)
 
 
 def shown(spec: RunSpec) -> list[str]:
@@ -27,8 +27,12 @@ def shown(spec: RunSpec) -> list[str]:
     return [metric.name for metric in spec.task.metrics if metric.shown]
 
 
-def open_wandb(spec: RunSpec, folder: Path, group: str | None = None) -> Wandb | None:
-    """Open a W&B run in a run folder; None where W&B is disabled. `group` is that of a run which names none."""
+def open_wandb(spec: RunSpec, folder: Path, group: str | None = None, run_id: str | None = None) -> Wandb | None:
+    """Open a W&B run in a run folder; None where W&B is disabled.
+
+    Args:
+        group: of a run which names none. run_id: of the W&B run that goes on; None makes a new one.
+    """
     settings = spec.wandb
     if settings.mode == "disabled":
         return None
@@ -40,4 +44,5 @@ def open_wandb(spec: RunSpec, folder: Path, group: str | None = None) -> Wandb |
         tags=settings.tags,
         name=settings.name,
         config=spec.config,
+        run_id=run_id,
     )

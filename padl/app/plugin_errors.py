@@ -38,9 +38,16 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
         raise PadlError(f"{_place(error)}: {one_line(error)} (plugins in this run: {plugins})") from error
 
 
+class TrainingError(PadlError):
+    """A program raised while it trained: what is wrong with it need not be wrong with another."""
+
+
 @contextmanager
 def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
-    """Turn what ends a training into a PadlError with its place and the plugins of the run; not what the disk says."""
+    """Turn what ends a training into a TrainingError with its place and the plugins of the run.
+
+    What the disk says comes through, and any other PadlError.
+    """
     try:
         yield
     except (PadlError, OSError):
@@ -48,7 +55,7 @@ def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
     except Exception as error:
         place, reason = _told_place(error) or (_place(error), one_line(error))
         plugins = _plugins(parts)
-        raise PadlError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
+        raise TrainingError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
 
 
 def _plugins(parts: Mapping[Kind, Part]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from padl.app import compatibility
 from padl.app.names import HOMES, Part, part
+from padl.app.saving import interval
 from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, parse
 from padl.data.source import Data, Split
 from padl.data.streamed import held_out_only
@@ -81,6 +82,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     config = dict(config)
     settings, run, wandb, sweep = parse(config)
     _check_folder(run, wandb)
+    interval(run.save_every)
     parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
     task, split = _task_and_split(parts["task"], settings.seed, memo)
     parts |= _other_parts(config, parts["task"].entry.traits, task)

@@ -12,11 +12,14 @@ from padl.types import KINDS, Domain, PadlError, Scalar
 
 @dataclass(frozen=True)
 class Run:
-    """The run folder: in which folder it is made (None: nowhere), and whether parameters and curves are kept in it."""
+    """The run folder: in which folder it is made (None: nowhere), whether parameters and curves are kept in it, how
+    often all that a run needs to go on is saved there, and how many such snapshots stay."""
 
     dir: str | None = "runs"
     save: bool = True
     plot: bool = True
+    save_every: int | str | None = "5min"
+    keep: Annotated[int, Domain(1)] = 2
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,18 @@ from padl.engine.experiment import readout
 Rows = list[dict[str, float]]
 
 
-def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times) -> dict[str, Any]:
-    """Sum up a run that finished or diverged: its final and best metrics, speed, sizes; its optimum where one is known.
+def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, signal: str = "") -> dict[str, Any]:
+    """Sum up a run that ended: its final and best metrics, speed, sizes; its optimum where one is known.
 
     Args:
-        rows: all of metrics.jsonl.
+        rows: all of metrics.jsonl. signal: the name of the one that stopped it.
     """
     criterion = spec.task.criterion
     optimum = linear_optimum.against_optimum(spec, None if last.diverged else readout(last.state))
     return {
         "title": spec.title,
-        "status": "diverged" if last.diverged else "finished",
-        "reason": _reason(last) if last.diverged else "",
+        "status": "diverged" if last.diverged else "interrupted" if last.stopped else "finished",
+        "reason": _reason(last) if last.diverged else signal if last.stopped else "",
         "steps": last.diverged or last.step,
         "decided_by": {"metric": criterion.metric, "direction": criterion.direction},
         **_metrics(last, rows),

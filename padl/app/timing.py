@@ -21,10 +21,15 @@ class Times(NamedTuple):
 
 
 class Clock:
-    """Measures the seconds since it was made, those of compiling while it is entered, and the speed between marks."""
+    """Measures the seconds since it was made, those of compiling while it is entered, and the speed between marks.
+
+    Attributes:
+        begun_at: steps that were done before.
+    """
 
     def __init__(self) -> None:
         self.started, self.compiling = perf_counter(), 0.0
+        self.begun_at = 0
         self.marks: list[tuple[float, int]] = []
 
     def __enter__(self) -> "Clock":
@@ -42,12 +47,12 @@ class Clock:
         """Note that so many steps are done."""
         self.marks = [*self.marks[:1], (perf_counter(), step)]
 
-    def times(self) -> Times:
-        """Return the times so far; there must be a mark."""
-        return Times(self._steps_per_second(), self.compiling, perf_counter() - self.started)
+    def times(self, before: float = 0.0) -> Times:
+        """Return the times so far; there must be a mark. `before`: seconds that the run took in earlier processes."""
+        return Times(self._steps_per_second(), self.compiling, before + perf_counter() - self.started)
 
     def _steps_per_second(self) -> float:
         (t0, s0), (t1, s1) = self.marks[0], self.marks[-1]
         if s1 == s0:  # a single chunk: all the time but that of compiling
-            t0, s0 = self.started + self.compiling, 0
+            t0, s0 = self.started + self.compiling, self.begun_at
         return (s1 - s0) / max(t1 - t0, 1e-9)

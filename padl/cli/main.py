@@ -10,13 +10,16 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
+from typing import Any
 
-from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE
+from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE, of_status
 from padl.cli.streams import drop, refuses
 
 COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
+    "resume": "go on with a run that was stopped, to the same bits; steps=N extends one",
     "rerun": "repeat a run, also one of a sweep, alone",
     "evaluate": "repeat the evaluation of a run, and compare it with what the run recorded",
     "list": "what there is: optimizers, losses, models, tasks, schedules",
@@ -45,6 +48,8 @@ DISK = (*FULL, *GONE, errno.EROFS, errno.EACCES, errno.EIO)  # the machine's err
 
 def console() -> None:
     """Run the command line of this process, and exit with its code. The entry point `padl`."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
     gc.set_threshold(100_000, 50, 100)  # what imports and traces make stays: looking through it is a fifth of the start
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -57,6 +62,13 @@ def console() -> None:
     sys.exit(code)
 
 
+def _leave(number: int, frame: Any) -> None:
+    """End the process at Ctrl-C. An exception would end in a traceback where it falls into an import, or be swallowed
+    where it falls into a callback; a run takes signals as requests while it trains (`stopping.on_signals`)."""
+    os.write(2, b"padl: stopped\n")
+    os._exit(INTERRUPTED)
+
+
 def main(arguments: list[str]) -> int:
     """Run a command line, without the program's name, and return its exit code.
 
@@ -67,14 +79,14 @@ def main(arguments: list[str]) -> int:
     """
     try:
         return _dispatch(arguments)
-    except KeyboardInterrupt:
-        if _shows_tracebacks():
-            raise
-        _say("stopped; a run that had begun keeps its rows in its folder")
-        return INTERRUPTED
     except BrokenPipeError:  # `padl list | head`
         drop(sys.stdout)
         return DONE
+    except KeyboardInterrupt as error:
+        if _shows_tracebacks():
+            raise
+        _say("stopped; a run that had begun keeps its rows in its folder")
+        return of_status("interrupted", getattr(error, "signal", "SIGINT"))
     except Exception as error:
         line = _mistake(error)
         if line is None or _shows_tracebacks():

@@ -1,13 +1,15 @@
 """Print what a run, an evaluation and a sweep came to."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
+from padl.app.fingerprint import Difference
 from padl.app.sweep.results import Results, title
 from padl.app.sweep.run import Sweep
 from padl.cli.formatting import print_line, short
@@ -32,6 +34,8 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
         **_against_optimum(summary.get("optimum")),
         "folder": str(folder or "none asked for"),
     }
+    if summary["status"] == "interrupted" and folder:
+        facts["go on"] = f"padl resume {folder}"
     if wandb_folder:
         facts["W&B"] = f"wandb sync {wandb_folder}"
     for name, fact in facts.items():
@@ -64,6 +68,20 @@ def _against_optimum(optimum: Mapping[str, Any] | None) -> dict[str, str]:
         "optimum": f"training loss {optimum['optimum_train_loss']:.7g} by least squares{reached}: {excess}",
         "held out": f"loss {optimum['optimum_held_out_loss']:.7g} at the optimum{held_out} (in float64)",
     }
+
+
+def print_differences(differences: Sequence[Difference]) -> None:
+    """Print what is not as it was when a run was recorded."""
+    table = Table(header_style="bold")
+    for column in Difference._fields:
+        table.add_column(column)
+    for difference in differences:
+        table.add_row(*(escape(_shortened(text)) for text in difference))
+    Output(stderr=True).print(table)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:12]}…"
 
 
 def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float], which: str) -> None:

@@ -6,10 +6,10 @@ there is one copy of it; where one is asked for, it is copied before.
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,13 @@ from padl.data.source import Batch, Data
 from padl.data.streamed import Streamed
 from padl.engine.experiment import Experiment, TrainState, readout
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
+
+Control = Literal["go on", "save", "stop"]  # what the caller wants after a call: a snapshot too, or that and no more
+
+
+def go_on() -> Control:
+    """Want nothing but the next steps."""
+    return "go on"
 
 
 class Best(NamedTuple):
@@ -51,7 +58,7 @@ class Chunk:
 
     Attributes:
         step: updates done at its end.
-        train: metrics of each of its steps, (steps,).
+        train: metrics of each of its steps, (steps,); {} where there were none left to do.
         evaluation: metrics on the held-out rows at its end, {} where none was due.
         diverged: the step, counted from 1, whose loss is the first that is not finite, or after which the evaluation's
             is not; None where all are.
@@ -67,10 +74,15 @@ class Chunk:
 
 @dataclass(kw_only=True)
 class LastChunk(Chunk):
-    """The last, with what training leaves; where it diverged, `state` is of some steps later and not finite."""
+    """The last, with what training leaves; where it diverged, `state` is of some steps later and not finite.
+
+    Attributes:
+        stopped: as its caller wanted, before all steps were done.
+    """
 
     state: TrainState
     best: Best
+    stopped: bool = False
 
 
 class Call(NamedTuple):
@@ -104,6 +116,7 @@ def run(
     stream: Streamed | None = None,
     start: Snapshot | None = None,
     save_every: int | None = None,
+    control: Callable[[], Control] = go_on,
 ) -> Iterator[Chunk]:
     """Train, chunk by chunk.
 
@@ -115,6 +128,7 @@ def run(
         stream: where batches come from that the host reads; None where the training rows are in `data`.
         start: go on from there, to the same bits as a run that never stopped; None begins. Its arrays are copied.
         save_every: hand out a snapshot after so many steps, and after the last; None never does.
+        control: asked while each call is computed what is wanted after it; a run that is stopped hands out a snapshot.
 
     Yields:
         A Chunk for each call, a LastChunk for the last. After one that diverged no other follows.
@@ -124,7 +138,12 @@ def run(
     calls = partial(plan, steps, steps_per_call, eval_every, save_every, int(state.step) if start else 0)
     batches = stream.read_ahead((call.start, call.length) for call in calls()) if stream else None
     waiting: tuple[int, Metrics, Metrics, Snapshot | None] | None = None
+    stopped = False
     for call in calls():
+        if waiting is not None and (wanted := control()) != "go on":
+            waiting = (*waiting[:3], jax.tree.map(jnp.copy, Snapshot(state, best)))
+            if stopped := wanted == "stop":
+                break
         batch = None if batches is None else next(batches)
         state, train = _steps(experiment, call.length)(state, hparams, data, batch)
         evaluation: Metrics = {}
@@ -139,9 +158,11 @@ def run(
                 break
             yield before
         waiting = (call.end, train, evaluation, snapshot)
-    assert waiting is not None, "a run has a step to do"
+    if waiting is None:  # every step was done before `start`
+        yield LastChunk(int(state.step), {}, {}, None, state=state, best=best)
+        return
     last = _fetch(*waiting)  # of the plan, or before it the one that diverged
-    yield LastChunk(**vars(last), state=state, best=best)
+    yield LastChunk(**vars(last), state=state, best=best, stopped=stopped and last.diverged is None)
 
 
 def last(chunks: Iterable[Chunk]) -> LastChunk:
@@ -165,8 +186,13 @@ def trace(
     Args:
         batch: shapes of the batches of these steps, where the host reads them.
     """
-    state, _ = _start(experiment, criterion).eval_shape(key, hparams)
+    state, _ = shapes(experiment, criterion, key, hparams)
     _steps(experiment, length).eval_shape(state, hparams, data, batch)
+
+
+def shapes(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Snapshot:
+    """Return the shapes and types of a snapshot, as `jax.eval_shape` does."""
+    return _start(experiment, criterion).eval_shape(key, hparams)
 
 
 def plan(

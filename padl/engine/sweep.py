@@ -17,7 +17,7 @@ from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
 from padl.engine.lanes import Lanes, Members, Structure, compiled
 from padl.engine.memory import is_out_of_memory
-from padl.types import Device, PadlError
+from padl.types import PadlError
 
 
 class SweepSnapshot(NamedTuple):
@@ -25,14 +25,15 @@ class SweepSnapshot(NamedTuple):
 
     Attributes:
         first: the first of the members that are in the program; those before it are done.
-        step: updates done. carry: of their lanes; of members run alone a `loop.Snapshot`.
-        ended: {member: the chunk in which it diverged}.
+        step: updates done. carry: of their lanes; of members run alone a `loop.Snapshot`; None before they begin.
+        ended: {member: the chunk in which it diverged}. lanes: how they are laid out.
     """
 
     first: int
     step: int
-    carry: Carry | loop.Snapshot
+    carry: Carry | loop.Snapshot | None
     ended: dict[int, loop.Chunk]
+    lanes: Lanes
 
 
 class Progress(NamedTuple):
@@ -43,6 +44,7 @@ class Progress(NamedTuple):
             for one that diverged comes when the others are done too.
         lanes: member numbers in the program. step: updates done. diverged: how many of the lanes.
         snapshot: of the end of the call, where one was due; None elsewhere.
+        stopped: no call follows, as the caller wanted; nor are there last chunks of members that are not done.
     """
 
     chunks: list[tuple[int, loop.Chunk]]
@@ -50,6 +52,7 @@ class Progress(NamedTuple):
     step: int
     diverged: int
     snapshot: SweepSnapshot | None = None
+    stopped: bool = False
 
 
 def run(
@@ -59,28 +62,33 @@ def run(
     say: Callable[[str], Any] = lambda line: None,
     start: SweepSnapshot | None = None,
     save_every: int | None = None,
+    control: Callable[[], loop.Control] = loop.go_on,
 ) -> Iterator[Progress]:
     """Train all members, `lanes.count` at a time.
 
     Args:
         say: called with a line where memory did not suffice and fewer lanes are tried.
-        start: go on from there, to the same bits as a sweep that never stopped; None begins. `lanes` are those of then.
+        start: go on from there, with its lanes, to the same bits as a sweep that never stopped; None begins.
         save_every: hand out a snapshot after so many steps of the members in the program; None never does.
+        control: as in `loop.run`.
 
     Raises:
         PadlError: a single lane is too much.
     """
+    lanes = start.lanes if start else lanes
     if lanes.strategy == "alone":
-        yield from _alone(structure, members, lanes.devices[0], start, save_every)
+        yield from _alone(structure, members, lanes, start, save_every, control)
         return
     first = start.first if start else 0
     while first < members.size:
         count = min(lanes.count, members.size - first)
-        begun = False
+        which, begun = range(first, first + count), False
         try:
-            for progress in _together(structure, members, lanes, range(first, first + count), start, save_every):
+            for progress in _together(structure, members, lanes, which, start, save_every, control):
                 begun = True
                 yield progress
+                if progress.stopped:
+                    return
             first, start = first + count, None
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             if begun or not is_out_of_memory(error):
@@ -106,16 +114,22 @@ def _together(
     which: range,
     start: SweepSnapshot | None,
     save_every: int | None,
+    control: Callable[[], loop.Control],
 ) -> Iterator[Progress]:
     """Train these members at once. The lanes beyond the last member repeat it, and are not looked at."""
     numbers = np.minimum(which.start + np.arange(lanes.count), which.stop - 1)
     program = compiled(structure, members, lanes)
     keys, hparams, data = program.put(members.take(numbers))
-    carry = program.place(start.carry) if start else program.blank()  # pyright: ignore[reportArgumentType]
-    reader = _Reader(which, start.ended if start else {})
+    carry = program.place(start.carry) if start and start.carry else program.blank()  # pyright: ignore[reportArgumentType]
+    reader = _Reader(which, lanes, start.ended if start else {})
     waiting: tuple[loop.Call, Measured, Carry | None] | None = None
     s = structure
     for call in loop.plan(s.steps, s.steps_per_call, s.eval_every, save_every, start.step if start else 0):
+        if waiting is not None and (wanted := control()) != "go on":
+            waiting = (*waiting[:2], jax.tree.map(jnp.copy, carry))
+            if wanted == "stop":
+                yield reader.read(*waiting)._replace(stopped=True)
+                return
         request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates))
         carry, measured = program.call(carry, request, keys, hparams, data)
         jax.tree.map(lambda x: x.copy_to_host_async(), measured)
@@ -137,8 +151,8 @@ class _Reader:
         ended: of those that diverged, the chunk in which they did.
     """
 
-    def __init__(self, which: range, ended: dict[int, loop.Chunk]):
-        self.which = which
+    def __init__(self, which: range, lanes: Lanes, ended: dict[int, loop.Chunk]):
+        self.which, self.lanes = which, lanes
         self.ended = dict(ended)
 
     def read(self, call: loop.Call, measured: Measured, carry: Carry | None) -> Progress:
@@ -155,7 +169,8 @@ class _Reader:
                 chunks.append((member, chunk))
             else:
                 self.ended[member] = chunk
-        snapshot = None if carry is None else SweepSnapshot(self.which.start, call.end, carry, dict(self.ended))
+        first, ended = self.which.start, dict(self.ended)
+        snapshot = None if carry is None else SweepSnapshot(first, call.end, carry, ended, self.lanes)
         return Progress(chunks, self.which, call.end, len(self.ended), snapshot)
 
     def last(self, chunks: list[tuple[int, loop.Chunk]], carry: Carry) -> list[tuple[int, loop.Chunk]]:
@@ -170,22 +185,31 @@ class _Reader:
 
 
 def _alone(
-    structure: Structure, members: Members, device: Device, start: SweepSnapshot | None, save_every: int | None
+    structure: Structure,
+    members: Members,
+    lanes: Lanes,
+    start: SweepSnapshot | None,
+    save_every: int | None,
+    control: Callable[[], loop.Control],
 ) -> Iterator[Progress]:
     """One member after the other, in the programs of a single run."""
+    device, s = lanes.devices[0], structure
     members = members._replace(data=members.data.share_on(device))
-    s = structure
     for member in range(start.first if start else 0, members.size):
         keys, hparams, data = members.take(np.array(member))
         key = key_of(jax.device_put(keys, device))
         hparams, data = jax.device_put((hparams, data), device)
         begun = start.carry if start and start.first == member else None
         assert not isinstance(begun, Carry), "the snapshot is one of lanes, not of members run alone"
+        begun = jax.device_put(begun, device)
         chunks = loop.run(
             s.experiment, key, hparams, data, steps=s.steps, steps_per_call=s.steps_per_call,
             eval_every=s.eval_every, criterion=s.criterion, start=begun, save_every=save_every,
+            control=control,
         )  # fmt: skip
         for chunk in chunks:
-            snapshot = SweepSnapshot(member, chunk.step, chunk.snapshot, {}) if chunk.snapshot else None
-            diverged = int(chunk.diverged is not None)
-            yield Progress([(member, chunk)], range(member, member + 1), chunk.step, diverged, snapshot)
+            snapshot = SweepSnapshot(member, chunk.step, chunk.snapshot, {}, lanes) if chunk.snapshot else None
+            diverged, stopped = int(chunk.diverged is not None), isinstance(chunk, loop.LastChunk) and chunk.stopped
+            yield Progress([(member, chunk)], range(member, member + 1), chunk.step, diverged, snapshot, stopped)
+            if stopped:
+                return

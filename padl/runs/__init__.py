@@ -7,4 +7,8 @@ recorder.py leads what is measured through windows.py, which makes rows, to a si
 wandb.py, which speaks to W&B through wandb_process.py and, in a process of its own, wandb_worker.py. checkpoint.py
 saves parameters, manifest.py the digests of files; pictures.py says how pictures are drawn, curves.py draws the
 metrics, csv_table.py writes tables.
+
+snapshots.py keeps all that a run needs to go on: a tree of arrays as named leaves (leaves.py), by message pack or Orbax
+(array_store.py), what its rows had come to as JSON (array_json.py). lock.py lets one process have a folder;
+fault_points.py lets tests end the process at named points.
 """

@@ -1,14 +1,51 @@
-"""metrics.jsonl: one line of JSON for each row. Jsonl flushes each as it comes, BufferedJsonl many at a time."""
+"""metrics.jsonl: one line of JSON for each row. Jsonl flushes each as it comes, BufferedJsonl many at a time.
 
+Both know how much they have written and its digest, so that a run goes on behind the last row of its snapshot: what a
+killed run wrote after that is cut off, and comes again. Written, cut.
+"""
+
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from padl.runs.run_folder import strict
 from padl.runs.sink import Row, warn
 from padl.runs.writing import naming, write
 from padl.types import PadlError
+
+NAME = "metrics.jsonl"
+
+
+class Written(NamedTuple):
+    """What was written of a file: how many bytes, and their SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+NOTHING = Written(0, hashlib.sha256().hexdigest())
+
+
+class _Counted:
+    """Counts and digests what goes into metrics.jsonl, beginning with what is there."""
+
+    def __init__(self, folder: Path):
+        self.path = folder / NAME
+        content = self.path.read_bytes() if self.path.is_file() else b""
+        self.size, self.digest = len(content), hashlib.sha256(content)
+
+    def encode(self, text: str) -> bytes:
+        content = text.encode()
+        self.size += len(content)
+        self.digest.update(content)
+        return content
+
+    @property
+    def written(self) -> Written:
+        return Written(self.size, self.digest.hexdigest())
 
 
 class Jsonl:
@@ -18,16 +55,20 @@ class Jsonl:
     """
 
     def __init__(self, folder: Path):
-        self.path = folder / "metrics.jsonl"
-        self.folder = _identity(folder)
-        self.file = self.path.open("a+", encoding="utf-8")
+        self.counted = _Counted(folder)
+        self.path, self.folder = self.counted.path, _identity(folder)
+        self.file = self.path.open("ab+")
 
     def write(self, step: int, row: Row) -> None:
         """Write a line and flush it; raises PadlError where the folder is there no more."""
         self._check_folder()
         with naming(self.path):
-            self.file.write(line(step, row))
+            self.file.write(self.counted.encode(line(step, row)))
             self.file.flush()
+
+    def written(self) -> Written:
+        """Return what the file holds."""
+        return self.counted.written
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Close the file; where it was removed meanwhile, write it again."""
@@ -41,7 +82,7 @@ class Jsonl:
 
     def _write_again(self) -> None:
         self.file.seek(0)  # the open file is still there
-        write(self.path, self.file.read().encode(), durable=True)
+        write(self.path, self.file.read(), durable=True)
         warn(f"{self.path} was removed while the run went on: it is written again")
 
     def _check_folder(self) -> None:
@@ -63,7 +104,7 @@ class BufferedJsonl:
     """Writes rows when it is told to: for the members of a sweep, too many to hold a file open for each."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.counted = folder, _Counted(folder)
         self.waiting: list[tuple[int, Row]] = []
 
     def write(self, step: int, row: Row) -> None:
@@ -73,10 +114,15 @@ class BufferedJsonl:
     def flush(self) -> None:
         """Append what waits to the file."""
         if self.waiting:
-            path = self.folder / "metrics.jsonl"
-            with naming(path), path.open("a", encoding="utf-8") as file:
-                file.write("".join(line(step, row) for step, row in self.waiting))
+            path = self.counted.path
+            with naming(path), path.open("ab") as file:
+                file.write(self.counted.encode("".join(line(step, row) for step, row in self.waiting)))
             self.waiting = []
+
+    def written(self) -> Written:
+        """Flush, and return what the file holds."""
+        self.flush()
+        return self.counted.written
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Flush for the last time."""
@@ -86,3 +132,25 @@ class BufferedJsonl:
 def line(step: int, row: Row) -> str:
     """Return a row as a line of metrics.jsonl."""
     return json.dumps(strict({"step": step, **row}), allow_nan=False) + "\n"
+
+
+def check_begins(folder: Path, written: Written) -> None:
+    """Raise PadlError where metrics.jsonl does not begin with what was written of it."""
+    path = folder / NAME
+    content = path.read_bytes()[: written.bytes] if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != written.sha256:
+        raise PadlError(f"{path} does not begin with the rows that were written before the snapshot: it is damaged")
+
+
+def cut(folder: Path, written: Written) -> None:
+    """Cut metrics.jsonl off behind what `check_begins` found; nothing is written where there is no file."""
+    if (folder / NAME).is_file():
+        os.truncate(folder / NAME, written.bytes)
+
+
+def sync(*folders: Path) -> None:
+    """Wait until metrics.jsonl of these is on the disk, so that a snapshot never knows more rows than there are."""
+    for file in (folder / NAME for folder in folders):
+        if file.is_file():
+            with file.open("rb") as handle:
+                os.fsync(handle.fileno())

@@ -1,4 +1,4 @@
-"""manifest.json: the SHA-256 of the files beside it, so that a changed bit is refused, not believed."""
+"""manifest.json: the SHA-256 of files of its folder, so that a changed bit is refused, not believed."""
 
 import hashlib
 from collections.abc import Iterable
@@ -33,6 +33,21 @@ def verify(file: Path) -> None:
     if not file.is_file() or entries(file.parent).get(file.name) != digest(file):
         state = "is not as it was written" if file.is_file() else "is missing"
         raise PadlError(f"{file} {state}: it is damaged or was edited, and is not used")
+
+
+def verify_all(folder: Path) -> None:
+    """Check every file that a folder's manifest lists, those of folders inside it too.
+
+    Raises:
+        PadlError: there is no manifest, or a file is missing or not as it was written.
+    """
+    listed = entries(folder)
+    if not listed:
+        raise PadlError(f"{folder / NAME} is missing or empty")
+    for name, expected in listed.items():
+        file = folder / name
+        if not file.is_file() or digest(file) != expected:
+            raise PadlError(f"{file} is {'not as it was written' if file.is_file() else 'missing'}")
 
 
 def digest(file: Path) -> str:

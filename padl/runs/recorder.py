@@ -16,7 +16,7 @@ class Measurements(Protocol):
 
     Attributes:
         step: updates done at their end.
-        train: metrics of each step, (steps,), the "loss" among them.
+        train: metrics of each step, (steps,), the "loss" among them; {} of no steps.
         evaluation: metrics at their end, {} where none was due.
         diverged: the step that diverged, counted from 1; None where none did.
     """
@@ -34,11 +34,12 @@ class Recorder:
 
     Args:
         log_every: steps that the training metrics of a row are averaged over.
+        window: what is open of a run that goes on, as `Windows.state` gave it; None begins.
     """
 
-    def __init__(self, log_every: int, sink: Sink):
-        self.windows, self.sink = Windows(log_every), sink
-        self.step = 0
+    def __init__(self, log_every: int, sink: Sink, window: Mapping[str, Any] | None = None):
+        self.windows, self.sink = Windows(log_every, window), sink
+        self.step = self.windows.step
         self.is_open = True
 
     def __enter__(self) -> Self:
@@ -56,6 +57,8 @@ class Recorder:
             last: no step follows, so an unfinished window is a row too.
         """
         train, evaluation = measured.train, measured.evaluation
+        if not train:  # a run that goes on where it had only to be closed
+            return
         if measured.diverged is not None:
             length = len(train["loss"]) - (measured.step - measured.diverged)
             train, evaluation = {name: values[:length] for name, values in train.items()}, {}

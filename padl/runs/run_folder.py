@@ -51,10 +51,15 @@ def _make(folder: Path) -> int:
 
 def write_start(folder: Path, config: Mapping[str, Any], env: str, durable: bool = True) -> None:
     """Write what is known before a run starts: config.yaml, and env.json, `to_json` of its `environment`."""
+    write_config(folder, config, durable)
+    write_text(folder / "env.json", env, durable)
+
+
+def write_config(folder: Path, config: Mapping[str, Any], durable: bool = True) -> None:
+    """Write config.yaml; `durable` as in `write_bytes`."""
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump(redact(config), Dumper=dumper, sort_keys=False, allow_unicode=True)
     write_text(folder / "config.yaml", text, durable)
-    write_text(folder / "env.json", env, durable)
 
 
 def write_json(file: Path, content: Any, durable: bool = True) -> None:
@@ -75,6 +80,16 @@ def write_bytes(file: Path, content: bytes, durable: bool = True) -> None:
             machine; takes several times as long, which the members of a sweep cannot afford.
     """
     writing.write(file, content, durable)
+
+
+def sync(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def to_json(content: Any) -> str:

@@ -1,21 +1,33 @@
-"""status.json: a run is running, and in the end it finished, diverged, was interrupted or failed. recording."""
+"""status.json: a run is running, and in the end it finished, diverged, was interrupted or failed. recording, read.
+
+A process that is killed cannot say so: who reads "running" looks whether that process still lives.
+"""
 
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from time import monotonic
+from typing import Any, Literal, NamedTuple
 
-from padl.runs.run_folder import write_json
+import psutil
+
+from padl.runs import lock
+from padl.runs.run_folder import read_json, write_json
 from padl.runs.sink import Row
-from padl.types import one_line
+from padl.types import PadlError, one_line
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
+SECONDS = 5.0  # between two writings of the step, so that a killed run's is known
+KILLED = "killed"  # the reason of a run whose process is gone without a word
+FILE = "status.json"
 
 
 @contextmanager
-def recording(folder: Path | None, durable: bool = True) -> Iterator["RunStatus"]:
+def recording(folder: Path | None, durable: bool = True, step: int = 0) -> Iterator["RunStatus"]:
     """Write status.json: that a run is running, and on exit what came of it.
 
     A block that ends has finished, unless it said by `RunStatus.end` that it diverged; one that raises was interrupted
@@ -23,9 +35,9 @@ def recording(folder: Path | None, durable: bool = True) -> Iterator["RunStatus"
 
     Args:
         folder: of the run; None writes nothing, and the status is known all the same.
-        durable: as in `run_folder.write_bytes`.
+        durable: as in `run_folder.write_bytes`. step: that the run begins after.
     """
-    status = RunStatus(folder, durable)
+    status = RunStatus(folder, durable, step)
     try:
         yield status
     except BaseException as error:
@@ -44,15 +56,17 @@ class RunStatus:
         step: the last one that was written; of a run that ended, as it said.
     """
 
-    def __init__(self, folder: Path | None, durable: bool):
+    def __init__(self, folder: Path | None, durable: bool, step: int = 0):
         self.folder, self.durable = folder, durable
         self.status: Status = "running"
-        self.step = 0
+        self.step = step
         self._write(reason="")
 
     def write(self, step: int, row: Row) -> None:
-        """Called for every row: keep its step for the case that the run is stopped."""
+        """Called for every row: keep its step, and write it now and then."""
         self.step = step
+        if monotonic() - self._written > SECONDS:
+            self._write(reason="")
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Called when no row follows; the status is not written before everything else is."""
@@ -63,12 +77,63 @@ class RunStatus:
         self._write(reason)
 
     def _write(self, reason: str) -> None:
+        self._written = monotonic()
         if self.folder:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            content = {"status": self.status, "step": self.step, "reason": reason, "time": now, "pid": os.getpid()}
-            write_json(self.folder / "status.json", content, self.durable)
+            content = {"status": self.status, "step": self.step, "reason": reason, "time": now, **_this_process()}
+            write_json(self.folder / FILE, content, self.durable)
 
 
 def stopped(error: BaseException) -> Status:
     """Return the status of a run that an error ended."""
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+class StatusRecord(NamedTuple):
+    """What status.json says of a run, and what is known beyond it.
+
+    Attributes:
+        status, step, reason: as written; of a run whose process is gone "interrupted" and "killed".
+        host: where it ran. pid: its process there.
+    """
+
+    status: Status
+    step: int
+    reason: str
+    host: str
+    pid: int
+
+
+def read(folder: Path) -> StatusRecord:
+    """Read the status of a run, and look whether one that says "running" still does.
+
+    A process on another host cannot be looked for: its run stays "running".
+
+    Raises:
+        PadlError: the file is missing or damaged.
+    """
+    content = read_json(folder / FILE)
+    try:
+        fields = {name: content[name] for name in ("status", "step", "reason", "pid")}
+        record = StatusRecord(**fields, host=content.get("host", ""))
+        gone = record.status == "running" and record.host == _host() and not _lives(folder, record.pid)
+    except (KeyError, TypeError, ValueError) as error:
+        raise PadlError(f"{folder / FILE} is damaged: it is no status of a run") from error
+    return record._replace(status="interrupted", reason=KILLED) if gone else record
+
+
+def _lives(folder: Path, pid: int) -> bool:
+    """Whether a process of this machine still writes a run, or the sweep that it is of."""
+    held = [lock.is_held(place) for place in (folder, folder.absolute().parent)]
+    if all(each is None for each in held):
+        return psutil.pid_exists(pid)  # a folder that never had a lock
+    return any(held)
+
+
+@cache
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _this_process() -> dict[str, Any]:
+    return {"host": _host(), "pid": os.getpid()}

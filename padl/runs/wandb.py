@@ -4,6 +4,7 @@ Whatever fails there (no key, no network, its service killed in mid-run) is said
 metrics.jsonl has every row.
 """
 
+import secrets
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,11 +42,10 @@ class Wandb:
         folder: the run folder; W&B's own files go to `folder/wandb`.
         mode: "offline" needs no account; "online" falls back to offline.
         project, group, tags, name: as W&B shows the run. config: what it is filtered by.
-        run_id: of the W&B run to go on in; None begins a new one.
+        run_id: of the W&B run that goes on; None makes a new one.
 
     Attributes:
         run_folder: of an offline run, for `wandb sync`; None before it has begun.
-        run_id: of the W&B run; None before it has begun, where none was given.
         failed: whether W&B takes no more.
     """
 
@@ -54,12 +54,12 @@ class Wandb:
         config: Mapping[str, Any], run_id: str | None = None,
     ):  # fmt: skip
         self.folder = folder
+        self.run_id = run_id or secrets.token_hex(4)
         self.run_folder: Path | None = None
-        self.run_id = run_id
         self.failed = False
         options = {"project": project, "group": group, "tags": tags, "name": name or folder.name, "config": config}
-        going_on = {} if run_id is None else {"id": run_id, "resume": "allow"}
-        self._options = {"mode": mode, "dir": str(folder), **redact(options), **going_on}
+        the_run = {"id": self.run_id, "resume": "allow"}
+        self._options = {"mode": mode, "dir": str(folder), **redact(options), **the_run}
         self._mode: Mode = mode
         self._process: WandbProcess | None = None
         self._number = 0
@@ -102,7 +102,6 @@ class Wandb:
             warn(redact(told["say"]))
         if told.get("folder"):
             self.run_folder = Path(told["folder"])
-        self.run_id = told.get("id", self.run_id)
         if "lost" in told and not self._ended.is_set():
             warn(f"W&B stopped ({told['lost']}); the run goes on, metrics.jsonl has every row")
         self.failed = self.failed or "failed" in told or "lost" in told

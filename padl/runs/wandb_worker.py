@@ -3,7 +3,7 @@
 It reads a line of JSON for each thing to do, and writes one for each to know (what "run" is the number of the run):
 
     {"run": 1, "start": {"mode": "offline", "dir": ..., ...}}    {"run": 1, "say": "a line for the user"}
-    {"run": 1, "log": [step, row]}                               {"run": 1, "folder": ..., "id": ...}
+    {"run": 1, "log": [step, row]}                               {"run": 1, "folder": ...}
     {"run": 1, "table": [name, columns, rows]}                   {"run": 1, "end": true}
     {"run": 1, "close": summary}
 
@@ -31,7 +31,7 @@ OFF = ("offline", "dryrun", "disabled")  # of WANDB_MODE: what no request leaves
 
 
 class Environment:
-    """What W&B takes from the environment, without what it refuses.
+    """What W&B takes from the environment, without what it refuses, and without WANDB_RUN_ID: no two runs can share it.
 
     Attributes:
         is_whole: whether W&B took all of it; where not, runs are logged offline.
@@ -40,21 +40,17 @@ class Environment:
     def __init__(self) -> None:
         self.unsaid = [line for name in sorted(os.environ) if (line := _left_out(name))]
         self.is_whole = not self.unsaid
-        self.run_id = os.environ.pop("WANDB_RUN_ID", None)
-        self.runs = 0  # that would have it
+        if os.environ.pop("WANDB_RUN_ID", None):
+            self.unsaid.append(
+                "W&B: WANDB_RUN_ID is not used: every run has an id of its own, and `padl resume` keeps it"
+            )
         self.lock = threading.Lock()
 
-    def begin(self, own_id: str | None, say: Callable[[str], None]) -> str | None:
-        """Say once what was left out, and return the id of a run: its own, or WANDB_RUN_ID for the first; else None."""
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Say what was left out, once."""
         with self.lock:
             while self.unsaid:
                 say(self.unsaid.pop(0))
-            if own_id or self.run_id is None:
-                return own_id
-            self.runs += 1
-            if self.runs == 2:
-                say("W&B: WANDB_RUN_ID is taken by the first run of this process; the others have ids of their own")
-            return self.run_id if self.runs == 1 else None
 
 
 def _left_out(name: str) -> str | None:
@@ -91,7 +87,7 @@ class OpenRun:
         run, failed = None, False
         try:
             run = start(self.messages.get()["start"], self.environment, self._say)
-            self.tell({"folder": str(Path(run.dir).parent) if run.offline else None, "id": run.id})
+            self.tell({"folder": str(Path(run.dir).parent) if run.offline else None})
             while "close" not in (message := self.messages.get()):
                 _log(run, message)
             failed = message["close"] is None
@@ -125,8 +121,8 @@ def _log(run: Any, message: dict[str, Any]) -> None:
 
 def start(options: dict[str, Any], environment: Environment, say: Callable[[str], None]) -> Any:
     """Start a run, offline where online is not to be had; `options` are those of `wandb.init`."""
+    environment.tell(say)
     wanted = options.pop("mode")
-    options["id"] = environment.begin(options.get("id"), say)
     if wanted == "online" and environment.is_whole:
         try:
             online = _within(ONLINE_SECONDS, lambda: _online(options, say))

@@ -1,21 +1,33 @@
 """Measurements of single steps -> rows to log: training metrics averaged over a window, evaluations as they come."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
+from padl.runs.array_json import decode_all, encode_all
 from padl.runs.sink import Row
 
 AS_THEY_ARE = ("learning_rate",)  # of the window's last step, under their own name; the others become train/NAME
 
 
 class Windows:
-    """Cuts a run into windows of `log_every` steps; the last may be shorter."""
+    """Cuts a run into windows of `log_every` steps; the last may be shorter.
 
-    def __init__(self, log_every: int):
+    Args:
+        state: go on with this window, which `state` gave; None begins at step 0.
+    """
+
+    def __init__(self, log_every: int, state: Mapping[str, Any] | None = None):
         self.log_every = log_every
-        self.step = 0
+        self.step = state["step"] if state else 0
         self.open: list[Mapping[str, np.ndarray]] = []
+        if state and state["open"]:
+            self.open = [decode_all(state["open"])]
+
+    def state(self) -> dict[str, Any]:
+        """Return the step and what the open window holds, for JSON; every number comes back as it was."""
+        return {"step": self.step, "open": encode_all(self._joined() if self.open else {})}
 
     def take(
         self, train: Mapping[str, np.ndarray], evaluation: Mapping[str, float], last: bool
@@ -41,7 +53,10 @@ class Windows:
                 yield stop, row
 
     def _close(self) -> dict[str, float]:
-        window = {name: np.concatenate([part[name] for part in self.open]) for name in self.open[0]}
+        window = self._joined()
         self.open = []
         means = {f"train/{n}": float(v.mean(dtype=np.float64)) for n, v in window.items() if n not in AS_THEY_ARE}
         return {**means, **{name: float(window[name][-1]) for name in AS_THEY_ARE if name in window}}
+
+    def _joined(self) -> dict[str, np.ndarray]:
+        return {name: np.concatenate([part[name] for part in self.open]) for name in self.open[0]}

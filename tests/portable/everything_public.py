@@ -24,6 +24,11 @@ def runs() -> None:
     assert np.isclose(repeated["accuracy"], result.summary["final"]["accuracy"])
 
 
+def resume() -> None:
+    result = padl.train(**RUN, run={"dir": "runs"})
+    assert padl.resume(result.folder, {"steps": 5}).summary["steps"] == 5
+
+
 def trajectories() -> None:
     seen = padl.trajectories("rosenbrock", optimizers=["gd", "adam"], steps=3)
     assert seen.paths["adam"].points.shape[2:] == (4, 2)
@@ -64,6 +69,7 @@ def names() -> None:
 CALLS = {
     sweep: "sweep",
     runs: "train load evaluate task",
+    resume: "resume",
     trajectories: "trajectories",
     backpropagation: "backprop",
     closed_forms: "least_squares normal_equation",

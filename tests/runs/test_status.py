@@ -17,9 +17,9 @@ def test_a_run_is_running_and_then_finished(tmp_path):
     with recording(tmp_path) as status:
         assert content(tmp_path) == ("running", 0, "")
         status.write(7, {})
-        assert content(tmp_path) == ("running", 0, "")  # it is written twice: at the start and at the end
+        assert content(tmp_path) == ("running", 0, "")  # it is written now and then, not at every row
     assert content(tmp_path) == ("finished", 7, "")
-    assert read_json(tmp_path / "status.json").keys() == {"status", "step", "reason", "time", "pid"}
+    assert read_json(tmp_path / "status.json").keys() == {"status", "step", "reason", "time", "pid", "host"}
 
 
 def stopped(folder, error, tell):

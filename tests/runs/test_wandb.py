@@ -141,19 +141,14 @@ def test_a_server_that_never_answers_costs_less_than_ten_seconds(tmp_path, monke
     silent.close()
 
 
-def test_a_run_id_of_the_environment_is_one_runs(tmp_path, monkeypatch, capfd):
+def test_a_run_id_of_the_environment_is_not_shared(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("WANDB_RUN_ID", "shared")
-    swept = padl.sweep(
-        "surface",
-        over={"seed": [0, 1, 2]},
-        steps=4,
-        run={"dir": str(tmp_path), "plot": False},
-        wandb={"mode": "offline"},
-    )
-    found = sorted(path.name.rpartition("-")[2] for path in swept.folder.glob("*/wandb/offline-run-*"))
-    assert len(set(found)) == 3
-    assert "shared" in found
-    assert ["WANDB_RUN_ID is taken by the first run" in said for said in lines(capfd)] == [True]
+    logged = {"run": {"dir": str(tmp_path), "plot": False}, "wandb": {"mode": "offline"}}
+    swept = padl.sweep("surface", over={"seed": [0, 1, 2]}, steps=4, **logged)
+    ids = {path.name.rpartition("-")[2] for path in swept.folder.glob("*/wandb/offline-run-*")}
+    assert len(ids) == 3
+    assert "shared" not in ids
+    assert ["WANDB_RUN_ID is not used" in said for said in lines(capfd)] == [True]
 
 
 def test_a_run_goes_on_in_the_wandb_run_that_it_is_told(tmp_path):

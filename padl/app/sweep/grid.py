@@ -55,7 +55,7 @@ def sweep(
         dict(zip(full_names.values(), combination, strict=True))
         for combination in itertools.product(*values_of.values())
     ]
-    run = Sweep([])
+    run = Sweep([], report=results.write_tables)
     try:
         run.launch([_requested(base, setting) for setting in grid])
     finally:

@@ -54,7 +54,7 @@ class Group(NamedTuple):
 
 
 def groups(members: Sequence[Member]) -> list[Group]:
-    """Group members by program, in the order of their first ones.
+    """Group members by program, in the order of their first ones; a program with nothing left to run is left out.
 
     Raises:
         PadlError: a plugin's code cannot be traced; a task whose rows are streamed.
@@ -62,7 +62,11 @@ def groups(members: Sequence[Member]) -> list[Group]:
     by_program: dict[Any, list[Member]] = {}
     for member in members:
         by_program.setdefault(_program(member.spec), []).append(member)
-    return [_group(structure, some, members) for (structure, *_), some in by_program.items()]
+    return [
+        _group(structure, some, members)
+        for (structure, *_), some in by_program.items()
+        if any(member.status == "waiting" for member in some)
+    ]
 
 
 def _group(structure: Structure, some: list[Member], members: Sequence[Member]) -> Group:

@@ -2,18 +2,22 @@
 
 import importlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 from padl.app import artifacts
+from padl.app.fingerprint import of_all
 from padl.app.outputs import open_wandb
+from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
 from padl.app.sweep.members import Member, swept
+from padl.app.sweep.recorded import RecordedSweep, restore_rows, write_requests
 from padl.app.timing import Times
 from padl.engine import loop
-from padl.runs import run_folder
+from padl.runs import jsonl, lock, run_folder
 from padl.runs.environment import environment
 from padl.runs.jsonl import BufferedJsonl
 from padl.runs.processes import is_writer
@@ -36,16 +40,18 @@ class SweepRecords:
         wandb: the sweep's W&B run, where its members have none of their own.
     """
 
-    def __init__(self, command: Sequence[str]):
+    def __init__(self, command: Sequence[str], recorded: RecordedSweep | None = None):
         self.command = list(command)
-        self.folder: Path | None = None
+        self.folder: Path | None = recorded.folder if recorded else None
+        self._recorded = recorded
+        self._held = ExitStack()  # the sweep's folder, while it is written
         self.wandb: Wandb | None = None
         self._environment = ""
         self._keys: list[str] = []  # whose values tell the members apart
         self._wandb_for_each = False
         self._recorders: dict[int, Recorder] = {}  # of the members that run
         self._files: dict[int, BufferedJsonl] = {}  # likewise
-        self._wandb_runs: list[Wandb] = []
+        self._wandb_runs: dict[int, Wandb] = {}  # of each member
         self._flushed = perf_counter()
 
     @property
@@ -62,32 +68,68 @@ class SweepRecords:
         spec = members[0].spec
         self._keys = swept(members)
         self._wandb_for_each = expected <= spec.wandb.max_runs
-        if self.folder or spec.run.dir is None:
+        if spec.run.dir is None:
             return
-        tasks = dict.fromkeys(member.spec.config["task"]["name"] for member in members)
-        self.folder = run_folder.create(spec.run.dir, f"sweep-{'-'.join(tasks)}")
+        if not self._environment:
+            self._open_folder(spec, members, devices)
+        if self.written_folder:
+            about = of_all([member.spec for member in members], devices[0], len(devices))
+            wandb_id = self.wandb.run_id if self.wandb else None
+            write_requests(self.written_folder, self.command, members, about, wandb_id)
+
+    def _open_folder(self, spec: RunSpec, members: Sequence[Member], devices: list[Device]) -> None:
+        assert spec.run.dir is not None
+        if self.folder is None:
+            tasks = dict.fromkeys(member.spec.config["task"]["name"] for member in members)
+            self.folder = run_folder.create(spec.run.dir, f"sweep-{'-'.join(tasks)}")
+        self._held.enter_context(lock.hold(self.written_folder))
         self._environment = run_folder.to_json(environment(devices[0], len(devices), self.command))
         if spec.run.plot:  # while the compiler has the turn: it takes most of a second
             threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
         if self.written_folder and not self._wandb_for_each:
-            self.wandb = open_wandb(spec, self.folder)
+            self.wandb = open_wandb(spec, self.folder, run_id=self._recorded.wandb_id if self._recorded else None)
 
-    def begin(self, member: Member, running: ExitStack) -> None:
-        """Begin the record of a member; `running`, closed when all are done or stopped, writes what became of it."""
+    def begin(self, member: Member, running: ExitStack, state: Mapping[str, Any] | None = None) -> None:
+        """Begin the record of a member, or go on with it.
+
+        Args:
+            running: closed when all are done or stopped, writes what became of it. state: as `state_of` gave it.
+        """
         member.folder = self._write_start(member)
-        file, wandb = self._row_file(member), self._wandb_run(member)
-        member.run_status = running.enter_context(recording(member.folder, durable=False))
+        if member.folder and self._recorded:
+            _go_on_with_rows(member, member.folder, state)
+        file, wandb = self._row_file(member), self._wandb_run(member, state)
+        step = state["window"]["step"] if state else 0
+        member.run_status = running.enter_context(recording(member.folder, durable=False, step=step))
         others = (member.best, member.run_status, *([wandb] if wandb else []))
         sinks = Sinks(file, member.history, *others) if file else Sinks(member.history, *others)
-        recorder = Recorder(member.spec.settings.log_every, sinks)
+        recorder = Recorder(member.spec.settings.log_every, sinks, state["window"] if state else None)
         self._recorders[member.number] = running.enter_context(recorder)  # closed before the status is written
+
+    def state_of(self, number: int) -> dict[str, Any]:
+        """Return what a snapshot must know of the rows of a member that runs."""
+        wandb = self._wandb_runs.get(number)
+        return {
+            "metrics": self._files[number].written()._asdict(),
+            "window": self._recorders[number].windows.state(),
+            "wandb_id": wandb.run_id if wandb else None,
+        }
+
+    def interrupt(self, members: Iterable[Member], reason: str) -> None:
+        """Write of members that run that they were stopped."""
+        for member in members:
+            self._recorders.pop(member.number).close({"status": "interrupted", "reason": reason, "steps": member.step})
+            self._files.pop(member.number, None)
+            assert member.run_status is not None  # it has begun
+            member.run_status.end("interrupted", member.run_status.step, reason)
 
     def _write_start(self, member: Member) -> Path | None:
         """The folder of a member with what is known before it starts; None where nothing is written."""
         if self.written_folder is None:
             return None
-        folder = self.written_folder / _folder_name(member, self._keys)
-        folder.mkdir()
+        earlier = self._recorded.folder_of(member.number) if self._recorded else None
+        folder = earlier or self.written_folder / _folder_name(member, self._keys)
+        folder.mkdir(exist_ok=earlier is not None)
         run_folder.write_start(folder, member.spec.config, self._environment, durable=False)
         overrides = [redact_argument(word) for word in member.request.overrides]
         run_folder.write_json(folder / "overrides.json", overrides, durable=False)
@@ -99,19 +141,22 @@ class SweepRecords:
         self._files[member.number] = BufferedJsonl(member.folder)
         return self._files[member.number]
 
-    def _wandb_run(self, member: Member) -> Wandb | None:
+    def _wandb_run(self, member: Member, state: Mapping[str, Any] | None) -> Wandb | None:
         if member.folder is None or not self._wandb_for_each:
             return None
-        wandb = open_wandb(member.spec, member.folder, group=member.folder.parent.name)
-        self._wandb_runs += [wandb] if wandb else []
+        run_id = state["wandb_id"] if state else None
+        wandb = open_wandb(member.spec, member.folder, group=member.folder.parent.name, run_id=run_id)
+        if wandb:
+            self._wandb_runs[member.number] = wandb
         return wandb
 
     def take(self, member: Member, chunk: loop.Chunk, times: Times) -> None:
         """Record what a call measured of a member; after its last chunk its record is complete."""
         recorder = self._recorders[member.number]
-        recorder.take(chunk, isinstance(chunk, loop.LastChunk))
-        if isinstance(chunk, loop.LastChunk):
-            self._end(member, chunk, times)
+        last = chunk if isinstance(chunk, loop.LastChunk) and not chunk.stopped else None
+        recorder.take(chunk, last is not None)
+        if last:
+            self._end(member, last, times)
 
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
         member.summary = summary = summarise(member.spec, last, member.rows, times)
@@ -122,17 +167,28 @@ class SweepRecords:
         assert member.run_status is not None  # it has begun
         member.run_status.end(summary["status"], summary["steps"], summary["reason"])
 
-    def flush_when_due(self) -> None:
-        """Write the rows that wait, where the last time is `FLUSH_SECONDS` ago."""
-        if perf_counter() - self._flushed > FLUSH_SECONDS:
+    def flush_when_due(self) -> bool:
+        """Write the rows that wait, where the last time is `FLUSH_SECONDS` ago; tells whether it was."""
+        due = perf_counter() - self._flushed > FLUSH_SECONDS
+        if due:
             for file in self._files.values():
                 file.flush()
             self._flushed = perf_counter()
+        return due
 
     def wait(self) -> None:
-        """Wait until W&B has all that it was given."""
-        for wandb in [*([self.wandb] if self.wandb else []), *self._wandb_runs]:
+        """Wait until W&B has all that it was given, and let the sweep's folder go."""
+        for wandb in [*([self.wandb] if self.wandb else []), *self._wandb_runs.values()]:
             wandb.wait()
+        self._held.close()
+
+
+def _go_on_with_rows(member: Member, folder: Path, state: Mapping[str, Any] | None) -> None:
+    """Cut a member's rows off behind what its program's snapshot knows, all of them without one, and read those."""
+    written = jsonl.Written(**state["metrics"]) if state else jsonl.NOTHING
+    jsonl.check_begins(folder, written)
+    jsonl.cut(folder, written)
+    restore_rows(member, folder)
 
 
 def _folder_name(member: Member, keys: Sequence[str]) -> str:

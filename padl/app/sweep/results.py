@@ -112,11 +112,21 @@ def finish(sweep: Sweep) -> Results | None:
     return results
 
 
+def write_tables(sweep: Sweep) -> None:
+    """Write results.csv and sweep.json as they are now, while members run."""
+    if sweep.records.written_folder:
+        _write_tables(sweep, gather(sweep), sweep.records.written_folder)
+
+
 def _write(sweep: Sweep, results: Results, folder: Path) -> None:
+    _write_tables(sweep, results, folder)
+    if sweep.spec.run.plot and not sweep.stop.signal:
+        _draw(sweep, results, folder)
+
+
+def _write_tables(sweep: Sweep, results: Results, folder: Path) -> None:
     run_folder.write_text(folder / "results.csv", table_as_csv(results.rows))
     run_folder.write_json(folder / "sweep.json", _described(sweep, results))
-    if sweep.spec.run.plot:
-        _draw(sweep, results, folder)
 
 
 def _draw(sweep: Sweep, results: Results, folder: Path) -> None:

@@ -7,23 +7,30 @@ writes what the sweep came to.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.plugin_errors import one_line_in_training
+from padl.app.plugin_errors import TrainingError, one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
-from padl.app.sweep import selection
+from padl.app.saving import Saver, interval
+from padl.app.stopping import NEVER, StopRequest
+from padl.app.sweep import program_snapshots, selection
 from padl.app.sweep.members import Member, Requested, check_all, identity
+from padl.app.sweep.program_snapshots import Start
 from padl.app.sweep.programs import Group, groups
+from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.records import SweepRecords
 from padl.app.timing import Clock, Times
 from padl.engine import mesh, sweep
 from padl.engine.lanes import Lanes
 from padl.jax_flags import pinned
+from padl.runs import jsonl
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
 from padl.runs.sink import BestSoFar, warn
+from padl.runs.snapshots import SnapshotStore
 from padl.types import Criterion, Device, PadlError
 
 
@@ -33,6 +40,8 @@ class Sweep:
     Args:
         command: what the user typed, word by word, for the records.
         say: called with each line of the plan; None is quiet.
+        stop: looked at between two calls. recorded: what an earlier process left of this sweep.
+        report: called now and then while members run, to write what the sweep has come to.
 
     Attributes:
         expected: how many members there will be, where the one who launches knows; else those launched so far.
@@ -43,17 +52,26 @@ class Sweep:
         started: on the clock of `perf_counter`.
     """
 
-    def __init__(self, command: Sequence[str], say: Callable[[str], None] | None = None):
+    def __init__(
+        self,
+        command: Sequence[str],
+        say: Callable[[str], None] | None = None,
+        stop: StopRequest = NEVER,
+        recorded: RecordedSweep | None = None,
+        report: Callable[["Sweep"], Any] = lambda sweep: None,
+    ):
         self.say = say or (lambda line: None)
+        self.stop, self.recorded, self.report = stop, recorded, report
         self.expected: int | None = None
         self.bounds: dict[str, tuple[float, float]] = {}
         self.members: list[Member] = []
         self.objective: Criterion | None = None
-        self.records = SweepRecords(command)
+        self.records = SweepRecords(command, recorded)
         self.programs: list[dict[str, Any]] = []
-        self.failures: list[PadlError] = []
+        self.failures: list[TrainingError] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
+        self._next_number = len(recorded.numbers) if recorded else 0
         self._memo: Memo = {}
 
     @property
@@ -71,20 +89,25 @@ class Sweep:
         Raises:
             PadlError: for all that is wrong with any of them, before any is trained.
             What all programs raised, where none came to its end; see `failures` for some of them.
+            Stopped: by a signal, when what there is was written.
         """
         specs = self._checked(requests)
         devices = _devices(specs[0])
+        if self.recorded and not self.members:
+            self.recorded.check_same(specs, devices)
         self.objective = self.objective or selection.of_all(specs)
         launched = self._launched(requests, specs, self.objective)
-        new = [member for member in dict.fromkeys(launched) if member.number >= len(self.members)]
-        programs = groups(new)
+        new = [member for member in dict.fromkeys(launched) if member not in self.members]
+        programs = self._programs(new)
         for group in programs:
             selection.check_measured(self.objective, group.members[0].spec, group.outline.metrics)
         use_compilation_cache(specs[0].settings.compilation_cache)
-        self.members += new
+        self.stop.check()
+        self.members = sorted([*self.members, *new], key=lambda member: member.number)
         self.records.open(self.members, devices, self.expected or len(self.members))
-        self._say_plan(len(requests), programs, devices)
+        self._say_plan(launched, programs, devices)
         self._train_all(programs, devices)
+        program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
 
     def launch_and_judge(self, requests: Sequence[Requested]) -> list[float]:
@@ -104,16 +127,37 @@ class Sweep:
     def _launched(self, requests: Sequence[Requested], specs: Sequence[RunSpec], objective: Criterion) -> list[Member]:
         members = []
         for request, spec in zip(requests, specs, strict=True):
-            member = Member(len(self._by_identity), request, spec, BestSoFar(objective))
-            members.append(self._by_identity.setdefault(identity(spec), member))
+            key = identity(spec)
+            if key not in self._by_identity:
+                self._by_identity[key] = self._member(request, spec, objective)
+            members.append(self._by_identity[key])
         return members
 
-    def _say_plan(self, requested: int, programs: list[Group], devices: list[Device]) -> None:
-        runs = sum(len(group.members) for group in programs)
-        if requested > runs:
-            self.say(f"{_count(requested - runs, 'run')} asked for more than once: each is run once")
-        if runs:
-            self.say(_plan_line(runs, programs, devices))
+    def _member(self, request: Requested, spec: RunSpec, objective: Criterion) -> Member:
+        """A new member; one that an earlier process trained to its end has what it came to."""
+        number = self.recorded.number(spec) if self.recorded else None
+        member = Member(self._next_number if number is None else number, request, spec, BestSoFar(objective))
+        if number is None:
+            self._next_number += 1
+        elif self.recorded:
+            self.recorded.restore(member)
+        return member
+
+    def _programs(self, new: Sequence[Member]) -> list[Group]:
+        """The programs to run. Those of an earlier process have the members that they had, also the ended ones."""
+        recorded = [m for m in new if self.recorded and self.recorded.number(m.spec) is not None]
+        return groups(recorded) + groups([member for member in new if member not in recorded])
+
+    def _say_plan(self, launched: Sequence[Member], programs: list[Group], devices: list[Device]) -> None:
+        different = list(dict.fromkeys(launched))
+        ended = sum(member.status != "waiting" for member in different)
+        repeated = len(launched) - len(different) + (0 if self.recorded else ended)
+        if repeated:
+            self.say(f"{_count(repeated, 'run')} asked for more than once: each is run once")
+        if self.recorded and ended:
+            self.say(f"{_count(ended, 'run')} had ended, not run again")
+        if ended < len(different):
+            self.say(_plan_line(len(different) - ended, programs, devices))
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
@@ -124,6 +168,7 @@ class Sweep:
                 parts = group.members[0].spec.parts
                 with self._failing_alone(group), ExitStack() as running, one_line_in_training(parts):
                     self._train(group, devices, progress, bar, running)
+                self.stop.check()
         if programs and len(self.failures) - failed_before == len(programs):
             raise self.failures[-1]
 
@@ -132,7 +177,7 @@ class Sweep:
         """Let a program that raises cost its own members, and a line; the others are run."""
         try:
             yield
-        except PadlError as error:
+        except TrainingError as error:
             self.failures.append(error)
             warn(f"{self._name(group)} failed: {error}")
 
@@ -140,24 +185,54 @@ class Sweep:
         self, group: Group, devices: list[Device], progress: SweepProgress, bar: int, running: ExitStack
     ) -> None:
         progress.compiling(bar)
-        begun = perf_counter()
+        begun, folder = perf_counter(), self.records.written_folder
         with Clock() as clock:
-            lanes = group.arrange(devices)
-            for call in sweep.run(group.structure, group.stacked, lanes, say=warn):
-                self._record(group, call, clock, perf_counter() - begun, running)
+            start = program_snapshots.begin(folder, group, devices)
+            saver = self._saver(group, folder)
+            calls = sweep.run(
+                group.structure, group.stacked, start.lanes, say=warn, start=start.snapshot, save_every=saver.steps,
+                control=saver.control,
+            )  # fmt: skip
+            for call in calls:
+                self._record(group, call, start, clock, perf_counter() - begun, running)
+                self._save(group, call, saver)
                 done = call.lanes.start * group.structure.steps + len(call.lanes) * call.step
                 progress.update(bar, self._name(group), done, group.steps, self._news(group))
-        self.programs.append(_described(group, lanes, clock.compiling, perf_counter() - begun))
+            saver.close()
+        if self.stop.signal:
+            self.records.interrupt([m for m in group.members if m.status == "running"], self.stop.reason)
+        program_snapshots.remove(folder, group)
+        self.programs.append(_described(group, start.lanes, clock.compiling, perf_counter() - begun))
 
-    def _record(self, group: Group, call: sweep.Progress, clock: Clock, seconds: float, running: ExitStack) -> None:
-        """Record what a call measured."""
+    def _record(
+        self, group: Group, call: sweep.Progress, start: Start, clock: Clock, seconds: float, running: ExitStack
+    ) -> None:
+        """Record what a call measured; members of its lanes that an earlier process trained to their end have that."""
         for i in call.lanes:
             if group.members[i].status == "waiting":
-                self.records.begin(group.members[i], running)
+                self.records.begin(group.members[i], running, start.members.get(group.members[i].number))
         times = Times(call.step / max(seconds - clock.compiling, 1e-9), clock.compiling, seconds)
         for i, chunk in call.chunks:
-            self.records.take(group.members[i], chunk, times)
-        self.records.flush_when_due()
+            if group.members[i].status == "running":
+                self.records.take(group.members[i], chunk, times)
+        if self.records.flush_when_due():
+            self.report(self)
+
+    def _saver(self, group: Group, folder: Path | None) -> Saver:
+        spec = group.members[0].spec
+        keeps = folder is not None and spec.run.save
+        store = SnapshotStore(program_snapshots.place_of(folder, group), spec.run.keep) if folder and keeps else None
+        return Saver(store, interval(spec.run.save_every), self.stop)
+
+    def _save(self, group: Group, call: sweep.Progress, saver: Saver) -> None:
+        """Save the lanes where that is due; those that are at their end are recorded member by member."""
+        snapshot = call.snapshot
+        if snapshot is None or snapshot.step == group.structure.steps:
+            return
+        folders = [member.folder for member in group.members if member.status == "running" and member.folder]
+        about = lambda: program_snapshots.record(group, snapshot, self.records.state_of)  # noqa: E731
+        step = program_snapshots.step_of(group, snapshot)
+        saver.save(step, snapshot.carry, about, lambda: jsonl.sync(*folders))
 
     def _name(self, group: Group) -> str:
         label = group.label or self.spec.title.partition(",")[0]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from padl.cli.exit_codes import DIVERGED, DONE
+from padl.cli.exit_codes import of_status
 from padl.cli.options import Options
 
 OPTIONS = Options(
@@ -15,12 +15,13 @@ OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run, a
 
 
 def run(arguments: list[str]) -> int:
-    """Repeat the run whose folder the words name; 3 where it diverges."""
+    """Repeat the run whose folder the words name; 3 where it diverges, 75 or 130 where it is stopped."""
     folders = OPTIONS.read(arguments).folders
     if len(folders) != 1:
         OPTIONS.error("padl rerun takes the folder of one run: padl rerun runs/...")
     from padl.app import saved_runs
     from padl.app.flags import differences_from_record
+    from padl.app.stopping import on_signals
     from padl.app.train import run as train
     from padl.cli.streams import not_done_by_a_pipe, read_or_not
     from padl.cli.tables import print_summary
@@ -30,8 +31,8 @@ def run(arguments: list[str]) -> int:
     config = saved_runs.again(folder)
     for line in differences_from_record(folder):
         warn(line)
-    with not_done_by_a_pipe():
-        result = train(config, ["padl", "rerun", *arguments])
+    with on_signals() as stop, not_done_by_a_pipe():
+        result = train(config, ["padl", "rerun", *arguments], stop)
     with read_or_not():
         print_summary(result.summary, result.folder, result.wandb_folder)
-    return DIVERGED if result.status == "diverged" else DONE
+    return of_status(result.status, result.summary["reason"])

@@ -323,7 +323,7 @@ def test_a_program_that_raises_in_training_fails_alone(padl_command, monkeypatch
 
     monkeypatch.setattr(engine, "run", raising)
     code, out, err = padl_command("train", "-m", *GRID, *SMALL, *QUIET, f"run.dir={tmp_path}/runs")
-    assert code == 2
+    assert code == 1
     assert "4 runs failed" in out
     assert err.count("/home/me/rule.py:14, in look: ValueError: no step 100 for me") == 1
     (folder,) = (tmp_path / "runs").iterdir()

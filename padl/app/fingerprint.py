@@ -1,0 +1,144 @@
+"""What the numbers of a run depend on, and how two runs differ in it. fingerprint, of_all, check_same, Difference."""
+
+import hashlib
+import inspect
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from padl.app.plan import Plan
+from padl.app.run_spec import RunSpec
+from padl.registry import near
+from padl.runs.environment import flags
+from padl.runs.redaction import redact
+from padl.runs.sink import warn
+from padl.types import Device, PadlError
+
+Fingerprint = dict[str, dict[str, str]]  # group -> name -> value
+NO_MATTER = ("run", "wandb", "sweep", "progress", "compilation_cache", "device", "devices")  # keys of a configuration
+COMPUTES = ("jax", "jaxlib", "optax", "flax", "numpy")  # packages
+GROUPS = {
+    "config": "names and values of config.yaml",
+    "code": "PADL's own files",
+    "plugins": "the files of plugins that the run uses",
+    "data": "the rows of the task",
+    "versions": "of JAX and of what else computes",
+    "device": "kind and number",
+    "flags": "of JAX and XLA",
+}
+
+ALLOW = (*GROUPS, "schedule")  # what may differ, where it is allowed
+
+
+class Difference(NamedTuple):
+    """One thing that is not as it was: of which group, its name, what it was then and is now ("" for nothing)."""
+
+    group: str
+    name: str
+    then: str
+    now: str
+
+
+class DifferentRun(PadlError):
+    """What numbers depend on is not as it was.
+
+    Attributes:
+        differences: each of them.
+    """
+
+    def __init__(self, folder: Path, different: Sequence[Difference]):
+        self.differences = list(different)
+        groups = list(dict.fromkeys(difference.group for difference in different))
+        allowed = " ".join(f"--allow {group}" for group in groups)
+        super().__init__(
+            f"{folder} would not go on as it began: {' and '.join(groups)} differ; {allowed} goes on all the same"
+        )
+
+
+def fingerprint(plan: Plan) -> Fingerprint:
+    """Describe what the numbers of a run depend on, group by group."""
+    config = {key: value for key, value in plan.config.items() if key not in NO_MATTER}
+    return {"config": redact(flat(config)), **of_all([plan], plan.device, plan.device_count)}
+
+
+def of_all(specs: Sequence[RunSpec], device: Device, count: int) -> Fingerprint:
+    """Describe what the numbers of some runs depend on beside their configurations.
+
+    Args:
+        device: the first of `count`.
+    """
+    return {
+        "code": {"padl": _digest_of_padl()},
+        "plugins": {name: digest for spec in specs for name, digest in _plugins(spec).items()},
+        "data": {f"{spec.config['task']['name']} {spec.task.digest[:12]}": str(spec.task.digest) for spec in specs},
+        "versions": {name: metadata.version(name) for name in COMPUTES},
+        "device": {"kind": device.device_kind, "platform": device.platform, "count": str(count)},
+        "flags": {name: str(value) for name, value in flags().items()},
+    }
+
+
+def differences(then: Fingerprint, now: Fingerprint) -> list[Difference]:
+    """List what differs, in the order of the groups."""
+    pairs = [(group, name) for group in GROUPS for name in dict.fromkeys([*then.get(group, {}), *now.get(group, {})])]
+    value = lambda of, group, name: of.get(group, {}).get(name, "")  # noqa: E731
+    every = [Difference(group, name, value(then, group, name), value(now, group, name)) for group, name in pairs]
+    return [each for each in every if each.then != each.now]
+
+
+def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collection[str]) -> None:
+    """Compare what numbers depend on with what it was; what differs and is allowed to is said in lines.
+
+    Args:
+        folder: whose record says how it was. allow: groups.
+
+    Raises:
+        DifferentRun: something differs that is not allowed to.
+    """
+    different = differences(then, now)
+    refused = [difference for difference in different if difference.group not in allow]
+    if refused:
+        raise DifferentRun(folder, refused)
+    for difference in different:
+        warn(f"{difference.group} {difference.name} is {difference.now} now, it was {difference.then}")
+
+
+def check_allowed(names: Collection[str]) -> None:
+    """Raise PadlError for a name that stands for nothing that may differ."""
+    for name in names:
+        if name not in ALLOW:
+            raise PadlError(f"no '{name}' to allow{near(name, ALLOW)} (there are: {', '.join(ALLOW)})")
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return a configuration as {"optimizer.learning_rate": "0.001", ...}."""
+    values: dict[str, str] = {}
+    for key, value in config.items():
+        values |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: str(value)}
+    return values
+
+
+def _plugins(spec: RunSpec) -> dict[str, str]:
+    """The digest of the file of each part that is not PADL's own; of one without a file, as in a notebook, its code."""
+    strangers = [part.entry for part in spec.parts.values() if not part.entry.function.__module__.startswith("padl.")]
+    return {f"{entry.kind} {entry.name}": _digest_of_source(entry.function) for entry in strangers}
+
+
+def _digest_of_source(function: Any) -> str:
+    try:
+        file = inspect.getsourcefile(function)
+        text = Path(file).read_bytes() if file and Path(file).is_file() else inspect.getsource(function).encode()
+    except (OSError, TypeError):
+        return "no source"
+    return hashlib.sha256(text).hexdigest()
+
+
+@cache
+def _digest_of_padl() -> str:
+    """The digest of all files of the package that is imported."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for file in sorted(root.rglob("*.py")):
+        digest.update(str(file.relative_to(root)).encode() + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,185 @@
+"""Go on with a run that was stopped, in its own folder, to the bits of the run that never was. resume.
+
+What its numbers depend on must be as it was: what differs is refused, unless it is allowed by name.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.app.compilation_cache import use_compilation_cache
+from padl.app.fingerprint import check_allowed, check_same, fingerprint, flat
+from padl.app.plan import Plan, resolve
+from padl.app.stopping import NEVER, StopRequest
+from padl.app.sweep import results
+from padl.app.sweep.recorded import is_sweep
+from padl.app.sweep.results import Results
+from padl.app.sweep.resume import reopen, train_again
+from padl.app.timing import Clock
+from padl.app.train import Beginning, RunResult, record
+from padl.engine import loop, mesh
+from padl.jax_flags import pinned
+from padl.registry import near
+from padl.runs import jsonl, lock, run_folder, snapshots
+from padl.runs import status as statuses
+from padl.runs.redaction import redact_argument
+from padl.runs.sink import warn
+from padl.types import PadlError
+
+CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode")
+
+
+@pinned()
+def resume(
+    folder: str | Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    allow: Collection[str] = (),
+    command: Sequence[str] = (),
+    stop: StopRequest = NEVER,
+) -> RunResult | Results:
+    """Go on with a run or a sweep where its newest whole snapshot is, in the same folder, rows and W&B run.
+
+    Parameters, rows and evaluations are those of the run that never stopped, to the bit.
+
+    Args:
+        folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
+        settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; also
+            "progress", "run.save_every", "run.keep", "wandb.mode".
+        allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
+        command: what the user typed, word by word, for the records. stop: looked at between two calls.
+
+    Returns:
+        As `padl.train` or `padl.sweep` does.
+
+    Raises:
+        PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
+    """
+    folder, settings = Path(folder).absolute(), dict(settings or {})
+    check_allowed(allow)
+    if is_sweep(folder):
+        return _resume_sweep(folder, settings, allow, stop)
+    return resume_run(folder, settings, allow, command, stop)
+
+
+def _resume_sweep(folder: Path, settings: Mapping[str, Any], allow: Collection[str], stop: StopRequest) -> Results:
+    if settings:
+        raise PadlError(f"{folder} is a sweep: members are added on the command line, padl resume {folder} KEY=A,B,C")
+    sweep = reopen(folder, allow, stop=stop)
+    try:
+        train_again(sweep)
+    finally:
+        swept = results.finish(sweep)
+    assert swept is not None  # since it has members
+    return swept
+
+
+def resume_run(
+    folder: Path, settings: Mapping[str, Any], allow: Collection[str], command: Sequence[str], stop: StopRequest
+) -> RunResult:
+    """Go on with a run; arguments as of `resume`."""
+    _check_words(settings)
+    config = run_folder.read_config(folder)
+    _check_status(folder, settings)
+    with Clock() as clock, lock.hold(folder):
+        stored = _newest(folder)
+        use_compilation_cache(config.get("compilation_cache", "auto"))
+        before = resolve(config)
+        plan = resolve(_changed(config, settings, before)) if settings else before
+        check_same(folder, stored.record["fingerprint"], fingerprint(before), allow)
+        if plan.steps != before.steps:
+            _check_schedule(before, plan, stored.step, allow)
+        beginning = _beginning(folder, plan, stored)
+        _note(folder, before, plan, stored.step, command)
+        return record(plan, folder, clock, stop, beginning)
+
+
+def _check_words(settings: Mapping[str, Any]) -> None:
+    for key in settings:
+        if key not in CHANGEABLE:
+            raise PadlError(
+                f"resume cannot change '{key}'{near(key, CHANGEABLE)}: it would be another run (it takes "
+                f"{', '.join(CHANGEABLE)})"
+            )
+
+
+def _check_status(folder: Path, settings: Mapping[str, Any]) -> None:
+    status = statuses.read(folder)
+    if status.status == "running":
+        raise PadlError(f"{folder} is running, as process {status.pid} on {status.host}: stop that first")
+    if status.status == "diverged":
+        raise PadlError(f"{folder} diverged ({status.reason}), and would again: another optimizer or learning rate")
+    if status.status == "finished" and not ("steps" in settings or "epochs" in settings):
+        raise PadlError(f"{folder} is finished, after {status.step} steps: steps=N with a larger N extends it")
+
+
+def _newest(folder: Path) -> snapshots.StoredSnapshot:
+    stored = snapshots.newest(folder / snapshots.FOLDER)
+    if stored is None:
+        raise PadlError(
+            f"{folder} has no whole snapshot to go on from (run.save_every=5min keeps one every five minutes): "
+            f"padl rerun {folder} begins anew, in another folder"
+        )
+    jsonl.check_begins(folder, jsonl.Written(**stored.record["metrics"]))
+    return stored
+
+
+def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Plan) -> dict[str, Any]:
+    """The configuration with what is to change; evaluations stay as far apart as they were."""
+    changed = dict(config)
+    if "steps" in settings or "epochs" in settings:
+        changed |= {"steps": None, "epochs": None, "eval_every": before.eval_every}
+    for key, value in settings.items():
+        group, dot, name = key.partition(".")
+        changed[group] = {**changed[group], name: value} if dot else value
+    return changed
+
+
+def _check_schedule(before: Plan, plan: Plan, done: int, allow: Collection[str]) -> None:
+    """Raise PadlError where the steps that were done would have had other learning rates in the longer run."""
+    if plan.steps <= done:
+        raise PadlError(f"steps={plan.steps}: {done} are done already; give more")
+    count = jnp.arange(done, dtype=jnp.float32)
+    shares = [
+        np.asarray(p.experiment.schedule(count / p.hparams["run"]["steps"], **p.hparams["schedule"])) * np.ones(done)
+        for p in (before, plan)
+    ]
+    if not np.array_equal(shares[0], shares[1]) and "schedule" not in allow:
+        name = plan.config["schedule"]["name"]
+        raise PadlError(
+            f"schedule={name} spreads its learning rates over all steps: with {plan.steps} instead of {before.steps} "
+            f"the first {done} would have gone otherwise; schedule=constant can be extended, --allow schedule goes on"
+        )
+
+
+def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot) -> Beginning:
+    """What the run begins with; metrics.jsonl is cut off behind the snapshot."""
+    like = loop.shapes(plan.experiment, plan.task.criterion, plan.key, plan.hparams)
+    start = mesh.put(stored.tree(like), [plan.device], plan.experiment.mesh)
+    if not all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(start.state.params)):
+        raise PadlError(f"{stored.folder} has parameters that are not finite, and is not used")
+    jsonl.cut(folder, jsonl.Written(**stored.record["metrics"]))
+    snapshots.set_aside(stored)
+    rows = run_folder.read_metrics(folder) if (folder / jsonl.NAME).is_file() else []
+    return Beginning(start, stored.record["window"], rows, stored.record["seconds"], stored.record["wandb_id"])
+
+
+def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[str]) -> None:
+    """Say what goes on from where, and write it into resumes.jsonl; config.yaml follows where it changes."""
+    then, now = flat(before.config), flat(plan.config)
+    changes = {key: [then.get(key), value] for key, value in now.items() if then.get(key) != value}
+    for key, (old, new) in changes.items():
+        warn(f"{key}: {old} -> {new}")
+    warn(f"going on after step {step:,} of {plan.steps:,}")
+    if changes:
+        run_folder.write_config(folder, plan.config)
+    words = [redact_argument(word) for word in command]
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    with (folder / "resumes.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"time": time, "after_step": step, "changes": changes, "command": words}) + "\n")

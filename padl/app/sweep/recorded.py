@@ -1,0 +1,127 @@
+"""What an earlier process left of a sweep: which members it had, and what the ended ones came to. RecordedSweep.
+
+requests.json has every member's number and configuration, from its launch on. A run that is asked for again is the same
+member, and is not trained again where it has ended.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from padl.app.fingerprint import Fingerprint, check_same, of_all
+from padl.app.run_spec import RunSpec
+from padl.app.sweep.members import Member, Requested, identity
+from padl.runs import jsonl, run_folder
+from padl.runs import status as statuses
+from padl.runs.redaction import redact_argument
+from padl.runs.run_folder import read_json
+from padl.runs.status import RunStatus
+from padl.types import Device, PadlError
+
+REQUESTS = "requests.json"
+ENDED = ("finished", "diverged")
+
+
+def is_sweep(folder: Path) -> bool:
+    """Tell whether a folder is that of a sweep."""
+    return (folder / REQUESTS).is_file()
+
+
+class RecordedSweep:
+    """A sweep's folder, read.
+
+    Args:
+        allow: groups of what may differ from then, as of `resume`.
+
+    Attributes:
+        folder: of the sweep. command: that made it, [] from Python. wandb_id: of the sweep's own W&B run.
+        fingerprint: what the numbers of its members depend on.
+        requests: of each member, in the order of their numbers.
+
+    Raises:
+        PadlError: it is no folder of a sweep, or it is damaged.
+    """
+
+    def __init__(self, folder: Path, allow: Collection[str] = ()):
+        self.folder, self.allow = folder, allow
+        entries = read_json(folder / REQUESTS)
+        try:
+            self.command: list[str] = entries["command"]
+            self.fingerprint: Fingerprint = entries["fingerprint"]
+            self.wandb_id: str | None = entries["wandb_id"]
+            self.requests = [Requested(e["overrides"], e["values"], e["config"]) for e in entries["members"]]
+            self.numbers: dict[str, int] = {e["identity"]: e["number"] for e in entries["members"]}
+        except (KeyError, TypeError) as error:
+            raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
+
+    def check_same(self, specs: Sequence[RunSpec], devices: Sequence[Device]) -> None:
+        """Compare what the recorded members depend on with what it is for these.
+
+        Raises:
+            DifferentRun: something differs that is not allowed to.
+        """
+        now = of_all(specs, devices[0], len(devices))
+        recorded = {group: {k: now[group].get(k, "") for k in names} for group, names in self.fingerprint.items()}
+        check_same(self.folder, self.fingerprint, recorded, self.allow)
+
+    def number(self, spec: RunSpec) -> int | None:
+        """Return the number of the member that is this run; None where there is none."""
+        return self.numbers.get(identity_digest(spec))
+
+    def restore(self, member: Member) -> None:
+        """Give a member that ended its folder, rows, summary and status; one that did not stays waiting."""
+        folder = self.folder_of(member.number)
+        if folder is None or not (folder / statuses.FILE).is_file():
+            return
+        status = statuses.read(folder)
+        if status.status not in ENDED:
+            return
+        member.folder, member.summary = folder, read_json(folder / "summary.json")
+        restore_rows(member, folder)
+        member.run_status = RunStatus(None, durable=False)
+        member.run_status.end(status.status, status.step, status.reason)
+
+    def folder_of(self, number: int) -> Path | None:
+        """Return the folder of a member, None where it has none."""
+        return next(iter(sorted(self.folder.glob(f"{number:04d}-*"))), None)
+
+
+def restore_rows(member: Member, folder: Path) -> None:
+    """Read a member's rows into its memory."""
+    for row in run_folder.read_metrics(folder) if (folder / jsonl.NAME).is_file() else []:
+        values = {name: value for name, value in row.items() if name != "step"}
+        member.history.write(row["step"], values)
+        member.best.write(row["step"], values)
+
+
+def write_requests(
+    folder: Path, command: Sequence[str], members: Sequence[Member], about: Fingerprint, wandb_id: str | None
+) -> None:
+    """Write requests.json: the members so far, and what their numbers depend on."""
+    content = {
+        "command": [redact_argument(word) for word in command],
+        "fingerprint": about,
+        "wandb_id": wandb_id,
+        "members": [_entry(member) for member in members],
+    }
+    run_folder.write_json(folder / REQUESTS, content)
+
+
+def _entry(member: Member) -> dict[str, Any]:
+    request, spec = member.request, member.spec
+    devices = spec.settings.devices  # `spec.config` says that a member has one
+    config = {**spec.config, "devices": devices, "sweep": asdict(spec.sweep)}
+    return {
+        "number": member.number,
+        "identity": identity_digest(spec),
+        "overrides": request.overrides,
+        "values": request.values,
+        "config": config,
+    }
+
+
+def identity_digest(spec: RunSpec) -> str:
+    """Return a digest that is equal for runs that are the same run."""
+    return hashlib.sha256(identity(spec).encode()).hexdigest()

@@ -1,0 +1,41 @@
+"""Go on with a sweep that was stopped: its members that have not ended, each to the bits it would have had."""
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from padl.app.fingerprint import check_allowed
+from padl.app.stopping import NEVER, StopRequest
+from padl.app.sweep import results
+from padl.app.sweep.recorded import RecordedSweep
+from padl.app.sweep.run import Sweep
+
+
+def reopen(
+    folder: Path,
+    allow: Collection[str] = (),
+    say: Callable[[str], None] | None = None,
+    stop: StopRequest = NEVER,
+) -> Sweep:
+    """Return a sweep that knows what an earlier process left of it, ready to launch its members.
+
+    Args:
+        folder: of the sweep. allow: groups of what may differ from then, as of `resume`.
+        say, stop: as of `Sweep`.
+
+    Raises:
+        PadlError: it is no folder of a sweep, or it is damaged.
+    """
+    check_allowed(allow)
+    recorded = RecordedSweep(folder, allow)
+    return Sweep(recorded.command, say, stop, recorded, results.write_tables)
+
+
+def train_again(sweep: Sweep) -> None:
+    """Train the members of a reopened sweep that have not ended.
+
+    Raises:
+        PadlError: what the members depend on is not as it was; another process writes the sweep.
+        Stopped: by a signal, when what there is was written.
+    """
+    assert sweep.recorded is not None  # it was reopened
+    sweep.launch(sweep.recorded.requests)

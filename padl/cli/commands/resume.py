@@ -1,0 +1,118 @@
+"""`padl resume`: go on with a run or a sweep that was stopped, in its own folder, to the same bits."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from padl.cli.exit_codes import MISTAKE, of_status
+from padl.cli.options import Options
+
+OPTIONS = Options(
+    "resume",
+    usage=["FOLDER [--allow NAME ...]", "RUN steps=N", "SWEEP KEY=A,B,C"],
+    about="Go on with a run or a sweep that was stopped, where its newest snapshot is: in\n"
+    "its folder, rows and W&B run, to the bits of the one that never stopped.\n"
+    "steps=N with a larger N extends a run; KEY=A,B,C with more values adds members\n"
+    "to a sweep. What its numbers depend on must be as it was; what differs is shown,\n"
+    "and refused unless it is allowed.",
+    examples=[
+        "padl resume runs/20260131-120000-digits-adam-3f2a1c",
+        "padl resume runs/20260131-120000-digits-adam-3f2a1c steps=4000",
+        "padl resume runs/20260131-120000-sweep-digits-a41b07",
+        "padl resume runs/20260131-120000-sweep-digits-a41b07 'seed=range(0,8)'",
+        "padl resume runs/20260131-120000-digits-adam-3f2a1c --allow versions",
+    ],
+)
+OPTIONS.add_argument("words", metavar="FOLDER", nargs="*", help="of one run or sweep; then KEY=VALUE")
+OPTIONS.add_argument(
+    "--allow",
+    metavar="NAME",
+    action="append",
+    default=[],
+    help="may differ: config, code, plugins, data, versions, device, flags, schedule",
+)
+
+
+def run(arguments: list[str]) -> int:
+    """Go on with what the words name; 75 or 130 where it is stopped again, 3 where it diverges."""
+    options = OPTIONS.read(arguments)
+    folders = [word for word in options.words if "=" not in word or Path(word).is_dir()]
+    if len(folders) != 1:
+        OPTIONS.error("padl resume takes the folder of one run or sweep: padl resume runs/...")
+    words = [word for word in options.words if word not in folders]
+    from padl.app.fingerprint import DifferentRun
+    from padl.app.sweep.recorded import is_sweep
+    from padl.cli.tables import print_differences
+    from padl.runs.sink import warn
+
+    folder = Path(folders[0])
+    resume = _sweep if is_sweep(folder) else _run
+    try:
+        return resume(folder, words, options.allow, ["padl", "resume", *arguments])
+    except DifferentRun as error:
+        print_differences(error.differences)
+        warn(str(error))
+        return MISTAKE
+
+
+def _run(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequence[str]) -> int:
+    from padl.app.fingerprint import check_allowed
+    from padl.app.resume import resume_run
+    from padl.app.stopping import on_signals
+    from padl.cli.streams import not_done_by_a_pipe, read_or_not
+    from padl.cli.tables import print_summary
+
+    check_allowed(allow)
+    with on_signals() as stop, not_done_by_a_pipe():
+        result = resume_run(folder.absolute(), dict(map(_setting, words)), allow, command, stop)
+    with read_or_not():
+        print_summary(result.summary, result.folder, result.wandb_folder)
+    return of_status(result.status, result.summary["reason"])
+
+
+def _sweep(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequence[str]) -> int:
+    from padl.app.stopping import on_signals
+    from padl.app.sweep.resume import reopen, train_again
+    from padl.cli.commands.train import exit_code, launch, print_what_there_is, say
+    from padl.cli.streams import not_done_by_a_pipe
+
+    with on_signals() as stop:
+        sweep = reopen(folder, allow, say, stop)
+        if words or _searches(sweep.records.command):
+            return launch(_with(sweep.records.command, words), sweep)
+        try:
+            with not_done_by_a_pipe():
+                train_again(sweep)
+        finally:
+            print_what_there_is(sweep)
+        return exit_code(sweep, [])
+
+
+def _searches(command: Sequence[str]) -> bool:
+    """Whether a search made the sweep: its members are drawn again, from the same seed or the study on the disk."""
+    return any(word.startswith("hydra/sweeper=") for word in command)
+
+
+def _with(command: Sequence[str], words: Sequence[str]) -> list[str]:
+    """The words of `padl train -m` that made a sweep, some of them replaced or added."""
+    from padl.types import PadlError
+
+    if not command:
+        raise PadlError("this sweep was made from Python: its members can go on, and others are added from there")
+    if any("***" in word for word in command):
+        raise PadlError("the command of this sweep had a secret, which is not kept: it cannot be composed again")
+    keys = [word.partition("=")[0] for word in words]
+    return [word for word in command[2:] if word.partition("=")[0] not in keys] + list(words)
+
+
+def _setting(word: str) -> tuple[str, Any]:
+    """`steps=4000` as a key and a value in Python's types."""
+    import yaml
+
+    from padl.types import PadlError
+
+    key, _, text = word.partition("=")
+    try:
+        return key, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PadlError(f"{word}: the value cannot be read") from error

@@ -1,0 +1,59 @@
+"""A tree of arrays as a list of named leaves, and back into a tree of the same form. names, leaves_of, tree_of.
+
+A form says of every leaf its path, type and shape, so that what was saved of one program is never taken for another's.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.types import PadlError, PyTree
+
+Form = dict[str, str]  # path of a leaf -> "float32[3,4]"
+
+
+def form_of(tree: PyTree) -> Form:
+    """Return the form of a tree of arrays, or of their `jax.ShapeDtypeStruct`."""
+    return {jax.tree_util.keystr(path): _described(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def leaves_of(tree: PyTree) -> dict[str, Any]:
+    """Return the arrays of a tree under the numbers of their leaves; a random key as the numbers that it holds."""
+    return {str(i): jax.random.key_data(x) if _is_key(x) else x for i, x in enumerate(jax.tree.leaves(tree))}
+
+
+def tree_of(like: PyTree, form: Form, leaves: Mapping[str, Any]) -> PyTree:
+    """Put saved leaves into a tree.
+
+    Args:
+        like: of the same form, as `jax.eval_shape` gives it. form: that was saved. leaves: as `leaves_of` gave them.
+
+    Raises:
+        PadlError: the forms differ, with the first difference.
+    """
+    check_form(form, form_of(like))
+    shapes, tree = jax.tree.flatten(like)
+    arrays = [_restored(leaves[str(i)], shape) for i, shape in enumerate(shapes)]
+    return jax.tree.unflatten(tree, arrays)
+
+
+def check_form(saved: Form, wanted: Form) -> None:
+    """Raise PadlError where two forms differ, with the first leaf that does."""
+    for path in [*saved, *wanted]:
+        if saved.get(path) != wanted.get(path):
+            raise PadlError(f"it holds {path} as {saved.get(path, 'nothing')}, wanted is {wanted.get(path, 'nothing')}")
+
+
+def _restored(saved: Any, like: Any) -> Any:
+    return jax.random.wrap_key_data(jnp.asarray(saved), impl="threefry2x32") if _is_key(like) else np.asarray(saved)
+
+
+def _described(x: Any) -> str:
+    return f"{x.dtype.name if not _is_key(x) else x.dtype}[{','.join(map(str, x.shape))}]"
+
+
+def _is_key(x: Any) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
