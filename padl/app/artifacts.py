@@ -12,6 +12,7 @@ from padl.app.summary import Rows
 from padl.engine import loop
 from padl.engine.experiment import readout
 from padl.runs import checkpoint, curves, run_files
+from padl.runs.pictures import attempt
 from padl.types import Params, PyTree
 
 
@@ -58,10 +59,11 @@ def write(spec: RunSpec, weights: TrainedWeights, summary: dict[str, Any], folde
 
 
 def draw(spec: RunSpec, summary: dict[str, Any], rows: Rows, folder: Path) -> None:
-    """Draw curves.png."""
+    """Draw curves.png, or say why it could not be drawn."""
     counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
     title, labels = (f"{spec.title}, {counts}", curves.ON_DATA) if counts else (spec.title, curves.ON_A_SURFACE)
-    curves.draw(rows, shown(spec), title, folder / "curves.png", labels)
+    file = folder / "curves.png"
+    attempt(str(file), lambda: curves.draw(rows, shown(spec), title, file, labels))
 
 
 def _model(spec: RunSpec) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""What tracing a plugin's code raises, as one line that says where. one_line_for."""
+"""What a plugin raises, as one line that says where: in tracing, in training. one_line_for, one_line_in_training."""
 
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,10 +32,43 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
     except PadlError:
         raise
     except Exception as error:
-        plugins = ", ".join(f"{kind} '{p.entry.name}'" for kind, p in parts.items() if p.entry.origin != "padl")
+        plugins = _plugins(parts)
         if not plugins:
             raise
         raise PadlError(f"{_place(error)}: {one_line(error)} (plugins in this run: {plugins})") from error
+
+
+class TrainingError(PadlError):
+    """A program raised while it trained: what is wrong with it need not be wrong with another."""
+
+
+@contextmanager
+def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
+    """Turn what ends a training into a TrainingError with its place and the plugins of the run.
+
+    What the disk says comes through, and any other PadlError.
+    """
+    try:
+        yield
+    except (PadlError, OSError):
+        raise
+    except Exception as error:
+        place, reason = _told_place(error) or (_place(error), one_line(error))
+        plugins = _plugins(parts)
+        raise TrainingError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
+
+
+def _plugins(parts: Mapping[Kind, Part]) -> str:
+    return ", ".join(f"{kind} '{p.entry.name}'" for kind, p in parts.items() if p.entry.origin != "padl")
+
+
+def _told_place(error: Exception) -> tuple[str, str] | None:
+    """Place and reason of what Python code that a compiled program called raised: JAX tells its traceback as text."""
+    frames = re.findall(r'File "([^"]+)", line (\d+), in (\S+)', str(error))
+    if not frames:
+        return None
+    file, line, name = ([frame for frame in frames if "site-packages" not in frame[0]] or frames)[-1]
+    return f"{file}:{line}, in {name}", str(error).strip().splitlines()[-1]
 
 
 def _branched_on(parts: Mapping[Kind, Part]) -> str:

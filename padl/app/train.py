@@ -22,6 +22,7 @@ from padl.app.summary import Rows, columns, summarise
 from padl.app.timing import Clock
 from padl.app.warm_start import warm_start
 from padl.engine import loop
+from padl.engine.memory import is_out_of_memory
 from padl.jax_flags import pinned
 from padl.runs import jsonl, lock, run_files, run_folder, snapshots
 from padl.runs.environment import environment
@@ -260,8 +261,8 @@ def _advice_where_memory_ends(memory: Memory) -> Iterator[None]:
     """Turn the device's error into a line that says what needs less."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
             raise
         step = int(memory.rows[-1]["step"]) if memory.rows else 0
         advice = "a smaller batch_size or model, or accumulate=2, needs less"

@@ -16,6 +16,7 @@ from padl.cli.formatting import cell, print_line
 from padl.runs import run_folder
 from padl.runs.console import Output
 from padl.runs.csv_table import csv_text
+from padl.runs.pictures import attempt
 from padl.types import PadlError
 
 LARGEST = 60  # nodes of a model's circuit: one with more is a strip that nobody reads
@@ -35,7 +36,7 @@ def print_formula(words: str, values: Mapping[str, float], *, out: Path | None, 
     folder = _folder(out, "formula")
     Output().print(terminal.table(graph))
     _print_nonfinite(graph)
-    _print_files([*backprop.draw(graph, folder / "circuit"), *(_draw_steps(graph, folder) if steps else [])])
+    _print_files([*_draw_circuit(graph, folder), *(_draw_steps(graph, folder) if steps else [])])
 
 
 def print_model(step: StepGraph, *, out: Path | None, steps: bool) -> None:
@@ -56,9 +57,8 @@ def print_model(step: StepGraph, *, out: Path | None, steps: bool) -> None:
     for line in filter(None, (step.remark, backprop.verdict(layers))):
         print_line(line)
     _print_nonfinite(graph)
-    gradient_depth.draw(layers, step.title, folder / "depth.png")
     files = [
-        folder / "depth.png",
+        *attempt("depth.png", lambda: gradient_depth.draw(layers, step.title, folder / "depth.png")),
         _csv(folder / "layers.csv", layers),
         _csv(folder / "nodes.csv", backprop.node_stats(graph)),
     ]
@@ -66,7 +66,7 @@ def print_model(step: StepGraph, *, out: Path | None, steps: bool) -> None:
         print_line(f"{len(graph):,} nodes: summarised, not drawn (up to {LARGEST} are)")
     else:
         files += [
-            *backprop.draw(drawable, folder / "circuit", step.title),
+            *_draw_circuit(drawable, folder, step.title),
             *(_draw_steps(drawable, folder) if steps else []),
         ]
     _print_files(files)
@@ -128,8 +128,14 @@ def _folder(out: Path | None, label: str) -> Path:
     return out
 
 
+def _draw_circuit(graph: Graph, folder: Path, title: str = "") -> list[Path]:
+    """Draw the circuit; a PadlError says that it is too large, which the user can mend."""
+    return attempt("the circuit", lambda: backprop.draw(graph, folder / "circuit", title), but=(PadlError,))
+
+
 def _draw_steps(graph: Graph, folder: Path) -> list[Path]:
-    return [animation.gif(graph, folder / "steps.gif"), page.html(graph, folder / "steps.html")]
+    draw = lambda: [animation.gif(graph, folder / "steps.gif"), page.html(graph, folder / "steps.html")]  # noqa: E731
+    return attempt("the steps", draw, but=(PadlError,))
 
 
 def _csv(file: Path, rows: Sequence[Any]) -> Path:

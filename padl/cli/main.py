@@ -4,6 +4,7 @@ Nothing heavy is imported before a command has read its words: help, version and
 PADL_TRACEBACK=1 shows the traceback behind a line.
 """
 
+import contextlib
 import errno
 import gc
 import importlib
@@ -14,6 +15,7 @@ import sys
 from typing import Any
 
 from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE, of_status
+from padl.cli.streams import drop, refuses
 
 COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
@@ -39,7 +41,9 @@ EXAMPLES = """\
 """
 HELP = ("-h", "--help", "help")
 COMPLETION = ("-sc", "--shell-completion")
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # the machine's errors that one line explains
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
+DISK = (*FULL, *GONE, errno.EROFS, errno.EACCES, errno.EIO)  # the machine's errors that one line explains
 
 
 def console() -> None:
@@ -52,6 +56,9 @@ def console() -> None:
             stream.reconfigure(errors="replace")  # a terminal without η and ρ
     code = main(sys.argv[1:])
     gc.freeze()  # nor at the end
+    for stream in (sys.stdout, sys.stderr):
+        if refuses(stream):  # Python would say so itself, and exit with 120
+            drop(stream)
     sys.exit(code)
 
 
@@ -73,12 +80,12 @@ def main(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
     except BrokenPipeError:  # `padl list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout)
         return DONE
     except KeyboardInterrupt as error:
         if _shows_tracebacks():
             raise
-        print("padl: stopped; a run that had begun keeps its rows in its folder", file=sys.stderr)
+        _say("stopped; a run that had begun keeps its rows in its folder")
         return of_status("interrupted", getattr(error, "signal", "SIGINT"))
     except Exception as error:
         line = _mistake(error)
@@ -132,15 +139,21 @@ def _mistake(error: Exception) -> str | None:
     from padl.types import PadlError
 
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file of the run'}: {error.strerror}" if error.errno in DISK else None
+        what = error.filename or "standard output or a file"
+        return f"{what}: {error.strerror}" if error.errno in DISK else None
+    if isinstance(error, MemoryError):
+        return f"out of memory ({str(error) or 'it says no more'}): less data, a smaller batch_size or model need less"
     return str(error) if isinstance(error, PadlError) else None
 
 
 def _say(line: str) -> None:
-    """Print a message; what is not printable in it must not command the terminal."""
+    """Print a line on standard error, if that takes it: no secrets, and nothing that commands the terminal."""
+    from padl.runs.redaction import redact
     from padl.types import printable_lines
 
-    print(f"padl: {printable_lines(line)}", file=sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"padl: {printable_lines(redact(line))}", file=sys.stderr, flush=True)
 
 
 def _shows_tracebacks() -> bool:

@@ -16,6 +16,7 @@ from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
 from padl.compare import statistics
 from padl.runs.console import Output
+from padl.runs.redaction import redact
 from padl.types import printable
 
 MOST_SETTINGS = 15  # on the screen; results.csv has every member
@@ -123,7 +124,7 @@ def _ranking(results: Results) -> Table:
     for column in ("mean ± se", "n", *(["diverged"] if any_diverged else [])):
         table.add_column(column, justify="right", no_wrap=True)
     for place, setting in enumerate(results.ranked[:MOST_SETTINGS], start=1):
-        values = [cell(setting.values[key]) for key in keys]
+        values = [cell(redact(setting.values[key])) for key in keys]
         diverged = [str(setting.diverged or "")] if any_diverged else []
         table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
     return table

@@ -14,6 +14,7 @@ from padl.compare.comparison import Comparison
 from padl.compare.plot_style import COLOURS, styles
 from padl.compare.surface_ground import tracks
 from padl.compare.surface_stage import GREYS, STAR, stage
+from padl.runs.pictures import own_style
 from padl.types import PadlError
 
 FRAMES = 90  # at most, without the last one's rest
@@ -27,6 +28,7 @@ SHADES = 32  # of grey
 HEAD = {"mec": "white", "mew": 0.9, "ls": "none"}
 
 
+@own_style()
 def write(comparison: Comparison, folder: Path) -> list[Path]:
     """Write race.gif, and race.mp4 where the program ffmpeg is found.
 

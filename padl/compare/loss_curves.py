@@ -11,6 +11,7 @@ import numpy as np
 
 from padl.compare.plot_style import COLOURS, tidy
 from padl.losses.plot_axes import View
+from padl.runs.pictures import own_style, save
 
 POINTS = 1200  # more than a panel has dots, so that a jump is not seen to slant
 DASHES = ("-", (0, (5, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
@@ -70,6 +71,7 @@ def unbroken(y: np.ndarray) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(ends) if b - a > 1]
 
 
+@own_style()
 def draw(view: View, curves: Sequence[Curve], title: str, file: Path) -> None:
     """Draw two panels, the loss and its gradient, as PNG, SVG or PDF by the suffix of the file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -86,7 +88,7 @@ def draw(view: View, curves: Sequence[Curve], title: str, file: Path) -> None:
     figure.supxlabel(view.label, fontsize=10)
     if len(curves) > 1:
         figure.legend(*left.get_legend_handles_labels(), loc="outside right upper", frameon=False, fontsize=9)
-    figure.savefig(file)
+    save(figure, file)
 
 
 def _panel(axes: Any, view: View, curves: Sequence[tuple[str, np.ndarray]]) -> None:

@@ -11,10 +11,12 @@ from padl.compare.surface_ground import tracks
 from padl.compare.surface_progress import progress
 from padl.compare.surface_rates import rates
 from padl.compare.surface_stage import CROSS, EDGED, OUTSIDE, inside, stage
+from padl.runs.pictures import own_style, save
 
 WIDTHS = 2.6, 1.3  # of the first path and the last: where paths are the same, all are seen
 
 
+@own_style()
 def draw(comparison: Comparison, folder: Path) -> list[Path]:
     """Write paths.png, progress.png and, where any optimizer has more than one learning rate, rates.png."""
     pictures = {"paths": paths, "progress": progress}
@@ -22,7 +24,7 @@ def draw(comparison: Comparison, folder: Path) -> list[Path]:
         pictures["rates"] = rates
     files = [folder / f"{name}.png" for name in pictures]
     for file, picture in zip(files, pictures.values(), strict=True):
-        picture(comparison).savefig(file)
+        save(picture(comparison), file)
     return files
 
 

@@ -10,10 +10,12 @@ from padl.compare.sweep_curves import best_curves
 from padl.compare.sweep_lines import against, side_by_side
 from padl.compare.sweep_maps import value_map
 from padl.compare.sweep_table import SweepTable
+from padl.runs.pictures import own_style, save
 
 NUMBERS, MAPS = 4, 3  # at most so many keys and pairs of them are drawn
 
 
+@own_style()
 def draw(sweep: SweepTable, folder: Path) -> list[Path]:
     """Draw all that the sweep has something for, at most eight PNG files in `folder`."""
     ranked = sweep.ranked()
@@ -31,5 +33,5 @@ def draw(sweep: SweepTable, folder: Path) -> list[Path]:
         figure = plot()
         if figure is not None:
             files.append(folder / f"{name.replace('/', '_')}.png")
-            figure.savefig(files[-1])
+            save(figure, files[-1])
     return files

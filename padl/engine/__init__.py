@@ -2,5 +2,6 @@
 
 experiment.py: init, step, evaluate, with batch_gradient.py for the gradient of a batch and keys.py for random numbers;
 loop.py runs them, and hands out the state where it is asked for. Of a sweep: lane.py is a whole run as one program,
-lanes.py many runs in it, packing.py how many at once, sweep.py trains them. mesh.py spreads work over devices.
+lanes.py many runs in it, packing.py how many at once, sweep.py trains them. mesh.py spreads work over devices,
+memory.py tells where it was too much.
 """

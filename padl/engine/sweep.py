@@ -16,6 +16,7 @@ from padl.engine import loop
 from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
 from padl.engine.lanes import Lanes, Members, Structure, compiled
+from padl.engine.memory import is_out_of_memory
 from padl.types import PadlError
 
 
@@ -89,8 +90,8 @@ def run(
                 if progress.stopped:
                     return
             first, start = first + count, None
-        except jax.errors.JaxRuntimeError as error:
-            if begun or "RESOURCE_EXHAUSTED" not in str(error):
+        except (jax.errors.JaxRuntimeError, MemoryError) as error:
+            if begun or not is_out_of_memory(error):
                 raise
             lanes = _fewer(lanes, count)
             say(f"out of memory with {count} members at once: going on with {lanes.count}")

@@ -1,8 +1,12 @@
 """The console: a live line while a run or a sweep goes, plain lines where there is no terminal.
 
-rich decides about colours, and respects NO_COLOR. Progress goes to standard error.
+rich decides about colours, and respects NO_COLOR. Progress goes to standard error, and costs a run nothing where that
+is closed, read by nobody or on a full disk.
 """
 
+import contextlib
+import io
+import sys
 from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Literal
@@ -26,6 +30,41 @@ class Output(Console):
         raise BrokenPipeError
 
 
+class StandardError(io.TextIOBase):
+    """Standard error as it was when this was made; what cannot be written there is dropped."""
+
+    def __init__(self) -> None:
+        stream = sys.stderr or io.StringIO()  # None where it was closed before the start
+        self.stream = getattr(stream, "rich_proxied_file", stream)  # beneath another live line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    @property
+    def encoding(self) -> str:
+        """As rich asks for it."""
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return not self.stream.closed and self.stream.isatty()
+
+    def fileno(self) -> int:
+        """The number by which the system knows it."""
+        return self.stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write, if it can be."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, if it can be."""
+        with contextlib.suppress(OSError, ValueError):
+            self.stream.flush()
+
+
 class ConsoleProgress:
     """Shows the progress of a run: step, training loss, metrics, steps per second, time left.
 
@@ -37,7 +76,7 @@ class ConsoleProgress:
     def __init__(self, steps: int, metrics: Sequence[str], style: Style = "auto"):
         self.steps = steps
         self.names = {"train/loss": "loss", **{f"eval/{name}": name for name in metrics if name != "loss"}}
-        self.console = Output(stderr=True)
+        self.console = _progress_output()
         self.live = _live_line(self.console, steps) if _is_live(style, self.console) else None
         self.started = self.printed = monotonic()
         self.first_step = 0
@@ -82,7 +121,7 @@ class SweepProgress:
     """Shows the progress of a sweep: one line for each of its programs, live on a terminal."""
 
     def __init__(self, style: Style):
-        self.console, self.style = Output(stderr=True), style
+        self.console, self.style = _progress_output(), style
         self.live: Progress | None = None
         self.printed = monotonic()
         if _is_live(style, self.console):
@@ -114,6 +153,11 @@ class SweepProgress:
         """Take the live lines away."""
         if self.live:
             self.live.stop()
+
+
+def _progress_output() -> Output:
+    stream: Any = StandardError()
+    return Output(file=stream)
 
 
 def _is_live(style: Style, console: Console) -> bool:

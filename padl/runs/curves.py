@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from padl.runs.pictures import own_style, save
+
 PANEL = (4.8, 3.6)  # inches
 LOG_RANGE = 30  # a positive curve that spans more than this gets a logarithmic axis
 COLOURS = {"train": "#0072B2", "eval": "#D55E00"}  # Okabe & Ito 2008: told apart by colour-blind readers
@@ -11,13 +13,14 @@ ON_DATA = {"train": "training batches", "eval": "held out"}
 ON_A_SURFACE = {"train": "mean over the steps before", "eval": "at the step"}
 
 
+@own_style()
 def draw(
     rows: Sequence[dict[str, Any]],
     metrics: Sequence[str],
     title: str,
     file: Path,
     labels: Mapping[str, str] = ON_DATA,
-) -> None:
+) -> list[Path]:
     """Draw one panel for the loss and for each metric that was measured, training and held out together.
 
     Args:
@@ -38,7 +41,8 @@ def draw(
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _panel(axes, rows, name, labels)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(file)
+    save(figure, file)
+    return [file]
 
 
 def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, labels: Mapping[str, str]) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from padl.runs.run_folder import strict
-from padl.runs.sink import Row
+from padl.runs.sink import Row, warn
+from padl.runs.writing import naming, write
 from padl.types import PadlError
 
 NAME = "metrics.jsonl"
@@ -55,20 +56,48 @@ class Jsonl:
 
     def __init__(self, folder: Path):
         self.counted = _Counted(folder)
-        self.file = self.counted.path.open("ab")
+        self.path, self.folder = self.counted.path, _identity(folder)
+        self.file = self.path.open("ab+")
 
     def write(self, step: int, row: Row) -> None:
-        """Write a line and flush it."""
-        self.file.write(self.counted.encode(line(step, row)))
-        self.file.flush()
+        """Write a line and flush it; raises PadlError where the folder is there no more."""
+        self._check_folder()
+        with naming(self.path):
+            self.file.write(self.counted.encode(line(step, row)))
+            self.file.flush()
 
     def written(self) -> Written:
         """Return what the file holds."""
         return self.counted.written
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Close the file."""
-        self.file.close()
+        """Close the file; where it was removed meanwhile, write it again."""
+        try:
+            self._check_folder()
+            if not self.path.exists():
+                self._write_again()
+        finally:
+            with naming(self.path):
+                self.file.close()
+
+    def _write_again(self) -> None:
+        self.file.seek(0)  # the open file is still there
+        write(self.path, self.file.read(), durable=True)
+        warn(f"{self.path} was removed while the run went on: it is written again")
+
+    def _check_folder(self) -> None:
+        """A folder of the same name may be another: W&B makes what it misses."""
+        if _identity(self.path.parent) != self.folder:
+            raise PadlError(f"{self.path.parent} is there no more: it was removed or renamed while the run went on")
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What a folder keeps where it is renamed; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class BufferedJsonl:
@@ -85,7 +114,8 @@ class BufferedJsonl:
     def flush(self) -> None:
         """Append what waits to the file."""
         if self.waiting:
-            with self.counted.path.open("ab") as file:
+            path = self.counted.path
+            with naming(path), path.open("ab") as file:
                 file.write(self.counted.encode("".join(line(step, row) for step, row in self.waiting)))
             self.waiting = []
 

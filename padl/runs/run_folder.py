@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from padl import files
+from padl.runs import writing
 from padl.runs.processes import agreed, is_writer
 from padl.runs.redaction import redact
 from padl.types import PadlError, one_line
@@ -75,15 +76,7 @@ def write_bytes(file: Path, content: bytes, durable: bool = True) -> None:
         durable: at once, so that a reader sees the old or the new content, never a part, and it outlives the end of the
             machine; takes several times as long, which the members of a sweep cannot afford.
     """
-    if not durable:
-        file.write_bytes(content)
-        return
-    part = file.with_name(file.name + ".part")
-    with part.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    part.replace(file)
+    writing.write(file, content, durable)
 
 
 def sync(folder: Path) -> None:

@@ -3,6 +3,7 @@
 The other sinks are a file each: jsonl.py, console.py, wandb.py, and status.py, which learns how far a run is.
 """
 
+import contextlib
 import math
 import sys
 from collections.abc import Callable, Mapping
@@ -88,5 +89,7 @@ class BestSoFar:
 
 
 def warn(message: str) -> None:
-    """Print a line on standard error, what is not printable in it as Python writes it."""
-    print(f"padl: {printable_lines(message)}", file=sys.stderr, flush=True)
+    """Print a line on standard error, what is not printable in it as Python writes it; nowhere where that is closed."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"padl: {printable_lines(message)}", file=sys.stderr, flush=True)

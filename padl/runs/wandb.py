@@ -1,24 +1,38 @@
-"""Weights & Biases, offline by default: a thread of its own takes the rows, so that training never waits for it.
+"""Weights & Biases, offline by default: a process of its own takes the rows, so that training never waits for it.
 
 Whatever fails there (no key, no network, its service killed in mid-run) is said once and costs the run nothing:
 metrics.jsonl has every row.
 """
 
-import queue
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from time import monotonic
+from typing import Any
 
 from padl.runs.redaction import redact
 from padl.runs.sink import Row, warn
-from padl.types import one_line
+from padl.runs.wandb_process import Mode, Told, WandbProcess, connect
+from padl.types import PadlError
 
-INIT_SECONDS = 15  # for W&B to answer before the run goes on offline
-CLOSE_SECONDS = 60  # for what is still queued when training is done
-CLOSED, TABLE = object(), object()  # what may stand in the place of a step
-Mode = Literal["offline", "online"]
+CLOSE_SECONDS = 30.0  # for what is still queued when training is done
+LONGEST, LONGEST_TAG = 128, 64  # characters that W&B takes of a name and of a tag
+NOT_IN_A_PROJECT = "/\\#?%:"
+
+
+def check_limits(project: str, group: str | None, name: str | None, tags: Sequence[str]) -> None:
+    """Raise PadlError where W&B would refuse one of these, with the key and the limit."""
+    for key, value in {"project": project, "group": group, "name": name}.items():
+        if value is not None and not 1 <= len(value) <= LONGEST:
+            raise PadlError(f"wandb.{key} has {len(value)} characters, and W&B takes 1 to {LONGEST}: give another")
+    found = [character for character in NOT_IN_A_PROJECT if character in project]
+    if found:
+        raise PadlError(f"wandb.project={project}: W&B takes none of {' '.join(NOT_IN_A_PROJECT)} in it")
+    for tag in tags:
+        if not 1 <= len(tag) <= LONGEST_TAG:
+            shown = f"{tag[:20]}..." if len(tag) > LONGEST_TAG else repr(tag)
+            raise PadlError(f"wandb.tags: {shown} has {len(tag)} characters, and W&B takes 1 to {LONGEST_TAG} of a tag")
 
 
 class Wandb:
@@ -29,6 +43,10 @@ class Wandb:
         mode: "offline" needs no account; "online" falls back to offline.
         project, group, tags, name: as W&B shows the run. config: what it is filtered by.
         run_id: of the W&B run that goes on; None makes a new one.
+
+    Attributes:
+        run_folder: of an offline run, for `wandb sync`; None before it has begun.
+        failed: whether W&B takes no more.
     """
 
     def __init__(
@@ -38,92 +56,57 @@ class Wandb:
         self.folder = folder
         self.run_id = run_id or secrets.token_hex(4)
         self.run_folder: Path | None = None
-        options = {"project": project, "group": group, "tags": tags, "name": name or folder.name, "config": config}
-        options |= {"id": self.run_id, "resume": "allow"}
-        self.rows: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._work, args=(mode, redact(options)), name="padl-wandb", daemon=True)
         self.failed = False
+        options = {"project": project, "group": group, "tags": tags, "name": name or folder.name, "config": config}
+        the_run = {"id": self.run_id, "resume": "allow"}
+        self._options = {"mode": mode, "dir": str(folder), **redact(options), **the_run}
+        self._mode: Mode = mode
+        self._process: WandbProcess | None = None
+        self._number = 0
+        self._ended = threading.Event()
+        self._deadline = 0.0  # of `wait`, on the clock of `monotonic`
 
     def write(self, step: int, row: Row) -> None:
         """Queue a row."""
-        if not self.thread.ident:
-            self.thread.start()  # only now: W&B's import must not compete with the compilation of the first step
-        self.rows.put((step, dict(row)))
+        self._send({"log": [step, dict(row)]})
 
     def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
         """Queue a table, as the results of a sweep."""
-        if not self.thread.ident:
-            self.thread.start()
-        self.rows.put((TABLE, (name, columns, redact(rows))))
+        self._send({"table": [name, columns, redact(rows)]})
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Queue the end of the run; what is queued is still sent, see `wait`."""
-        if self.thread.ident:
-            self.rows.put((CLOSED, summary))
+        if self._process:
+            self._send({"close": redact(_flat(summary))})
+            self._deadline = monotonic() + CLOSE_SECONDS
 
     def wait(self) -> None:
-        """Wait until all that is queued was sent, so that the process may end."""
-        if not self.thread.ident:
+        """Wait until all that is queued was sent, at most `CLOSE_SECONDS` after the end."""
+        if self._process and not self._ended.wait(max(0.0, self._deadline - monotonic())):
+            warn(f"W&B did not finish within {CLOSE_SECONDS:.0f} s; metrics.jsonl has every row")
+            self._ended.set()
+
+    def _send(self, message: Told) -> None:
+        if self.failed:
             return
-        self.thread.join(CLOSE_SECONDS)
-        if self.thread.is_alive():
-            warn(f"W&B did not finish within {CLOSE_SECONDS} s; metrics.jsonl has every row")
+        if self._process is None:  # only now: W&B's import must not compete with the compilation of the first step
+            (self.folder / "wandb").mkdir(exist_ok=True)
+            self._process = connect(self._mode)
+            self._number = self._process.open(self._hear)
+            self._process.send(self._number, {"start": self._options})
+        self._process.send(self._number, message)
 
-    def _work(self, mode: Mode, options: dict[str, Any]) -> None:
-        run = None
-        try:
-            run = self._start(mode, options)
-            while (item := self.rows.get())[0] is not CLOSED:
-                _log(run, *item)
-            run.summary.update(_flat(item[1]))
-        except BaseException as error:
-            self.failed = True
-            warn(f"W&B stopped ({one_line(error)}); the run goes on, metrics.jsonl has every row")
-        finally:
-            self._finish(run)
-
-    def _start(self, mode: Mode, options: dict[str, Any]) -> Any:
-        import wandb
-
-        def start(mode: Mode) -> Any:
-            settings = wandb.Settings(
-                console="off", silent=True, quiet=True, disable_git=True, disable_code=True, x_disable_stats=True,
-                x_disable_meta=True, x_save_requirements=False, init_timeout=INIT_SECONDS,
-            )  # fmt: skip
-            return wandb.init(dir=str(self.folder), mode=mode, reinit="create_new", settings=settings, **options)
-
-        (self.folder / "wandb").mkdir(exist_ok=True)
-        if mode == "online" and not wandb.login(prompt=False):
-            warn("W&B has no API key (`wandb login` takes one); this run is logged offline")
-            mode = "offline"
-        try:
-            run = start(mode)
-        except Exception as error:
-            if mode == "offline":
-                raise
-            warn(f"W&B is not reached ({one_line(error)}); this run is logged offline")
-            run = start("offline")
-        if run.offline:
-            self.run_folder = Path(run.dir).parent
-        return run
-
-    def _finish(self, run: Any) -> None:
-        try:
-            if run is not None:
-                run.finish(exit_code=1 if self.failed else 0)
-        except BaseException as error:
-            if not self.failed:
-                warn(f"W&B could not finish its run ({one_line(error)}); metrics.jsonl has every row")
-
-
-def _log(run: Any, step: Any, content: Any) -> None:
-    if step is not TABLE:
-        run.log(content, step=step)
-        return
-    import wandb
-
-    name, columns, rows = content
-    run.log({name: wandb.Table(columns=columns, data=rows)})
+    def _hear(self, told: Told) -> None:
+        """Called with what is told of the run, in a thread of the process's."""
+        if "say" in told:
+            warn(redact(told["say"]))
+        if told.get("folder"):
+            self.run_folder = Path(told["folder"])
+        if "lost" in told and not self._ended.is_set():
+            warn(f"W&B stopped ({told['lost']}); the run goes on, metrics.jsonl has every row")
+        self.failed = self.failed or "failed" in told or "lost" in told
+        if "end" in told or "lost" in told:
+            self._ended.set()
 
 
 def _flat(summary: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -17,6 +17,7 @@ from padl.compare.tuning import weigh
 from padl.jax_flags import pinned
 from padl.runs import run_files, run_folder
 from padl.runs.environment import environment
+from padl.runs.pictures import attempt
 from padl.runs.processes import is_writer
 from padl.runs.status import recording
 
@@ -104,8 +105,11 @@ def write(comparison: Comparison, folder: Path) -> None:
 
 
 def draw(plan: ComparePlan, comparison: Comparison, folder: Path) -> list[Path]:
-    """Draw the pictures that the settings name, and return their files."""
+    """Draw the pictures that the settings name, and return the files of those that could be drawn."""
     from padl.compare import animation, surface_plots
 
-    pictures = surface_plots.draw(comparison, folder) if plan.output.plot else []
-    return [*pictures, *(animation.write(comparison, folder) if plan.settings.animate and plan.output.plot else [])]
+    if not plan.output.plot:
+        return []
+    pictures = attempt("the pictures", lambda: surface_plots.draw(comparison, folder))
+    moving = attempt("the animation", lambda: animation.write(comparison, folder)) if plan.settings.animate else []
+    return [*pictures, *moving]

@@ -1,21 +1,29 @@
 """Open a study of optuna's: its options checked, its storage read, its sampler set. SearchOptions, open_study."""
 
 import importlib
+import json
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from padl import files
 from padl.registry import near
+from padl.runs.owner import is_dead, this_process
+from padl.runs.redaction import has_secret
+from padl.runs.sink import warn
 from padl.types import Direction, PadlError, one_line
 
 LARGEST_JOURNAL = 2**31  # bytes
 SAMPLERS = ("tpe", "random", "cmaes", "qmc")
 ABOUT = "padl"  # the attribute of a study that says what it is of
+OWNER = "process"  # the attribute of a trial that says who runs it
+ANONYMOUS, BELIEVED = timedelta(minutes=1), timedelta(days=1)  # how long a trial counts as running: see `_is_abandoned`
+NEW_TRIAL, OF_A_TRIAL = 4, range(5, 10)  # in a journal: the numbers of optuna's operations
 
 
 class SearchOptions(NamedTuple):
@@ -45,6 +53,9 @@ def check_options(options: SearchOptions) -> None:
         value = getattr(options, key)
         if not isinstance(value, int) or value < lowest:
             raise PadlError(f"hydra.sweeper.{key}={value} must be a whole number from {lowest} on")
+    for key in ("study", "storage"):
+        if has_secret(str(getattr(options, key))):
+            raise PadlError(f"hydra.sweeper.{key} holds a secret of the environment: give another")
     for library in ("optuna", *(["cmaes"] if options.sampler == "cmaes" else [])):
         _imported(library)
 
@@ -89,7 +100,8 @@ def open_study(options: SearchOptions, direction: Direction, dimensions: int, ab
             _check_same(study, about, f"the study '{options.study}' in {options.storage}")
         else:
             study.set_user_attr(ABOUT, dict(about))
-        abandon(study)  # what a killed process was at
+        abandon(running(study, dead=True), study)  # what a killed process was at
+        _say_shared(study, options.study)
         study.sampler = _sampler(options, dimensions, done=len(study.trials))
     return study
 
@@ -99,11 +111,38 @@ def complete(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
 
 
-def abandon(study: Any) -> None:
-    """Count the trials that have no value yet as failed."""
+def own(trial: Any) -> None:
+    """Write into a trial that this process runs it."""
+    trial.set_user_attr(OWNER, this_process())
+
+
+def running(study: Any, dead: bool) -> list[Any]:
+    """List the trials without a value of processes that have ended, or of those that may still live."""
+    trials = [trial for trial in study.trials if trial.state.name == "RUNNING"]
+    return [trial for trial in trials if _is_abandoned(trial) == dead]
+
+
+def _is_abandoned(trial: Any) -> bool:
+    """Whether nobody will tell its value. What a process on another host is at, or may be, is believed for a day."""
+    owner, age = trial.user_attrs.get(OWNER), datetime.now() - trial.datetime_start
+    if owner is None:
+        return age > ANONYMOUS  # of an older version, or made a moment ago
+    return is_dead(owner) or (owner["host"] != this_process()["host"] and age > BELIEVED)
+
+
+def abandon(trials: Iterable[Any], study: Any) -> None:
+    """Count trials that have no value, and get none, as failed."""
     with quiet() as optuna:
-        for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        for trial in trials:
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+
+
+def _say_shared(study: Any, name: str) -> None:
+    """Say which other processes search the same study."""
+    owners = [trial.user_attrs.get(OWNER) for trial in running(study, dead=False)]
+    others = dict.fromkeys(f"process {owner['pid']} on {owner['host']}" for owner in owners if owner)
+    if others:
+        warn(f"the study '{name}' is searched by {' and '.join(others)} too: its trials are shared")
 
 
 def _imported(name: str) -> Any:
@@ -128,6 +167,8 @@ def _storage(file: str | None) -> Any:
     path = Path(os.path.expanduser(file)).absolute()
     if not os.path.isdir(path.parent):
         raise PadlError(f"hydra.sweeper.storage={file}: there is no folder {path.parent}")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise PadlError(f"hydra.sweeper.storage={file} is no file that can be read again: name a new one")
     try:
         lines = files.read(path, LARGEST_JOURNAL).splitlines(keepends=True) if os.path.lexists(path) else []
     except OSError as error:
@@ -136,8 +177,29 @@ def _storage(file: str | None) -> Any:
         raise PadlError(f"hydra.sweeper.storage={file} is no journal of optuna's: name a new file")
     if lines and not lines[-1].endswith(b"\n"):
         raise PadlError(f"hydra.sweeper.storage={file}: its last line, {len(lines)}, was cut short: delete that line")
+    _check_lines(lines, file)
+    if os.path.lexists(f"{path}.lock"):
+        warn(f"{file}.lock: another process writes into the journal, or left this behind: waiting, at most 30 s")
     backend = _imported("optuna.storages.journal").JournalFileBackend(str(path))
     return _imported("optuna.storages").JournalStorage(backend)
+
+
+def _check_lines(lines: Sequence[bytes], file: str) -> None:
+    """Raise PadlError, with the number of the line, for a journal that is damaged, or lacks lines that made trials."""
+    trials = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            operation, trial = record["op_code"], record.get("trial_id", 0)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            place = f"hydra.sweeper.storage={file}, line {number}"
+            raise PadlError(f"{place}: it is damaged ({one_line(error)})") from error
+        trials += operation == NEW_TRIAL
+        if operation in OF_A_TRIAL and trial >= trials:
+            raise PadlError(
+                f"hydra.sweeper.storage={file}, line {number}: of trial {trial}, where the lines before make {trials}:"
+                " lines are missing"
+            )
 
 
 def _sampler(options: SearchOptions, dimensions: int, done: int) -> Any:

@@ -22,6 +22,7 @@ from padl.runs.environment import environment
 from padl.runs.jsonl import BufferedJsonl
 from padl.runs.processes import is_writer
 from padl.runs.recorder import Recorder
+from padl.runs.redaction import redact, redact_argument
 from padl.runs.sink import Sinks
 from padl.runs.status import recording
 from padl.runs.wandb import Wandb
@@ -129,7 +130,8 @@ class SweepRecords:
         earlier = self._recorded.folder_of(member.number) if self._recorded else None
         folder = earlier or self.written_folder / _folder_name(member, self._keys)
         folder.mkdir(exist_ok=earlier is not None)
-        run_files.write_start(folder, member.spec.config, self._environment, member.request.overrides, durable=False)
+        overrides = [redact_argument(word) for word in member.request.overrides]
+        run_files.write_start(folder, member.spec.config, self._environment, overrides, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:
@@ -190,5 +192,5 @@ def _go_on_with_rows(member: Member, folder: Path, state: Mapping[str, Any] | No
 
 def _folder_name(member: Member, keys: Sequence[str]) -> str:
     """`0007-optimizer=adam,seed=3`: what tells it from the others, no longer than a file name may be."""
-    words = ",".join(f"{key.rpartition('.')[2]}={member.values.get(key)}" for key in keys)
+    words = redact(",".join(f"{key.rpartition('.')[2]}={member.values.get(key)}" for key in keys))
     return f"{member.number:04d}-{''.join(c if c.isalnum() or c in '=,.+-_' else '_' for c in words)[:100]}"

@@ -19,6 +19,7 @@ from padl.compare import statistics, sweep_plots
 from padl.compare.sweep_table import SweepTable
 from padl.runs import run_folder
 from padl.runs.csv_table import csv_text
+from padl.runs.pictures import attempt
 from padl.runs.redaction import redact, redact_argument
 from padl.types import Criterion
 
@@ -135,7 +136,7 @@ def _draw(sweep: Sweep, results: Results, folder: Path) -> None:
         seeds = len({m.spec.settings.seed for m in sweep.members})
         heading = f"{title(sweep)}, {len(ended)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
         table = SweepTable(ended, results.swept, *results.objective, results.histories, heading)
-        sweep_plots.draw(table, folder)
+        attempt(f"the sweep's pictures in {folder}", lambda: sweep_plots.draw(table, folder))
     sign = -1 if results.objective.direction == "max" else 1
     finished = [m for m in sweep.members if m.status == "finished" and not math.isnan(m.objective)]
     for member in sorted(finished, key=lambda m: sign * m.objective)[: sweep.spec.sweep.curves]:

@@ -5,13 +5,14 @@ writes what the sweep came to.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.plugin_errors import TrainingError, one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
 from padl.app.saving import Saver, interval
 from padl.app.stopping import NEVER, StopRequest
@@ -47,7 +48,7 @@ class Sweep:
         bounds: of the keys that a search draws from ranges, {key: (low, high)}.
         members: all that were launched. objective: what they are judged by, None before the first launch.
         records: what is kept of them.
-        programs: what each program was, and what it took.
+        programs: what each program was, and what it took. failures: what raised of those that did not end.
         started: on the clock of `perf_counter`.
     """
 
@@ -67,6 +68,7 @@ class Sweep:
         self.objective: Criterion | None = None
         self.records = SweepRecords(command, recorded)
         self.programs: list[dict[str, Any]] = []
+        self.failures: list[TrainingError] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._next_number = len(recorded.numbers) if recorded else 0
@@ -86,6 +88,7 @@ class Sweep:
 
         Raises:
             PadlError: for all that is wrong with any of them, before any is trained.
+            What all programs raised, where none came to its end; see `failures` for some of them.
             Stopped: by a signal, when what there is was written.
         """
         specs = self._checked(requests)
@@ -158,12 +161,25 @@ class Sweep:
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
-        with ExitStack() as running:
-            running.callback(progress.close)
+        failed_before = len(self.failures)
+        with closing(progress):
             bars = [progress.begin(self._name(group), group.steps) for group in programs]
             for group, bar in zip(programs, bars, strict=True):
-                self._train(group, devices, progress, bar, running)
+                parts = group.members[0].spec.parts
+                with self._failing_alone(group), ExitStack() as running, one_line_in_training(parts):
+                    self._train(group, devices, progress, bar, running)
                 self.stop.check()
+        if programs and len(self.failures) - failed_before == len(programs):
+            raise self.failures[-1]
+
+    @contextmanager
+    def _failing_alone(self, group: Group) -> Iterator[None]:
+        """Let a program that raises cost its own members, and a line; the others are run."""
+        try:
+            yield
+        except TrainingError as error:
+            self.failures.append(error)
+            warn(f"{self._name(group)} failed: {error}")
 
     def _train(
         self, group: Group, devices: list[Device], progress: SweepProgress, bar: int, running: ExitStack

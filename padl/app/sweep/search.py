@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from padl.app.run_spec import RunSpec
 from padl.app.sweep import selection
-from padl.app.sweep.optuna_study import SearchOptions, abandon, complete, open_study, quiet
+from padl.app.sweep.optuna_study import SearchOptions, abandon, complete, open_study, own, quiet, running
 from padl.app.sweep.search_space import Dimension
+from padl.runs.redaction import redact
 from padl.types import Criterion, PadlError
 
 NO_MATTER = ("run", "wandb", "device", "devices", "compilation_cache", "progress", "steps_per_call")
@@ -42,9 +43,6 @@ class Search:
             that of the run where there are none.
         spec: a run inside the ranges, which says what is judged.
 
-    Attributes:
-        remaining: trials that are still to be run.
-
     Raises:
         PadlError: nothing to search, dimensions that the sampler cannot draw, a storage that cannot be used.
     """
@@ -56,7 +54,13 @@ class Search:
         self.criterion = selection.of(spec)
         about = _about(dimensions, seeds, self.criterion, spec)
         self.study = open_study(options, self.criterion.direction, len(dimensions), about)
-        self.remaining = max(0, options.trials - len(complete(self.study)))
+        self._asked: list[Any] = []  # trials of this process that have no value yet
+
+    @property
+    def remaining(self) -> int:
+        """How many trials are still to be run, without those that other processes are at."""
+        others = len(running(self.study, dead=False)) - len(self._asked)
+        return max(0, self.options.trials - len(complete(self.study)) - others)
 
     def run(self, launch: Launch) -> None:
         """Run the remaining trials, a batch at a time; what is stopped in the middle counts as failed.
@@ -68,17 +72,26 @@ class Search:
             while self.remaining > 0:
                 self._run_batch(launch)
         except BaseException:
-            abandon(self.study)
+            abandon(self._asked, self.study)
             raise
 
     def best(self) -> BestTrial:
-        """Return the best trial so far; there must be one."""
+        """Return the best trial so far.
+
+        Raises:
+            PadlError: none has a value, as all are with another process.
+        """
+        if not complete(self.study):
+            raise PadlError(f"the study '{self.options.study}' has no trial with a value yet: other processes run them")
         trial = self.study.best_trial
         return BestTrial(trial.number, trial.value, trial.user_attrs["values"], len(complete(self.study)))
 
     def _run_batch(self, launch: Launch) -> None:
         with quiet():
-            trials = [self.study.ask() for _ in range(min(self.options.batch, self.remaining))]
+            for _ in range(min(self.options.batch, self.remaining)):
+                self._asked.append(self.study.ask())
+                own(self._asked[-1])
+            trials = list(self._asked)
             settings = [self._draw(trial) for trial in trials]
         objectives = launch([{**setting, **seed} for setting in settings for seed in self.seeds])
         values = [selection.or_worst(objective, self.criterion.direction) for objective in objectives]
@@ -86,7 +99,7 @@ class Search:
         with quiet():
             for i, trial in enumerate(trials):
                 self.study.tell(trial, fmean(values[i * runs : (i + 1) * runs]))
-        self.remaining -= len(trials)
+                self._asked.remove(trial)
 
     def _draw(self, trial: Any) -> Setting:
         setting = {d.key: d.suggest(trial) for d in self.dimensions}
@@ -108,4 +121,4 @@ def _about(
     """What a study is of, as JSON: all that may not change where it is continued."""
     settings = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
     about = {"ranges": dimensions, "seeds": seeds, "objective": criterion, **settings}
-    return json.loads(json.dumps(about, default=str))
+    return redact(json.loads(json.dumps(about, default=str)))

@@ -10,6 +10,7 @@ from padl.backprop.drawing.cells import measure
 from padl.backprop.drawing.circuit import STYLE, figure
 from padl.backprop.drawing.frames import Frame, captions, formula_text, frames
 from padl.backprop.graph import Graph
+from padl.runs.pictures import own_style
 
 PAUSE, LAST = 1400, 4000  # milliseconds that a frame stays, and the last one
 WIDEST, DPI = 1600, 110  # pixels at most, dots an inch
@@ -25,11 +26,10 @@ def gif(graph: Graph, file: Path | str) -> Path:
     Raises:
         PadlError: the graph is too large to draw.
     """
-    from matplotlib import rc_context
     from PIL import Image
 
     shown = frames(graph)
-    with rc_context(STYLE):
+    with own_style(STYLE):
         canvas = figure(graph, title=f"{formula_text(graph)}\n.\n.")  # two lines for the caption
         canvas.set_dpi(min(DPI, WIDEST / canvas.get_size_inches()[0]))
         images = [Image.fromarray(pixels) for pixels in _pixels(canvas, shown)]

@@ -28,6 +28,7 @@ from padl.backprop.drawing.labels import letters
 from padl.backprop.drawing.layout import lay_out
 from padl.backprop.drawing.typeset import LONGEST_NAME, number, shortened
 from padl.backprop.graph import Graph
+from padl.runs.pictures import own_style, save
 from padl.types import PadlError
 
 MAX_NODES = 150  # of a drawing
@@ -38,7 +39,7 @@ LEGENDS = (
     ((VALUE, "normal", "value (above the wire)"), (GRADIENT, "italic", "gradient of the result (below)")),
     ((GREY, "normal", "rules: {}, {} operands from the top, {} result, {} constant, {} gradient"),),
 )
-STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "padl", "font.family": "sans-serif", "text.usetex": False}
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "padl"}
 
 
 def draw(graph: Graph, file_stem: Path | str, title: str = "") -> list[Path]:
@@ -52,15 +53,13 @@ def draw(graph: Graph, file_stem: Path | str, title: str = "") -> list[Path]:
     Raises:
         PadlError: more than 150 nodes.
     """
-    from matplotlib import rc_context
-
     stem = Path(file_stem)
     files = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg", "dot")]
-    with rc_context(STYLE):
+    with own_style(STYLE):
         drawing = figure(graph, title=title)
         width, height = drawing.get_size_inches()
-        drawing.savefig(files[0], dpi=min(DPI, LARGEST / max(width, height)))
-        drawing.savefig(files[1], metadata={"Date": None, "Title": title or heading(graph)})
+        save(drawing, files[0], dpi=min(DPI, LARGEST / max(width, height)))
+        save(drawing, files[1], metadata={"Date": None, "Title": title or heading(graph)})
     files[2].write_text(dot(graph), encoding="utf-8")
     return files
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl.backprop.per_layer import Layer
+from padl.runs.pictures import own_style, save
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe & Ito 2008
 MAX_NAMES = 24  # of layers; with more, only their numbers are written
@@ -42,9 +43,11 @@ WEIGHTS = Line(
 )
 
 
-def draw(layers: Sequence[Layer], title: str, file: Path) -> None:
-    """Write the picture, as PNG, SVG or PDF by the suffix of the file."""
-    figure(layers, title).savefig(file)
+@own_style()
+def draw(layers: Sequence[Layer], title: str, file: Path) -> list[Path]:
+    """Write the picture, as PNG, SVG or PDF by the suffix of the file, and return the file."""
+    save(figure(layers, title), file)
+    return [file]
 
 
 def figure(layers: Sequence[Layer], title: str) -> Any:

@@ -10,6 +10,7 @@ from string import Template
 from padl.backprop.drawing.circuit import STYLE, TITLE, figure
 from padl.backprop.drawing.frames import captions, formula_text, frames
 from padl.backprop.graph import Graph
+from padl.runs.pictures import own_style
 
 TEMPLATE = Path(__file__).parent / "steps.html"
 
@@ -43,9 +44,7 @@ def html(graph: Graph, file: Path | str) -> Path:
 
 def _svg(graph: Graph) -> tuple[str, float]:
     """(the circuit as an element of a page, its width in points), with everything in it that a frame shows."""
-    from matplotlib import rc_context
-
-    with rc_context(STYLE):
+    with own_style(STYLE):
         canvas = figure(graph, title=formula_text(graph))
         for artist in canvas.findobj(lambda artist: (artist.get_gid() or "").startswith("active-")):
             artist.set_visible(True)

@@ -59,27 +59,30 @@ def _run(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequ
     from padl.app.fingerprint import check_allowed
     from padl.app.resume import resume_run
     from padl.app.stopping import on_signals
+    from padl.cli.streams import not_done_by_a_pipe, read_or_not
     from padl.cli.tables import print_summary
 
     check_allowed(allow)
-    with on_signals() as stop:
+    with on_signals() as stop, not_done_by_a_pipe():
         result = resume_run(folder.absolute(), dict(map(_setting, words)), allow, command, stop)
-    print_summary(result.summary, result.folder, result.wandb_folder)
+    with read_or_not():
+        print_summary(result.summary, result.folder, result.wandb_folder)
     return of_status(result.status, result.summary["reason"])
 
 
 def _sweep(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequence[str]) -> int:
     from padl.app.stopping import on_signals
     from padl.app.sweep.resume import reopen, train_again
-    from padl.cli.commands.train import exit_code, launch, print_what_there_is
-    from padl.cli.formatting import print_line
+    from padl.cli.commands.train import exit_code, launch, print_what_there_is, say
+    from padl.cli.streams import not_done_by_a_pipe
 
     with on_signals() as stop:
-        sweep = reopen(folder, allow, print_line, stop)
+        sweep = reopen(folder, allow, say, stop)
         if words or _searches(sweep.records.command):
             return launch(_with(sweep.records.command, words), sweep)
         try:
-            train_again(sweep)
+            with not_done_by_a_pipe():
+                train_again(sweep)
         finally:
             print_what_there_is(sweep)
         return exit_code(sweep, [])

@@ -6,23 +6,25 @@ from padl.app.stopping import StopRequest, on_signals
 from padl.app.sweep import results
 from padl.app.sweep.run import Sweep
 from padl.app.train import run as train
-from padl.cli.exit_codes import of_status
+from padl.cli.exit_codes import FAILED, of_status
 from padl.cli.formatting import print_line
 from padl.cli.hydra.app import TRAIN as APPLICATION
 from padl.cli.hydra.app import Bounds, JointTaskFunction, TaskFunction, compose_and_call
 from padl.cli.hydra.arguments import is_multirun
+from padl.cli.streams import not_done_by_a_pipe, read_or_not
 from padl.cli.tables import print_ranking, print_summary
 
 
 def run(arguments: list[str]) -> int:
-    """Train what the words say; 3 where a single run, or every member of a sweep, diverged; 75 or 130 where a signal
-    stopped it."""
+    """Train what the words say; 3 where a single run, or every member of a sweep, diverged; 1 where a member failed; 75
+    or 130 where a signal stopped it."""
     command = ["padl", "train", *arguments]
     with on_signals() as stop:
         if is_multirun(arguments):
-            return launch(arguments, Sweep(command, print_line, stop, report=results.write_tables))
+            return launch(arguments, Sweep(command, say, stop, report=results.write_tables))
         runs = _Runs(command, stop)
-        compose_and_call(arguments, TaskFunction(runs), APPLICATION)
+        with not_done_by_a_pipe():
+            compose_and_call(arguments, TaskFunction(runs), APPLICATION)
         return runs.exit_code()
 
 
@@ -35,21 +37,31 @@ def launch(arguments: list[str], sweep: Sweep) -> int:
         sweep.expected, sweep.bounds = members, dict(bounds)
 
     try:
-        compose_and_call(arguments, JointTaskFunction(runs, sweep.launch_and_judge, expect), APPLICATION)
+        with not_done_by_a_pipe():
+            compose_and_call(arguments, JointTaskFunction(runs, sweep.launch_and_judge, expect), APPLICATION)
     finally:
         print_what_there_is(sweep)
     return exit_code(sweep, runs.statuses)
+
+
+def say(line: str) -> None:
+    """Print a line of a plan, also where nobody reads it."""
+    with read_or_not():
+        print_line(line)
 
 
 def print_what_there_is(sweep: Sweep) -> None:
     """Write and print the results of a sweep so far; nothing where no member was started."""
     sweep_results = results.finish(sweep)
     if sweep_results:
-        print_ranking(sweep, sweep_results)
+        with read_or_not():
+            print_ranking(sweep, sweep_results)
 
 
 def exit_code(sweep: Sweep, statuses: list[str]) -> int:
     """The exit code of a sweep; `statuses` are those of runs that another launcher made."""
+    if sweep.failures and not sweep.stop.signal:
+        return FAILED
     all_diverged = bool(sweep.members) and all(member.status == "diverged" for member in sweep.members)
     return _code([*statuses, *(["diverged"] if all_diverged else [])], sweep.stop)
 
@@ -63,8 +75,9 @@ class _Runs:
 
     def __call__(self, config: dict[str, Any]) -> float | None:
         result = train(config, self.command, self.stop)
-        print_summary(result.summary, result.folder, result.wandb_folder)
         self.statuses.append(result.status)
+        with read_or_not():
+            print_summary(result.summary, result.folder, result.wandb_folder)
         return result.summary["best"].get(result.summary["decided_by"]["metric"])
 
     def exit_code(self) -> int:

@@ -4,18 +4,23 @@ A `TaskFunction` takes one configuration at a time. A `JointTaskFunction` can al
 together: that is all that PADL's launcher and sweepers, in plugins/launcher, look for.
 """
 
+import contextlib
+import io
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs, nodes
-from padl.cli.hydra.arguments import MULTIRUN, is_multirun
+from padl.cli.hydra.arguments import MULTIRUN, is_multirun, settings
 from padl.cli.hydra.errors import Explain, explain
+from padl.runs.redaction import redact_text
 from padl.types import PadlError
 
+SHOWS = re.compile(r"--cfg|--info|-c(?![dnp])|-i")  # Hydra's options that print configurations, and train nothing
 Bounds = Mapping[str, tuple[float, float]]
 
 
@@ -102,6 +107,8 @@ def compose_and_call(arguments: Sequence[str], task: TaskFunction, application: 
         PadlError: what Hydra refuses, as one line. What the task function raised comes through as it is, in a multirun
             the first.
     """
+    if settings(arguments).get("hydra.output_subdir", "null") not in ("null", ""):
+        raise PadlError("hydra.output_subdir: Hydra would write a configuration there, secrets and all: leave it out")
     application.prepare()
     try:
         _run(list(arguments), task, application.name)
@@ -121,7 +128,19 @@ def _run(arguments: list[str], task: TaskFunction, name: str) -> None:
         words = [word for word in arguments if word not in MULTIRUN]  # argparse wants all overrides in one row
         multirun = [f"hydra.sweep.dir={folder}", "-m"] if is_multirun(arguments) else []
         sys.argv = [f"padl {name}", *words, *multirun]
-        hydra.main(version_base="1.3", config_path=str(nodes.conf_folder()), config_name=name)(task)()
+        with _without_secrets() if any(map(SHOWS.match, words)) else contextlib.nullcontext():
+            hydra.main(version_base="1.3", config_path=str(nodes.conf_folder()), config_name=name)(task)()
+
+
+@contextlib.contextmanager
+def _without_secrets() -> Iterator[None]:
+    """Print what Hydra does, without the secrets in it."""
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            yield
+    finally:
+        print(redact_text(text.getvalue()), end="", flush=True)
 
 
 def _first(errors: Sequence[Exception], arguments: Sequence[str], application: Application) -> Exception:

@@ -13,6 +13,7 @@ from padl.app.sweep.search_space import bounds, probes, usual
 from padl.cli.formatting import print_line, short
 from padl.cli.hydra import jobs
 from padl.cli.hydra.ranges import Ranges, read
+from padl.cli.streams import read_or_not
 from padl.runs.sink import warn
 
 
@@ -43,8 +44,7 @@ def search(sweeper: Any, arguments: Sequence[str]) -> dict[str, Any]:
     if study.remaining:
         study.run(_Launch(sweeper.launcher, ranges))
     else:
-        complete = f"the study '{options.study}' has its {options.trials} trials"
-        warn(f"{complete}: hydra.sweeper.trials= asks for more")
+        warn(f"the study '{options.study}' has its {options.trials} trials: hydra.sweeper.trials= asks for more")
     best = study.best()
     _print_best(best)
     return {
@@ -94,4 +94,5 @@ def _overrides(setting: Mapping[str, Any]) -> list[str]:
 
 def _print_best(best: BestTrial) -> None:
     words = ", ".join(f"{key}={short(value)}" for key, value in best.setting.items())
-    print_line(f"{best.trials} trials, the best is number {best.number}: {best.value:.6g} with {words}")
+    with read_or_not():
+        print_line(f"{best.trials} trials, the best is number {best.number}: {best.value:.6g} with {words}")

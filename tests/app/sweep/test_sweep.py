@@ -305,6 +305,43 @@ def test_ctrl_c_leaves_every_member_that_had_begun_its_rows(padl_command, monkey
             assert run_folder.read_json(folder / row["folder"] / "status.json")["status"] == "interrupted"
 
 
+TOLD_BY_JAX = """INTERNAL: CpuCallback error calling callback: Traceback (most recent call last):
+  File "/x/site-packages/jax/_src/debugging.py", line 1, in callback
+  File "/home/me/rule.py", line 14, in look
+ValueError: no step 100 for me"""
+
+
+def test_a_program_that_raises_in_training_fails_alone(padl_command, monkeypatch, tmp_path):
+    real, started = engine.run, []
+
+    def raising(*args, **kwargs):
+        started.append(args)
+        for progress in real(*args, **kwargs):
+            yield progress
+            if len(started) == 1:
+                raise jax.errors.JaxRuntimeError(TOLD_BY_JAX)
+
+    monkeypatch.setattr(engine, "run", raising)
+    code, out, err = padl_command("train", "-m", *GRID, *SMALL, *QUIET, f"run.dir={tmp_path}/runs")
+    assert code == 1
+    assert "4 runs failed" in out
+    assert err.count("/home/me/rule.py:14, in look: ValueError: no step 100 for me") == 1
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert sorted(row["status"] for row in table(folder)) == ["failed"] * 4 + ["finished"] * 4
+    reasons = [run_folder.read_json(file)["reason"] for file in folder.glob("*/status.json")]
+    assert sum("rule.py:14" in reason for reason in reasons) == 4
+
+
+def test_where_all_programs_raise_the_sweep_does(monkeypatch):
+    def raising(*args, **kwargs):
+        raise ZeroDivisionError("at once")
+        yield
+
+    monkeypatch.setattr(engine, "run", raising)
+    with pytest.raises(padl.PadlError, match="ZeroDivisionError: at once"):
+        padl.sweep("surface", over={"seed": [0, 1]}, steps=4)
+
+
 def test_above_the_limit_wandb_gets_one_run_with_a_table(padl_command, tmp_path):
     padl_command(
         "train", "-m", "seed=range(0,3)", *SMALL, "run.plot=false", "wandb.max_runs=2", f"run.dir={tmp_path}/runs"

@@ -266,11 +266,15 @@ class TestGoingOn:
         assert [trial.state.name for trial in study.trials] == ["FAIL"] * 4
 
     def test_trials_of_a_killed_process_are_run_again(self, find, tmp_path, monkeypatch):
+        from padl.app.sweep import optuna_study
         from padl.app.sweep import search as module
+        from padl.runs.owner import this_process
 
         told = {"storage": str(tmp_path / "study.journal"), "trials": 6}
         with monkeypatch.context() as killed:
-            killed.setattr(module, "abandon", lambda study: None)
+            killed.setattr(module, "abandon", lambda trials, study: None)
+            before = {**this_process(), "started": 0.0}  # with the number of this process
+            killed.setattr(optuna_study, "this_process", lambda: before)
             with pytest.raises(KeyboardInterrupt):
                 find(RATE, value=StopAt(5, KeyboardInterrupt()), **told)
         _, launcher, _ = find(RATE, **told)
@@ -374,8 +378,11 @@ class TestRefused:
             ({"storage": "gone/study.journal"}, "hydra.sweeper.storage=gone/study.journal: there is no folder"),
             ({"storage": "notes.txt"}, "hydra.sweeper.storage=notes.txt is no journal of optuna's"),
             ({"storage": "cut.journal"}, "its last line, 1, was cut short: delete that line"),
-            ({"storage": "mixed.journal"}, "hydra.sweeper.storage=mixed.journal cannot be used (JSONDecodeError"),
-            ({"storage": "."}, "hydra.sweeper.storage=. cannot be used (Is a directory"),
+            (
+                {"storage": "mixed.journal"},
+                "hydra.sweeper.storage=mixed.journal, line 2: it is damaged (JSONDecodeError",
+            ),
+            ({"storage": "."}, "hydra.sweeper.storage=. is no file that can be read again"),
             ({"storage": "/proc/study"}, "hydra.sweeper.storage=/proc/study cannot be used"),
         ],
         ids=str,

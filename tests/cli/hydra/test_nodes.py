@@ -2,7 +2,7 @@
 
 import yaml
 
-from padl.app.settings import Run, Settings, SweepSettings, WandbSettings, schema
+from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, schema
 from padl.cli.hydra import nodes
 
 
@@ -13,7 +13,12 @@ def test_every_knob_of_train_yaml_is_a_setting_and_every_setting_a_knob():
         **{k: h.default for k, h in schema(Settings).items()},
         **{
             name: {k: h.default for k, h in schema(kind).items()}
-            for name, kind in (("run", Run), ("wandb", WandbSettings), ("sweep", SweepSettings))
+            for name, kind in (
+                ("start", StartSettings),
+                ("run", Run),
+                ("wandb", WandbSettings),
+                ("sweep", SweepSettings),
+            )
         },
     }
     wanted["wandb"]["tags"] = wanted["sweep"]["over"] = []
