@@ -99,7 +99,7 @@ class ConsoleProgress:
         self.printed = monotonic()
         left = f"{(self.steps - step) / rate:.0f} s left" if rate else ""
         parts = [f"step {step}/{self.steps}", text, f"{rate:,.0f} steps/s" if rate else "", left]
-        self.console.print("  ".join(p for p in parts if p), highlight=False, soft_wrap=True)
+        self.console.print("  ".join(p for p in parts if p), markup=False, highlight=False, soft_wrap=True)
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Take the live line away."""
@@ -133,7 +133,7 @@ class SweepProgress:
     def begin(self, label: str, total: int) -> int:
         """Announce a program of `total` steps of members; returns its number."""
         self.printed = monotonic()
-        return self.live.add_task(label, total=total, text="waiting", start=False) if self.live else 0
+        return self.live.add_task(escape(label), total=total, text="waiting", start=False) if self.live else 0
 
     def compiling(self, number: int) -> None:
         """Show that a program is compiled."""
@@ -147,7 +147,7 @@ class SweepProgress:
             self.live.update(TaskID(number), completed=done, text=text)
         elif self.style != "none" and (done >= total or monotonic() - self.printed > PLAIN_SECONDS):
             self.printed = monotonic()
-            self.console.print(f"{label}  {done / total:.0%}  {text}", highlight=False, soft_wrap=True)
+            self.console.print(f"{label}  {done / total:.0%}  {text}", markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
         """Take the live lines away."""

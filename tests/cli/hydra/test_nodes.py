@@ -5,6 +5,8 @@ import yaml
 from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, schema
 from padl.cli.hydra import nodes
 
+GROUPS = {"start": StartSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
+
 
 def test_every_knob_of_train_yaml_is_a_setting_and_every_setting_a_knob():
     text = (nodes.conf_folder() / "train.yaml").read_text()
