@@ -21,17 +21,17 @@ import padl
 
 QUIET = ("progress=none", "wandb.mode=disabled", "run.plot=false", "devices=1")
 KINDS = (  # what a run carries from step to step, and what it is killed in
-    "model.widths=[64] model.norm=batch model.dropout=0.2 ema=0.9 accumulate=2 steps=12000",
-    "model=cnn model.channels=[4,8] model.norm=batch model.dropout=0.1 schedule=warmup_cosine steps=2500",
-    "model.widths=[32,32] clip_norm=1.0 schedule=wsd eval_every=77 log_every=33 steps=20000",
+    "model.widths=[64] model.norm=batch model.dropout=0.2 ema=0.9 accumulate=2 steps=30000",
+    "model=cnn model.channels=[4,8] model.norm=batch model.dropout=0.1 schedule=warmup_cosine steps=8000",
+    "model.widths=[32,32] clip_norm=1.0 schedule=wsd eval_every=77 log_every=33 steps=80000",
 )
 SWEEPS = (
-    "optimizer=adam,sgd seed=0,1 sweep.strategy=vmap steps=8000",
-    "optimizer.learning_rate=1e-3,1e-2,1e30 seed=0,1 sweep.strategy=map sweep.chunk=2 steps=6000",
-    "model.dropout=0.2 ema=0.9 seed=0,1,2 sweep.exact=true steps=8000",
+    "optimizer=adam,sgd seed=0,1 sweep.strategy=vmap steps=20000",
+    "optimizer.learning_rate=1e-3,1e-2,1e30 seed=0,1 sweep.strategy=map sweep.chunk=2 steps=15000",
+    "model.dropout=0.2 ema=0.9 seed=0,1,2 sweep.exact=true steps=20000",
 )
-SECONDS = (1.0, 7.0)  # from the start of a process to its end by a signal: imports, compilation, steps, saving
-MOST = 4  # kills of one run
+SECONDS = (1.0, 6.0)  # from the start of a process to its end by a signal: imports, compilation, steps, saving
+MOST = 8  # kills of one run
 FILES = ("metrics.jsonl", "checkpoint/final.msgpack", "checkpoint/best.msgpack")
 
 
@@ -74,7 +74,7 @@ def _try(words: str, place: Path, how: str, chance: random.Random) -> Trial:
     if _finish(_start("train", words, place / "whole", "null")) != 0:
         return Trial(words, 0, ended=False, same=False)
     kills = 0
-    process = _start("train", words, place / "killed", str(chance.choice((50, 100, 300, "1s"))))
+    process = _start("train", words, place / "killed", str(chance.choice((50, 100, 300, "1s", "5min"))))
     for _ in range(40):
         try:
             process.wait(chance.uniform(*SECONDS) if kills < MOST else None)

@@ -1,9 +1,9 @@
-"""What a plugin raises, as one line that says where: in tracing, in training. one_line_for, one_line_in_training."""
+"""What a plugin raises, as one line that says where: one_line_for, one_line_in_training, one_line_of_plugins."""
 
 import re
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -56,6 +56,11 @@ def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
         place, reason = _told_place(error) or (_place(error), one_line(error))
         plugins = _plugins(parts)
         raise TrainingError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
+
+
+def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[None]:
+    """Do as `one_line_in_training` where a plugin is among the parts; what PADL's own code raises comes through."""
+    return one_line_in_training(parts) if _plugins(parts) else nullcontext()
 
 
 def _plugins(parts: Mapping[Kind, Part]) -> str:

@@ -15,6 +15,7 @@ from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import fingerprint
 from padl.app.outputs import open_wandb, run_sinks
 from padl.app.plan import Plan, resolve
+from padl.app.plugin_errors import one_line_of_plugins
 from padl.app.saving import Saver, interval
 from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
@@ -151,7 +152,8 @@ def record(plan: Plan, folder: Path | None, clock: Clock, stop: StopRequest, beg
     memory.rows += beginning.rows
     clock.begun_at = beginning.step
     try:
-        summary, weights = _train(plan, written, memory, wandb, clock, stop, beginning)
+        with one_line_of_plugins(plan.parts):
+            summary, weights = _train(plan, written, memory, wandb, clock, stop, beginning)
         if written and plan.run.plot and summary["status"] != "interrupted":
             artifacts.draw(plan, summary, memory.rows, written)
     finally:

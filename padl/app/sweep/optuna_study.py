@@ -100,7 +100,7 @@ def open_study(options: SearchOptions, direction: Direction, dimensions: int, ab
             _check_same(study, about, f"the study '{options.study}' in {options.storage}")
         else:
             study.set_user_attr(ABOUT, dict(about))
-        abandon(running(study, dead=True), study)  # what a killed process was at
+        abandon(running(study, dead=True), study, again=True)  # what a killed process was at
         _say_shared(study, options.study)
         study.sampler = _sampler(options, dimensions, done=len(study.trials))
     return study
@@ -130,11 +130,13 @@ def _is_abandoned(trial: Any) -> bool:
     return is_dead(owner) or (owner["host"] != this_process()["host"] and age > BELIEVED)
 
 
-def abandon(trials: Iterable[Any], study: Any) -> None:
-    """Count trials that have no value, and get none, as failed."""
+def abandon(trials: Iterable[Any], study: Any, again: bool) -> None:
+    """Count trials that have no value, and get none, as failed; `again`: the next ones draw what they had drawn."""
     with quiet() as optuna:
         for trial in trials:
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+            if again and trial.params:
+                study.enqueue_trial(trial.params)
 
 
 def _say_shared(study: Any, name: str) -> None:

@@ -63,7 +63,8 @@ class Search:
         return max(0, self.options.trials - len(complete(self.study)) - others)
 
     def run(self, launch: Launch) -> None:
-        """Run the remaining trials, a batch at a time; what is stopped in the middle counts as failed.
+        """Run the remaining trials, a batch at a time; what is stopped in the middle counts as failed, and is drawn again
+        by the next process that searches the study.
 
         Args:
             launch: trains settings and returns the objective of each; None, or no finite number, of one that diverged.
@@ -71,8 +72,8 @@ class Search:
         try:
             while self.remaining > 0:
                 self._run_batch(launch)
-        except BaseException:
-            abandon(self._asked, self.study)
+        except BaseException as error:
+            abandon(list(self._asked), self.study, again=isinstance(error, KeyboardInterrupt))
             raise
 
     def best(self) -> BestTrial:

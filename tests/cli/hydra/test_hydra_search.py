@@ -244,7 +244,9 @@ class StopAt:
 
 class TestGoingOn:
     @pytest.mark.parametrize("sampler", ["tpe", "random", "cmaes", "qmc"])
-    def test_a_stopped_study_goes_on_to_its_number_of_trials_and_repeats_none(self, find, sampler, tmp_path):
+    def test_a_stopped_study_goes_on_with_the_settings_that_were_lost_to_its_number_of_trials(
+        self, find, sampler, tmp_path
+    ):
         told = {"sampler": sampler, "trials": 12, "storage": str(tmp_path / "study.journal")}
         with pytest.raises(KeyboardInterrupt):
             find(RATE, DECAY, value=StopAt(6, KeyboardInterrupt()), **told)
@@ -253,7 +255,8 @@ class TestGoingOn:
         assert len(before) == 8  # the second batch of four was lost
         assert len(launcher.jobs) == sweep.expected == 8
         rates = [job["optimizer.learning_rate"] for job in before + launcher.jobs]
-        assert len(set(rates)) == 16
+        assert rates[8:12] == rates[4:8]  # drawn again, the others are new
+        assert len(set(rates)) == 12
         assert found["best_value"] == max(map(bowl, before[:4] + launcher.jobs))
 
     def test_no_trial_is_left_running_by_ctrl_c(self, find, tmp_path):
@@ -263,7 +266,7 @@ class TestGoingOn:
             find(RATE, value=StopAt(0, KeyboardInterrupt()), storage=str(tmp_path / "study.journal"))
         file = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.journal"))
         study = optuna.load_study(study_name="padl", storage=optuna.storages.JournalStorage(file))
-        assert [trial.state.name for trial in study.trials] == ["FAIL"] * 4
+        assert [trial.state.name for trial in study.trials] == ["FAIL"] * 4 + ["WAITING"] * 4
 
     def test_trials_of_a_killed_process_are_run_again(self, find, tmp_path, monkeypatch):
         from padl.app.sweep import optuna_study
@@ -272,7 +275,7 @@ class TestGoingOn:
 
         told = {"storage": str(tmp_path / "study.journal"), "trials": 6}
         with monkeypatch.context() as killed:
-            killed.setattr(module, "abandon", lambda trials, study: None)
+            killed.setattr(module, "abandon", lambda trials, study, again: None)
             before = {**this_process(), "started": 0.0}  # with the number of this process
             killed.setattr(optuna_study, "this_process", lambda: before)
             with pytest.raises(KeyboardInterrupt):
