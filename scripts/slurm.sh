@@ -27,8 +27,13 @@ for folder in "$place"/*/; do
   fi
 done
 
+todays=() # what a folder does not say, but who runs it
+for word in "${words[@]}"; do
+  case $word in progress=* | wandb.mode=*) todays+=("$word") ;; esac
+done
+
 if [ -n "$begun" ]; then
-  padl resume "$begun" &
+  padl resume "$begun" "${todays[@]}" &
 else
   padl train "${words[@]}" "run.dir=$place" &
 fi

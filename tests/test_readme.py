@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asked_to_stop import After
 
 import padl
-from padl.app import names
+from padl.app import names, train
+from padl.cli.main import main
 from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +25,33 @@ def commands() -> list[str]:
     return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("padl")])
+@pytest.fixture
+def folders(tmp_path):
+    """A run and a sweep that were stopped, under the names that the README has for them: {name: folder}, made once."""
+    quiet = {"wandb": {"mode": "disabled"}, "progress": "none", "run": {"dir": str(tmp_path / "runs"), "plot": False}}
+    config = {"task": "digits", "optimizer": "adam", "model": "mlp", "steps": 150, "devices": 1, **quiet}
+
+    def run():
+        return train.run(config, ["padl", "train"], After(3)).folder
+
+    def sweep():
+        words = ["-m", "seed=0,1", "steps=150", "devices=1", "progress=none", "wandb.mode=disabled", "run.plot=false"]
+        assert main(["train", *words, f"run.dir={tmp_path / 'runs'}"]) == 0
+        return next(iter((tmp_path / "runs").glob("*sweep*")))
+
+    return {"runs/20260131-120000-digits-adam-3f2a1c": run, "runs/20260131-120000-sweep-digits-a41b07": sweep}
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if "runs/2026" in c])
+def test_a_command_of_the_readme_that_names_a_folder_runs(padl_command, folders, command):
+    (name,) = [name for name in folders if name in command]
+    _, *words = shlex.split(command.replace(name, str(folders[name]())))
+    code, out, _ = padl_command(*words, *(["wandb.mode=disabled"] if words[0] == "train" else []))
+    assert code == 0
+    assert out
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c.startswith("padl") and "runs/2026" not in c])
 def test_a_command_of_the_readme_runs(padl_command, command):
     _, *words = shlex.split(command)
     if words[0] == "train" and "--cfg" not in words:

@@ -2,17 +2,16 @@
 
 import json
 import shutil
-import signal
 
 import numpy as np
 import pytest
+from asked_to_stop import After
 
 import padl
 from padl.app import train
 from padl.app.fingerprint import DifferentRun
 from padl.app.resume import resume
 from padl.app.saving import Interval, interval
-from padl.app.stopping import StopRequest
 from padl.runs import run_folder, snapshots, status
 from padl.types import PadlError
 
@@ -33,22 +32,6 @@ HARD = {  # whatever a run carries from step to step
     "progress": "none",
     "wandb": {"mode": "disabled"},
 }
-
-
-class After(StopRequest):
-    """Asks to stop when it was looked at so many times."""
-
-    def __init__(self, looks):
-        self.looks = looks
-
-    @property
-    def signal(self):
-        self.looks -= 1
-        return signal.SIGTERM if self.looks < 0 else None
-
-    @property
-    def reason(self):
-        return "SIGTERM"
 
 
 def config(folder, **changes):

@@ -139,8 +139,12 @@ def refusal(wrong: Mapping[str, list[list[str]]], overrides: Sequence[Sequence[s
 
 
 def identity(spec: RunSpec) -> str:
-    """Return a text that is equal for runs that are the same run."""
-    return json.dumps(spec.config, sort_keys=True, default=str)
+    """Return a text that is equal for runs that are the same run, whatever is one for the whole sweep."""
+    tells_apart = {key: value for key, value in spec.config.items() if key not in ONE_FOR_ALL}
+    for key in (key for key in ONE_FOR_ALL if "." in key):
+        group, _, name = key.partition(".")
+        tells_apart[group] = {k: v for k, v in tells_apart[group].items() if k != name}
+    return json.dumps(tells_apart, sort_keys=True, default=str)
 
 
 def swept(members: Sequence[Member]) -> list[str]:

@@ -63,8 +63,9 @@ class Search:
         return max(0, self.options.trials - len(complete(self.study)) - others)
 
     def run(self, launch: Launch) -> None:
-        """Run the remaining trials, a batch at a time; what is stopped in the middle counts as failed, and is drawn again
-        by the next process that searches the study.
+        """Run the remaining trials, a batch at a time.
+
+        What is stopped in the middle counts as failed, and the next process that searches the study draws it again.
 
         Args:
             launch: trains settings and returns the objective of each; None, or no finite number, of one that diverged.

@@ -1,12 +1,12 @@
 """A sweep that was stopped goes on: lanes that ran, programs that had not begun, members that are new."""
 
 import shutil
-import signal
 
 import pytest
+from asked_to_stop import After
 
 from padl.app.fingerprint import DifferentRun
-from padl.app.stopping import Stopped, StopRequest
+from padl.app.stopping import Stopped
 from padl.app.sweep import results
 from padl.app.sweep.members import Requested
 from padl.app.sweep.resume import reopen, train_again
@@ -28,18 +28,6 @@ BASE = {
     "wandb": {"mode": "disabled"},
 }
 DIVERGES = 1e30  # a learning rate
-
-
-class After(StopRequest):
-    """Asks to stop when it was looked at so many times."""
-
-    def __init__(self, looks):
-        self.looks = looks
-
-    @property
-    def signal(self):
-        self.looks -= 1
-        return signal.SIGTERM if self.looks < 0 else None
 
 
 def requests(folder, settings, **sweep):
