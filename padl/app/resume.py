@@ -124,6 +124,8 @@ def _check_status(folder: Path, settings: Mapping[str, Any]) -> None:
 
 def _newest(folder: Path) -> snapshots.StoredSnapshot:
     stored = snapshots.newest(folder / snapshots.FOLDER)
+    if stored is None and is_sweep(folder.parent):
+        raise PadlError(f"{folder} is one of a sweep, whose lanes go on together: padl resume {folder.parent}")
     if stored is None:
         raise PadlError(
             f"{folder} has no whole snapshot to go on from (run.save_every=5min keeps one every five minutes): "

@@ -98,6 +98,8 @@ class Sweep:
         self.objective = self.objective or selection.of_all(specs)
         launched = self._launched(requests, specs, self.objective)
         new = [member for member in dict.fromkeys(launched) if member not in self.members]
+        if self.recorded and self.expected is None and all(self.recorded.number(m.spec) is None for m in new):
+            raise PadlError(f"{self.recorded.folder} has none of these runs: start another sweep with padl train -m")
         programs = self._programs(new)
         for group in programs:
             selection.check_measured(self.objective, group.members[0].spec, group.outline.metrics)

@@ -6,6 +6,7 @@ import pytest
 from asked_to_stop import After
 
 from padl.app.fingerprint import DifferentRun
+from padl.app.resume import resume
 from padl.app.stopping import Stopped
 from padl.app.sweep import results
 from padl.app.sweep.members import Requested
@@ -124,6 +125,14 @@ def test_what_had_ended_is_not_run_again_and_new_members_come_after_it(tmp_path)
     assert statuses(folder) == ["finished", "diverged", "finished"]
     direct = launch(tmp_path / "direct", settings=SETTINGS[2:3])
     assert files(folder)["0002/metrics.jsonl"] == files(direct)["0000/metrics.jsonl"]
+
+
+def test_other_runs_are_another_sweep_and_a_member_goes_on_with_the_others(tmp_path):
+    folder = launch(tmp_path, looks=4, settings=SETTINGS[:2])
+    with pytest.raises(PadlError, match=r"has none of these runs: start another sweep"):
+        reopen(folder).launch(requests(tmp_path, SETTINGS[2:]))
+    with pytest.raises(PadlError, match=r"is one of a sweep, whose lanes go on together: padl resume"):
+        resume(next(iter(sorted(folder.glob("0*")))))
 
 
 def test_a_member_whose_rows_are_damaged_is_refused(tmp_path):
