@@ -202,6 +202,7 @@ def _train(
                 about = lambda: _about(plan, recorder, rows, clock.times(beginning.seconds).wall, wandb)  # noqa: E731
                 saver.save(step, snapshot, about, lambda: jsonl.sync(folder) if folder else None)
 
+            reach("before_the_first_call")
             last = _train_to_the_end(plan, recorder, saver, save, clock, beginning.start)
             summary = summarise(plan, last, memory.rows, clock.times(beginning.seconds), stop.reason)
             recorder.close(summary)
@@ -230,6 +231,8 @@ def _train_to_the_end(
     def recorded() -> Iterator[loop.Chunk]:
         for chunk in chunks:
             clock.mark(chunk.step)
+            if chunk.evaluation:
+                reach("after_evaluation")
             ends = isinstance(chunk, loop.LastChunk)
             recorder.take(chunk, last=ends and not chunk.stopped)
             if chunk.snapshot and not ends:  # that of the end is saved when all else is written

@@ -1,6 +1,6 @@
 """Named points at which a test ends the process as SIGKILL does, to see what stays: PADL_KILL_AT=POINT or POINT:N.
 
-Points: before_save, while_writing, before_commit, after_commit, in_evaluation, in_compilation, at_the_end.
+Points: before_the_first_call, after_evaluation, before_save, while_writing, before_commit, after_commit, at_the_end.
 """
 
 import os
