@@ -7,14 +7,14 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import check_allowed, check_same, fingerprint, flat
+from padl.app.fingerprint import Fingerprint, check_allowed, check_same, fingerprint, flat
 from padl.app.plan import Plan, resolve
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.stored_config import for_today, refuse_paths_outside
@@ -23,7 +23,7 @@ from padl.app.sweep.recorded import is_sweep
 from padl.app.sweep.results import Results
 from padl.app.sweep.resume import reopen, train_again
 from padl.app.timing import Clock
-from padl.app.train import Beginning, RunResult, record
+from padl.app.training import Beginning, RunResult, Training
 from padl.engine import loop, mesh
 from padl.jax_flags import pinned
 from padl.registry import near
@@ -31,9 +31,25 @@ from padl.runs import jsonl, lock, run_files, run_folder, snapshots
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
 from padl.runs.sink import warn
+from padl.runs.windows import checked_state
 from padl.types import PadlError
 
 CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode")
+
+
+class RunRecord(NamedTuple):
+    """What a run's snapshot has beside its arrays.
+
+    Attributes:
+        metrics: what was written of metrics.jsonl. window: of metrics that was open. seconds: that the run has taken.
+        wandb_id: of its W&B run, None without. fingerprint: what its numbers depend on.
+    """
+
+    metrics: jsonl.Written
+    window: dict[str, Any]
+    seconds: float
+    wandb_id: str | None
+    fingerprint: Fingerprint
 
 
 @pinned()
@@ -92,15 +108,17 @@ def resume_run(
     _check_status(folder, settings)
     with Clock() as clock, lock.hold(folder):
         stored = _newest(folder)
+        saved = _record(stored)
+        jsonl.check_begins(folder, saved.metrics)
         use_compilation_cache("auto")
         before = resolve(config)
         plan = resolve(_changed(config, settings, before)) if settings else before
-        check_same(folder, stored.record["fingerprint"], fingerprint(before), allow)
+        check_same(folder, saved.fingerprint, fingerprint(before), allow)
         if plan.steps != before.steps:
             _check_schedule(before, plan, stored.step, allow)
-        beginning = _beginning(folder, plan, stored)
+        beginning = _beginning(folder, plan, stored, saved)
         _note(folder, before, plan, stored.step, command)
-        return record(plan, folder, clock, stop, beginning)
+        return Training(plan, folder, clock, stop, beginning).run()
 
 
 def _check_words(settings: Mapping[str, Any]) -> None:
@@ -131,8 +149,18 @@ def _newest(folder: Path) -> snapshots.StoredSnapshot:
             f"{folder} has no whole snapshot to go on from (run.save_every=5min keeps one every five minutes): "
             f"padl rerun {folder} begins anew, in another folder"
         )
-    jsonl.check_begins(folder, jsonl.Written(**stored.record["metrics"]))
     return stored
+
+
+def _record(stored: snapshots.StoredSnapshot) -> RunRecord:
+    """Read what was saved beside the arrays."""
+    with stored.readable():
+        saved = stored.record
+        wandb_id = None if saved["wandb_id"] is None else str(saved["wandb_id"])
+        about = {group: dict(values) for group, values in saved["fingerprint"].items()}
+        return RunRecord(
+            jsonl.written(saved["metrics"]), checked_state(saved["window"]), float(saved["seconds"]), wandb_id, about
+        )
 
 
 def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Plan) -> dict[str, Any]:
@@ -163,16 +191,16 @@ def _check_schedule(before: Plan, plan: Plan, done: int, allow: Collection[str])
         )
 
 
-def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot) -> Beginning:
+def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot, saved: RunRecord) -> Beginning:
     """What the run begins with; metrics.jsonl is cut off behind the snapshot."""
     like = loop.shapes(plan.experiment, plan.task.criterion, plan.key, plan.hparams)
     start = mesh.put(stored.tree(like), [plan.device], plan.experiment.mesh)
     if not all(bool(jnp.isfinite(x).all()) for x in jax.tree.leaves(start.state.params)):
         raise PadlError(f"{stored.folder} has parameters that are not finite, and is not used")
-    jsonl.cut(folder, jsonl.Written(**stored.record["metrics"]))
+    jsonl.cut(folder, saved.metrics)
     snapshots.set_aside(stored)
     rows = run_folder.read_metrics(folder) if (folder / jsonl.NAME).is_file() else []
-    return Beginning(start, stored.record["window"], rows, stored.record["seconds"], stored.record["wandb_id"])
+    return Beginning(start, saved.window, rows, saved.seconds, saved.wandb_id)
 
 
 def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[str]) -> None:

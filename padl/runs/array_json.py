@@ -12,8 +12,15 @@ def encode(array: np.ndarray) -> dict[str, Any]:
 
 
 def decode(saved: Mapping[str, Any]) -> np.ndarray:
-    """Return the array that `encode` gave; NaN and infinities may have become texts, as `run_folder.strict` does."""
-    return np.array([float(x) if isinstance(x, str) else x for x in saved["values"]], saved["dtype"])
+    """Return the array that `encode` gave; NaN and infinities may have become texts, as `run_folder.strict` does.
+
+    Raises:
+        KeyError, TypeError, ValueError: it gave no such thing.
+    """
+    array = np.array([float(x) if isinstance(x, str) else x for x in saved["values"]], saved["dtype"])
+    if array.ndim != 1 or array.dtype.kind not in "fiub":
+        raise ValueError("it is no list of numbers")
+    return array
 
 
 def encode_all(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from padl import files
+from padl.runs.checkpoint import SPARE_BYTES, unpack
 from padl.runs.run_folder import write_bytes
-from padl.types import PadlError
+from padl.types import PadlError, one_line
 
 SMALL = 256 * 2**20  # bytes; a message pack needs them in memory twice
 PACK, TREE = "arrays.msgpack", "arrays"  # a file, and Orbax's folder
@@ -32,8 +34,11 @@ def write_arrays(place: Path, arrays: Mapping[str, Any], small: int = SMALL) -> 
     write_bytes(place / PACK, msgpack_serialize({name: np.asarray(x) for name, x in arrays.items()}))
 
 
-def read_arrays(place: Path) -> dict[str, Any]:
+def read_arrays(place: Path, size: int) -> dict[str, Any]:
     """Read what `write_arrays` wrote, whose digests were checked.
+
+    Args:
+        size: of all arrays together, in bytes; a file that is much larger is not read.
 
     Raises:
         PadlError: it is no such file.
@@ -41,11 +46,9 @@ def read_arrays(place: Path) -> dict[str, Any]:
     try:
         if (place / TREE).is_dir():
             return _read_by_orbax(place / TREE)
-        from flax.serialization import msgpack_restore
-
-        return dict(msgpack_restore((place / PACK).read_bytes()))  # pyright: ignore[reportArgumentType]
+        return dict(unpack(files.read(place / PACK, 2 * size + SPARE_BYTES), place / PACK))
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PadlError(f"the arrays in {place} cannot be read ({type(error).__name__})") from error
+        raise PadlError(f"the arrays in {place} cannot be read ({one_line(error)})") from error
 
 
 def _is_whole(x: Any) -> bool:

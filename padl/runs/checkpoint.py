@@ -95,11 +95,19 @@ def _file(folder: Path, name: str) -> Path:
 
 
 def _read(file: Path, largest: int) -> Any:
-    """The content of a message pack: nested dicts, lists, arrays, or whatever a stranger put there."""
+    """The content of a message pack that the manifest lists."""
+    return unpack(manifest.read(file, largest), file)
+
+
+def unpack(content: bytes, file: Path) -> Any:
+    """Return what a message pack holds: nested dicts, lists, arrays, or whatever a stranger put there.
+
+    Raises:
+        PadlError: it is none; `file` is what the line names.
+    """
     import msgpack
     from flax.serialization import msgpack_restore
 
-    content = manifest.read(file, largest)
     try:
         msgpack.unpackb(content, ext_hook=_check_lists, strict_map_key=False, max_array_len=LONGEST_LIST)
         return msgpack_restore(content)

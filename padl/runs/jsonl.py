@@ -26,6 +26,11 @@ class Written(NamedTuple):
     sha256: str
 
 
+def written(saved: Mapping[str, Any]) -> Written:
+    """Return what JSON has of a Written; raises KeyError, TypeError or ValueError for anything else."""
+    return Written(int(saved["bytes"]), str(saved["sha256"]))
+
+
 NOTHING = Written(0, hashlib.sha256().hexdigest())
 
 

@@ -1,8 +1,9 @@
-"""A tree of arrays as a list of named leaves, and back into a tree of the same form. names, leaves_of, tree_of.
+"""A tree of arrays as numbered leaves, and back into a tree of the same form. form_of, check_form, leaves_of, tree_of.
 
 A form says of every leaf its path, type and shape, so that what was saved of one program is never taken for another's.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,19 +26,22 @@ def leaves_of(tree: PyTree) -> dict[str, Any]:
     return {str(i): jax.random.key_data(x) if _is_key(x) else x for i, x in enumerate(jax.tree.leaves(tree))}
 
 
-def tree_of(like: PyTree, form: Form, leaves: Mapping[str, Any]) -> PyTree:
+def bytes_of(tree: PyTree) -> int:
+    """Return the size of all arrays of a tree, or of their `jax.ShapeDtypeStruct`."""
+    return sum(math.prod(x.shape) * (8 if _is_key(x) else x.dtype.itemsize) for x in jax.tree.leaves(tree))
+
+
+def tree_of(like: PyTree, leaves: Mapping[str, Any]) -> PyTree:
     """Put saved leaves into a tree.
 
     Args:
-        like: of the same form, as `jax.eval_shape` gives it. form: that was saved. leaves: as `leaves_of` gave them.
+        like: of the same form, as `jax.eval_shape` gives it. leaves: as `leaves_of` gave them.
 
     Raises:
-        PadlError: the forms differ, with the first difference.
+        PadlError: a leaf is missing, or not of its shape and type.
     """
-    check_form(form, form_of(like))
     shapes, tree = jax.tree.flatten(like)
-    arrays = [_restored(leaves[str(i)], shape) for i, shape in enumerate(shapes)]
-    return jax.tree.unflatten(tree, arrays)
+    return jax.tree.unflatten(tree, [_restored(leaves.get(str(i)), shape) for i, shape in enumerate(shapes)])
 
 
 def check_form(saved: Form, wanted: Form) -> None:
@@ -48,7 +52,11 @@ def check_form(saved: Form, wanted: Form) -> None:
 
 
 def _restored(saved: Any, like: Any) -> Any:
-    return jax.random.wrap_key_data(jnp.asarray(saved), impl="threefry2x32") if _is_key(like) else np.asarray(saved)
+    array, is_key = np.asarray(saved), _is_key(like)
+    shape, dtype = ((*like.shape, 2), np.dtype(np.uint32)) if is_key else (like.shape, like.dtype)
+    if array.shape != shape or array.dtype != dtype:
+        raise PadlError(f"a saved array is {array.dtype}{list(array.shape)}, wanted is {dtype}{list(shape)}")
+    return jax.random.wrap_key_data(jnp.asarray(array), impl="threefry2x32") if is_key else array
 
 
 def _described(x: Any) -> str:

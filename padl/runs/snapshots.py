@@ -6,15 +6,16 @@ before the next is known to be good. SnapshotStore, StoredSnapshot, newest.
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from padl.runs import manifest
 from padl.runs.array_store import read_arrays, write_arrays
 from padl.runs.fault_points import reach
-from padl.runs.leaves import Form, form_of, leaves_of, tree_of
+from padl.runs.leaves import Form, bytes_of, check_form, form_of, leaves_of, tree_of
 from padl.runs.run_folder import read_json, sync, write_json
 from padl.runs.sink import warn
 from padl.types import PadlError, PyTree, one_line
@@ -110,10 +111,21 @@ class StoredSnapshot:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        manifest.verify_all(folder)
-        self.record: dict[str, Any] = read_json(folder / RECORD)
-        self.step: int = self.record["step"]
-        self.form: Form = dict(self.record["form"])
+        with self.readable():
+            manifest.verify_all(folder)
+            self.record: dict[str, Any] = read_json(folder / RECORD)
+            self.step = int(self.record["step"])
+            self.form: Form = dict(self.record["form"])
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Make one line of what reading the record raises where it is not one that PADL wrote."""
+        try:
+            yield
+        except PadlError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise PadlError(f"{self.folder} is damaged, or no snapshot of PADL's ({one_line(error)})") from error
 
     def tree(self, like: PyTree) -> PyTree:
         """Read the arrays into a tree of the form of `like`, as NumPy arrays.
@@ -122,9 +134,11 @@ class StoredSnapshot:
             PadlError: it has another form.
         """
         try:
-            return tree_of(like, self.form, read_arrays(self.folder))
+            check_form(self.form, form_of(like))
         except PadlError as error:
             raise PadlError(f"{self.folder} is the snapshot of another program: {error}") from error
+        with self.readable():
+            return tree_of(like, read_arrays(self.folder, bytes_of(like)))
 
 
 def newest(place: Path) -> StoredSnapshot | None:
@@ -136,7 +150,7 @@ def newest(place: Path) -> StoredSnapshot | None:
     for folder in _folders(place):
         try:
             return StoredSnapshot(folder)
-        except (PadlError, KeyError) as error:
+        except PadlError as error:
             warn(f"THE SNAPSHOT {folder} IS DAMAGED AND NOT USED ({error}); the one before is looked for")
     return None
 

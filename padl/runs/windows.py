@@ -11,6 +11,12 @@ from padl.runs.sink import Row
 AS_THEY_ARE = ("learning_rate",)  # of the window's last step, under their own name; the others become train/NAME
 
 
+def checked_state(saved: Any) -> dict[str, Any]:
+    """Return what `Windows.state` gave; raises KeyError, TypeError or ValueError for anything else."""
+    decode_all(saved["open"])
+    return {"step": int(saved["step"]), "open": dict(saved["open"])}
+
+
 class Windows:
     """Cuts a run into windows of `log_every` steps; the last may be shorter.
 

@@ -12,7 +12,7 @@ from padl.app import train
 from padl.app.fingerprint import DifferentRun
 from padl.app.resume import resume
 from padl.app.saving import Interval, interval
-from padl.runs import run_folder, snapshots, status
+from padl.runs import manifest, run_folder, snapshots, status
 from padl.types import PadlError
 
 STEPS = 60
@@ -115,6 +115,33 @@ def test_without_a_whole_snapshot_it_is_refused_and_never_begins_anew(copy):
     shutil.rmtree(copy / "snapshots")
     before = (copy / "metrics.jsonl").read_bytes()
     with pytest.raises(PadlError, match=r"no whole snapshot .* padl rerun .* begins anew"):
+        resume(copy)
+    assert (copy / "metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metrics": 3},
+        {"metrics": {"bytes": "many", "sha256": ""}},
+        {"window": []},
+        {"window": {"step": 30, "open": {"loss": {"dtype": "object", "values": [[]]}}}},
+        {"fingerprint": "that of another"},
+        {"fingerprint": {"config": 1}},
+        {"seconds": None},
+        {"step": "30 steps"},
+        {"form": 5},
+        {"form": [["a", "b", "c"]]},
+        {"form": []},
+    ],
+    ids=str,
+)
+def test_a_snapshot_that_a_stranger_made_is_refused_in_one_line(copy, changes):
+    folder = snapshots.newest(copy / "snapshots").folder
+    record = run_folder.read_json(folder / "record.json") | changes
+    manifest.write(folder, {"record.json": json.dumps(record).encode()}, manifest.entries(folder))
+    before = (copy / "metrics.jsonl").read_bytes()
+    with pytest.raises(PadlError):
         resume(copy)
     assert (copy / "metrics.jsonl").read_bytes() == before
 

@@ -55,7 +55,7 @@ def test_arrays_come_back_to_the_bit(tmp_path, small):
     arrays = {"0": TREE.params["w"], "1": TREE.params["b"], "2": np.array([np.nan, -0.0], np.float32)}
     array_store.write_arrays(tmp_path, arrays, small)
     assert (tmp_path / "arrays").is_dir() == (small == 0)
-    again = array_store.read_arrays(tmp_path)
+    again = array_store.read_arrays(tmp_path, 1000)
     for name, array in arrays.items():
         assert np.asarray(again[name]).tobytes() == np.asarray(array).tobytes()
         assert np.asarray(again[name]).dtype == array.dtype

@@ -21,8 +21,9 @@ from padl.engine import loop
 from padl.engine.keys import key_of
 from padl.engine.lanes import Lanes, Strategy, compiled
 from padl.engine.sweep import SweepSnapshot
-from padl.runs import array_json, run_folder, snapshots
+from padl.runs import array_json, jsonl, run_folder, snapshots
 from padl.runs.run_folder import read_json
+from padl.runs.windows import checked_state
 from padl.types import Device, PadlError, PyTree
 
 PROGRAMS = "programs.json"
@@ -62,8 +63,9 @@ def begin(folder: Path | None, group: Group, devices: list[Device]) -> Start:
         _write_layout(folder, group, lanes)
     first = next(i for i, member in enumerate(group.members) if member.status not in ENDED)
     stored = snapshots.newest(place_of(folder, group)) if folder and kept else None
-    if stored and stored.record["first"] == _first_of_its_lanes(first, _lanes(stored.record["lanes"], devices)):
-        return _restored(group, stored, devices)
+    restored = _restored(group, stored, devices) if stored else None
+    if restored and restored.snapshot and restored.snapshot.first == _first_of_its_lanes(first, restored.lanes):
+        return restored
     if first == 0:
         return Start(lanes)
     return Start(lanes, SweepSnapshot(_first_of_its_lanes(first, lanes), 0, None, {}, lanes))
@@ -108,13 +110,21 @@ def _first_of_its_lanes(member: int, lanes: Lanes) -> int:
 
 
 def _restored(group: Group, stored: snapshots.StoredSnapshot, devices: list[Device]) -> Start:
-    saved = stored.record
-    lanes = _lanes(saved["lanes"], devices)
-    carry = stored.tree(_form(group, lanes))
-    ended = {int(i): _chunk(chunk) for i, chunk in saved["ended"].items()}
-    snapshot = SweepSnapshot(saved["first"], saved["lane_step"], carry, ended, lanes)
+    with stored.readable():
+        saved = stored.record
+        lanes = _lanes(saved["lanes"], devices)
+        ended = {int(i): _chunk(chunk) for i, chunk in saved["ended"].items()}
+        members = {int(number): _checked(state) for number, state in saved["members"].items()}
+        first, step = int(saved["first"]), int(saved["lane_step"])
+    snapshot = SweepSnapshot(first, step, stored.tree(_form(group, lanes)), ended, lanes)
     snapshots.set_aside(stored)
-    return Start(lanes, snapshot, {int(number): state for number, state in saved["members"].items()})
+    return Start(lanes, snapshot, members)
+
+
+def _checked(state: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a member's rows; raises where it is nothing that `SweepRecords.state_of` gives."""
+    jsonl.written(state["metrics"])
+    return {**state, "window": checked_state(state["window"]), "wandb_id": state["wandb_id"]}
 
 
 def _form(group: Group, lanes: Lanes) -> PyTree:

@@ -184,7 +184,7 @@ class SweepRecords:
 
 def _go_on_with_rows(member: Member, folder: Path, state: Mapping[str, Any] | None) -> None:
     """Cut a member's rows off behind what its program's snapshot knows, all of them without one, and read those."""
-    written = jsonl.Written(**state["metrics"]) if state else jsonl.NOTHING
+    written = jsonl.written(state["metrics"]) if state else jsonl.NOTHING
     jsonl.check_begins(folder, written)
     jsonl.cut(folder, written)
     restore_rows(member, folder)

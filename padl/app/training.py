@@ -1,0 +1,192 @@
+"""One run as it goes: its loop, its records, its snapshots, and what it leaves. RunResult, Beginning, Training."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from padl.app import artifacts
+from padl.app.artifacts import TrainedWeights
+from padl.app.fingerprint import fingerprint
+from padl.app.outputs import open_wandb, run_sinks
+from padl.app.plan import Plan
+from padl.app.plugin_errors import one_line_of_plugins
+from padl.app.saving import Saver, interval
+from padl.app.stopping import StopRequest
+from padl.app.summary import Rows, columns, summarise
+from padl.app.timing import Clock
+from padl.engine import loop
+from padl.engine.memory import is_out_of_memory
+from padl.runs import jsonl, snapshots
+from padl.runs.fault_points import reach
+from padl.runs.jsonl import Jsonl
+from padl.runs.processes import is_writer
+from padl.runs.recorder import Recorder
+from padl.runs.sink import Memory
+from padl.runs.snapshots import SnapshotStore
+from padl.runs.status import RunStatus, recording
+from padl.types import PadlError, PyTree
+
+
+@dataclass
+class RunResult:
+    """What a run gave.
+
+    Attributes:
+        status: "finished", "diverged", or "interrupted" by a signal.
+        summary: as in summary.json.
+        config: every name and value of the run.
+        history: arrays over the rows of metrics.jsonl, {name: (rows,)}; NaN where a row has not measured something.
+        params, best_params: the final ones, and those with the best evaluation: {name: NumPy array}.
+        folder: of the run, None where none was asked for.
+        wandb_folder: of its offline W&B run, None without.
+    """
+
+    status: str
+    summary: dict[str, Any]
+    config: dict[str, Any]
+    history: dict[str, np.ndarray]
+    params: PyTree
+    best_params: PyTree
+    folder: Path | None
+    wandb_folder: Path | None
+
+
+@dataclass
+class Beginning:
+    """What a run begins with; one that goes on, with what was before.
+
+    Attributes:
+        start: the engine's snapshot; of step 0 where the run begins with another's parameters.
+        window: of metrics that was open. rows: of metrics.jsonl so far.
+        seconds: that the run has taken. wandb_id: of its W&B run, None for a new one.
+    """
+
+    start: loop.Snapshot | None = None
+    window: Mapping[str, Any] | None = None
+    rows: Rows = field(default_factory=list)
+    seconds: float = 0.0
+    wandb_id: str | None = None
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        return int(self.start.state.step) if self.start else 0
+
+
+class Training:
+    """A run, from its first call or from a snapshot to its last file.
+
+    Args:
+        plan: of the run. folder: of the run, held by this process; None writes nothing.
+        clock: of the run. stop: looked at between two calls. beginning: what it begins with.
+    """
+
+    def __init__(self, plan: Plan, folder: Path | None, clock: Clock, stop: StopRequest, beginning: Beginning):
+        self.plan, self.clock, self.stop, self.beginning = plan, clock, stop, beginning
+        self.asked_folder, self.folder = folder, folder if is_writer() else None
+        self.memory = Memory()
+        self.memory.rows += beginning.rows
+        self.clock.begun_at = beginning.step
+        self.wandb = open_wandb(plan, self.folder, run_id=beginning.wandb_id) if self.folder else None
+        store = SnapshotStore(self.folder / snapshots.FOLDER, plan.run.keep) if self.folder and plan.run.save else None
+        self.saver = Saver(store, interval(plan.run.save_every), stop)
+
+    def run(self) -> RunResult:
+        """Train. What cannot be had again is written first: parameters, summary, status; then the picture; W&B last."""
+        try:
+            with one_line_of_plugins(self.plan.parts):
+                summary, weights = self._train()
+            if self.folder and self.plan.run.plot and summary["status"] != "interrupted":
+                artifacts.draw(self.plan, summary, self.memory.rows, self.folder)
+        finally:
+            if self.wandb:
+                self.wandb.wait()
+        return RunResult(
+            status=summary["status"],
+            summary=summary,
+            config=self.plan.config,
+            history=columns(self.memory.rows),
+            params=weights.final.params,
+            best_params=weights.best.params,
+            folder=self.asked_folder,
+            wandb_folder=self.wandb.run_folder if self.wandb else None,
+        )
+
+    def _train(self) -> tuple[dict[str, Any], TrainedWeights]:
+        """Run the loop to its end, and write what it gives; the status comes last."""
+        with _advice_where_memory_ends(self.memory), recording(self.folder, step=self.beginning.step) as status:
+            last, summary = self._record(status)
+            weights = artifacts.trained(last)
+            if self.folder:
+                artifacts.write(self.plan, weights, summary, self.folder)
+            self.saver.close()
+            reach("at_the_end")
+            status.end(summary["status"], summary["steps"], summary["reason"])
+        return summary, weights
+
+    def _record(self, status: RunStatus) -> tuple[loop.LastChunk, dict[str, Any]]:
+        """Run the loop, and record what it measures; begin to save its last state."""
+        rows = Jsonl(self.folder) if self.folder else None
+        sinks = run_sinks(self.plan, rows, status, self.memory, self.wandb)
+        with Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder:
+            reach("before_the_first_call")
+            last = loop.last(self._recorded(recorder, rows))
+            if last.diverged is None:
+                self._save(last.step, loop.Snapshot(last.state, last.best), recorder, rows)
+            times = self.clock.times(self.beginning.seconds)
+            summary = summarise(self.plan, last, self.memory.rows, times, self.stop.reason)
+            recorder.close(summary)
+        return last, summary
+
+    def _recorded(self, recorder: Recorder, rows: Jsonl | None) -> Iterator[loop.Chunk]:
+        """The chunks of the loop, each recorded, its state saved where that is due."""
+        plan, saver = self.plan, self.saver
+        chunks = loop.run(
+            plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
+            steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,
+            stream=plan.stream, start=self.beginning.start, save_every=saver.steps, control=saver.control,
+        )  # fmt: skip
+        for chunk in chunks:
+            self.clock.mark(chunk.step)
+            if chunk.evaluation:
+                reach("after_evaluation")
+            ends = isinstance(chunk, loop.LastChunk)
+            recorder.take(chunk, last=ends and not chunk.stopped)
+            if chunk.snapshot and not ends:
+                self._save(chunk.step, chunk.snapshot, recorder, rows)
+            yield chunk
+
+    def _save(self, step: int, snapshot: loop.Snapshot, recorder: Recorder, rows: Jsonl | None) -> None:
+        """Begin to save a state, with what the rows have come to."""
+        if self.folder is None or rows is None:
+            return
+        folder = self.folder
+        self.saver.save(step, snapshot, lambda: self._about(recorder, rows), lambda: jsonl.sync(folder))
+
+    def _about(self, recorder: Recorder, rows: Jsonl) -> dict[str, Any]:
+        """What belongs to a snapshot of now beside its arrays."""
+        return {
+            "metrics": rows.written()._asdict(),
+            "window": recorder.windows.state(),
+            "seconds": self.clock.times(self.beginning.seconds).wall,
+            "wandb_id": self.wandb.run_id if self.wandb else None,
+            "fingerprint": fingerprint(self.plan),
+        }
+
+
+@contextmanager
+def _advice_where_memory_ends(memory: Memory) -> Iterator[None]:
+    """Turn the device's error into a line that says what needs less."""
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        step = int(memory.rows[-1]["step"]) if memory.rows else 0
+        advice = "a smaller batch_size or model, or accumulate=2, needs less"
+        raise PadlError(f"out of memory after step {step}: {advice}") from error
