@@ -1,5 +1,6 @@
 """A layout in columns, after Sugiyama, Tagawa & Toda 1981, in plain Python. by_layers."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -114,15 +115,18 @@ def _with_few_crossings(graph: _LayeredGraph) -> Columns:
     columns: Columns = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
     for n, rank in enumerate(graph.ranks):
         columns[rank].append(n)
-    best, fewest = [list(column) for column in columns], _crossings(graph, columns)
+    links = [[link for link in graph.links if graph.ranks[link.left] == rank] for rank in range(len(columns))]
     rows = {n: float(row) for column in columns for row, n in enumerate(column)}
+    crossings = [_crossings(each, rows) for each in links]  # to the right of each column
+    best, fewest = [list(column) for column in columns], sum(crossings)
     for rank, side in _sweeps(columns):
         barycentres = {n: _barycentre(n, graph.neighbours[side][n], rows) for n in columns[rank]}
         columns[rank].sort(key=barycentres.__getitem__)
         rows |= {n: float(row) for row, n in enumerate(columns[rank])}
-        crossings = _crossings(graph, columns)
-        if crossings < fewest:
-            best, fewest = [list(column) for column in columns], crossings
+        for moved in (rank - 1, rank) if rank else (rank,):
+            crossings[moved] = _crossings(links[moved], rows)
+        if sum(crossings) < fewest:
+            best, fewest = [list(column) for column in columns], sum(crossings)
     return best
 
 
@@ -132,18 +136,16 @@ def _barycentre(n: int, neighbours: Sequence[_Neighbour], rows: Mapping[int, flo
     return sum(wanted) / len(wanted) if wanted else rows[n]
 
 
-def _crossings(graph: _LayeredGraph, columns: Columns) -> int:
-    rows = {n: row for column in columns for row, n in enumerate(column)}
-    between: dict[int, list[tuple[Any, Any]]] = {}
-    for link in graph.links:
-        ends = (rows[link.left], link.exit), (rows[link.right], link.port)
-        between.setdefault(graph.ranks[link.left], []).append(ends)
-    return sum(
-        (a < c and b > d) or (a > c and b < d)
-        for ends in between.values()
-        for i, (a, b) in enumerate(ends)
-        for c, d in ends[:i]
-    )
+def _crossings(links: Sequence[_Link], rows: Mapping[int, float]) -> int:
+    """Count the pairs of links between two columns that cross: inversions of the right ends, by the left ones."""
+    ends = sorted(((rows[link.left], link.exit), (rows[link.right], link.port)) for link in links)
+    above: list[Any] = []
+    count = 0
+    for _, right in ends:
+        place = bisect_right(above, right)
+        count += len(above) - place
+        above.insert(place, right)
+    return count
 
 
 def _straightened(graph: _LayeredGraph, columns: Columns) -> dict[int, float]:
