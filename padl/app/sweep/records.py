@@ -166,14 +166,12 @@ class SweepRecords:
         assert member.run_status is not None  # it has begun
         member.run_status.end(summary["status"], summary["steps"], summary["reason"])
 
-    def flush_when_due(self) -> bool:
-        """Write the rows that wait, where the last time is `FLUSH_SECONDS` ago; tells whether it was."""
-        due = perf_counter() - self._flushed > FLUSH_SECONDS
-        if due:
+    def flush_when_due(self) -> None:
+        """Write the rows that wait, where the last time is `FLUSH_SECONDS` ago."""
+        if perf_counter() - self._flushed > FLUSH_SECONDS:
             for file in self._files.values():
                 file.flush()
             self._flushed = perf_counter()
-        return due
 
     def wait(self) -> None:
         """Wait until W&B has all that it was given, and let the sweep's folder go."""

@@ -33,6 +33,8 @@ from padl.runs.sink import BestSoFar, warn
 from padl.runs.snapshots import SnapshotStore
 from padl.types import Criterion, Device, PadlError
 
+REPORT_SECONDS = 5.0  # between two writings of what a sweep has come to, at least
+
 
 class Sweep:
     """Trains members as they are launched.
@@ -73,6 +75,7 @@ class Sweep:
         self._by_identity: dict[str, Member] = {}
         self._next_number = len(recorded.numbers) if recorded else 0
         self._memo: Memo = {}
+        self._report_due = 0.0  # on the clock of `perf_counter`
 
     @property
     def spec(self) -> RunSpec:
@@ -217,8 +220,15 @@ class Sweep:
         for i, chunk in call.chunks:
             if group.members[i].status == "running":
                 self.records.take(group.members[i], chunk, times)
-        if self.records.flush_when_due():
+        self.records.flush_when_due()
+        self._report_when_due()
+
+    def _report_when_due(self) -> None:
+        """Write what the sweep has come to: at its first rows, and then so seldom that it costs a fiftieth of the time."""
+        begun = perf_counter()
+        if begun >= self._report_due:
             self.report(self)
+            self._report_due = perf_counter() + max(REPORT_SECONDS, 50 * (perf_counter() - begun))
 
     def _saver(self, group: Group, folder: Path | None) -> Saver:
         spec = group.members[0].spec
