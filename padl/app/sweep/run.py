@@ -224,7 +224,7 @@ class Sweep:
         self._report_when_due()
 
     def _report_when_due(self) -> None:
-        """Write what the sweep has come to: at its first rows, and then so seldom that it costs a fiftieth of the time."""
+        """Write what the sweep has come to: at its first rows, then for at most a fiftieth of the time."""
         begun = perf_counter()
         if begun >= self._report_due:
             self.report(self)
