@@ -19,7 +19,7 @@ from padl.app.plan import Plan, resolve
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.stored_config import for_today, refuse_paths_outside
 from padl.app.sweep import results
-from padl.app.sweep.recorded import is_sweep
+from padl.app.sweep.recorded import TODAYS, is_sweep
 from padl.app.sweep.results import Results
 from padl.app.sweep.resume import reopen, train_again
 from padl.app.timing import Clock
@@ -86,9 +86,10 @@ def resume(
 
 
 def _resume_sweep(folder: Path, settings: Mapping[str, Any], allow: Collection[str], stop: StopRequest) -> Results:
-    if settings:
-        raise PadlError(f"{folder} is a sweep: members are added on the command line, padl resume {folder} KEY=A,B,C")
-    sweep = reopen(folder, allow, stop=stop)
+    for key in settings:
+        if key not in TODAYS:
+            raise PadlError(f"{folder} is a sweep, {key} is for a run: padl resume {folder} KEY=A,B,C adds members")
+    sweep = reopen(folder, allow, settings, stop=stop)
     try:
         train_again(sweep)
     finally:

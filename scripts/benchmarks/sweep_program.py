@@ -35,7 +35,7 @@ def group(configs: list[dict[str, Any]]) -> Group:
     specs = check_all(requests, {})
     best = BestSoFar(selection.of_all(specs))
     pairs = zip(requests, specs, strict=True)
-    (shared,) = programs.groups([Member(i, request, spec, best) for i, (request, spec) in enumerate(pairs)])
+    (shared,) = programs.groups([Member(i, 0, request, spec, best) for i, (request, spec) in enumerate(pairs)])
     return shared
 
 

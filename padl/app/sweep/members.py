@@ -37,13 +37,15 @@ class Member:
     """One run of a sweep, and how far it has come.
 
     Attributes:
-        number: its place in the sweep. request: what was asked for. spec: the same, checked.
+        number: its place in the sweep. launch: in which launch of the sweep it was, counted from 0.
+        request: what was asked for. spec: the same, checked.
         best: the best value of the sweep's objective so far. history: its rows.
         folder, run_status: None until it begins; the folder for good where none was asked for.
         summary: as in summary.json; {} until it ends.
     """
 
     number: int
+    launch: int
     request: Requested
     spec: RunSpec
     best: BestSoFar

@@ -4,15 +4,15 @@ requests.json has every member's number and configuration, from its launch on. A
 member, and is not trained again where it has ended.
 """
 
-import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.run_spec import RunSpec
-from padl.app.sweep.members import Member, Requested, identity
+from padl.app.stored_config import refuse_paths_outside
+from padl.app.sweep.members import Member, Requested
 from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
@@ -21,6 +21,7 @@ from padl.runs.status import RunStatus
 from padl.types import Device, PadlError
 
 REQUESTS = "requests.json"
+TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project", "wandb.max_runs")
 ENDED = ("finished", "diverged")
 
 
@@ -33,28 +34,31 @@ class RecordedSweep:
     """A sweep's folder, read.
 
     Args:
-        allow: groups of what may differ from then, as of `resume`.
+        allow: groups of what may differ from then, as of `resume`; "path" to read files anywhere.
+        todays: values of keys in TODAYS, which a folder does not say.
 
     Attributes:
         folder: of the sweep. command: that made it, [] from Python. wandb_id: of the sweep's own W&B run.
         fingerprint: what the numbers of its members depend on.
-        requests: of each member, in the order of their numbers.
+        requests: of each member, in the order of their numbers. launches: in which launch each was.
 
     Raises:
-        PadlError: it is no folder of a sweep, or it is damaged.
+        PadlError: it is no folder of a sweep, or it is damaged, or names files elsewhere.
     """
 
-    def __init__(self, folder: Path, allow: Collection[str] = ()):
+    def __init__(self, folder: Path, allow: Collection[str] = (), todays: Mapping[str, Any] | None = None):
         self.folder, self.allow = folder, allow
-        entries = read_json(folder / REQUESTS)
+        content = read_json(folder / REQUESTS)
         try:
-            self.command: list[str] = entries["command"]
-            self.fingerprint: Fingerprint = entries["fingerprint"]
-            self.wandb_id: str | None = entries["wandb_id"]
-            self.requests = [Requested(e["overrides"], e["values"], e["config"]) for e in entries["members"]]
-            self.numbers: dict[str, int] = {e["identity"]: e["number"] for e in entries["members"]}
-        except (KeyError, TypeError) as error:
+            self.command: list[str] = list(content["command"])
+            self.fingerprint: Fingerprint = {group: dict(values) for group, values in content["fingerprint"].items()}
+            self.wandb_id: str | None = content["wandb_id"]
+            self.requests = [_request(entry, todays or {}) for entry in content["members"]]
+            self.launches = [int(entry["launch"]) for entry in content["members"]]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
+        for request in self.requests if "path" not in allow else []:
+            refuse_paths_outside(request.config, folder / "member")
 
     def check_same(self, specs: Sequence[RunSpec], devices: Sequence[Device]) -> None:
         """Compare what the recorded members depend on with what it is for these.
@@ -65,10 +69,6 @@ class RecordedSweep:
         now = of_all(specs, devices[0], len(devices))
         recorded = {group: {k: now[group].get(k, "") for k in names} for group, names in self.fingerprint.items()}
         check_same(self.folder, self.fingerprint, recorded, self.allow)
-
-    def number(self, spec: RunSpec) -> int | None:
-        """Return the number of the member that is this run; None where there is none."""
-        return self.numbers.get(identity_digest(spec))
 
     def restore(self, member: Member) -> None:
         """Give a member that ended its folder, rows, summary and status; one that did not stays waiting."""
@@ -112,16 +112,22 @@ def write_requests(
 def _entry(member: Member) -> dict[str, Any]:
     request, spec = member.request, member.spec
     devices = spec.settings.devices  # `spec.config` says that a member has one
-    config = {**spec.config, "devices": devices, "sweep": asdict(spec.sweep)}
     return {
         "number": member.number,
-        "identity": identity_digest(spec),
-        "overrides": request.overrides,
+        "launch": member.launch,
+        "overrides": [redact_argument(word) for word in request.overrides],
         "values": request.values,
-        "config": config,
+        "config": {**spec.config, "devices": devices, "sweep": asdict(spec.sweep)},
     }
 
 
-def identity_digest(spec: RunSpec) -> str:
-    """Return a digest that is equal for runs that are the same run."""
-    return hashlib.sha256(identity(spec).encode()).hexdigest()
+def _request(entry: Mapping[str, Any], todays: Mapping[str, Any]) -> Requested:
+    """What a member was asked for, with today's values of what a folder does not say."""
+    config = {**entry["config"], "wandb": dict(entry["config"]["wandb"])}
+    for key in TODAYS:
+        group, dot, name = key.partition(".")
+        place = config[group] if dot else config
+        place.pop(name if dot else key, None)
+        if key in todays:
+            place[name if dot else key] = todays[key]
+    return Requested(list(entry["overrides"]), dict(entry["values"]), config)

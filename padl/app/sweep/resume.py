@@ -1,7 +1,8 @@
 """Go on with a sweep that was stopped: its members that have not ended, each to the bits it would have had."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from padl.app.fingerprint import check_allowed
 from padl.app.stopping import NEVER, StopRequest
@@ -13,20 +14,21 @@ from padl.app.sweep.run import Sweep
 def reopen(
     folder: Path,
     allow: Collection[str] = (),
+    todays: Mapping[str, Any] | None = None,
     say: Callable[[str], None] | None = None,
     stop: StopRequest = NEVER,
 ) -> Sweep:
     """Return a sweep that knows what an earlier process left of it, ready to launch its members.
 
     Args:
-        folder: of the sweep. allow: groups of what may differ from then, as of `resume`.
+        folder: of the sweep. allow, todays: as of `RecordedSweep`.
         say, stop: as of `Sweep`.
 
     Raises:
         PadlError: it is no folder of a sweep, or it is damaged.
     """
     check_allowed(allow)
-    recorded = RecordedSweep(folder, allow)
+    recorded = RecordedSweep(folder, allow, todays)
     return Sweep(recorded.command, say, stop, recorded, results.write_tables)
 
 

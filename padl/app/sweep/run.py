@@ -73,7 +73,7 @@ class Sweep:
         self.failures: list[TrainingError] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
-        self._next_number = len(recorded.numbers) if recorded else 0
+        self._launches = 0
         self._memo: Memo = {}
         self._report_due = 0.0  # on the clock of `perf_counter`
 
@@ -94,26 +94,35 @@ class Sweep:
             What all programs raised, where none came to its end; see `failures` for some of them.
             Stopped: by a signal, when what there is was written.
         """
+        if self.recorded and not self.members:
+            self._load(self.recorded)
         specs = self._checked(requests)
         devices = _devices(specs[0])
-        if self.recorded and not self.members:
-            self.recorded.check_same(specs, devices)
         self.objective = self.objective or selection.of_all(specs)
         launched = self._launched(requests, specs, self.objective)
-        new = [member for member in dict.fromkeys(launched) if member not in self.members]
-        if self.recorded and self.expected is None and all(self.recorded.number(m.spec) is None for m in new):
-            raise PadlError(f"{self.recorded.folder} has none of these runs: start another sweep with padl train -m")
-        programs = self._programs(new)
+        programs = self._programs(launched)
         for group in programs:
             selection.check_measured(self.objective, group.members[0].spec, group.outline.metrics)
         use_compilation_cache(specs[0].settings.compilation_cache)
         self.stop.check()
-        self.members = sorted([*self.members, *new], key=lambda member: member.number)
+        self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
+        self._launches += 1
         self.records.open(self.members, devices, self.expected or len(self.members))
         self._say_plan(launched, programs, devices)
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
+
+    def _load(self, recorded: RecordedSweep) -> None:
+        """Take the members that an earlier process had; those that have ended with what they came to."""
+        specs = check_all(recorded.requests, self._memo)
+        recorded.check_same(specs, _devices(specs[0]))
+        self.objective = selection.of_all(specs)
+        self.members = self._launched(recorded.requests, specs, self.objective)
+        for member, launch in zip(self.members, recorded.launches, strict=True):
+            member.launch = launch
+            recorded.restore(member)
+        self._launches = max(recorded.launches) + 1
 
     def launch_and_judge(self, requests: Sequence[Requested]) -> list[float]:
         """Launch members and return the objective of each: infinitely bad for one that diverged."""
@@ -132,26 +141,22 @@ class Sweep:
     def _launched(self, requests: Sequence[Requested], specs: Sequence[RunSpec], objective: Criterion) -> list[Member]:
         members = []
         for request, spec in zip(requests, specs, strict=True):
-            key = identity(spec)
-            if key not in self._by_identity:
-                self._by_identity[key] = self._member(request, spec, objective)
-            members.append(self._by_identity[key])
+            member = Member(len(self._by_identity), self._launches, request, spec, BestSoFar(objective))
+            members.append(self._by_identity.setdefault(identity(spec), member))
         return members
 
-    def _member(self, request: Requested, spec: RunSpec, objective: Criterion) -> Member:
-        """A new member; one that an earlier process trained to its end has what it came to."""
-        number = self.recorded.number(spec) if self.recorded else None
-        member = Member(self._next_number if number is None else number, request, spec, BestSoFar(objective))
-        if number is None:
-            self._next_number += 1
-        elif self.recorded:
-            self.recorded.restore(member)
-        return member
+    def _programs(self, launched: Sequence[Member]) -> list[Group]:
+        """The programs to run. One of an earlier process has all members that it had, those that have ended too.
 
-    def _programs(self, new: Sequence[Member]) -> list[Group]:
-        """The programs to run. Those of an earlier process have the members that they had, also the ended ones."""
-        recorded = [m for m in new if self.recorded and self.recorded.number(m.spec) is not None]
-        return groups(recorded) + groups([member for member in new if member not in recorded])
+        Raises:
+            PadlError: none of the runs is one of the sweep that goes on.
+        """
+        new = [member for member in dict.fromkeys(launched) if member not in self.members]
+        if self.recorded and self.expected is None and len(new) == len(set(launched)):
+            raise PadlError(f"{self.recorded.folder} has none of these runs: start another sweep with padl train -m")
+        left = sorted({member.launch for member in launched if member not in new and member.status == "waiting"})
+        of_launches = [[member for member in self.members if member.launch == launch] for launch in left]
+        return [group for members in [*of_launches, new] for group in groups(members)]
 
     def _say_plan(self, launched: Sequence[Member], programs: list[Group], devices: list[Device]) -> None:
         different = list(dict.fromkeys(launched))

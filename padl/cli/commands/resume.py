@@ -72,13 +72,15 @@ def _run(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequ
 
 def _sweep(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequence[str]) -> int:
     from padl.app.stopping import on_signals
+    from padl.app.sweep.recorded import TODAYS
     from padl.app.sweep.resume import reopen, train_again
     from padl.cli.commands.train import exit_code, launch, print_what_there_is, say
     from padl.cli.streams import not_done_by_a_pipe
 
     with on_signals() as stop:
-        sweep = reopen(folder, allow, say, stop)
-        if words or _searches(sweep.records.command):
+        todays = dict(_setting(word) for word in words if word.partition("=")[0] in TODAYS)
+        sweep = reopen(folder, allow, todays, say, stop)
+        if len(words) > len(todays) or _searches(sweep.records.command):
             return launch(_with(sweep.records.command, words), sweep)
         try:
             with not_done_by_a_pipe():

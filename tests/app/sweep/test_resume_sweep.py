@@ -12,7 +12,7 @@ from padl.app.sweep import results
 from padl.app.sweep.members import Requested
 from padl.app.sweep.resume import reopen, train_again
 from padl.app.sweep.run import Sweep
-from padl.runs import status
+from padl.runs import run_folder, status
 from padl.types import PadlError
 
 BASE = {
@@ -125,6 +125,33 @@ def test_what_had_ended_is_not_run_again_and_new_members_come_after_it(tmp_path)
     assert statuses(folder) == ["finished", "diverged", "finished"]
     direct = launch(tmp_path / "direct", settings=SETTINGS[2:3])
     assert files(folder)["0002/metrics.jsonl"] == files(direct)["0000/metrics.jsonl"]
+
+
+def test_members_that_are_not_asked_for_again_stay_in_the_sweep(tmp_path, monkeypatch):
+    folder = launch(tmp_path, settings=SETTINGS[:2])
+    sweep = reopen(folder)
+    sweep.launch(requests(tmp_path, [SETTINGS[1], SETTINGS[3]]))
+    results.finish(sweep)
+    table = [line.split(",") for line in (folder / "results.csv").read_text().splitlines()]
+    assert [line[0] for line in table[1:]] == ["0", "1", "2"]
+    again = reopen(folder)
+    train_again(again)
+    assert [member.status for member in again.members] == ["finished", "diverged", "finished"]
+    assert [member.launch for member in again.members] == [0, 0, 1]
+
+
+def test_what_a_folder_does_not_say_is_of_today(tmp_path):
+    folder = launch(tmp_path, settings=SETTINGS[:2])
+    content = run_folder.read_json(folder / "requests.json")
+    for entry in content["members"]:
+        entry["config"] |= {"compilation_cache": str(tmp_path / "theirs"), "device": "gpu", "progress": "live"}
+        entry["config"]["wandb"] |= {"mode": "online", "project": "theirs"}
+    run_folder.write_json(folder / "requests.json", content)
+    sweep = reopen(folder, todays={"wandb.mode": "disabled"})
+    train_again(sweep)
+    assert (sweep.spec.settings.compilation_cache, sweep.spec.settings.device) == ("auto", "auto")
+    assert (sweep.spec.wandb.mode, sweep.spec.wandb.project) == ("disabled", "padl")
+    assert [member.status for member in sweep.members] == ["finished", "diverged"]
 
 
 def test_other_runs_are_another_sweep_and_a_member_goes_on_with_the_others(tmp_path):
