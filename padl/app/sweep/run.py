@@ -7,30 +7,24 @@ writes what the sweep came to.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plugin_errors import TrainingError, one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
-from padl.app.saving import Saver, interval
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.sweep import program_snapshots, selection
 from padl.app.sweep.members import Member, Requested, check_all, identity
-from padl.app.sweep.program_snapshots import Start
+from padl.app.sweep.program_run import ProgramRun
 from padl.app.sweep.programs import Group, groups
 from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.records import SweepRecords
-from padl.app.timing import Clock, Times
-from padl.engine import mesh, sweep
-from padl.engine.lanes import Lanes
+from padl.engine import mesh
 from padl.jax_flags import pinned
-from padl.runs import jsonl
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
 from padl.runs.sink import BestSoFar, warn
-from padl.runs.snapshots import SnapshotStore
 from padl.types import Criterion, Device, PadlError
 
 REPORT_SECONDS = 5.0  # between two writings of what a sweep has come to, at least
@@ -195,38 +189,11 @@ class Sweep:
         self, group: Group, devices: list[Device], progress: SweepProgress, bar: int, running: ExitStack
     ) -> None:
         progress.compiling(bar)
-        begun, folder = perf_counter(), self.records.written_folder
-        with Clock() as clock:
-            start = program_snapshots.begin(folder, group, devices)
-            saver = self._saver(group, folder)
-            calls = sweep.run(
-                group.structure, group.stacked, start.lanes, say=warn, start=start.snapshot, save_every=saver.steps,
-                control=saver.control,
-            )  # fmt: skip
-            for call in calls:
-                self._record(group, call, start, clock, perf_counter() - begun, running)
-                self._save(group, call, saver)
-                done = call.lanes.start * group.structure.steps + len(call.lanes) * call.step
-                progress.update(bar, self._name(group), done, group.steps, self._news(group))
-            saver.close()
-        if self.stop.signal:
-            self.records.interrupt([m for m in group.members if m.status == "running"], self.stop.reason)
-        program_snapshots.remove(folder, group)
-        self.programs.append(_described(group, start.lanes, clock.compiling, perf_counter() - begun))
-
-    def _record(
-        self, group: Group, call: sweep.Progress, start: Start, clock: Clock, seconds: float, running: ExitStack
-    ) -> None:
-        """Record what a call measured; members of its lanes that an earlier process trained to their end have that."""
-        for i in call.lanes:
-            if group.members[i].status == "waiting":
-                self.records.begin(group.members[i], running, start.members.get(group.members[i].number))
-        times = Times(call.step / max(seconds - clock.compiling, 1e-9), clock.compiling, seconds)
-        for i, chunk in call.chunks:
-            if group.members[i].status == "running":
-                self.records.take(group.members[i], chunk, times)
-        self.records.flush_when_due()
-        self._report_when_due()
+        run = ProgramRun(group, devices, self.records, self.stop)
+        for done in run.train(running):
+            self._report_when_due()
+            progress.update(bar, self._name(group), done, group.steps, self._news(group))
+        self.programs.append(run.described)
 
     def _report_when_due(self) -> None:
         """Write what the sweep has come to: at its first rows, then for at most a fiftieth of the time."""
@@ -234,22 +201,6 @@ class Sweep:
         if begun >= self._report_due:
             self.report(self)
             self._report_due = perf_counter() + max(REPORT_SECONDS, 50 * (perf_counter() - begun))
-
-    def _saver(self, group: Group, folder: Path | None) -> Saver:
-        spec = group.members[0].spec
-        keeps = folder is not None and spec.run.save
-        store = SnapshotStore(program_snapshots.place_of(folder, group), spec.run.keep) if folder and keeps else None
-        return Saver(store, interval(spec.run.save_every), self.stop)
-
-    def _save(self, group: Group, call: sweep.Progress, saver: Saver) -> None:
-        """Save the lanes where that is due; those that are at their end are recorded member by member."""
-        snapshot = call.snapshot
-        if snapshot is None or snapshot.step == group.structure.steps:
-            return
-        folders = [member.folder for member in group.members if member.status == "running" and member.folder]
-        about = lambda: program_snapshots.record(group, snapshot, self.records.state_of)  # noqa: E731
-        step = program_snapshots.step_of(group, snapshot)
-        saver.save(step, snapshot.carry, about, lambda: jsonl.sync(*folders))
 
     def _name(self, group: Group) -> str:
         label = group.label or self.spec.title.partition(",")[0]
@@ -279,19 +230,6 @@ def _plan_line(runs: int, programs: list[Group], devices: list[Device]) -> str:
     together = f"{' and '.join(strategies)} over {_count(len(devices), f'{devices[0].platform} device')}"
     how = "one by one on one device" if strategies == ["alone"] else together
     return f"{_count(runs, 'run')} in {_count(len(programs), 'program')}{f' ({labels})' if labels else ''}, {how}"
-
-
-def _described(group: Group, lanes: Lanes, compiling: float, seconds: float) -> dict[str, Any]:
-    """What sweep.json says of a program."""
-    return {
-        "label": group.label,
-        "members": len(group.members),
-        "strategy": lanes.strategy,
-        "lanes": lanes.count,
-        "devices": len(lanes.devices),
-        "compile_seconds": compiling,
-        "seconds": seconds,
-    }
 
 
 def _count(n: int, word: str) -> str:

@@ -1,0 +1,95 @@
+"""One program of a sweep, from its first lanes or a snapshot to its last: trained, recorded, saved. ProgramRun."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
+
+from padl.app.saving import Saver, interval
+from padl.app.stopping import StopRequest
+from padl.app.sweep import program_snapshots
+from padl.app.sweep.programs import Group
+from padl.app.sweep.records import SweepRecords
+from padl.app.timing import Clock, Times
+from padl.engine import sweep
+from padl.runs import jsonl
+from padl.runs.sink import warn
+from padl.runs.snapshots import SnapshotStore
+from padl.types import Device
+
+
+class ProgramRun:
+    """A program that is trained.
+
+    Args:
+        group: its members. devices: that share its lanes. records: what is kept of the members.
+        stop: looked at between two calls.
+    """
+
+    def __init__(self, group: Group, devices: list[Device], records: SweepRecords, stop: StopRequest):
+        self.group, self.devices, self.records, self.stop = group, devices, records, stop
+        self.folder, self.begun = records.written_folder, perf_counter()
+        self.described: dict[str, Any] = {}
+
+    def train(self, running: ExitStack) -> Iterator[int]:
+        """Train the members that have not ended, and yield after each call how many steps of them all are done.
+
+        Args:
+            running: closed when all are done or stopped, writes what became of each.
+        """
+        group = self.group
+        with Clock() as clock:
+            start = program_snapshots.begin(self.folder, group, self.devices)
+            saver = self._saver()
+            calls = sweep.run(
+                group.structure, group.stacked, start.lanes, say=warn, start=start.snapshot, save_every=saver.steps,
+                control=saver.control,
+            )  # fmt: skip
+            for call in calls:
+                self._record(call, start, clock, running)
+                self._save(call, saver)
+                yield call.lanes.start * group.structure.steps + len(call.lanes) * call.step
+            saver.close()
+        if self.stop.signal:
+            self.records.interrupt([m for m in group.members if m.status == "running"], self.stop.reason)
+        program_snapshots.remove(self.folder, group)
+        self.described = self._description(start, clock)
+
+    def _record(self, call: sweep.Progress, start: program_snapshots.Start, clock: Clock, running: ExitStack) -> None:
+        """Record what a call measured; members of its lanes that an earlier process trained to their end have that."""
+        members, seconds = self.group.members, perf_counter() - self.begun
+        for i in call.lanes:
+            if members[i].status == "waiting":
+                self.records.begin(members[i], running, start.members.get(members[i].number))
+        times = Times(call.step / max(seconds - clock.compiling, 1e-9), clock.compiling, seconds)
+        for i, chunk in call.chunks:
+            if members[i].status == "running":
+                self.records.take(members[i], chunk, times)
+        self.records.flush_when_due()
+
+    def _saver(self) -> Saver:
+        run, folder = self.group.members[0].spec.run, self.folder
+        store = SnapshotStore(program_snapshots.place_of(folder, self.group), run.keep) if folder and run.save else None
+        return Saver(store, interval(run.save_every), self.stop)
+
+    def _save(self, call: sweep.Progress, saver: Saver) -> None:
+        """Save the lanes where that is due; those that are at their end are recorded member by member."""
+        snapshot, group = call.snapshot, self.group
+        if snapshot is None or snapshot.step == group.structure.steps:
+            return
+        folders = [member.folder for member in group.members if member.status == "running" and member.folder]
+        about = lambda: program_snapshots.record(group, snapshot, self.records.state_of)  # noqa: E731
+        step = program_snapshots.step_of(group, snapshot)
+        saver.save(step, snapshot.carry, about, lambda: jsonl.sync(*folders))
+
+    def _description(self, start: program_snapshots.Start, clock: Clock) -> dict[str, Any]:
+        """What sweep.json says of the program."""
+        return {
+            "label": self.group.label,
+            "members": len(self.group.members),
+            "strategy": start.lanes.strategy,
+            "lanes": start.lanes.count,
+            "devices": len(start.lanes.devices),
+            "compile_seconds": clock.compiling,
+            "seconds": perf_counter() - self.begun,
+        }
