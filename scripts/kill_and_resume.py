@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import padl
+from padl.app.sweep.recorded import is_sweep
+from padl.runs import status
 
 QUIET = ("progress=none", "wandb.mode=disabled", "run.plot=false", "devices=1")
 KINDS = (  # what a run carries from step to step, and what it is killed in
@@ -52,8 +54,8 @@ def main() -> int:
         optimizers = cycle(padl.names("optimizer"))
         runs = (f"optimizer={next(optimizers)} {kind}" for kind in cycle(KINDS))
         sweeps = (f"-m {kind}" for kind in cycle(SWEEPS))
-        trials = _until(options.kills, runs, place / "runs", options.signal, chance)
-        trials += _until(options.sweep_kills, sweeps, place / "sweeps", options.signal, chance)
+        trials = _until(options.sweep_kills, sweeps, place / "sweeps", options.signal, chance)
+        trials += _until(options.kills, runs, place / "runs", options.signal, chance)
     bad = [trial for trial in trials if not (trial.ended and trial.same)]
     print(f"{sum(t.kills for t in trials)} kills, {len(trials)} runs and sweeps, {len(bad)} not as if never stopped")
     return bool(bad)
@@ -90,9 +92,24 @@ def _try(words: str, place: Path, how: str, chance: random.Random) -> Trial:
             process = _start("train", words, place / "killed", "50")
         else:
             process = _start("resume", str(folder))
-    same = process.returncode == 0 and _digests(place / "whole") == _digests(place / "killed")
-    shutil.rmtree(place)
-    return Trial(words, kills, process.returncode == 0, same)
+    ended = process.returncode == 0 or _is_finished(
+        place / "killed"
+    )  # one that was killed as it left has nothing to do
+    same = ended and _digests(place / "whole") == _digests(place / "killed")
+    if same:
+        shutil.rmtree(place)
+    else:
+        print(f"{place} stays: exit code {process.returncode}, {_said(process)}")
+    return Trial(words, kills, ended, same)
+
+
+def _is_finished(place: Path) -> bool:
+    (folder,) = place.glob("*")
+    return not is_sweep(folder) and status.read(folder).status == "finished"
+
+
+def _said(process: subprocess.Popen) -> str:
+    return process.stderr.read().decode(errors="replace")[-500:] if process.stderr else ""
 
 
 def _can_go_on(folder: Path) -> bool:
