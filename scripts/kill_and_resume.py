@@ -92,9 +92,7 @@ def _try(words: str, place: Path, how: str, chance: random.Random) -> Trial:
             process = _start("train", words, place / "killed", "50")
         else:
             process = _start("resume", str(folder))
-    ended = process.returncode == 0 or _is_finished(
-        place / "killed"
-    )  # one that was killed as it left has nothing to do
+    ended = process.returncode == 0 or _is_finished(place / "killed")  # killed as it left
     same = ended and _digests(place / "whole") == _digests(place / "killed")
     if same:
         shutil.rmtree(place)
