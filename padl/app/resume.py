@@ -34,6 +34,7 @@ from padl.runs.sink import warn
 from padl.runs.windows import checked_state
 from padl.types import PadlError
 
+QUIET = {"progress": "none", "wandb.mode": "disabled"}
 CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode")
 
 
@@ -61,7 +62,8 @@ def resume(
     command: Sequence[str] = (),
     stop: StopRequest = NEVER,
 ) -> RunResult | Results:
-    """Go on with a run or a sweep where its newest whole snapshot is, in the same folder, rows and W&B run.
+    """Go on with a run or a sweep where its newest whole snapshot is, in the same folder, rows and W&B run: as
+    `padl resume`, but quiet and without W&B unless asked for.
 
     Parameters, rows and evaluations are those of the run that never stopped, to the bit.
 
@@ -78,7 +80,7 @@ def resume(
     Raises:
         PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
     """
-    folder, settings = Path(folder).absolute(), dict(settings or {})
+    folder, settings = Path(folder).absolute(), {**QUIET, **(settings or {})}
     check_allowed(allow)
     if is_sweep(folder):
         return _resume_sweep(folder, settings, allow, stop)
@@ -103,7 +105,8 @@ def resume_run(
 ) -> RunResult:
     """Go on with a run; arguments as of `resume`."""
     _check_words(settings)
-    config = for_today(run_files.stored_config(folder).values, folder, told=("compilation_cache", "device", "wandb"))
+    told = ("compilation_cache", "device", *(["wandb"] if "wandb.mode" not in settings else []))
+    config = for_today(run_files.stored_config(folder).values, folder, told)
     if "path" not in allow:
         refuse_paths_outside(config, folder)
     _check_status(folder, settings)
@@ -208,9 +211,10 @@ def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[s
     """Say what goes on from where, and write it into resumes.jsonl; config.yaml follows where it changes."""
     then, now = flat(before.config), flat(plan.config)
     changes = {key: [then.get(key), value] for key, value in now.items() if then.get(key) != value}
-    for key, (old, new) in changes.items():
-        warn(f"{key}: {old} -> {new}")
-    warn(f"going on after step {step:,} of {plan.steps:,}")
+    if plan.settings.progress != "none":
+        for key, (old, new) in changes.items():
+            warn(f"{key}: {old} -> {new}")
+        warn(f"going on after step {step:,} of {plan.steps:,}")
     run_files.write_start(folder, plan.config, (folder / "env.json").read_text(encoding="utf-8"))
     words = [redact_argument(word) for word in command]
     time = datetime.now(UTC).isoformat(timespec="seconds")

@@ -159,7 +159,7 @@ def test_a_finished_run_is_extended_where_its_learning_rates_stay_what_they_were
         resume(folder)
     with pytest.raises(PadlError, match="30 are done already"):
         resume(folder, {"steps": 20})
-    resume(folder, {"steps": 50})
+    resume(folder, {"steps": 50, "progress": "plain"})
     assert "steps: 30 -> 50" in capsys.readouterr().err
     direct = run(tmp_path / "direct", schedule="constant", steps=50, eval_every=15, log_every=10).folder
     assert run_folder.read_metrics(folder) == run_folder.read_metrics(direct)

@@ -27,11 +27,18 @@ def test_train_leaves_what_the_readme_lists(run_folder, home):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("command", ["evaluate", "rerun", "backprop"])
+@pytest.mark.parametrize("command", ["evaluate", "backprop"])
 def test_a_command_takes_the_folder_of_a_run(run_folder, home, command):
     done = python(home, "-m", "padl", command, run_folder)
     assert done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["rerun"], ["resume", "steps=5"]], ids=lambda words: words[0])
+def test_a_command_trains_again_and_shows_how_far_it_is(run_folder, home, words):
+    done = python(home, "-m", "padl", words[0], run_folder, *words[1:])
+    assert "finished" in done.stdout
+    assert all(line.startswith(("step ", "padl: ")) for line in done.stderr.splitlines()), done.stderr
 
 
 @pytest.mark.parametrize(
