@@ -17,7 +17,7 @@ from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import Fingerprint, check_allowed, check_same, fingerprint, flat
 from padl.app.plan import Plan, resolve
 from padl.app.stopping import NEVER, StopRequest
-from padl.app.stored_config import for_today, refuse_paths_outside
+from padl.app.stored_config import for_today, refuse_paths_outside, same_wandb_run
 from padl.app.sweep import results
 from padl.app.sweep.recorded import TODAYS, is_sweep
 from padl.app.sweep.results import Results
@@ -35,7 +35,7 @@ from padl.runs.windows import checked_state
 from padl.types import PadlError
 
 QUIET = {"progress": "none", "wandb.mode": "disabled"}
-CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode")
+CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project")
 
 
 class RunRecord(NamedTuple):
@@ -70,7 +70,7 @@ def resume(
     Args:
         folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
         settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; also
-            "progress", "run.save_every", "run.keep", "wandb.mode".
+            "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
 
@@ -81,6 +81,7 @@ def resume(
         PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
     """
     folder, settings = Path(folder).absolute(), {**QUIET, **(settings or {})}
+    allow = [allow] if isinstance(allow, str) else list(allow)
     check_allowed(allow)
     if is_sweep(folder):
         return _resume_sweep(folder, settings, allow, stop)
@@ -105,11 +106,13 @@ def resume_run(
 ) -> RunResult:
     """Go on with a run; arguments as of `resume`."""
     _check_words(settings)
-    told = ("compilation_cache", "device", *(["wandb"] if "wandb.mode" not in settings else []))
-    config = for_today(run_files.stored_config(folder).values, folder, told)
+    stored_config = run_files.stored_config(folder).values
+    config = for_today(stored_config, folder, told=("compilation_cache", "device"))
+    config["wandb"] = same_wandb_run(stored_config, folder, told="wandb.mode" not in settings)
     if "path" not in allow:
-        refuse_paths_outside(config, folder)
+        refuse_paths_outside({**config, "start": None}, folder)  # whose parameters it began with does not matter now
     _check_status(folder, settings)
+    run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):
         stored = _newest(folder)
         saved = _record(stored)
@@ -118,8 +121,8 @@ def resume_run(
         before = resolve(config)
         plan = resolve(_changed(config, settings, before)) if settings else before
         check_same(folder, saved.fingerprint, fingerprint(before), allow)
-        if plan.steps != before.steps:
-            _check_schedule(before, plan, stored.step, allow)
+        if "steps" in settings or "epochs" in settings:
+            _check_extension(before, plan, stored.step, allow)
         beginning = _beginning(folder, plan, stored, saved)
         _note(folder, before, plan, stored.step, command)
         return Training(plan, folder, clock, stop, beginning).run()
@@ -132,6 +135,8 @@ def _check_words(settings: Mapping[str, Any]) -> None:
                 f"resume cannot change '{key}'{near(key, CHANGEABLE)}: it would be another run (it takes "
                 f"{', '.join(CHANGEABLE)})"
             )
+        if key in ("steps", "epochs") and settings[key] is None:
+            raise PadlError(f"{key}=null extends nothing: give a number")
 
 
 def _check_status(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -178,10 +183,12 @@ def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Pla
     return changed
 
 
-def _check_schedule(before: Plan, plan: Plan, done: int, allow: Collection[str]) -> None:
+def _check_extension(before: Plan, plan: Plan, done: int, allow: Collection[str]) -> None:
     """Raise PadlError where the steps that were done would have had other learning rates in the longer run."""
     if plan.steps <= done:
         raise PadlError(f"steps={plan.steps}: {done} are done already; give more")
+    if plan.steps == before.steps:
+        return
     count = jnp.arange(done, dtype=jnp.float32)
     shares = [
         np.asarray(p.experiment.schedule(count / p.hparams["run"]["steps"], **p.hparams["schedule"])) * np.ones(done)

@@ -82,6 +82,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     memo = {} if memo is None else memo
     config = dict(config)
     settings, start, run, wandb, sweep = parse(config)
+    _check_start(start)
     _check_folder(run, wandb)
     interval(run.save_every)
     parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
@@ -110,6 +111,11 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         eval_every=settings.eval_every or -(-steps // EVALUATIONS),
         batch_size=batch_size,
     )
+
+
+def _check_start(start: StartSettings) -> None:
+    if start.from_ is None and start != StartSettings():
+        raise PadlError("start.which and start.only say what to take of another run: add start.from=FOLDER")
 
 
 def _check_folder(run: Run, wandb: WandbSettings) -> None:

@@ -62,6 +62,20 @@ def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = (
     return kept
 
 
+def same_wandb_run(config: Mapping[str, Any], folder: Path, told: bool) -> dict[str, Any]:
+    """Return what W&B is told of a run that goes on: as it was recorded, but that nothing goes online unless asked for.
+
+    Args:
+        config: as it was stored. folder: where. told: whether a line says that it is offline now.
+    """
+    recorded = dict(config.get("wandb") or {})
+    if recorded.get("mode") != "online":
+        return recorded
+    if told:
+        warn(f"{folder}: it was logged online, and goes on offline: wandb.mode=online is yours to say")
+    return {**recorded, "mode": "offline"}
+
+
 def on_devices_here(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Put a run on as many devices as it had, or, with a line, on those that are here."""
     here = len(jax.devices())
@@ -87,7 +101,7 @@ def refuse_paths_outside(config: Mapping[str, Any], folder: Path) -> None:
         PadlError: a path in it lies neither below the current folder nor below the one that the run folder is in.
     """
     trees = [Path.cwd().resolve(), folder.resolve().parent]
-    for key, path in _paths({kind: config[kind] for kind in KINDS if kind in config}):
+    for key, path in _paths({name: config[name] for name in (*KINDS, "start") if config.get(name)}):
         real = Path(os.path.realpath(os.path.expanduser(path)))
         if not any(real.is_relative_to(tree) for tree in trees):
             raise PadlError(
@@ -156,5 +170,5 @@ def _texts(tree: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def _paths(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The texts that are paths: by their key, or by how they are written."""
     for key, text in _texts(config):
-        if text and (key.endswith((".path", ".file", ".folder")) or os.sep in text or text.startswith("~")):
+        if text and (key.endswith((".path", ".file", ".folder", ".from")) or os.sep in text or text.startswith("~")):
             yield key, text

@@ -14,7 +14,8 @@ import signal
 import sys
 from typing import Any
 
-from padl.cli.exit_codes import DONE, INTERRUPTED, MISTAKE, of_status
+from padl.app.stopping import ASKS
+from padl.cli.exit_codes import DONE, MISTAKE, of_status
 from padl.cli.streams import drop, refuses
 
 COMMANDS = {
@@ -48,8 +49,9 @@ DISK = (*FULL, *GONE, errno.EROFS, errno.EACCES, errno.EIO)  # the machine's err
 
 def console() -> None:
     """Run the command line of this process, and exit with its code. The entry point `padl`."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _leave)
+    for each in ASKS:
+        if signal.getsignal(each) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(each, _leave)
     gc.set_threshold(100_000, 50, 100)  # what imports and traces make stays: looking through it is a fifth of the start
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -63,10 +65,13 @@ def console() -> None:
 
 
 def _leave(number: int, frame: Any) -> None:
-    """End the process at Ctrl-C. An exception would end in a traceback where it falls into an import, or be swallowed
-    where it falls into a callback; a run takes signals as requests while it trains (`stopping.on_signals`)."""
+    """End the process at a signal that asks to stop, while nothing is lost by it.
+
+    An exception would end in a traceback where it falls into an import, or be swallowed where it falls into a callback;
+    a run takes signals as requests (`stopping.on_signals`).
+    """
     os.write(2, b"padl: stopped\n")
-    os._exit(INTERRUPTED)
+    os._exit(of_status("interrupted", signal.Signals(number).name))
 
 
 def main(arguments: list[str]) -> int:

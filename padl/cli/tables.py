@@ -112,6 +112,8 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
         print_line(f"beware: {warning}")
     if results.folder:
         print_line(f"folder  {results.folder}")
+        if any(row["status"] in ("interrupted", "failed", "not started") for row in results.rows):
+            print_line(f"go on   padl resume {results.folder}")
 
 
 def _ranking(results: Results) -> Table:

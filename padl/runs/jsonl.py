@@ -144,7 +144,8 @@ def check_begins(folder: Path, written: Written) -> None:
     path = folder / NAME
     content = path.read_bytes()[: written.bytes] if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != written.sha256:
-        raise PadlError(f"{path} does not begin with the rows that were written before the snapshot: it is damaged")
+        state = "does not begin with the rows that were written before the snapshot: it is damaged"
+        raise PadlError(f"{path} {state if path.is_file() else 'is missing, and its snapshot has rows in it'}")
 
 
 def cut(folder: Path, written: Written) -> None:

@@ -12,6 +12,7 @@ from padl.app import train
 from padl.app.fingerprint import DifferentRun
 from padl.app.resume import resume
 from padl.app.saving import Interval, interval
+from padl.app.stored_config import same_wandb_run
 from padl.runs import manifest, run_folder, snapshots, status
 from padl.types import PadlError
 
@@ -146,6 +147,24 @@ def test_a_snapshot_that_a_stranger_made_is_refused_in_one_line(copy, changes):
     assert (copy / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_run_goes_on_in_its_own_wb_run_but_never_online_by_itself(copy, capsys):
+    stored = {"mode": "online", "project": "mine", "name": "me", "group": None, "tags": ["a"], "max_runs": 32}
+    edited = run_folder.read_config(copy) | {"wandb": stored}
+    (copy / "config.yaml").write_text(run_folder.to_yaml(edited))
+    assert same_wandb_run(edited, copy, told=True) == stored | {"mode": "offline"}
+    assert "goes on offline: wandb.mode=online is yours to say" in capsys.readouterr().err
+    assert same_wandb_run({"wandb": {"mode": "disabled"}}, copy, told=True) == {"mode": "disabled"}
+    assert resume(copy, {"wandb.mode": "disabled"}).config["wandb"]["project"] == "mine"
+
+
+def test_without_its_env_json_nothing_is_cut(copy):
+    (copy / "env.json").unlink()
+    before = (copy / "metrics.jsonl").read_bytes()
+    with pytest.raises(PadlError, match=r"env\.json"):
+        resume(copy)
+    assert (copy / "metrics.jsonl").read_bytes() == before
+
+
 def test_rows_that_are_not_those_of_the_snapshot_are_refused(copy):
     content = (copy / "metrics.jsonl").read_text()
     (copy / "metrics.jsonl").write_text(content.replace("1", "2", 1))
@@ -157,8 +176,11 @@ def test_a_finished_run_is_extended_where_its_learning_rates_stay_what_they_were
     folder = run(tmp_path, schedule="constant", steps=30, eval_every=15, log_every=10).folder
     with pytest.raises(PadlError, match=r"is finished, after 30 steps: steps=N"):
         resume(folder)
-    with pytest.raises(PadlError, match="30 are done already"):
-        resume(folder, {"steps": 20})
+    for steps in (20, 30):
+        with pytest.raises(PadlError, match="30 are done already"):
+            resume(folder, {"steps": steps})
+    with pytest.raises(PadlError, match="steps=null extends nothing"):
+        resume(folder, {"steps": None})
     resume(folder, {"steps": 50, "progress": "plain"})
     assert "steps: 30 -> 50" in capsys.readouterr().err
     direct = run(tmp_path / "direct", schedule="constant", steps=50, eval_every=15, log_every=10).folder

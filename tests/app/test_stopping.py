@@ -111,8 +111,9 @@ def test_sigterm_leaves_rows_a_snapshot_and_a_true_status_and_asks_to_be_run_aga
     assert f"padl resume {folder}" in out.replace("\n", "")
 
 
-def test_ctrl_c_in_the_imports_is_one_line():
-    code = """
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_signal_in_the_imports_is_one_line(sent, code):
+    script = """
 import signal, sys
 from padl.cli import main
 def importing(arguments):
@@ -122,9 +123,9 @@ def importing(arguments):
 main.main = importing
 main.console()
 """
-    with start(code=code) as process:
+    with start(code=script) as process:
         assert process.stdout.readline() == "importing\n"
         threading.Event().wait(0.2)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (130, "padl: stopped\n")
+    assert (process.returncode, err) == (code, "padl: stopped\n")

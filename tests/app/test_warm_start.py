@@ -60,6 +60,8 @@ def test_what_cannot_be_is_refused_before_a_folder_is_made(other, tmp_path):
         padl.train(task="permeability", model="linear", start=str(other.folder), run=run)
     with pytest.raises(PadlError, match="is not the folder of a run"):
         padl.train(start=str(tmp_path), run=run)
+    with pytest.raises(PadlError, match=r"add start\.from=FOLDER"):
+        padl.train(start={"only": "head.*"}, run=run)
     with pytest.raises(PadlError, match=r"start\.from is for a single run"):
         padl.sweep(over={"seed": [0, 1]}, start=str(other.folder))
     assert not (tmp_path / "runs").exists()

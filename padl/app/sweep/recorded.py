@@ -11,7 +11,7 @@ from typing import Any
 
 from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.run_spec import RunSpec
-from padl.app.stored_config import refuse_paths_outside
+from padl.app.stored_config import refuse_paths_outside, same_wandb_run
 from padl.app.sweep.members import Member, Requested
 from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
@@ -21,7 +21,7 @@ from padl.runs.status import RunStatus
 from padl.types import Device, PadlError
 
 REQUESTS = "requests.json"
-TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project", "wandb.max_runs")
+TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project")
 ENDED = ("finished", "diverged")
 
 
@@ -53,7 +53,7 @@ class RecordedSweep:
             self.command: list[str] = list(content["command"])
             self.fingerprint: Fingerprint = {group: dict(values) for group, values in content["fingerprint"].items()}
             self.wandb_id: str | None = content["wandb_id"]
-            self.requests = [_request(entry, todays or {}) for entry in content["members"]]
+            self.requests = [_request(entry, folder, todays or {}) for entry in content["members"]]
             self.launches = [int(entry["launch"]) for entry in content["members"]]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
@@ -121,13 +121,12 @@ def _entry(member: Member) -> dict[str, Any]:
     }
 
 
-def _request(entry: Mapping[str, Any], todays: Mapping[str, Any]) -> Requested:
+def _request(entry: Mapping[str, Any], folder: Path, todays: Mapping[str, Any]) -> Requested:
     """What a member was asked for, with today's values of what a folder does not say."""
-    config = {**entry["config"], "wandb": dict(entry["config"]["wandb"])}
-    for key in TODAYS:
+    config = {key: value for key, value in entry["config"].items() if key not in TODAYS}
+    first_to_say = entry["number"] == 0 and "wandb.mode" not in todays
+    config["wandb"] = same_wandb_run(entry["config"], folder, first_to_say)
+    for key, value in todays.items():
         group, dot, name = key.partition(".")
-        place = config[group] if dot else config
-        place.pop(name if dot else key, None)
-        if key in todays:
-            place[name if dot else key] = todays[key]
+        config[group] = {**config[group], name: value} if dot else value
     return Requested(list(entry["overrides"]), dict(entry["values"]), config)

@@ -40,6 +40,8 @@ def run(arguments: list[str]) -> int:
     if len(folders) != 1:
         OPTIONS.error("padl resume takes the folder of one run or sweep: padl resume runs/...")
     words = [word for word in options.words if word not in folders]
+    if len({word.partition("=")[0] for word in words}) < len(words):
+        OPTIONS.error(f"{' '.join(words)} gives one key twice")
     from padl.app.fingerprint import DifferentRun
     from padl.app.sweep.recorded import is_sweep
     from padl.cli.tables import print_differences
@@ -81,7 +83,9 @@ def _sweep(folder: Path, words: Sequence[str], allow: Sequence[str], command: Se
         todays = dict(_setting(word) for word in words if word.partition("=")[0] in TODAYS)
         sweep = reopen(folder, allow, todays, say, stop)
         if len(words) > len(todays) or _searches(sweep.records.command):
-            return launch(_with(sweep.records.command, words), sweep)
+            again = _with(sweep.records.command, words)
+            sweep.records.command = ["padl", "train", *again]  # what a later resume composes
+            return launch(again, sweep)
         try:
             with not_done_by_a_pipe():
                 train_again(sweep)

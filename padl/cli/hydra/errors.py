@@ -63,7 +63,11 @@ def _bad_syntax(error: Exception, message: str) -> str | None:
     word = str(getattr(error, "override", ""))
     if "(" in word:
         return f"{word} does not parse: a range is 'seed=range(0,8)' (start, stop), a list seed=0,1,2"
-    quotes = """text with other signs than letters, digits and /._- wants quotes of its own: 'task.path="größe.csv"'"""
+    key, _, value = word.partition("=")
+    example = (
+        f"""'{key}="{value}"'""" if value and '"' not in value and "'" not in value else """'task.path="größe.csv"'"""
+    )
+    quotes = f"text with other signs than letters, digits and /._- wants quotes of its own: {example}"
     return f"the configuration cannot be composed: {message}; {quotes}"
 
 

@@ -150,7 +150,7 @@ def test_what_a_folder_does_not_say_is_of_today(tmp_path):
     sweep = reopen(folder, todays={"wandb.mode": "disabled"})
     train_again(sweep)
     assert (sweep.spec.settings.compilation_cache, sweep.spec.settings.device) == ("auto", "auto")
-    assert (sweep.spec.wandb.mode, sweep.spec.wandb.project) == ("disabled", "padl")
+    assert (sweep.spec.wandb.mode, sweep.spec.wandb.project) == ("disabled", "theirs")
     assert [member.status for member in sweep.members] == ["finished", "diverged"]
 
 
