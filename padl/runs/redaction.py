@@ -19,7 +19,7 @@ PAIR = re.compile(rf"""((?:^|[^a-z]){NAME}["']?[ \t]*[:=][ \t]*)("[^"]*"|'[^']*'
 URL = re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s/:@]*:)([^\s/@]+)(?=@)", re.IGNORECASE)
 SHORTEST = 16  # characters of a value that is looked for in other texts
 KEY = re.compile(  # what W&B takes for a key; how those of registries and clouds begin
-    r"[\w-]{40,}|(gh[opsu]_|github_pat_|glpat-|hf_|sk-|pypi-|npm_|dckr_pat_|xox[a-z]-|AKIA|AIza|eyJ)[\w.-]{12,}"
+    r"[\w-]{40,}|(gh[opsu]_|github_pat_|glpat-|hf_|sk-|dckr_pat_|xox[a-z]-|AKIA|AIza|eyJ)[\w.-]{12,}"
 )
 DIGEST = re.compile(r"sha|commit|revision|hash|digest", re.IGNORECASE)  # in a name: what looks like a key is none
 MIXED = re.compile(r"[a-z]\d+[a-z]|\d[a-z]+\d", re.IGNORECASE)  # letters and digits in turn, as in no word

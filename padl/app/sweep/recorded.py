@@ -57,8 +57,12 @@ class RecordedSweep:
             self.launches = [int(entry["launch"]) for entry in content["members"]]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
-        for request in self.requests if "path" not in allow else []:
-            refuse_paths_outside(request.config, folder / "member")
+        self.check_paths(self.requests)
+
+    def check_paths(self, requests: Sequence[Requested]) -> None:
+        """Raise PadlError for a run that names files with which the sweep's folder has no business."""
+        for request in requests if "path" not in self.allow else []:
+            refuse_paths_outside(request.config, self.folder / "member")
 
     def check_same(self, specs: Sequence[RunSpec], devices: Sequence[Device]) -> None:
         """Compare what the recorded members depend on with what it is for these.

@@ -88,6 +88,8 @@ class Sweep:
             What all programs raised, where none came to its end; see `failures` for some of them.
             Stopped: by a signal, when what there is was written.
         """
+        if self.recorded:
+            self.recorded.check_paths(requests)
         if self.recorded and not self.members:
             self._load(self.recorded)
         specs = self._checked(requests)

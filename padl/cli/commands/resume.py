@@ -101,6 +101,7 @@ def _searches(command: Sequence[str]) -> bool:
 
 def _with(command: Sequence[str], words: Sequence[str]) -> list[str]:
     """The words of `padl train -m` that made a sweep, some of them replaced or added."""
+    from padl.runs.sink import warn
     from padl.types import PadlError
 
     if not command:
@@ -108,7 +109,25 @@ def _with(command: Sequence[str], words: Sequence[str]) -> list[str]:
     if any("***" in word for word in command):
         raise PadlError("the command of this sweep had a secret, which is not kept: it cannot be composed again")
     keys = [word.partition("=")[0] for word in words]
-    return [word for word in command[2:] if word.partition("=")[0] not in keys] + list(words)
+    recorded = [word for word in command[2:] if word.partition("=")[0] not in keys]
+    left_out = [word for word in recorded if not _is_of_the_sweep(word)]
+    if left_out:
+        warn(f"left out of the sweep's command, as it is yours to say today: {' '.join(left_out)}")
+    return [word for word in recorded if word not in left_out] + list(words)
+
+
+def _is_of_the_sweep(word: str) -> bool:
+    """Whether a recorded word says what is trained, and nothing of Hydra, of files or of today: a folder is not
+    believed in that."""
+    from padl.app.sweep.optuna_study import SearchOptions
+    from padl.app.sweep.recorded import TODAYS
+    from padl.cli.hydra.arguments import MULTIRUN
+
+    key = word.lstrip("+~").partition("=")[0]
+    if key.startswith("hydra"):
+        search = {f"hydra.sweeper.{name}" for name in SearchOptions._fields}
+        return word == "hydra/sweeper=padl_optuna" or key in search
+    return word in MULTIRUN or ("=" in word and not word.startswith("-") and key not in TODAYS)
 
 
 def _setting(word: str) -> tuple[str, Any]:
