@@ -38,11 +38,13 @@ class SweepRecords:
         command: what the user typed, word by word.
         folder: of the sweep, the same in all processes; None where none was asked for.
         wandb: the sweep's W&B run, where its members have none of their own.
+        is_open: whether there was a launch, and so this process has the folder.
     """
 
     def __init__(self, command: Sequence[str], recorded: RecordedSweep | None = None):
         self.command = list(command)
         self.folder: Path | None = recorded.folder if recorded else None
+        self.is_open = False
         self._recorded = recorded
         self._held = ExitStack()  # the sweep's folder, while it is written
         self.wandb: Wandb | None = None
@@ -68,10 +70,9 @@ class SweepRecords:
         spec = members[0].spec
         self._keys = swept(members)
         self._wandb_for_each = expected <= spec.wandb.max_runs
-        if spec.run.dir is None:
-            return
-        if not self._environment:
+        if spec.run.dir is not None and not self._environment:
             self._open_folder(spec, members, devices)
+        self.is_open = True
         if self.written_folder:
             about = of_all([member.spec for member in members], devices[0], len(devices))
             wandb_id = self.wandb.run_id if self.wandb else None

@@ -102,8 +102,8 @@ def _row(member: Member, keys: list[str]) -> Row:
 
 
 def finish(sweep: Sweep) -> Results | None:
-    """Write the results and return them; None where no member was started."""
-    if all(member.status == "waiting" for member in sweep.members):
+    """Write the results and return them; None where nothing was launched, or no member was started."""
+    if not sweep.records.is_open or all(member.status == "waiting" for member in sweep.members):
         return None
     results = gather(sweep)
     if sweep.records.written_folder:

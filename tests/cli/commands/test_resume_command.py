@@ -5,20 +5,13 @@ import json
 import pytest
 
 from padl.cli.commands.resume import _with
+from padl.runs import lock
 
 
 @pytest.fixture
 def sweep(padl_command, tmp_path):
-    words = [
-        "-m",
-        "seed=0,1",
-        "model=linear",
-        "steps=20",
-        "progress=none",
-        "wandb.mode=disabled",
-        "run.plot=false",
-        "devices=1",
-    ]
+    quiet = ["progress=none", "wandb.mode=disabled", "run.plot=false", "devices=1"]
+    words = ["-m", "seed=0,1", "model=linear", "steps=20", *quiet]
     code, _, err = padl_command("train", *words, f"run.dir={tmp_path / 'runs'}")
     assert (code, err) == (0, "")
     (folder,) = (tmp_path / "runs").iterdir()
@@ -38,9 +31,8 @@ def test_a_strangers_command_says_nothing_of_hydra_of_files_or_of_today(capsys):
         "compilation_cache=/theirs", "wandb.mode=online", "hydra.run.dir=/theirs",
     ]  # fmt: skip
     good = ["-m", "seed=0,1", "hydra/sweeper=padl_optuna", "hydra.sweeper.trials=4", "optimizer=adam"]
-    assert _with(["padl", "train", *hostile, *good], ["seed=0,1,2"]) == [w for w in good if w[:4] != "seed"] + [
-        "seed=0,1,2"
-    ]
+    kept = [word for word in good if not word.startswith("seed=")]
+    assert _with(["padl", "train", *hostile, *good], ["seed=0,1,2"]) == [*kept, "seed=0,1,2"]
     err = capsys.readouterr().err
     assert all(word in err for word in hostile)
 
@@ -56,6 +48,11 @@ def test_mistakes_are_one_line(padl_command, sweep):
         code, out, err = padl_command("resume", *words)
         assert (code, out) == (2, ""), err
         assert says in err
+    with lock.hold(sweep):  # another process has it
+        before = (sweep / "results.csv").stat().st_mtime_ns
+        code, _, err = padl_command("resume", str(sweep))
+        assert (code, "is in use" in err) == (2, True)
+        assert (sweep / "results.csv").stat().st_mtime_ns == before
     content = json.loads((sweep / "requests.json").read_text())
     (sweep / "requests.json").write_text(json.dumps(content | {"members": 3}))
     code, _, err = padl_command("resume", str(sweep))
