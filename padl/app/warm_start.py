@@ -77,7 +77,7 @@ def _fate(name: str, here: Any, there: Any, only: str) -> Fate:
 
 def _name(path: Any) -> str:
     """`blocks.0.kernel`."""
-    return ".".join(str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in path)
+    return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
 def _told(value: Any) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +14,7 @@ from padl.app.sweep.results import Results, title
 from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
 from padl.compare import statistics
-from padl.runs.console import Output
+from padl.runs.console import Output, print_table
 from padl.runs.redaction import redact
 from padl.types import printable
 
@@ -73,12 +72,7 @@ def _against_optimum(optimum: Mapping[str, Any] | None) -> dict[str, str]:
 
 def print_differences(differences: Sequence[Difference]) -> None:
     """Print what is not as it was when a run was recorded."""
-    table = Table(header_style="bold")
-    for column in Difference._fields:
-        table.add_column(column)
-    for difference in differences:
-        table.add_row(*(escape(_shortened(text)) for text in difference))
-    Output(stderr=True).print(table)
+    print_table(Difference._fields, [[_shortened(text) for text in difference] for difference in differences])
 
 
 def _shortened(text: str) -> str:

@@ -81,13 +81,14 @@ class Program(NamedTuple):
         call: (carry, request, keys, hparams, data) -> (carry, measured); takes the carry's memory.
         put: members -> its last three arguments, on the devices.
         blank: a carry to begin with. place: a copy of a carry, on the devices.
-        bytes: of memory that it needs on one device.
+        shapes: of a carry. bytes: of memory that it needs on one device.
     """
 
     call: Callable[..., tuple[Carry, Measured]]
     put: Callable[[Members], tuple[Any, HParams, Data]]
     blank: Callable[[], Carry]
     place: Callable[[Carry], Carry]
+    shapes: Carry
     bytes: int
 
 
@@ -152,6 +153,7 @@ def _compile(structure: Structure, lanes: Lanes, like: Members, share_counters: 
         put=lambda members: mesh.share_out(tuple(members), on, inputs),
         blank=lambda: mesh.share_out(_widened(one, per_member, lanes.count, np.zeros), on, per_member),
         place=lambda carry: jax.tree.map(jnp.copy, mesh.share_out(carry, on, per_member)),
+        shapes=carry,
         bytes=_bytes(program),
     )
 

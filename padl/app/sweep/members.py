@@ -18,6 +18,8 @@ ONE_FOR_ALL = (
     "wandb.mode", "wandb.project", "wandb.max_runs",
 )  # fmt: skip
 
+ENDED = ("finished", "diverged")  # statuses of members that can be judged, and are not run again
+
 
 @dataclass
 class Requested:

@@ -1,4 +1,4 @@
-"""The snapshots of a program of a sweep: its lanes, and what the rows of their members had come to. ProgramSnapshots.
+"""The snapshots of a program of a sweep: its lanes, and what the rows of their members had come to. begin, record.
 
     programs.json            how the members of each program that began are laid out
     snapshots/0007/STEP/     of the program whose first member is number 7
@@ -14,9 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from padl.app.sweep.members import Member
+from padl.app.sweep.members import ENDED, Member
 from padl.app.sweep.programs import Group
-from padl.app.sweep.recorded import ENDED
 from padl.engine import loop
 from padl.engine.keys import key_of
 from padl.engine.lanes import Lanes, Strategy, compiled
@@ -130,7 +129,7 @@ def _checked(state: dict[str, Any]) -> dict[str, Any]:
 def _form(group: Group, lanes: Lanes) -> PyTree:
     """Shapes and types of what these lanes keep from call to call."""
     if lanes.strategy != "alone":
-        return compiled(group.structure, group.stacked, lanes).blank()
+        return compiled(group.structure, group.stacked, lanes).shapes
     keys, hparams, _ = group.stacked.take(np.array(0))
     experiment, criterion = group.structure.experiment, group.structure.criterion
     return loop.shapes(experiment, criterion, key_of(keys), hparams)
@@ -138,17 +137,19 @@ def _form(group: Group, lanes: Lanes) -> PyTree:
 
 def _layout(folder: Path, group: Group, devices: list[Device]) -> Lanes | None:
     """How an earlier process laid this program out; None where it did not begin it."""
-    programs = read_json(folder / PROGRAMS) if (folder / PROGRAMS).is_file() else {}
-    saved = programs.get(place_of(folder, group).name)
+    saved = _programs(folder).get(place_of(folder, group).name)
     if saved is None or saved["members"] != [member.number for member in group.members]:
         return None
     return _lanes(saved["lanes"], devices)
 
 
 def _write_layout(folder: Path, group: Group, lanes: Lanes) -> None:
-    programs = read_json(folder / PROGRAMS) if (folder / PROGRAMS).is_file() else {}
     about = {"members": [member.number for member in group.members], "lanes": _described(lanes)}
-    run_folder.write_json(folder / PROGRAMS, {**programs, place_of(folder, group).name: about})
+    run_folder.write_json(folder / PROGRAMS, {**_programs(folder), place_of(folder, group).name: about})
+
+
+def _programs(folder: Path) -> dict[str, Any]:
+    return read_json(folder / PROGRAMS) if (folder / PROGRAMS).is_file() else {}
 
 
 def _described(lanes: Lanes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import refuse_paths_outside, same_wandb_run
-from padl.app.sweep.members import Member, Requested
+from padl.app.sweep.members import ENDED, Member, Requested
 from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
@@ -22,7 +22,6 @@ from padl.types import Device, PadlError
 
 REQUESTS = "requests.json"
 TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project")
-ENDED = ("finished", "diverged")
 
 
 def is_sweep(folder: Path) -> bool:
@@ -55,6 +54,8 @@ class RecordedSweep:
             self.wandb_id: str | None = content["wandb_id"]
             self.requests = [_request(entry, folder, todays or {}) for entry in content["members"]]
             self.launches = [int(entry["launch"]) for entry in content["members"]]
+            if not self.requests:
+                raise ValueError("a sweep has members")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
         self.check_paths(self.requests)

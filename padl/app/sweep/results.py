@@ -13,7 +13,7 @@ import numpy as np
 
 from padl.app import artifacts
 from padl.app.sweep import selection
-from padl.app.sweep.members import Member, swept
+from padl.app.sweep.members import ENDED, Member, swept
 from padl.app.sweep.run import Sweep
 from padl.compare import statistics, sweep_plots
 from padl.compare.sweep_table import SweepTable
@@ -23,7 +23,6 @@ from padl.runs.pictures import attempt
 from padl.runs.redaction import redact, redact_argument
 from padl.types import Criterion
 
-ENDED = ("finished", "diverged")  # the members that can be judged
 Row = dict[str, Any]
 
 
