@@ -156,7 +156,9 @@ class Entry:
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
-        return signature(self.function, keyword_only=self.kind not in ("optimizer", "task"))
+        """Those that the function declares, or that its signature states."""
+        declared = getattr(self.function, "hyperparameters", None)
+        return signature(self.function, self.kind not in ("optimizer", "task")) if declared is None else declared
 
     @property
     def summary(self) -> str:
@@ -183,20 +185,20 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
     for name, parameter in inspect.signature(function).parameters.items():
         if name in ("where", "reduction", "rngs") or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
             continue
-        notes = _notes(hints.get(name, Any))
-        domain = next((n for n in notes if isinstance(n, Domain)), DOMAINS.get(name, ANYTHING))
-        traced = any(isinstance(n, Traced) for n in notes)
+        said = notes(hints.get(name, Any))
+        domain = next((n for n in said if isinstance(n, Domain)), DOMAINS.get(name, ANYTHING))
+        traced = any(isinstance(n, Traced) for n in said)
         default = None if parameter.default is parameter.empty else parameter.default
         required = parameter.default is parameter.empty
         hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required)
     return hyperparameters
 
 
-def _notes(annotation: Any) -> list[Any]:
+def notes(annotation: Any) -> list[Any]:
     """What `Annotated` says anywhere in an annotation."""
-    notes = list(getattr(annotation, "__metadata__", ()))
-    args = (annotation.__origin__,) if notes else typing.get_args(annotation)
-    return notes + [n for a in args if not isinstance(a, (list, str)) for n in _notes(a)]
+    own = list(getattr(annotation, "__metadata__", ()))
+    args = (annotation.__origin__,) if own else typing.get_args(annotation)
+    return own + [n for a in args if not isinstance(a, (list, str)) for n in notes(a)]
 
 
 def check(

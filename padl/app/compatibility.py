@@ -21,10 +21,11 @@ def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, 
     if not task.fits:
         for kind in ("loss", "model"):
             if kind in entries:
-                raise PadlError(f"task '{name}' has no {kind}, its parameters are the point: leave {kind}= out")
-        for key in ("batch_size", "epochs", "dtype"):
+                raise PadlError(f"task '{name}' has no {kind}, its parameters are its own: leave {kind}= out")
+        for key in ("dtype",) if task.rows else ("batch_size", "epochs", "dtype"):
             if config.get(key) not in (None, "float32"):
-                raise PadlError(f"task '{name}' has no data and no model: leave {key}= out")
+                has = "no model" if task.rows else "no data and no model"
+                raise PadlError(f"task '{name}' has {has}: leave {key}= out")
         return
     for kind in ("loss", "model"):
         if kind not in entries:

@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from padl.app.names import Part
+from padl.app.objects.sources import source_of
 from padl.app.plan import Plan
 from padl.app.run_spec import RunSpec
 from padl.registry import near
@@ -121,11 +123,20 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def _plugins(spec: RunSpec) -> dict[str, str]:
     """The digest of the file of each part that is not PADL's own; of one without a file, as in a notebook, its code."""
-    strangers = [part.entry for part in spec.parts.values() if not part.entry.function.__module__.startswith("padl.")]
-    return {f"{entry.kind} {entry.name}": _digest_of_source(entry.function) for entry in strangers}
+    named = [part.entry for part in spec.parts.values() if part.thing is None]
+    strangers = [entry for entry in named if not entry.function.__module__.startswith("padl.")]
+    things = {f"{part.entry.kind} {part.entry.name}": _digest_of_thing(part) for part in spec.parts.values() if part.thing}
+    return {f"{entry.kind} {entry.name}": _digest_of_source(entry.function) for entry in strangers} | things
+
+
+def _digest_of_thing(part: Part) -> str:
+    """The digest of the source of a thing from Python; of a task, its data tell it apart."""
+    source = source_of(part.thing)
+    return hashlib.sha256(source.encode()).hexdigest() if source else "no source"
 
 
 def _digest_of_source(function: Any) -> str:
+    function = getattr(function, "made_of", function)
     try:
         file = inspect.getsourcefile(function)
         text = Path(file).read_bytes() if file and Path(file).is_file() else inspect.getsource(function).encode()

@@ -3,7 +3,7 @@
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
+from padl.app import objects
 from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
 
@@ -30,14 +31,17 @@ class Part:
     """One of the five names of a run, looked up and checked.
 
     Attributes:
-        entry: what is registered under it. choice: its function with what chooses the program. scalars: its data.
+        entry: what is registered under it, or made of a thing from Python. choice: its function with what chooses the
+            program. scalars: its data.
         config: the name and every hyperparameter, as config.yaml has them.
+        thing: the thing from Python; None for a name.
     """
 
     entry: Entry
     choice: StaticPartial
     scalars: dict[str, float]
     config: dict[str, Any]
+    thing: Any = None
 
 
 @cache
@@ -54,6 +58,11 @@ def of(kind: Kind) -> Registry:
         raise PadlError(f"no kind '{kind}'{registry.near(kind, KINDS)} (kinds: {', '.join(KINDS)})")
     load()
     return registry.REGISTRIES[kind]
+
+
+def registered(kind: Kind, thing: Any) -> Entry | None:
+    """Return the entry that a function was registered with, as `padl.optimizers.adam`; None where it was not."""
+    return next((entry for entry in of(kind) if entry.function is thing), None)
 
 
 def find(kind: Kind, name: str) -> Entry:
@@ -105,21 +114,38 @@ def _bound(kind: Kind, name: str, hyperparameters: dict[str, Any]) -> Callable[.
 
 
 def part(kind: Kind, wanted: Any) -> Part:
-    """Look one name of a run up and check its hyperparameters.
+    """Look one part of a run up and check its hyperparameters.
 
     Args:
-        wanted: a name, or {"name": ..., hyperparameters}.
+        wanted: a name, or a thing from Python (see `padl.app.objects`); or one of them with hyperparameters, as
+            {"name": ..., hyperparameters}, and of a thing the "label" it is recorded under.
 
     Raises:
         PadlError: it is neither, or is unknown, or a hyperparameter is.
     """
-    values = {"name": wanted} if isinstance(wanted, str) else dict(wanted) if isinstance(wanted, Mapping) else {}
-    if not isinstance(values.get("name"), str):
-        what = wanted if isinstance(wanted, (str, int, float, list)) else f"a {type(wanted).__name__}"
-        raise PadlError(f"{kind}={what} must be a name, or a name with hyperparameters ('padl list {kind}')")
-    entry = find(kind, values.pop("name"))
-    choice, scalars = entry.split({key: _value(kind, key, value) for key, value in values.items()})
+    values = dict(wanted) if isinstance(wanted, Mapping) else {"name": wanted}
+    if objects.is_from_python(values):
+        raise PadlError(f"{kind} '{values['name']}' came from Python: give the thing itself there, as {kind}=...")
+    thing, label = values.pop("name", None), values.pop("label", "") if not isinstance(values.get("name"), str) else ""
+    if isinstance(thing, str):
+        return _part(find(kind, thing), values)
+    if thing is None:
+        raise PadlError(f"{kind}={wanted} must be a name, or a name with hyperparameters ('padl list {kind}')")
+    entry = registered(kind, thing) if callable(thing) else None
+    if entry is not None and not label:
+        return _part(entry, values)
+    made = _part(objects.entry_of(kind, thing, str(label)), values)
+    return replace(made, thing=thing, config={"name": made.entry.name, objects.FROM: objects.PYTHON, **_rest(made)})
+
+
+def _part(entry: Entry, values: Mapping[str, Any]) -> Part:
+    choice, scalars = entry.split({key: _value(entry.kind, key, value) for key, value in values.items()})
     return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
+
+
+def _rest(part: Part) -> dict[str, Any]:
+    """The hyperparameters of a part."""
+    return {key: value for key, value in part.config.items() if key != "name"}
 
 
 def _value(kind: Kind, key: str, value: Any) -> Any:

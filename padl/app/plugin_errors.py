@@ -1,9 +1,11 @@
 """What a plugin raises, as one line that says where: one_line_for, one_line_in_training, one_line_of_plugins."""
 
+import os
 import re
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -12,6 +14,8 @@ import optax
 
 from padl.app.names import Part
 from padl.types import Kind, PadlError, one_line
+
+PADL = f"{Path(__file__).parents[1]}{os.sep}"
 
 
 @contextmanager
@@ -35,7 +39,7 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
         plugins = _plugins(parts)
         if not plugins:
             raise
-        raise PadlError(f"{_place(error)}: {one_line(error)} (plugins in this run: {plugins})") from error
+        raise PadlError(f"{_place(error)}: {one_line(error)} ({plugins})") from error
 
 
 class TrainingError(PadlError):
@@ -55,7 +59,7 @@ def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
     except Exception as error:
         place, reason = _told_place(error) or (_place(error), one_line(error))
         plugins = _plugins(parts)
-        raise TrainingError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
+        raise TrainingError(f"{place}: {reason}{f' ({plugins})' if plugins else ''}") from error
 
 
 def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[None]:
@@ -64,7 +68,13 @@ def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[No
 
 
 def _plugins(parts: Mapping[Kind, Part]) -> str:
-    return ", ".join(f"{kind} '{p.entry.name}'" for kind, p in parts.items() if p.entry.origin != "padl")
+    """What of a run is not PADL's own, or nothing."""
+    told = {
+        "plugins in this run": [p for p in parts.values() if p.entry.origin != "padl" and p.thing is None],
+        "from Python in this run": [p for p in parts.values() if p.thing is not None],
+    }
+    lists = {what: ", ".join(f"{p.entry.kind} '{p.entry.name}'" for p in some) for what, some in told.items() if some}
+    return "; ".join(f"{what}: {names}" for what, names in lists.items())
 
 
 def _told_place(error: Exception) -> tuple[str, str] | None:
@@ -101,6 +111,7 @@ def _builds(optimizer: Part, fixed: str) -> bool:
 def _place(error: BaseException) -> str:
     """`file:line, in function` of the last frame that is not a library's."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith("<")]
-    last = (ours or frames)[-1]
+    ours = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith("<frozen")]
+    theirs = [f for f in ours if not f.filename.startswith(PADL)]
+    last = (theirs or ours or frames)[-1]
     return f"{last.filename}:{last.lineno}, in {last.name}"

@@ -154,7 +154,7 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
     are not given, or given as `auto`."""
     parts: dict[Kind, Part] = {}
     for kind in ("model", "loss"):
-        brought = traits.get(kind)
+        brought = traits.get(kind) if task.fits else None
         brought = brought.get(task.about["kind"]) if isinstance(brought, Mapping) else brought
         wanted = config.get(kind) if config.get(kind) not in (None, AUTO, {"name": AUTO}) else brought
         if wanted:

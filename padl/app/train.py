@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
 from padl.app.settings import SweepSettings
@@ -14,10 +15,11 @@ from padl.app.warm_start import warm_start
 from padl.jax_flags import pinned
 from padl.runs import lock, run_files, run_folder
 from padl.runs.environment import environment
+from padl.app.objects.sources import things
 from padl.runs.processes import is_writer
 from padl.types import PadlError
 
-Choose = str | Mapping[str, Any] | None  # a name, or {"name": ..., hyperparameters}
+Choose = Any  # a name, a thing from Python, or {"name": one of these, hyperparameters}
 QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
 
 
@@ -32,8 +34,11 @@ def train(
     """Train once: the same run as `padl train`, in the same words, but quiet and without a folder unless asked for.
 
     Args:
-        task, model, loss, optimizer, schedule: a name, or {"name": "adam", "learning_rate": 0.01}; a task brings its
-            own model and loss where they are None.
+        task, model, loss, optimizer, schedule: a name, as "adam"; or the thing itself: a `padl.tasks.arrays(...)` or a
+            pair of arrays; an nnx.Module (class, instance) or a function that builds one; a function of predictions
+            and targets; an Optax transformation, or a function that makes one; a function of the fraction of training.
+            Or one of them with its hyperparameters, {"name": "adam", "learning_rate": 0.01}. A task brings its own
+            model and loss where they are None.
         settings: every other key of conf/train.yaml, as `seed=1, steps=500, run={"dir": "runs"}, progress="live"`.
 
     Raises:
@@ -45,7 +50,7 @@ def train(
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
-    quiet = {**QUIET, **config}
+    quiet = {**QUIET, **{key: objects.prepared(key, value) for key, value in config.items()}}
     for group in ("run", "wandb"):
         logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
         if isinstance(quiet[group], Mapping | None):
@@ -80,9 +85,9 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     """The run folder with what is known before the start, in every process; None where none is asked for."""
     if plan.run.dir is None:
         return None
-    label = "-".join(plan.config[kind]["name"] for kind in ("task", "optimizer"))
+    label = "-".join(str(plan.config[kind]["name"]) for kind in ("task", "optimizer"))
     folder = run_folder.create(plan.run.dir, label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
-        run_files.write_start(folder, plan.config, env)
+        run_files.write_start(folder, plan.config, env, things=things(plan.parts))
     return folder

@@ -24,6 +24,9 @@ from padl.runs.sink import warn
 from padl.types import PadlError
 
 
+PYTHON = "python.json"  # what came from Python, with its source
+
+
 class StoredConfig(NamedTuple):
     """What config.yaml says.
 
@@ -36,17 +39,24 @@ class StoredConfig(NamedTuple):
 
 
 def write_start(
-    folder: Path, config: Mapping[str, Any], env: str, overrides: Sequence[str] | None = None, durable: bool = True
+    folder: Path,
+    config: Mapping[str, Any],
+    env: str,
+    overrides: Sequence[str] | None = None,
+    durable: bool = True,
+    things: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what is known before a run starts, and the manifest last.
 
     Args:
         env: `to_json` of its `environment`. overrides: of a sweep's member, as typed; None writes no overrides.json.
-        durable: as in `run_folder.write_bytes`.
+        durable: as in `run_folder.write_bytes`. things: that came from Python, for python.json; none writes none.
     """
     contents = {"config.yaml": to_yaml(config).encode(), "env.json": env.encode()}
     if overrides is not None:
         contents["overrides.json"] = to_json(overrides).encode()
+    if things:
+        contents[PYTHON] = to_json(things).encode()
     manifest.write(folder, contents, durable=durable)
 
 

@@ -5,11 +5,15 @@ each input. Supervised kinds: classification.py, regression.py, on inputs that s
 images.py (with concrete_images.py), tabular.py, array_folder.py. Other kinds: embedding.py with pair_sampling.py,
 pair_ranking.py, line_reading.py with edit_distance.py, autoencoder.py. Without data: surface_descent.py.
 loss_inputs.py puts classes in the words of a loss.
+
+Of things from Python: own_data.py makes a task of arrays, own_objective.py one of plain functions.
 """
 
 from collections.abc import Callable
 
 from padl import registry
+from padl.tasks.own_data import arrays as arrays
+from padl.tasks.own_objective import objective as objective
 from padl.tasks.task import Task
 
 registry.discover(__name__, __path__)
@@ -22,4 +26,4 @@ def __getattr__(name: str) -> Callable[..., Task]:
 
 
 def __dir__() -> list[str]:
-    return registry.task.names()
+    return ["arrays", "objective", *registry.task.names()]

@@ -17,11 +17,16 @@ from padl.types import Key, Metrics, PadlError, Params, PyTree
 
 
 class Skeleton(NamedTuple):
-    """A model without its numbers."""
+    """A model without its numbers.
+
+    Attributes:
+        graph, params, model_state: of its structure. rngs: the random streams that layers keep, as nnx.Dropout does.
+    """
 
     graph: Any
     params: Any
     model_state: Any
+    rngs: Any
 
 
 @lru_cache(maxsize=128)
@@ -35,12 +40,37 @@ def skeleton(model: StaticPartial, shape: tuple[int, ...], outputs: int, names: 
     def built_with(value: float) -> Skeleton:
         scalars = dict.fromkeys(names, value)
         module = nnx.eval_shape(lambda: model(shape, outputs, rngs=nnx.Rngs(0), **scalars))
-        return Skeleton(*nnx.split(module, nnx.Param, ...))
+        return Skeleton(*_parts(module))
 
     built = built_with(0.5)
     if names and built_with(0.25).graph != built.graph:
         raise PadlError(f"the model keeps a Scalar ({', '.join(names)}) as it is: wrap it in padl.models.layers.Rate")
     return built
+
+
+def _parts(module: nnx.Module) -> tuple[Any, Any, Any, Any]:
+    """The structure of a model, its parameters, the rest of its state, and its random streams."""
+    graph, params, rngs, model_state = nnx.split(module, nnx.Param, nnx.RngState, ...)
+    return graph, params, model_state, rngs
+
+
+def _streams(rngs: PyTree, key: Key | None) -> PyTree:
+    """Random streams of this form that begin with a step's key; in evaluation nothing is drawn from them."""
+    leaves, tree = jax.tree.flatten(rngs)
+    first = jax.random.key(0) if key is None else key
+    starts = (jax.random.fold_in(first, i) for i in range(len(leaves)))
+    return tree.unflatten(
+        [
+            jnp.broadcast_to(start, leaf.shape) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+            else jnp.zeros(leaf.shape, leaf.dtype)
+            for start, leaf in zip(starts, leaves, strict=True)
+        ]
+    )  # fmt: skip
+
+
+def call(module: nnx.Module, inputs: jax.Array, key: Key | None) -> jax.Array:
+    """Call a model; `key` is the randomness of a training step, None evaluates."""
+    return module(inputs, key)  # pyright: ignore[reportCallIssue]
 
 
 def to_names(state: PyTree) -> dict[str, jax.Array]:
@@ -83,7 +113,7 @@ class ModelPredictor:
     def init(self, key: Key, scalars: Mapping[str, Any]) -> tuple[Params, PyTree]:
         """Parameters and the rest of the state, by name; `scalars` are the model's traced hyperparameters."""
         module = self.model(self.shape, self.outputs, rngs=nnx.Rngs(key), **scalars)
-        _, params, model_state = nnx.split(module, nnx.Param, ...)
+        _, params, model_state, _ = _parts(module)
         return to_names(params), to_names(model_state)
 
     def __call__(
@@ -108,10 +138,11 @@ class ModelPredictor:
         dtype = jnp.dtype(self.dtype)
         params = jax.tree.map(lambda p: p.astype(dtype), params)
         states = from_names(params, bones.params), from_names(model_state, bones.model_state)
-        module = nnx.merge(bones.graph, *states, copy=True)
-        outputs = module(standardise(inputs, stats).astype(dtype), key)
+        module = nnx.merge(bones.graph, states[0], _streams(bones.rngs, key), states[1], copy=True)
+        called = getattr(self.model.function, "call", call)  # a stranger's model says how it is called
+        outputs = called(module, standardise(inputs, stats).astype(dtype), key)
         self._check(outputs)
-        after = to_names(nnx.split(module, nnx.Param, ...)[2])
+        after = to_names(_parts(module)[2])
         return outputs.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, model_state)
 
     def predict(
@@ -121,11 +152,15 @@ class ModelPredictor:
         return self.decode(self(params, model_state, scalars, inputs, stats)[0], stats)
 
     def _check(self, outputs: jax.Array) -> None:
+        name = getattr(self.model.function, "__name__", "this one")
         if outputs.ndim == (3 if self.frames else 2):
+            if outputs.shape[-1] != self.outputs:
+                raise PadlError(
+                    f"model '{name}' gives {outputs.shape[-1]} outputs, and this task wants {self.outputs}"
+                )
             return
         kinds = ("one row of outputs for an input", "one for each of its frames")
         gives, wants = reversed(kinds) if not self.frames else kinds
-        name = getattr(self.model.function, "__name__", "this one")
         other = "tdnn" if self.frames else "mlp"
         raise PadlError(f"model '{name}' gives {gives}, this task wants {wants}: try model={other}")
 

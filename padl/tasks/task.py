@@ -74,7 +74,8 @@ class Task:
         objective: ObjectiveConfig -> Objective; None -> Objective for a task that needs no loss and no model.
         rows: dict of arrays (n, ...), on the host.
         split: (seed, the task's scalars) -> Split.
-        fits: what its losses may call their targets and predictions, the usual first; none: it needs no loss.
+        fits: what its losses may call their targets and predictions, the usual first; none: it needs no loss and no
+            model, be it with rows or without.
         metrics: what is measured; the first says which parameters are the best. The loss is measured too.
         about: what a reader wants to know of the data, for the records.
         streamed: the training rows stay on the host, as in a memory-mapped file, and are read ahead of the device.

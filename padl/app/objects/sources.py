@@ -1,0 +1,51 @@
+"""Tell where things from Python come from, for the records. things, source_of."""
+
+import inspect
+import textwrap
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import optax
+
+from padl.app.objects.signatures import label_of
+from padl.runs.redaction import redact
+
+
+def things(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the things from Python among the parts of a run, {kind: ...}: the content of python.json."""
+    return {kind: _describe(part.thing) for kind, part in parts.items() if part.thing is not None}
+
+
+def _describe(thing: Any) -> dict[str, Any]:
+    """What it is called, its type, its module and its source; "" for what there is not."""
+    definition = _definition(thing)
+    told = {
+        "called": label_of(thing),
+        "type": type(thing).__name__,
+        "module": getattr(definition, "__module__", "") or "",
+        "source": source_of(thing),
+    }
+    return redact(told)
+
+
+def source_of(thing: Any) -> str:
+    """Return the text of the class or function that a thing is, or is made by; "" where there is none to be had."""
+    definition = _definition(thing)
+    try:
+        return textwrap.dedent(inspect.getsource(definition))
+    except (OSError, TypeError):
+        return ""
+
+
+def _definition(thing: Any) -> Any:
+    """The class or function that a thing is made by."""
+    thing = getattr(thing, "made_of", thing)
+    if isinstance(thing, partial):
+        return _definition(thing.func)
+    if isinstance(thing, optax.GradientTransformation):
+        return thing.update
+    if inspect.isclass(thing) or inspect.isroutine(thing):
+        return inspect.unwrap(thing)
+    return type(thing) if not isinstance(thing, jax.tree_util.Partial) else _definition(thing.func)

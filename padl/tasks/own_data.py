@@ -1,0 +1,115 @@
+"""Make a task of your own arrays. arrays."""
+
+from typing import Any, Literal
+
+import numpy as np
+
+from padl.registry import check, signature
+from padl.tasks.classification import classification
+from padl.tasks.regression import regression
+from padl.tasks.task import Task
+from padl.types import PadlError, one_line
+
+FEW = 20  # different whole numbers that pass for classes
+Kind = Literal["auto", "classification", "regression"]
+
+
+def arrays(
+    inputs: Any,
+    targets: Any,
+    *,
+    kind: Kind = "auto",
+    classes: int | None = None,
+    held_out: float = 0.2,
+    title: str = "arrays",
+) -> Task:
+    """Make a task of arrays: predict each target from its input.
+
+    >>> task = padl.tasks.arrays(x, y)                      # x (n, ...), y (n,)
+    >>> record = padl.train(task=task, model="mlp")
+
+    Args:
+        inputs: (n, ...) numbers, as a NumPy or JAX array, a torch tensor or nested lists; standardised by the training
+            rows. targets: (n,), or (n, 1): numbers to predict, or classes: whole numbers, booleans or text.
+        kind: auto takes targets of floating point for numbers, and text, booleans and whole numbers for classes; whole
+            numbers with more than 20 different values that are not most often repeated need it said.
+        classes: the targets are the labels 0 .. classes-1; None numbers their different values in their order.
+        held_out: share of the rows that are evaluated on, in (0, 1). title: what the run is called.
+
+    Raises:
+        PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes.
+    """
+    given = {"kind": kind, "classes": classes, "held_out": held_out, "title": title}
+    check(given, {k: h for k, h in signature(arrays).items() if k in given}, where="", owner="padl.tasks.arrays")
+    x, y = _numbers(inputs, title), _targets(targets, title)
+    if x.ndim < 2:
+        raise PadlError(f"{title}: inputs {x.shape} must be (n, ...): a single column is inputs[:, None]")
+    if len(x) != len(y):
+        raise PadlError(f"{title}: {len(x)} inputs and {len(y)} targets: one target for each input is wanted")
+    if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
+        if classes is not None or y.dtype.kind not in "fiu":
+            raise PadlError(f"{title}: numbers are to be predicted, and the targets are {_told(y, classes)}")
+        return regression(x, y.astype(np.float64), held_out=held_out, where=title, title=title, synthetic=False)
+    names, labels = _classes(y, classes, title)
+    about = {"title": title, "synthetic": False, "names": names}
+    return classification(x, labels, len(names), held_out=held_out, where=title, **about)
+
+
+def _numbers(inputs: Any, title: str) -> np.ndarray:
+    array = _array(inputs, f"{title}: inputs")
+    if array.dtype.kind not in "biuf":
+        raise PadlError(f"{title}: inputs hold {array.dtype}: give numbers, (n, ...)")
+    wide = array.dtype.kind == "f" and array.dtype.itemsize == 8
+    return array.astype(np.float32) if array.dtype.kind == "b" or wide else array
+
+
+def _targets(targets: Any, title: str) -> np.ndarray:
+    array = _array(targets, f"{title}: targets")
+    if array.dtype.kind == "O":
+        array = np.array([str(value) for value in array.ravel()]).reshape(array.shape)
+    if array.dtype.kind not in "biufU":
+        raise PadlError(f"{title}: targets hold {array.dtype}: give numbers, or text for classes")
+    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    if array.ndim != 1:
+        raise PadlError(f"{title}: targets {array.shape} must be (n,): one for each input")
+    return array
+
+
+def _array(values: Any, what: str) -> np.ndarray:
+    try:
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except Exception as error:  # whatever a stranger's object raises
+        raise PadlError(f"{what} are no array ({one_line(error)})") from error
+    if array.ndim == 0:
+        raise PadlError(f"{what} are {type(values).__name__}, and not an array of rows")
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def _kind(targets: np.ndarray, classes: int | None, title: str) -> Kind:
+    if classes is not None or targets.dtype.kind in "bU":
+        return "classification"
+    if targets.dtype.kind == "f":
+        return "regression"
+    different = len(np.unique(targets))
+    if different > FEW and different > len(targets) / 2:
+        raise PadlError(
+            f"{title}: {different} different whole numbers in {len(targets)} targets: say kind='regression', or"
+            " kind='classification'"
+        )
+    return "classification"
+
+
+def _classes(targets: np.ndarray, classes: int | None, title: str) -> tuple[list[str], np.ndarray]:
+    """The names of the classes, and the label of every row."""
+    if classes is not None:
+        if targets.dtype.kind not in "biu":
+            raise PadlError(f"{title}: classes={classes} is for whole numbers, and the targets are {targets.dtype}")
+        return [str(c) for c in range(classes)], targets.astype(np.int64)
+    different, labels = np.unique(targets, return_inverse=True)
+    if len(different) < 2:
+        raise PadlError(f"{title}: every target is {different[0]}: no classes to tell apart")
+    return [f"{v:g}" if targets.dtype.kind == "f" else str(v) for v in different], labels
+
+
+def _told(targets: np.ndarray, classes: int | None) -> str:
+    return f"{classes} classes" if classes is not None else str(targets.dtype)
