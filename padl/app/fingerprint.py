@@ -123,10 +123,12 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def _plugins(spec: RunSpec) -> dict[str, str]:
     """The digest of the file of each part that is not PADL's own; of one without a file, as in a notebook, its code."""
-    named = [part.entry for part in spec.parts.values() if part.thing is None]
-    strangers = [entry for entry in named if not entry.function.__module__.startswith("padl.")]
-    things = {f"{part.entry.kind} {part.entry.name}": _digest_of_thing(part) for part in spec.parts.values() if part.thing}
-    return {f"{entry.kind} {entry.name}": _digest_of_source(entry.function) for entry in strangers} | things
+    strangers = [part for part in spec.parts.values() if part.thing is not None or part.entry.origin != "padl"]
+    return {f"{part.entry.kind} {part.entry.name}": _digest(part) for part in strangers}
+
+
+def _digest(part: Part) -> str:
+    return _digest_of_source(part.entry.function) if part.thing is None else _digest_of_thing(part)
 
 
 def _digest_of_thing(part: Part) -> str:

@@ -60,11 +60,6 @@ def of(kind: Kind) -> Registry:
     return registry.REGISTRIES[kind]
 
 
-def registered(kind: Kind, thing: Any) -> Entry | None:
-    """Return the entry that a function was registered with, as `padl.optimizers.adam`; None where it was not."""
-    return next((entry for entry in of(kind) if entry.function is thing), None)
-
-
 def find(kind: Kind, name: str) -> Entry:
     """Return the entry of this name; PadlError for an unknown one, which names broken plugins that may be why."""
     try:
@@ -113,6 +108,12 @@ def _bound(kind: Kind, name: str, hyperparameters: dict[str, Any]) -> Callable[.
     return partial(entry.function, **entry.check(hyperparameters))
 
 
+def entry(kind: Kind, wanted: Any) -> Entry:
+    """Return the entry of a name, or of a thing from Python; `wanted` and what raises are those of `part`."""
+    thing = wanted.get("name") if isinstance(wanted, Mapping) else wanted
+    return find(kind, thing) if isinstance(thing, str) else _of_thing(kind, thing)
+
+
 def part(kind: Kind, wanted: Any) -> Part:
     """Look one part of a run up and check its hyperparameters.
 
@@ -131,11 +132,17 @@ def part(kind: Kind, wanted: Any) -> Part:
         return _part(find(kind, thing), values)
     if thing is None:
         raise PadlError(f"{kind}={wanted} must be a name, or a name with hyperparameters ('padl list {kind}')")
-    entry = registered(kind, thing) if callable(thing) else None
-    if entry is not None and not label:
-        return _part(entry, values)
-    made = _part(objects.entry_of(kind, thing, str(label)), values)
+    found = _of_thing(kind, thing, str(label))
+    if found.origin != objects.PYTHON:
+        return _part(found, values)
+    made = _part(found, {key: _plain(kind, key, value) for key, value in values.items()})
     return replace(made, thing=thing, config={"name": made.entry.name, objects.FROM: objects.PYTHON, **_rest(made)})
+
+
+def _of_thing(kind: Kind, thing: Any, label: str = "") -> Entry:
+    """The entry that a thing was registered with, or one that is made of it."""
+    registered = next((each for each in of(kind) if each.function is thing), None)
+    return registered or objects.entry_of(kind, thing, label)
 
 
 def _part(entry: Entry, values: Mapping[str, Any]) -> Part:
@@ -146,6 +153,18 @@ def _part(entry: Entry, values: Mapping[str, Any]) -> Part:
 def _rest(part: Part) -> dict[str, Any]:
     """The hyperparameters of a part."""
     return {key: value for key, value in part.config.items() if key != "name"}
+
+
+def _plain(kind: Kind, key: str, value: Any) -> Any:
+    """A hyperparameter of a thing from Python, as what a configuration can hold."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(kind, key, item) for item in value)
+    if value is None or isinstance(value, (bool, int, float, str, os.PathLike, jax.Array, np.ndarray, np.generic)):
+        return value
+    raise PadlError(
+        f"{kind}.{key} is a {type(value).__name__}, which no configuration can hold: give {kind} as"
+        f" functools.partial(..., {key}=...)"
+    )
 
 
 def _value(kind: Kind, key: str, value: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import Fingerprint, check_allowed, check_same, fingerprint, flat
+from padl.app.objects.sources import things as described
 from padl.app.plan import Plan, resolve
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.stored_config import for_today, refuse_paths_outside, same_wandb_run
@@ -61,6 +62,7 @@ def resume(
     allow: Collection[str] = (),
     command: Sequence[str] = (),
     stop: StopRequest = NEVER,
+    **things: Any,
 ) -> RunResult | Results:
     """Go on with a run or a sweep where its newest whole snapshot is, in the same folder, rows and W&B run: as
     `padl resume`, but quiet and without W&B unless asked for.
@@ -73,6 +75,7 @@ def resume(
             "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
+        things: of a run, what came from Python: `task`, `model`, `loss`, `optimizer`, `schedule`.
 
     Returns:
         As `padl.train` or `padl.sweep` does.
@@ -85,7 +88,7 @@ def resume(
     check_allowed(allow)
     if is_sweep(folder):
         return _resume_sweep(folder, settings, allow, stop)
-    return resume_run(folder, settings, allow, command, stop)
+    return resume_run(folder, settings, allow, command, stop, things)
 
 
 def _resume_sweep(folder: Path, settings: Mapping[str, Any], allow: Collection[str], stop: StopRequest) -> Results:
@@ -102,12 +105,17 @@ def _resume_sweep(folder: Path, settings: Mapping[str, Any], allow: Collection[s
 
 
 def resume_run(
-    folder: Path, settings: Mapping[str, Any], allow: Collection[str], command: Sequence[str], stop: StopRequest
+    folder: Path,
+    settings: Mapping[str, Any],
+    allow: Collection[str],
+    command: Sequence[str],
+    stop: StopRequest,
+    things: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """Go on with a run; arguments as of `resume`."""
     _check_words(settings)
     stored_config = run_files.stored_config(folder).values
-    config = for_today(stored_config, folder, told=("compilation_cache", "device"))
+    config = for_today(stored_config, folder, told=("compilation_cache", "device"), things=things)
     config["wandb"] = same_wandb_run(stored_config, folder, told="wandb.mode" not in settings)
     if "path" not in allow:
         refuse_paths_outside({**config, "start": None}, folder)  # whose parameters it began with does not matter now
@@ -222,7 +230,8 @@ def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[s
         for key, (old, new) in changes.items():
             warn(f"{key}: {old} -> {new}")
         warn(f"going on after step {step:,} of {plan.steps:,}")
-    run_files.write_start(folder, plan.config, (folder / "env.json").read_text(encoding="utf-8"))
+    env = (folder / "env.json").read_text(encoding="utf-8")
+    run_files.write_start(folder, plan.config, env, things=described(plan.parts))
     words = [redact_argument(word) for word in command]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     with (folder / "resumes.jsonl").open("a", encoding="utf-8") as file:

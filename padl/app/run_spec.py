@@ -85,7 +85,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     _check_start(start)
     _check_folder(run, wandb)
     interval(run.save_every)
-    parts: dict[Kind, Part] = {"task": part("task", config.get("task") or "digits")}
+    parts: dict[Kind, Part] = {"task": part("task", _chosen(config, "task", "digits"))}
     task, split = _task_and_split(parts["task"], settings.seed, memo)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
     compatibility.check_names({kind: part.entry for kind, part in parts.items()}, task, config)
@@ -156,12 +156,19 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
     for kind in ("model", "loss"):
         brought = traits.get(kind) if task.fits else None
         brought = brought.get(task.about["kind"]) if isinstance(brought, Mapping) else brought
-        wanted = config.get(kind) if config.get(kind) not in (None, AUTO, {"name": AUTO}) else brought
-        if wanted:
+        wanted = _chosen(config, kind, brought)
+        if wanted is not None:
             parts[kind] = part(kind, wanted)
-    parts["optimizer"] = part("optimizer", config.get("optimizer") or "adam")
-    parts["schedule"] = part("schedule", config.get("schedule") or "constant")
+    parts["optimizer"] = part("optimizer", _chosen(config, "optimizer", "adam"))
+    parts["schedule"] = part("schedule", _chosen(config, "schedule", "constant"))
     return parts
+
+
+def _chosen(config: Mapping[str, Any], kind: Kind, otherwise: Any) -> Any:
+    """What a configuration chooses, and what is used where it chooses nothing; a thing from Python is never compared."""
+    chosen = config.get(kind)
+    name = chosen.get("name", AUTO) if isinstance(chosen, Mapping) and len(chosen) < 2 else chosen
+    return otherwise if name is None or (isinstance(name, str) and name in ("", AUTO)) else chosen
 
 
 def _objective(task: Task, parts: Mapping[Kind, Part], settings: Settings) -> Objective:

@@ -6,7 +6,6 @@ makes. load, evaluate, check_data, parameters, again, recorded.
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,17 +13,18 @@ import jax
 import jax.numpy as jnp
 
 from padl.app.names import part
+from padl.app.objects import is_from_python
 from padl.app.plan import resolve, run_key
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import for_today, on_devices_here, refuse_paths_outside, verified_for_today
 from padl.app.summary import of_side
+from padl.app.trained_model import TrainedModel
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.jax_flags import pinned
 from padl.runs import checkpoint, run_files
 from padl.runs.sink import warn
 from padl.tasks import predictor
-from padl.tasks.predictor import Predictor
 from padl.types import PadlError, Params, PyTree, one_line
 
 Which = Literal["best", "final"]
@@ -32,56 +32,24 @@ ALLOWED = ("path",)  # what `again` may be told to allow
 PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against the model
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedModel:
-    """A trained model: call it with inputs as the task holds them, (n, ...), not standardised.
-
-    Attributes:
-        params: {name: array}. model_state: batch-norm statistics and the like. stats: of the training inputs.
-        config: of the run, without what is the user's own of today, see `stored_config`.
-        task: what is known of the data (kind, names of the classes).
-        predictor, scalars, input_shape: what predicts, with which hyperparameters, from inputs of what shape.
-    """
-
-    params: Params
-    model_state: PyTree
-    stats: PyTree
-    config: dict[str, Any]
-    task: dict[str, Any]
-    predictor: Predictor
-    scalars: dict[str, float]
-    input_shape: tuple[int, ...]
-
-    @pinned()
-    def __call__(self, inputs: Any) -> jax.Array:
-        """Predict: logits (n, classes), numbers (n,) in the target's unit, or what else the task is about.
-
-        Raises:
-            PadlError: the inputs have another shape than those trained on.
-        """
-        inputs = jnp.asarray(inputs)
-        if inputs.shape[1:] != self.input_shape:
-            raise PadlError(f"inputs of shape {inputs.shape} given, this model takes (n, {str(self.input_shape)[1:]}")
-        return self.predictor.predict(self.params, self.model_state, self.scalars, inputs, self.stats)
-
-
 @pinned()
-def load(folder: str | Path, which: Which = "best") -> TrainedModel:
+def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedModel:
     """Load the trained model of a run folder, which needs the folder alone, not the data that it was trained on.
 
     Args:
         folder: of a run with run.save=true. which: the parameters with the best evaluation, or the final ones.
+        things: `model`, where it came from Python: the same class, function or instance again.
 
     Raises:
         PadlError: no run there, nothing saved, a file that is not as it was written or does not fit the model that the
             run's configuration makes, a task without a model.
     """
     folder = Path(folder)
-    config, about = verified_for_today(folder), checkpoint.load_model(folder)
+    config, about = verified_for_today(folder, things=things, needs=("model",)), checkpoint.load_model(folder)
     if about["input_shape"] is None or "model" not in config or "loss" not in config:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
-    model, loss, shape = part("model", config["model"]), part("loss", config["loss"]), tuple(about["input_shape"])
-    words, dtype = loss.entry.traits.get("predictions", ""), config.get("dtype", "float32")
+    model, shape, dtype = part("model", config["model"]), tuple(about["input_shape"]), config.get("dtype", "float32")
+    words = "" if is_from_python(config["loss"]) else part("loss", config["loss"]).entry.traits.get("predictions", "")
     with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
         rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, words)
         like = jax.eval_shape(lambda: rebuilt.init(jax.random.key(0), model.scalars))
@@ -101,14 +69,19 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
 
 
 @pinned()
-def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
+def evaluate(folder: str | Path, which: Which = "final", **things: Any) -> dict[str, float]:
     """Evaluate what a run saved, again, on the rows that it held out, on as many devices as it had if they are here.
+
+    Args:
+        folder, which: as of `load`. things: what came from Python: `task`, `model`, `loss`, `optimizer`, `schedule`.
 
     Raises:
         PadlError: as `load`, and where the data are gone or not what the task accepts.
     """
     folder = Path(folder)
-    plan = resolve(on_devices_here(verified_for_today(folder), folder))
+    config = verified_for_today(folder, things=things, needs=("task", "model", "loss"))
+    unused = {kind: config[kind] for kind in ("optimizer", "schedule") if is_from_python(config.get(kind))}
+    plan = resolve(on_devices_here({key: value for key, value in config.items() if key not in unused}, folder))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, which, plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())

@@ -14,29 +14,41 @@ from typing import Any
 import jax
 
 from padl.app.names import part
+from padl.app.objects import is_from_python, with_objects
 from padl.app.settings import Settings, WandbSettings, parse
 from padl.runs.run_files import verified_config
 from padl.runs.sink import warn
-from padl.types import KINDS, PadlError
+from padl.types import KINDS, Kind, PadlError
 
 OF_TODAY = ("compilation_cache", "device", "progress", "wandb")
 HIDDEN = "***"  # in the place of a secret, see `runs.redaction`
 NEEDED = ("task", "optimizer", "schedule")
 
 
-def verified_for_today(folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+def verified_for_today(
+    folder: Path,
+    told: Collection[str] = (),
+    things: Mapping[str, Any] | None = None,
+    needs: Collection[Kind] = KINDS,
+) -> dict[str, Any]:
     """Read the configuration that a run was trained with, for use today.
 
     Args:
-        told: as of `for_today`.
+        told, things, needs: as of `for_today`.
 
     Raises:
         PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run.
     """
-    return for_today(verified_config(folder), folder, told)
+    return for_today(verified_config(folder), folder, told, things, needs)
 
 
-def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+def for_today(
+    config: Mapping[str, Any],
+    folder: Path,
+    told: Collection[str] = (),
+    things: Mapping[str, Any] | None = None,
+    needs: Collection[Kind] = KINDS,
+) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
     Left out are where compiled programs come from, the device, everything of W&B and the progress. The place of the
@@ -44,18 +56,20 @@ def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = (
 
     Args:
         folder: where it was stored. told: of OF_TODAY, those of which a line says that they are left out.
+        things: {kind: thing}, those from Python given again. needs: the kinds that are used.
 
     Raises:
-        PadlError: it is not a configuration of a run, or a secret was hidden in it.
+        PadlError: it is not a configuration of a run, or a secret was hidden in it; a thing from Python is needed.
     """
     with _named(folder / "config.yaml"):
         _check_groups(config)
+        config = with_objects(config, things or {}, needs)
         run = {**(config.get("run") or {}), "dir": str(place_of(folder))}
         kept = {key: value for key, value in config.items() if key not in OF_TODAY} | {"run": run}
         _refuse_hidden(kept)
         parse(kept)
         for kind in KINDS:
-            if kind in kept:
+            if kind in kept and not is_from_python(kept[kind]):
                 part(kind, kept[kind])
     for line in _left_out(config, told):
         warn(f"{folder}: {line}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.objects.sources import things
 from padl.app.plan import Plan, resolve
 from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
@@ -15,9 +16,8 @@ from padl.app.warm_start import warm_start
 from padl.jax_flags import pinned
 from padl.runs import lock, run_files, run_folder
 from padl.runs.environment import environment
-from padl.app.objects.sources import things
 from padl.runs.processes import is_writer
-from padl.types import PadlError
+from padl.types import KINDS, PadlError
 
 Choose = Any  # a name, a thing from Python, or {"name": one of these, hyperparameters}
 QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
@@ -50,7 +50,7 @@ def train(
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
-    quiet = {**QUIET, **{key: objects.prepared(key, value) for key, value in config.items()}}
+    quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
         logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
         if isinstance(quiet[group], Mapping | None):

@@ -19,6 +19,7 @@ from padl.app.saving import Saver, interval
 from padl.app.stopping import StopRequest
 from padl.app.summary import Rows, columns, summarise
 from padl.app.timing import Clock
+from padl.app.trained_model import TrainedModel, of_run
 from padl.engine import loop
 from padl.engine.memory import is_out_of_memory
 from padl.runs import jsonl, snapshots
@@ -42,6 +43,7 @@ class RunResult:
         config: every name and value of the run.
         history: arrays over the rows of metrics.jsonl, {name: (rows,)}; NaN where a row has not measured something.
         params, best_params: the final ones, and those with the best evaluation: {name: NumPy array}.
+        model: the trained model with the best parameters, to be called with inputs; None for a task without one.
         folder: of the run, None where none was asked for.
         wandb_folder: of its offline W&B run, None without.
     """
@@ -52,6 +54,7 @@ class RunResult:
     history: dict[str, np.ndarray]
     params: PyTree
     best_params: PyTree
+    model: TrainedModel | None
     folder: Path | None
     wandb_folder: Path | None
 
@@ -113,6 +116,7 @@ class Training:
             history=columns(self.memory.rows),
             params=weights.final.params,
             best_params=weights.best.params,
+            model=of_run(self.plan, weights.best),
             folder=self.asked_folder,
             wandb_folder=self.wandb.run_folder if self.wandb else None,
         )

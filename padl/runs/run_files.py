@@ -23,7 +23,6 @@ from padl.runs.run_folder import (
 from padl.runs.sink import warn
 from padl.types import PadlError
 
-
 PYTHON = "python.json"  # what came from Python, with its source
 
 

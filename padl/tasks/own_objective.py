@@ -108,4 +108,3 @@ def objective(
     minimised = FunctionObjective(init, loss, evaluate)
     about = {"kind": "objective", "title": title, **({"rows": n} if n else {})}
     return Task(lambda config: minimised, arrays, split, (), declared, about)
-

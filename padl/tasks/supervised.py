@@ -155,9 +155,7 @@ class ModelPredictor:
         name = getattr(self.model.function, "__name__", "this one")
         if outputs.ndim == (3 if self.frames else 2):
             if outputs.shape[-1] != self.outputs:
-                raise PadlError(
-                    f"model '{name}' gives {outputs.shape[-1]} outputs, and this task wants {self.outputs}"
-                )
+                raise PadlError(f"model '{name}' gives {outputs.shape[-1]} outputs, and this task wants {self.outputs}")
             return
         kinds = ("one row of outputs for an input", "one for each of its frames")
         gives, wants = reversed(kinds) if not self.frames else kinds

@@ -10,15 +10,15 @@ In a configuration such a thing stands as {"name": thing, "label": ..., hyperpar
     sources.py     where it comes from
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flax import nnx
 
 from padl.app.objects import losses, models, optimizers, schedules
-from padl.app.objects.signatures import label_of
-from padl.registry import Entry, Hyperparameter
+from padl.registry import Entry, Hyperparameter, near
 from padl.tasks.own_data import arrays
 from padl.tasks.task import Task
 from padl.types import KINDS, Kind, PadlError
@@ -58,40 +58,79 @@ def is_from_python(stored: Any) -> bool:
     return isinstance(stored, Mapping) and stored.get(FROM) == PYTHON
 
 
-def with_objects(config: Mapping[str, Any], things: Mapping[str, Any], whose: str) -> dict[str, Any]:
+def with_objects(config: Mapping[str, Any], things: Mapping[str, Any], needs: Collection[Kind]) -> dict[str, Any]:
     """Put things from Python into a stored configuration, where they were when it was recorded.
 
     Args:
-        things: {kind: thing}. whose: what the configuration is of, for the message.
+        things: {kind: thing}. needs: the kinds without which nothing can be done.
 
     Raises:
-        PadlError: one is missing, or is for a kind that was a name.
+        PadlError: one that is needed is missing, or one is given for what was a name.
     """
     filled = dict(config)
-    for kind in KINDS:
-        stored, thing = config.get(kind), things.get(kind)
-        if not is_from_python(stored):
-            if thing is not None:
-                raise PadlError(f"{whose} names its {kind}: leave {kind}= out")
-            continue
-        assert isinstance(stored, Mapping)
-        if thing is None:
+    for kind, thing in things.items():
+        if kind not in KINDS:
+            raise PadlError(f"'{kind}' is no part of a run{near(kind, KINDS)} (there are: {', '.join(KINDS)})")
+        if thing is not None and not is_from_python(config.get(kind)):
+            raise PadlError(f"its {kind} is one of a name: leave {kind}= out")
+    for kind in (kind for kind in KINDS if is_from_python(config.get(kind))):
+        thing, (label, hyperparameters) = things.get(kind), _stored(config[kind])
+        if thing is not None:
+            filled[kind] = {"name": thing, "label": label, **hyperparameters}
+        elif kind in needs:
             raise PadlError(
-                f"{whose}: its {kind} '{stored['name']}' came from Python (python.json there has its source):"
-                f" give it again, as {kind}={stored['name']}"
+                f"its {kind} '{label}' came from Python, and only Python can give it again (python.json beside it may"
+                f" have its source): {kind}={label} in padl.load, padl.evaluate or padl.resume"
             )
-        others = {key: value for key, value in stored.items() if key not in ("name", FROM)}
-        filled[kind] = {"name": thing, "label": stored["name"], **others}
     return filled
+
+
+def _stored(part: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The label and the hyperparameters of a stored part."""
+    return str(part.get("name")), {key: value for key, value in part.items() if key not in ("name", FROM)}
 
 
 def prepared(kind: str, value: Any) -> Any:
     """Make once what every member of a sweep would make again: a task of a pair of arrays, a copy of an instance."""
-    if isinstance(value, Mapping) and not isinstance(value.get("name"), str):
+    if isinstance(value, Mapping) and not isinstance(value.get("name", ""), str):
         return {**value, "name": prepared(kind, value.get("name"))}
     if kind == "task" and isinstance(value, tuple) and len(value) == 2:
         return arrays(*value)
     return models.builder(value) if kind == "model" and isinstance(value, nnx.Module) else value
+
+
+def labelled(kind: str, values: Sequence[Any]) -> list[Any]:
+    """Give each thing from Python among the values of a sweep a label of its own, as {"name": thing, "label": ...}."""
+    ready = [prepared(kind, value) for value in values]
+    own = [_label(kind, value) for value in ready]
+    counted = Counter(label for label in own if label)
+    taken: Counter[str] = Counter()
+    result: list[Any] = []
+    for value, label in zip(ready, own, strict=True):
+        if not label:
+            result.append(value)
+            continue
+        taken[label] += 1
+        several = counted[label] > 1 and not (isinstance(value, Mapping) and value.get("label"))
+        name = f"{label}-{taken[label]}" if several else label
+        result.append({**(value if isinstance(value, Mapping) else {"name": value}), "label": name})
+    return result
+
+
+def shown_value(value: Any) -> Any:
+    """Return what a table of a sweep shows of a value: the label of a thing from Python, with its hyperparameters."""
+    if not isinstance(value, Mapping) or "label" not in value:
+        return value
+    others = [f"{key}={each}" for key, each in value.items() if key not in ("name", "label")]
+    return " ".join([value["label"], *others])
+
+
+def _label(kind: str, value: Any) -> str:
+    """What a thing from Python is called; "" for a name."""
+    thing = value.get("name") if isinstance(value, Mapping) else value
+    if isinstance(thing, str) or thing is None:
+        return ""
+    return str((isinstance(value, Mapping) and value.get("label")) or entry_of(kind, thing).name)  # pyright: ignore[reportArgumentType]
 
 
 def _task(thing: Any, label: str) -> Entry:
@@ -128,4 +167,4 @@ def _shown(thing: Any) -> str:
     return repr(thing) if isinstance(thing, (str, int, float, bool, list)) else f"a {type(thing).__name__}"
 
 
-__all__ = ["FROM", "PYTHON", "entry_of", "is_from_python", "label_of", "prepared", "with_objects"]
+__all__ = ["FROM", "PYTHON", "entry_of", "is_from_python", "labelled", "prepared", "shown_value", "with_objects"]

@@ -8,7 +8,7 @@ one the number of inputs, which are then flattened. An instance is copied as it 
 import hashlib
 import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal

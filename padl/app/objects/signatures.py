@@ -35,12 +35,13 @@ def hyperparameters_of(function: Callable[..., Any], leave_out: Collection[str])
     """Return the parameters that a user may give by name.
 
     One annotated `Scalar` is traced. Of the other annotations those of plain data are checked; a value without one is
-    taken as it is, and is part of the program.
+    taken as it is, and is part of the program. A parameter whose default is no plain data is left out: what such a one
+    is to be, a `functools.partial` says.
     """
     hints = _hints(function)
     found = {}
     for name, parameter in parameters_of(function).items():
-        if name in leave_out or parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
+        if name in leave_out or parameter.kind is parameter.POSITIONAL_ONLY or not _is_data(parameter.default):
             continue
         annotation = hints.get(name, Any)
         traced = any(isinstance(note, Traced) for note in notes(annotation))
@@ -61,6 +62,13 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
         return typing.get_type_hints(inner.__init__ if inspect.isclass(inner) else inner, include_extras=True)
     except Exception:
         return {}
+
+
+def _is_data(value: Any) -> bool:
+    """Whether a default can stand in a configuration; no default can."""
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_data, value))
+    return value is inspect.Parameter.empty or value is None or isinstance(value, PLAIN)
 
 
 def _is_plain(annotation: Any) -> bool:

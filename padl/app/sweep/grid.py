@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from padl.app import names
+from padl.app.objects import labelled, shown_value
 from padl.app.settings import Settings, schema
 from padl.app.sweep import results
 from padl.app.sweep.members import Requested
@@ -31,7 +32,8 @@ def sweep(
         task, model, loss, optimizer, schedule, settings: as in `padl.train`; nothing is printed or written unless asked
             for.
         over: key -> its values: {"learning_rate": [1e-3, 1e-2], "seed": range(8), "optimizer": ["adam", "sgd"]}. A key
-            is written as on the command line ("optimizer.b1"); the group may be left out where only one has it.
+            is written as on the command line ("optimizer.b1"); the group may be left out where only one has it. A thing
+            from Python is called by its `__name__` in the table, or by the label of {"name": thing, "label": ...}.
 
     Returns:
         A tidy table: `rows` holds a dict for each run, `ranked` the settings over seeds.
@@ -45,7 +47,7 @@ def sweep(
     """
     chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
     base = quietly({**chosen, **settings})
-    values_of = _listed(over)
+    values_of = {key: labelled(key, values) if key in KINDS else values for key, values in _listed(over).items()}
     first = base | {key: values[0] for key, values in values_of.items() if values}
     full_names = {key: _full_name(key, first) for key in values_of}
     if len(set(full_names.values())) < len(full_names):
@@ -65,7 +67,8 @@ def sweep(
 
 
 def _requested(base: Mapping[str, Any], setting: dict[str, Any]) -> Requested:
-    return Requested([f"{key}={value}" for key, value in setting.items()], setting, _config(base, setting))
+    shown = {key: shown_value(value) for key, value in setting.items()}
+    return Requested([f"{key}={value}" for key, value in shown.items()], shown, _config(base, setting))
 
 
 def _listed(over: Any) -> dict[str, list[Any]]:
@@ -85,7 +88,7 @@ def _full_name(key: str, base: Mapping[str, Any]) -> str:
         return key
     if "." in key:
         raise PadlError(f"over: no key '{key}'{near(group, KINDS)} (write it as model.widths)")
-    entries = {kind: names.find(kind, _name(base[kind])) for kind in KINDS if base.get(kind)}
+    entries = {kind: names.entry(kind, base[kind]) for kind in KINDS if base.get(kind) is not None}
     owners = [kind for kind, entry in entries.items() if key in entry.hyperparameters]
     if len(owners) == 1:
         return f"{owners[0]}.{key}"
@@ -95,10 +98,6 @@ def _full_name(key: str, base: Mapping[str, Any]) -> str:
     raise PadlError(f"over: no key '{key}'{near(key, [*names_of_all, *schema(Settings)])} (write it as model.widths)")
 
 
-def _name(chosen: Any) -> str:
-    return chosen["name"] if isinstance(chosen, Mapping) else chosen
-
-
 def _config(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """A configuration with these values: the names first, then what belongs to them."""
     config = dict(base) | {key: value for key, value in values.items() if "." not in key}
@@ -106,6 +105,10 @@ def _config(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
         kind, dot, word = key.partition(".")
         if not dot:
             continue
-        group = config.get(kind)
-        config[kind] = {**({"name": group} if isinstance(group, str) else group or {}), word: value}
+        chosen = config.get(kind)
+        group = chosen if isinstance(chosen, Mapping) else {} if chosen is None else {"name": chosen}
+        config[kind] = {
+            **(dict(group) if isinstance(group, Mapping) else {} if group is None else {"name": group}),
+            word: value,
+        }
     return config
