@@ -2,5 +2,5 @@
 
 functions.py has formulas with known minima, which a task and landscapes are made of. landscape.py is what a comparison
 needs of any surface: a height, a box, the lowest points. Landscapes are made of formulas by function_landscapes.py,
-of a table of tumours by logistic.py.
+of a table of tumours by logistic.py, of a function from Python by own_function.py.
 """

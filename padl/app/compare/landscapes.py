@@ -1,11 +1,16 @@
-"""Find landscapes by name: what `padl compare surface=NAME` may be. landscape, network."""
+"""Find landscapes: by name, what `padl compare surface=NAME` may be; of a function from Python.
+
+named_landscape, own_landscape, landscape, network.
+"""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
+from padl.app.compare.settings import CompareSettings
 from padl.app.run_spec import check
 from padl.app.saved_runs import check_data, parameters
 from padl.app.stored_config import verified_for_today
@@ -17,11 +22,35 @@ from padl.surfaces.function_landscapes import closed_form, noisy_valley
 from padl.surfaces.functions import Name, check_condition
 from padl.surfaces.landscape import Landscape
 from padl.surfaces.logistic import logistic
+from padl.surfaces.own_function import of_function
 from padl.types import PadlError
 
 NAMES: tuple[str, ...] = (*get_args(Name), "noisy_valley", "logistic", "network")
 VALLEYS = ("valley", "noisy_valley")
 FEW = 256  # rows of a network's: each of thousands of steps looks at all of them
+
+
+def named_landscape(settings: CompareSettings) -> Landscape:
+    """Make the landscape that settings name; raises as `landscape`."""
+    if settings.view is not None:
+        raise PadlError(f"view= is for a function from Python; surface '{settings.surface}' has its own: leave it out")
+    return landscape(settings.surface, settings.condition, settings.checkpoint, settings.directions, settings.rows)
+
+
+def own_landscape(function: Callable[..., Any], settings: CompareSettings) -> Landscape:
+    """Make a landscape of a function from Python.
+
+    Raises:
+        PadlError: it has no start, or is told what only a named surface can use.
+    """
+    if settings.start is None:
+        raise PadlError(
+            f"surface={settings.surface} is a function from Python: say where to begin, as start=(1.0, 2.0)"
+        )
+    for key in ("condition", "checkpoint", "rows"):
+        if getattr(settings, key) is not None:
+            raise PadlError(f"{key}= is for a surface of a name, and this one is a function: leave it out")
+    return of_function(function, settings.surface, settings.start, settings.view)
 
 
 def landscape(

@@ -1,6 +1,6 @@
 """Check a comparison whole, before anything is compiled or written. ComparePlan, resolve, one_line_for_candidates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from padl.app import names
-from padl.app.compare.landscapes import landscape
+from padl.app.compare.landscapes import named_landscape, own_landscape
 from padl.app.compare.settings import RANGE, CompareSettings, OutputSettings, parse
 from padl.app.names import Part, part
+from padl.app.objects import FROM, PYTHON, labelled
+from padl.app.objects.signatures import label_of
 from padl.app.plugin_errors import one_line_for
 from padl.compare import trajectories
 from padl.compare.trajectories import Candidate
@@ -70,17 +72,22 @@ def resolve(config: Mapping[str, Any]) -> ComparePlan:
     Raises:
         PadlError: for the first thing that is wrong.
     """
+    given = config.get("surface")
+    if callable(given):
+        config = {**config, "surface": label_of(given)}
     settings, output = parse(config)
-    surface = landscape(settings.surface, settings.condition, settings.checkpoint, settings.directions, settings.rows)
+    surface = own_landscape(given, settings) if callable(given) else named_landscape(settings)
     fixed, rates = _rates(settings, surface)
     starts, noise = _starts(settings, surface), surface.noise if settings.noise is None else settings.noise
     resolved = {"learning_rate": fixed, "start": starts[0].tolist(), "noise": noise}
+    parts = _parts(settings.optimizers, rates)
+    resolved["optimizers"] = _recorded(settings.optimizers, parts)
     plan = ComparePlan(
         config={**asdict(settings), **resolved, "run": asdict(output)},
         settings=settings,
         output=output,
         landscape=surface,
-        parts=_parts(settings.optimizers, rates),
+        parts=parts,
         starts=starts,
         rates=rates,
         fixed=fixed,
@@ -91,6 +98,12 @@ def resolve(config: Mapping[str, Any]) -> ComparePlan:
     if numbers > LARGEST:
         raise PadlError(f"the paths would be {numbers:.2g} numbers: fewer steps, starts or learning_rates")
     return plan
+
+
+def _recorded(optimizers: Sequence[Any], parts: Mapping[str, Part]) -> list[Any]:
+    """The optimizers as config.yaml has them: as they were given, a thing from Python by its label."""
+    pairs = zip(optimizers, parts.items(), strict=True)
+    return [given if part.thing is None else {"name": label, FROM: PYTHON} for given, (label, part) in pairs]
 
 
 def _rates(settings: CompareSettings, surface: Landscape) -> tuple[float | None, tuple[float, ...]]:
@@ -116,11 +129,13 @@ def _parts(optimizers: tuple[Any, ...], rates: tuple[float, ...]) -> dict[str, P
     if not optimizers:
         raise PadlError("optimizers=[] compares nothing: name one or more, as optimizers=[gd,adam]")
     parts: dict[str, Part] = {}
-    for one in optimizers:
+    for one in labelled("optimizer", optimizers):
         config = {"name": one} if isinstance(one, str) else one
-        if not isinstance(config, Mapping) or not isinstance(config.get("name"), str):
+        if not isinstance(config, Mapping) or "name" not in config:
             raise PadlError(f"optimizers: {one!r} must be a name, or a name with numbers as {{name: adam, b1: 0.8}}")
-        label = " ".join([config["name"], *(f"{k}={short(v)}" for k, v in config.items() if k != "name")])
+        name = config["label"] if config.get("label") else config["name"]
+        numbers = (f"{key}={short(value)}" for key, value in config.items() if key not in ("name", "label"))
+        label = " ".join([str(name), *numbers])
         if label in parts:
             raise PadlError(f"optimizers: {label} stands there twice: give one of them other numbers")
         parts[label] = _part(config, rates)
@@ -129,7 +144,7 @@ def _parts(optimizers: tuple[Any, ...], rates: tuple[float, ...]) -> dict[str, P
 
 def _part(config: Mapping[str, Any], rates: tuple[float, ...]) -> Part:
     """One optimizer; its learning rate, where it has one, is a number that the comparison sets."""
-    entry = names.find("optimizer", config["name"])
+    entry = names.entry("optimizer", config)
     learning_rate = entry.hyperparameters.get("learning_rate")
     if learning_rate is None:
         return part("optimizer", config)

@@ -1,7 +1,7 @@
 """Run a comparison from start to end: plan, walks, folder, pictures. `padl compare`, `padl.trajectories`."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,11 +34,12 @@ class ComparisonResult(NamedTuple):
     pictures: list[Path]
 
 
-def trajectories(surface: str = "rosenbrock", **settings: Any) -> Comparison:
+def trajectories(surface: str | Callable[..., Any] = "rosenbrock", **settings: Any) -> Comparison:
     """Compare optimizers on a surface: `padl compare` in the same words, but without a folder unless `run` names one.
 
     Args:
-        surface: its name.
+        surface: its name; or a function of a point (1,) or (2,) that gives its height, with `start=` and, for the
+            pictures, `view=((low, high), (low, high))`.
         settings: every other key of conf/compare.yaml, as `optimizers=["gd", {"name": "adam", "b1": 0.8}], steps=200,
             run={"dir": "runs"}`.
 

@@ -37,6 +37,7 @@ class CompareSettings:
     learning_rates: Annotated[int | tuple[float, ...], POSITIVE] = 16
     learning_rate_range: Annotated[tuple[float, float], POSITIVE] = RANGE
     start: tuple[float, ...] | None = None
+    view: tuple[tuple[float, float], ...] | None = None
     starts: Annotated[int, COUNT] = 1
     steps: int = 500
     condition: float | None = None
@@ -61,7 +62,7 @@ def parse(config: Mapping[str, Any]) -> tuple[CompareSettings, OutputSettings]:
         if key not in keys:
             raise PadlError(f"no key '{key}'{near(key, keys)} (keys: {', '.join(keys)})")
     top = {k: v for k, v in config.items() if k != "run"}
-    if isinstance(top.get("optimizers"), str | Mapping):
+    if isinstance(top.get("optimizers"), str | Mapping) or callable(getattr(top.get("optimizers"), "update", None)):
         top["optimizers"] = [top["optimizers"]]
     output = _output(config.get("run") or {})
     return CompareSettings(**check(top, schema(CompareSettings), where="", owner="a comparison")), output

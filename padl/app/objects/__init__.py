@@ -164,7 +164,9 @@ class _Made:
 
 
 def _shown(thing: Any) -> str:
-    return repr(thing) if isinstance(thing, (str, int, float, bool, list)) else f"a {type(thing).__name__}"
+    return (
+        repr(thing) if isinstance(thing, (str, int, float, bool, list)) else f"something of type {type(thing).__name__}"
+    )
 
 
 __all__ = ["FROM", "PYTHON", "entry_of", "is_from_python", "labelled", "prepared", "shown_value", "with_objects"]

@@ -209,6 +209,6 @@ def _foreign(thing: Any) -> str:
 
 
 def _kind_of(thing: Any) -> str:
-    name = thing.__name__ if inspect.isclass(thing) else f"a {type(thing).__name__}"
+    name = thing.__name__ if inspect.isclass(thing) else f"something of type {type(thing).__name__}"
     whose = _foreign(thing)
     return f"{name} ({whose})" if whose else name

@@ -12,6 +12,8 @@ import optax
 from padl.app.objects.signatures import label_of
 from padl.runs.redaction import redact
 
+LIBRARIES = ("padl", "optax", "flax", "jax")
+
 
 def things(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the things from Python among the parts of a run, {kind: ...}: the content of python.json."""
@@ -31,8 +33,11 @@ def _describe(thing: Any) -> dict[str, Any]:
 
 
 def source_of(thing: Any) -> str:
-    """Return the text of the class or function that a thing is, or is made by; "" where there is none to be had."""
+    """Return the text of the class or function that a thing is, or is made by; "" where there is none to be had, and
+    for what is a library's."""
     definition = _definition(thing)
+    if str(getattr(definition, "__module__", "")).partition(".")[0] in LIBRARIES:
+        return ""
     try:
         return textwrap.dedent(inspect.getsource(definition))
     except (OSError, TypeError):

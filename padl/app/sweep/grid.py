@@ -107,8 +107,5 @@ def _config(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
             continue
         chosen = config.get(kind)
         group = chosen if isinstance(chosen, Mapping) else {} if chosen is None else {"name": chosen}
-        config[kind] = {
-            **(dict(group) if isinstance(group, Mapping) else {} if group is None else {"name": group}),
-            word: value,
-        }
+        config[kind] = {**group, word: value}
     return config
