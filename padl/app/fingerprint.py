@@ -23,7 +23,7 @@ GROUPS = {
     "config": "names and values of config.yaml",
     "code": "PADL's own files",
     "plugins": "the files of plugins that the run uses",
-    "data": "the rows of the task",
+    "data": "the rows of the task, and parameters that members of a sweep begin with",
     "versions": "of JAX and of what else computes",
     "device": "kind and number",
     "flags": "of JAX and XLA",

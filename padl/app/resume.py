@@ -211,7 +211,7 @@ def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot, saved
     jsonl.cut(folder, saved.metrics)
     snapshots.set_aside(stored)
     rows = run_folder.read_metrics(folder) if (folder / jsonl.NAME).is_file() else []
-    return Beginning(start, saved.window, rows, saved.seconds, saved.wandb_id)
+    return Beginning((), start, saved.window, rows, saved.seconds, saved.wandb_id)
 
 
 def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[str]) -> None:

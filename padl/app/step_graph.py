@@ -12,9 +12,10 @@ from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
 from padl.app.saved_runs import check_data, parameters
 from padl.app.stored_config import verified_for_today
+from padl.app.warm_start import WarmStarts
 from padl.backprop import Graph, trace
 from padl.engine import loop
-from padl.engine.experiment import TrainState
+from padl.engine.experiment import Pretrained, TrainState
 from padl.jax_flags import pinned
 from padl.types import PadlError, Params
 
@@ -45,11 +46,12 @@ def at_step(config: Mapping[str, Any]) -> StepGraph:
         PadlError: a configuration that is wrong, or a task without a model.
     """
     plan = _planned(config)
+    pretrained = WarmStarts().of(plan)
     trains = config.get("steps") is not None or config.get("epochs") is not None
-    state, diverged = _trained(plan, plan.steps) if trains else (_begun(plan), None)
+    state, diverged = _trained(plan, pretrained, plan.steps if trains else 0)
     remark = ""
     if diverged is not None:
-        state = _trained(plan, diverged - 1)[0] if diverged > 1 else _begun(plan)
+        state, _ = _trained(plan, pretrained, diverged - 1)
         remark = f"the training diverges at step {diverged}; this is that step"
     return _traced(plan, state, f"step {int(state.step) + 1}", remark)
 
@@ -81,16 +83,14 @@ def _traced(plan: Plan, state: TrainState, where: str, remark: str) -> StepGraph
     return StepGraph(trace(_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark)
 
 
-def _begun(plan: Plan) -> TrainState:
-    return jax.jit(plan.experiment.init)(plan.key, plan.hparams)
-
-
-def _trained(plan: Plan, steps: int) -> tuple[TrainState, int | None]:
+def _trained(plan: Plan, pretrained: Pretrained | tuple[()], steps: int) -> tuple[TrainState, int | None]:
     """The state after so many steps, and the step at which it diverged, if it did."""
+    if steps == 0:
+        return jax.jit(plan.experiment.init)(plan.key, plan.hparams, pretrained), None
     chunks = loop.run(
         plan.experiment, plan.key, plan.hparams, plan.data, steps=steps,
         steps_per_call=min(plan.settings.steps_per_call, steps), eval_every=steps, criterion=plan.task.criterion,
-        stream=plan.stream,
+        stream=plan.stream, pretrained=pretrained,
     )  # fmt: skip
     last = loop.last(chunks)
     return last.state, last.diverged

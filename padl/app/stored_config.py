@@ -98,9 +98,9 @@ def refuse_paths_outside(config: Mapping[str, Any], folder: Path) -> None:
         config: of `for_today`. folder: where it was stored.
 
     Raises:
-        PadlError: a path in it lies neither below the current folder nor below the one that the run folder is in.
+        PadlError: a path in it lies neither below the current folder nor below the one that the run or its sweep is in.
     """
-    trees = [Path.cwd().resolve(), folder.resolve().parent]
+    trees = [Path.cwd().resolve(), place_of(folder.resolve())]
     for key, path in _paths({name: config[name] for name in (*KINDS, "start") if config.get(name)}):
         real = Path(os.path.realpath(os.path.expanduser(path)))
         if not any(real.is_relative_to(tree) for tree in trees):

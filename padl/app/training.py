@@ -20,6 +20,7 @@ from padl.app.stopping import StopRequest
 from padl.app.summary import Rows, columns, summarise
 from padl.app.timing import Clock
 from padl.engine import loop
+from padl.engine.experiment import Pretrained
 from padl.engine.memory import is_out_of_memory
 from padl.runs import jsonl, snapshots
 from padl.runs.fault_points import reach
@@ -61,11 +62,12 @@ class Beginning:
     """What a run begins with; one that goes on, with what was before.
 
     Attributes:
-        start: the engine's snapshot; of step 0 where the run begins with another's parameters.
+        pretrained: arrays in the place of fresh ones, () for none. start: the engine's snapshot.
         window: of metrics that was open. rows: of metrics.jsonl so far.
         seconds: that the run has taken. wandb_id: of its W&B run, None for a new one.
     """
 
+    pretrained: Pretrained | tuple[()] = ()
     start: loop.Snapshot | None = None
     window: Mapping[str, Any] | None = None
     rows: Rows = field(default_factory=list)
@@ -149,7 +151,8 @@ class Training:
         chunks = loop.run(
             plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
             steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,
-            stream=plan.stream, start=self.beginning.start, save_every=saver.steps, control=saver.control,
+            stream=plan.stream, pretrained=self.beginning.pretrained, start=self.beginning.start,
+            save_every=saver.steps, control=saver.control,
         )  # fmt: skip
         for chunk in chunks:
             self.clock.mark(chunk.step)

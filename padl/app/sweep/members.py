@@ -110,8 +110,6 @@ def _check_shared(requests: Sequence[Requested], specs: Sequence[RunSpec]) -> No
     for key in ONE_FOR_ALL:
         if len({str(_at(request.config, key)) for request in requests}) > 1:
             raise PadlError(f"{key} is one for the whole sweep: give it one value")
-    if any(spec.start.from_ for spec in specs):
-        raise PadlError("start.from is for a single run: members of a sweep begin with parameters of their own seeds")
     settings = specs[0].sweep
     if any(spec.sweep != settings for spec in specs):
         raise PadlError("sweep.* is one for the whole sweep: give each of its keys one value")

@@ -13,6 +13,7 @@ from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import refuse_paths_outside, same_wandb_run
 from padl.app.sweep.members import ENDED, Member, Requested
+from padl.app.warm_start import digests
 from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
@@ -63,7 +64,7 @@ class RecordedSweep:
     def check_paths(self, requests: Sequence[Requested]) -> None:
         """Raise PadlError for a run that names files with which the sweep's folder has no business."""
         for request in requests if "path" not in self.allow else []:
-            refuse_paths_outside(request.config, self.folder / "member")
+            refuse_paths_outside(request.config, self.folder)
 
     def check_same(self, specs: Sequence[RunSpec], devices: Sequence[Device]) -> None:
         """Compare what the recorded members depend on with what it is for these.
@@ -71,7 +72,7 @@ class RecordedSweep:
         Raises:
             DifferentRun: something differs that is not allowed to.
         """
-        now = of_all(specs, devices[0], len(devices))
+        now = fingerprint(specs, devices)
         recorded = {group: {k: now[group].get(k, "") for k in names} for group, names in self.fingerprint.items()}
         check_same(self.folder, self.fingerprint, recorded, self.allow)
 
@@ -91,6 +92,12 @@ class RecordedSweep:
     def folder_of(self, number: int) -> Path | None:
         """Return the folder of a member, None where it has none."""
         return next(iter(sorted(self.folder.glob(f"{number:04d}-*"))), None)
+
+
+def fingerprint(specs: Sequence[RunSpec], devices: Sequence[Device]) -> Fingerprint:
+    """Describe what the numbers of a sweep's members depend on beside their configurations."""
+    about = of_all(specs, devices[0], len(devices))
+    return {**about, "data": {**about["data"], **digests(specs)}}
 
 
 def restore_rows(member: Member, folder: Path) -> None:

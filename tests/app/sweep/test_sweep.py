@@ -16,6 +16,7 @@ import padl
 from padl.app.sweep import programs, results, selection
 from padl.app.sweep.members import Requested, check_all
 from padl.app.sweep.run import Sweep
+from padl.app.warm_start import WarmStarts
 from padl.cli.hydra import app, jobs
 from padl.cli.main import main
 from padl.engine import sweep as engine
@@ -421,7 +422,7 @@ def test_seeds_and_scalars_share_a_program_and_whole_numbers_do_not():
             {"task": {"name": "digits", "held_out": 0.5}},
         )
     ]  # fmt: skip
-    keys = [programs._program(spec) for spec in check_all(requests, {})]
+    keys = [programs._program(spec, WarmStarts()) for spec in check_all(requests, {})]
     same = [keys.index(key) for key in keys]
     assert same == [0, 0, 0, 3, 3, 5, 6, 7]
 
