@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from padl.app.plan import Plan
 from padl.app.run_spec import RunSpec
+from padl.nested import flattened
 from padl.registry import near
 from padl.runs.environment import flags
 from padl.runs.redaction import redact
@@ -57,10 +57,10 @@ class DifferentRun(PadlError):
         )
 
 
-def fingerprint(plan: Plan) -> Fingerprint:
-    """Describe what the numbers of a run depend on, group by group."""
-    config = {key: value for key, value in plan.config.items() if key not in NO_MATTER}
-    return {"config": redact(flat(config)), **of_all([plan], plan.device, plan.device_count)}
+def fingerprint(spec: RunSpec, device: Device, count: int) -> Fingerprint:
+    """Describe what the numbers of a run depend on, group by group; arguments as of `of_all`."""
+    config = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
+    return {"config": redact(as_texts(config)), **of_all([spec], device, count)}
 
 
 def of_all(specs: Sequence[RunSpec], device: Device, count: int) -> Fingerprint:
@@ -111,12 +111,9 @@ def check_allowed(names: Collection[str]) -> None:
             raise PadlError(f"no '{name}' to allow{near(name, ALLOW)} (there are: {', '.join(ALLOW)})")
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def as_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """Return a configuration as {"optimizer.learning_rate": "0.001", ...}."""
-    values: dict[str, str] = {}
-    for key, value in config.items():
-        values |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: str(value)}
-    return values
+    return {key: str(value) for key, value in flattened(config).items()}
 
 
 def _plugins(spec: RunSpec) -> dict[str, str]:

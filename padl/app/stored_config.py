@@ -15,6 +15,7 @@ import jax
 
 from padl.app.names import part
 from padl.app.settings import Settings, WandbSettings, parse
+from padl.nested import flattened
 from padl.runs.run_files import verified_config
 from padl.runs.sink import warn
 from padl.types import KINDS, PadlError
@@ -140,19 +141,14 @@ def _refuse_hidden(config: Mapping[str, Any]) -> None:
 def _left_out(config: Mapping[str, Any], told: Collection[str]) -> Iterator[str]:
     """A line where something is left out that has another value than today's default."""
     today = {**asdict(Settings()), "wandb": asdict(WandbSettings())}
-    recorded, defaults = (dict(_values({key: c.get(key) for key in OF_TODAY if key in told})) for c in (config, today))
-    others = [f"{key}={value}" for key, value in recorded.items() if value != defaults.get(key, value)]
+    stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in told}) for c in (config, today))
+    others = [f"{key}={value}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:
         yield f"{', '.join(others)} left out: these are yours of today, not a folder's"
 
 
-def _values(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested dicts, with its key `wandb.mode`; lists are values, as tuples."""
-    if not isinstance(tree, Mapping):
-        yield key, tuple(tree) if isinstance(tree, list) else tree
-        return
-    for name, inner in tree.items():
-        yield from _values(inner, f"{key}.{name}" if key else name)
+def _differs(stored: Any, default: Any) -> bool:
+    return (tuple(stored) if isinstance(stored, list) else stored) != default
 
 
 def _texts(tree: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -122,18 +122,18 @@ class Training:
     def _train(self) -> tuple[dict[str, Any], TrainedWeights]:
         """Run the loop to its end, and write what it gives; the status comes last."""
         with _advice_where_memory_ends(self.memory), recording(self.folder, step=self.beginning.step) as status:
-            last, summary = self._record(status)
+            rows = Jsonl(self.folder) if self.folder else None
+            last, summary = self._record(status, rows)
             weights = artifacts.trained(last)
-            if self.folder:
-                artifacts.write(self.plan, weights, summary, self.folder)
+            if self.folder and rows:
+                artifacts.write(self.plan, weights, summary, rows.written(), self.folder)
             self.saver.close()
             reach("at_the_end")
             status.end(summary["status"], summary["steps"], summary["reason"])
         return summary, weights
 
-    def _record(self, status: RunStatus) -> tuple[loop.LastChunk, dict[str, Any]]:
+    def _record(self, status: RunStatus, rows: Jsonl | None) -> tuple[loop.LastChunk, dict[str, Any]]:
         """Run the loop, and record what it measures; begin to save its last state."""
-        rows = Jsonl(self.folder) if self.folder else None
         sinks = run_sinks(self.plan, rows, status, self.memory, self.wandb)
         with Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder:
             reach("before_the_first_call")
@@ -178,7 +178,7 @@ class Training:
             "window": recorder.windows.state(),
             "seconds": self.clock.times(self.beginning.seconds).wall,
             "wandb_id": self.wandb.run_id if self.wandb else None,
-            "fingerprint": fingerprint(self.plan),
+            "fingerprint": fingerprint(self.plan, self.plan.device, self.plan.device_count),
         }
 
 

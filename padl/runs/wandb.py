@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from padl.nested import flattened
 from padl.runs.redaction import redact
 from padl.runs.sink import Row, warn
 from padl.runs.wandb_process import Mode, Told, WandbProcess, connect
@@ -77,7 +78,7 @@ class Wandb:
     def close(self, summary: Mapping[str, Any]) -> None:
         """Queue the end of the run; what is queued is still sent, see `wait`."""
         if self._process:
-            self._send({"close": redact(_flat(summary))})
+            self._send({"close": redact(flattened(summary, "/"))})
             self._deadline = monotonic() + CLOSE_SECONDS
 
     def wait(self) -> None:
@@ -107,11 +108,3 @@ class Wandb:
         self.failed = self.failed or "failed" in told or "lost" in told
         if "end" in told or "lost" in told:
             self._ended.set()
-
-
-def _flat(summary: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"best": {"loss": 1}} -> {"best/loss": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in summary.items():
-        flat |= _flat(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat

@@ -12,6 +12,7 @@ from padl.app.sweep.members import Requested
 from padl.app.sweep.results import Results
 from padl.app.sweep.run import Sweep
 from padl.app.train import Choose, quietly
+from padl.nested import with_value
 from padl.registry import near
 from padl.types import KINDS, PadlError
 
@@ -106,11 +107,10 @@ def _config(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
     """A configuration with these values: the names first, then what belongs to them."""
     config = dict(base) | {key: value for key, value in values.items() if "." not in key}
     for key, value in values.items():
-        kind, dot, word = key.partition(".")
+        kind, dot, _ = key.partition(".")
         if not dot:
             continue
-        group = config.get(kind)
-        if isinstance(group, str):
-            group = {"from" if kind == "start" else "name": group}
-        config[kind] = {**(group or {}), word: value}
+        if isinstance(group := config.get(kind), str):
+            config[kind] = {"from" if kind == "start" else "name": group}
+        config = with_value(config, key, value)
     return config

@@ -14,6 +14,7 @@ from padl.app.run_spec import RunSpec
 from padl.app.stored_config import refuse_paths_outside, same_wandb_run
 from padl.app.sweep.members import ENDED, Member, Requested
 from padl.app.warm_start import digests
+from padl.nested import with_value
 from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
@@ -139,6 +140,5 @@ def _request(entry: Mapping[str, Any], folder: Path, todays: Mapping[str, Any]) 
     first_to_say = entry["number"] == 0 and "wandb.mode" not in todays
     config["wandb"] = same_wandb_run(entry["config"], folder, first_to_say)
     for key, value in todays.items():
-        group, dot, name = key.partition(".")
-        config[group] = {**config[group], name: value} if dot else value
+        config = with_value(config, key, value)
     return Requested(list(entry["overrides"]), dict(entry["values"]), config)

@@ -160,9 +160,10 @@ class SweepRecords:
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
         member.summary = summary = summarise(member.spec, last, member.rows, times)
         self._recorders.pop(member.number).close(summary)
-        self._files.pop(member.number, None)
-        if member.folder:
-            artifacts.write(member.spec, artifacts.trained(last), summary, member.folder, durable=False)
+        file = self._files.pop(member.number, None)
+        if member.folder and file:
+            weights = artifacts.trained(last)
+            artifacts.write(member.spec, weights, summary, file.written(), member.folder, durable=False)
         assert member.run_status is not None  # it has begun
         member.run_status.end(summary["status"], summary["steps"], summary["reason"])
 
