@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from padl.app.run_spec import RunSpec
+from padl.app.stored_config import PATH
 from padl.nested import flattened
-from padl.registry import near
 from padl.runs.environment import flags
 from padl.runs.redaction import redact
 from padl.runs.sink import warn
@@ -29,7 +29,7 @@ GROUPS = {
     "flags": "of JAX and XLA",
 }
 
-ALLOW = (*GROUPS, "schedule", "path")  # what may differ, where it is allowed
+ALLOW = (*GROUPS, "schedule", PATH)  # what may differ, where it is allowed
 
 
 class Difference(NamedTuple):
@@ -102,13 +102,6 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
         raise DifferentRun(folder, refused)
     for difference in different:
         warn(f"{difference.group} {difference.name} is {difference.now} now, it was {difference.then}")
-
-
-def check_allowed(names: Collection[str]) -> None:
-    """Raise PadlError for a name that stands for nothing that may differ."""
-    for name in names:
-        if name not in ALLOW:
-            raise PadlError(f"no '{name}' to allow{near(name, ALLOW)} (there are: {', '.join(ALLOW)})")
 
 
 def as_texts(config: Mapping[str, Any]) -> dict[str, str]:

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import Fingerprint, as_texts, check_allowed, check_same, fingerprint
+from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
-from padl.app.stored_config import for_today, refuse_paths_outside, same_wandb_run
+from padl.app.stored_config import allowed, for_today, same_wandb_run
 from padl.app.sweep import results
 from padl.app.sweep.recorded import TODAYS, is_sweep
 from padl.app.sweep.results import Results
@@ -83,8 +83,7 @@ def resume(
         PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
     """
     folder, settings = Path(folder).absolute(), {**QUIET, **(settings or {})}
-    allow = [allow] if isinstance(allow, str) else list(allow)
-    check_allowed(allow)
+    allow = allowed(allow, ALLOW)
     if is_sweep(folder):
         return _resume_sweep(folder, settings, allow, stop)
     return resume_run(folder, settings, allow, command, stop)
@@ -109,10 +108,8 @@ def resume_run(
     """Go on with a run; arguments as of `resume`."""
     _check_words(settings)
     stored_config = run_files.stored_config(folder).values
-    config = for_today(stored_config, folder, told=("compilation_cache", "device"))
+    config = for_today(stored_config, folder, ("compilation_cache", "device"), allow)
     config["wandb"] = same_wandb_run(stored_config, folder, told="wandb.mode" not in settings)
-    if "path" not in allow:
-        refuse_paths_outside({**config, "start": None}, folder)  # whose parameters it began with does not matter now
     _check_status(folder, settings)
     run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):

@@ -1,6 +1,6 @@
 """The graph of a training step: of a model on that step's batch, with the parameters that training gave by then."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
 from padl.app.saved_runs import check_data, parameters
-from padl.app.stored_config import verified_for_today
+from padl.app.stored_config import allowed, verified_for_today
 from padl.app.warm_start import WarmStarts
 from padl.backprop import Graph, trace
 from padl.engine import loop
@@ -57,13 +57,16 @@ def at_step(config: Mapping[str, Any]) -> StepGraph:
 
 
 @pinned()
-def at_best(folder: Path) -> StepGraph:
+def at_best(folder: Path, allow: Collection[str] = ()) -> StepGraph:
     """Trace the loss of a run's first batch at its best parameters.
+
+    Args:
+        allow: as of `saved_runs.evaluate`.
 
     Raises:
         PadlError: no run there, nothing saved or not as it was written, other data, or a task without a model.
     """
-    plan = _planned(verified_for_today(folder, told=("compilation_cache", "device")))
+    plan = _planned(verified_for_today(folder, ("compilation_cache", "device"), allowed(allow)))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, "best", plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())

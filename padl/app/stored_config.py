@@ -1,7 +1,7 @@
 """Read the configuration that a run folder holds for use today: what a stranger's may say, and what is the user's own.
 
 Where compiled programs come from, the device, W&B and the progress are of today; a path outside the folder's place is
-opened where the user allows it. for_today, verified_for_today, on_devices_here, refuse_paths_outside.
+opened where the user allows it. for_today, verified_for_today, on_devices_here, allowed, refuse_paths_outside.
 """
 
 import os
@@ -16,6 +16,7 @@ import jax
 from padl.app.names import part
 from padl.app.settings import Settings, WandbSettings, parse
 from padl.nested import flattened
+from padl.registry import near
 from padl.runs.run_files import verified_config
 from padl.runs.sink import warn
 from padl.types import KINDS, PadlError
@@ -23,21 +24,25 @@ from padl.types import KINDS, PadlError
 OF_TODAY = ("compilation_cache", "device", "progress", "wandb")
 HIDDEN = "***"  # in the place of a secret, see `runs.redaction`
 NEEDED = ("task", "optimizer", "schedule")
+PATH = "path"  # what is allowed by this name: to read files anywhere
 
 
-def verified_for_today(folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+def verified_for_today(folder: Path, told: Collection[str] = (), allow: Collection[str] = ()) -> dict[str, Any]:
     """Read the configuration that a run was trained with, for use today.
 
     Args:
-        told: as of `for_today`.
+        told, allow: as of `for_today`.
 
     Raises:
-        PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run.
+        PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run; it names files
+            elsewhere.
     """
-    return for_today(verified_config(folder), folder, told)
+    return for_today(verified_config(folder), folder, told, allow)
 
 
-def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+def for_today(
+    config: Mapping[str, Any], folder: Path, told: Collection[str] = (), allow: Collection[str] = ()
+) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
     Left out are where compiled programs come from, the device, everything of W&B and the progress. The place of the
@@ -45,9 +50,10 @@ def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = (
 
     Args:
         folder: where it was stored. told: of OF_TODAY, those of which a line says that they are left out.
+        allow: "path" where its task, or another of the five names, may read files anywhere.
 
     Raises:
-        PadlError: it is not a configuration of a run, or a secret was hidden in it.
+        PadlError: it is not a configuration of a run, or a secret was hidden in it, or it names files elsewhere.
     """
     with _named(folder / "config.yaml"):
         _check_groups(config)
@@ -58,6 +64,7 @@ def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = (
         for kind in KINDS:
             if kind in kept:
                 part(kind, kept[kind])
+    refuse_paths_outside({kind: kept[kind] for kind in KINDS if kind in kept}, folder, allow)
     for line in _left_out(config, told):
         warn(f"{folder}: {line}")
     return kept
@@ -92,15 +99,26 @@ def place_of(folder: Path) -> Path:
     return sweep.parent.parent if sweep.is_file() else folder.absolute().parent
 
 
-def refuse_paths_outside(config: Mapping[str, Any], folder: Path) -> None:
+def allowed(names: str | Collection[str], there_are: Collection[str] = (PATH,)) -> list[str]:
+    """Return what a user allows by name; raises PadlError for a name that stands for nothing."""
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name not in there_are:
+            raise PadlError(f"no '{name}' to allow{near(name, there_are)} (there are: {', '.join(there_are)})")
+    return names
+
+
+def refuse_paths_outside(config: Mapping[str, Any], folder: Path, allow: Collection[str]) -> None:
     """Refuse a configuration that names files of the user's which its folder has no business with.
 
     Args:
-        config: of `for_today`. folder: where it was stored.
+        config: keys that are used. folder: where it was stored. allow: "path" refuses none.
 
     Raises:
         PadlError: a path in it lies neither below the current folder nor below the one that the run or its sweep is in.
     """
+    if PATH in allow:
+        return
     trees = [Path.cwd().resolve(), place_of(folder.resolve())]
     for key, path in _paths({name: config[name] for name in (*KINDS, "start") if config.get(name)}):
         real = Path(os.path.realpath(os.path.expanduser(path)))

@@ -64,8 +64,8 @@ class RecordedSweep:
 
     def check_paths(self, requests: Sequence[Requested]) -> None:
         """Raise PadlError for a run that names files with which the sweep's folder has no business."""
-        for request in requests if "path" not in self.allow else []:
-            refuse_paths_outside(request.config, self.folder)
+        for request in requests:
+            refuse_paths_outside(request.config, self.folder, self.allow)
 
     def check_same(self, specs: Sequence[RunSpec], devices: Sequence[Device]) -> None:
         """Compare what the recorded members depend on with what it is for these.
