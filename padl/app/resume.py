@@ -109,7 +109,7 @@ def resume_run(
     _check_words(settings)
     stored_config = run_files.stored_config(folder).values
     config = for_today(stored_config, folder, ("compilation_cache", "device"), allow)
-    config["wandb"] = same_wandb_run(stored_config, folder, told="wandb.mode" not in settings)
+    config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
     _check_status(folder, settings)
     run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):

@@ -27,21 +27,21 @@ NEEDED = ("task", "optimizer", "schedule")
 PATH = "path"  # what is allowed by this name: to read files anywhere
 
 
-def verified_for_today(folder: Path, told: Collection[str] = (), allow: Collection[str] = ()) -> dict[str, Any]:
+def verified_for_today(folder: Path, reported: Collection[str] = (), allow: Collection[str] = ()) -> dict[str, Any]:
     """Read the configuration that a run was trained with, for use today.
 
     Args:
-        told, allow: as of `for_today`.
+        reported, allow: as of `for_today`.
 
     Raises:
         PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run; it names files
             elsewhere.
     """
-    return for_today(verified_config(folder), folder, told, allow)
+    return for_today(verified_config(folder), folder, reported, allow)
 
 
 def for_today(
-    config: Mapping[str, Any], folder: Path, told: Collection[str] = (), allow: Collection[str] = ()
+    config: Mapping[str, Any], folder: Path, reported: Collection[str] = (), allow: Collection[str] = ()
 ) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
@@ -49,7 +49,7 @@ def for_today(
     run folder is where `folder` lies.
 
     Args:
-        folder: where it was stored. told: of OF_TODAY, those of which a line says that they are left out.
+        folder: where it was stored. reported: of OF_TODAY, those of which a line says that they are left out.
         allow: "path" where its task, or another of the five names, may read files anywhere.
 
     Raises:
@@ -65,21 +65,21 @@ def for_today(
             if kind in kept:
                 part(kind, kept[kind])
     refuse_paths_outside({kind: kept[kind] for kind in KINDS if kind in kept}, folder, allow)
-    for line in _left_out(config, told):
+    for line in _left_out(config, reported):
         warn(f"{folder}: {line}")
     return kept
 
 
-def same_wandb_run(config: Mapping[str, Any], folder: Path, told: bool) -> dict[str, Any]:
+def same_wandb_run(config: Mapping[str, Any], folder: Path, reported: bool) -> dict[str, Any]:
     """Return what W&B is told of a run that goes on: as it was recorded, but that nothing goes online unless asked for.
 
     Args:
-        config: as it was stored. folder: where. told: whether a line says that it is offline now.
+        config: as it was stored. folder: where. reported: whether a line says that it is offline now.
     """
     recorded = dict(config.get("wandb") or {})
     if recorded.get("mode") != "online":
         return recorded
-    if told:
+    if reported:
         warn(f"{folder}: it was logged online, and goes on offline: wandb.mode=online is yours to say")
     return {**recorded, "mode": "offline"}
 
@@ -156,10 +156,10 @@ def _refuse_hidden(config: Mapping[str, Any]) -> None:
             )
 
 
-def _left_out(config: Mapping[str, Any], told: Collection[str]) -> Iterator[str]:
+def _left_out(config: Mapping[str, Any], reported: Collection[str]) -> Iterator[str]:
     """A line where something is left out that has another value than today's default."""
     today = {**asdict(Settings()), "wandb": asdict(WandbSettings())}
-    stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in told}) for c in (config, today))
+    stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in reported}) for c in (config, today))
     others = [f"{key}={value}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:
         yield f"{', '.join(others)} left out: these are yours of today, not a folder's"

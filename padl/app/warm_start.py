@@ -61,7 +61,7 @@ class WarmStarts:
         params, table = merge(fresh[0], other.params, start.only)
         if spec.settings.progress != "none" and is_writer() and (start, table) not in self._tables:
             warn(f"parameters of {start.from_} ({start.which})")
-            print_table(("parameters", "here", "there", ""), [list(map(_told, row)) for row in table])
+            print_table(("parameters", "here", "there", ""), [list(map(_cell, row)) for row in table])
         self._tables.append((start, table))
         if not any(row.fate == "taken" for row in table):
             raise PadlError(f"start.from={start.from_}: none of its parameters has a name and shape of this model")
@@ -124,5 +124,5 @@ def _name(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def _told(value: Any) -> str:
+def _cell(value: Any) -> str:
     return "" if value is None else str(list(value)) if isinstance(value, tuple) else value

@@ -135,7 +135,7 @@ class Experiment:
 
 def _in_place_of(fresh: PyTree, pretrained: PyTree) -> PyTree:
     """The pretrained arrays, and the fresh ones where those are None."""
-    choose = lambda given, made: made if given is None else given  # noqa: E731
+    choose = lambda saved, made: made if saved is None else saved  # noqa: E731
     return jax.tree.map(choose, pretrained, fresh, is_leaf=lambda x: x is None)
 
 

@@ -143,6 +143,6 @@ def identity(spec: RunSpec) -> str:
 
 
 def swept(members: Sequence[Member]) -> list[str]:
-    """Return the keys that take several values."""
-    keys = dict.fromkeys(key for member in members for key in member.values)
+    """Return the keys that take several values; what is one for the whole sweep may be another after a resume."""
+    keys = dict.fromkeys(key for member in members for key in member.values if key not in ONE_FOR_ALL)
     return [key for key in keys if len({str(member.values.get(key)) for member in members}) > 1]

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ import yaml
 
 import padl
 from padl.app.sweep import programs, results, selection
-from padl.app.sweep.members import Requested, check_all
+from padl.app.sweep.members import Requested, check_all, swept
 from padl.app.sweep.run import Sweep
 from padl.app.warm_start import WarmStarts
 from padl.cli.hydra import app, jobs
@@ -473,3 +474,8 @@ def test_the_csv_has_no_secret(monkeypatch):
     assert "canary" not in results.table_as_csv(
         [{"member": 0, "wandb.name": "canary-secret-123", "objective": math.nan}]
     )
+
+
+def test_what_is_one_for_the_whole_sweep_tells_no_members_apart():
+    first, second = SimpleNamespace(values={"seed": 0, "wandb.mode": "offline"}), SimpleNamespace(values={"seed": 1})
+    assert swept([first, second]) == ["seed"]
