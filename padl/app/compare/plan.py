@@ -1,6 +1,6 @@
 """Check a comparison whole, before anything is compiled or written. ComparePlan, resolve, one_line_for_candidates."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from padl.app.names import Part, part
 from padl.app.objects import FROM, PYTHON, labelled
 from padl.app.objects.signatures import label_of
 from padl.app.plugin_errors import one_line_for
+from padl.app.stored_config import allowed
 from padl.compare import trajectories
 from padl.compare.trajectories import Candidate
 from padl.surfaces.functions import check_start
@@ -66,8 +67,11 @@ class ComparePlan:
         }
 
 
-def resolve(config: Mapping[str, Any]) -> ComparePlan:
+def resolve(config: Mapping[str, Any], allow: str | Collection[str] = ()) -> ComparePlan:
     """Check a configuration whole and build what it names.
+
+    Args:
+        allow: as of `saved_runs.evaluate`, for the run that `checkpoint` names.
 
     Raises:
         PadlError: for the first thing that is wrong.
@@ -76,7 +80,7 @@ def resolve(config: Mapping[str, Any]) -> ComparePlan:
     if callable(given):
         config = {**config, "surface": label_of(given)}
     settings, output = parse(config)
-    surface = own_landscape(given, settings) if callable(given) else named_landscape(settings)
+    surface = own_landscape(given, settings) if callable(given) else named_landscape(settings, allowed(allow))
     fixed, rates = _rates(settings, surface)
     starts, noise = _starts(settings, surface), surface.noise if settings.noise is None else settings.noise
     resolved = {"learning_rate": fixed, "start": starts[0].tolist(), "noise": noise}
