@@ -127,12 +127,13 @@ def part(kind: Kind, wanted: Any) -> Part:
     values = dict(wanted) if isinstance(wanted, Mapping) else {"name": wanted}
     if objects.is_from_python(values):
         raise PadlError(f"{kind} '{values['name']}' came from Python: give the thing itself there, as {kind}=...")
-    thing, label = values.pop("name", None), values.pop("label", "") if not isinstance(values.get("name"), str) else ""
+    thing = values.pop("name", None)
     if isinstance(thing, str):
         return _part(find(kind, thing), values)
     if thing is None:
-        raise PadlError(f"{kind}={wanted} must be a name, or a name with hyperparameters ('padl list {kind}')")
-    found = _of_thing(kind, thing, str(label))
+        without = f"{kind}=(" + ", ".join(map(str, values)) + ")" if values else f"{kind}={wanted}"
+        raise PadlError(f"{without} must be a name, or a name with hyperparameters ('padl list {kind}')")
+    found = _of_thing(kind, thing, objects.checked_label(kind, values.pop("label", "")))
     if found.origin != objects.PYTHON:
         return _part(found, values)
     made = _part(found, {key: _plain(kind, key, value) for key, value in values.items()})
@@ -159,10 +160,11 @@ def _plain(kind: Kind, key: str, value: Any) -> Any:
     """A hyperparameter of a thing from Python, as what a configuration can hold."""
     if isinstance(value, (list, tuple)):
         return tuple(_plain(kind, key, item) for item in value)
-    if value is None or isinstance(value, (bool, int, float, str, os.PathLike, jax.Array, np.ndarray, np.generic)):
+    is_number = isinstance(value, (jax.Array, np.ndarray, np.generic)) and value.ndim == 0
+    if value is None or is_number or isinstance(value, (bool, int, float, str, os.PathLike)):
         return value
     raise PadlError(
-        f"{kind}.{key} is a {type(value).__name__}, which no configuration can hold: give {kind} as"
+        f"{kind}.{key} is of type {type(value).__name__}, which no configuration can hold: give {kind} as"
         f" functools.partial(..., {key}=...)"
     )
 

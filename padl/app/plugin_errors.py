@@ -89,20 +89,20 @@ def _told_place(error: Exception) -> tuple[str, str] | None:
 def _branched_on(parts: Mapping[Kind, Part]) -> str:
     """The traced hyperparameter that a rule's Python code looked at: the one without which it does not."""
     optimizer = parts["optimizer"]
-    names = [name for name in optimizer.scalars if _builds(optimizer, fixed=name)]
+    names = [] if _builds(optimizer) else [name for name in optimizer.scalars if _builds(optimizer, name)]
     return f"the value of optimizer.{names[0]}" if names else "a traced value"
 
 
-def _builds(optimizer: Part, fixed: str) -> bool:
-    """Whether an optimizer can be traced where only `fixed` is a number."""
-    point = np.zeros(2, np.float32)
+def _builds(optimizer: Part, *fixed: str) -> bool:
+    """Whether an optimizer can be traced where only `fixed` are numbers."""
+    point, numbers = np.zeros(2, np.float32), {name: optimizer.scalars[name] for name in fixed}
 
     def one_step(traced: dict[str, Any]) -> Any:
-        rule = optax.with_extra_args_support(optimizer.choice(**traced, **{fixed: optimizer.scalars[fixed]}))
+        rule = optax.with_extra_args_support(optimizer.choice(**traced, **numbers))
         return rule.update(point, rule.init(point), point)
 
     try:
-        jax.eval_shape(one_step, {name: np.float32(x) for name, x in optimizer.scalars.items() if name != fixed})
+        jax.eval_shape(one_step, {name: np.float32(x) for name, x in optimizer.scalars.items() if name not in fixed})
     except Exception:
         return False
     return True

@@ -167,7 +167,7 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
 def _chosen(config: Mapping[str, Any], kind: Kind, otherwise: Any) -> Any:
     """What a configuration chooses, or else `otherwise`; a thing from Python is never compared."""
     chosen = config.get(kind)
-    name = chosen.get("name", AUTO) if isinstance(chosen, Mapping) and len(chosen) < 2 else chosen
+    name = chosen.get("name", AUTO) if isinstance(chosen, Mapping) and set(chosen) <= {"name"} else chosen
     return otherwise if name is None or (isinstance(name, str) and name in ("", AUTO)) else chosen
 
 

@@ -1,5 +1,6 @@
 """Make a task of your own arrays. arrays."""
 
+import numbers
 from typing import Any, Literal
 
 import numpy as np
@@ -40,10 +41,14 @@ def arrays(
         PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes.
     """
     given = {"kind": kind, "classes": classes, "held_out": held_out, "title": title}
-    check(given, {k: h for k, h in signature(arrays).items() if k in given}, where="", owner="padl.tasks.arrays")
+    hyperparameters = {name: each for name, each in signature(arrays).items() if name in given}
+    classes = check(given, hyperparameters, where="", owner="padl.tasks.arrays")["classes"]
+    check_title(title)
     x, y = _numbers(inputs, title), _targets(targets, title)
     if x.ndim < 2:
         raise PadlError(f"{title}: inputs {x.shape} must be (n, ...): a single column is inputs[:, None]")
+    if 0 in x.shape[1:]:
+        raise PadlError(f"{title}: inputs {x.shape} hold no numbers")
     if len(x) != len(y):
         raise PadlError(f"{title}: {len(x)} inputs and {len(y)} targets: one target for each input is wanted")
     if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
@@ -56,7 +61,7 @@ def arrays(
 
 
 def _numbers(inputs: Any, title: str) -> np.ndarray:
-    array = _array(inputs, f"{title}: inputs")
+    array = as_array(inputs, f"{title}: inputs")
     if array.dtype.kind not in "biuf":
         raise PadlError(f"{title}: inputs hold {array.dtype}: give numbers, (n, ...)")
     wide = array.dtype.kind == "f" and array.dtype.itemsize == 8
@@ -64,9 +69,9 @@ def _numbers(inputs: Any, title: str) -> np.ndarray:
 
 
 def _targets(targets: Any, title: str) -> np.ndarray:
-    array = _array(targets, f"{title}: targets")
+    array = as_array(targets, f"{title}: targets")
     if array.dtype.kind == "O":
-        array = np.array([str(value) for value in array.ravel()]).reshape(array.shape)
+        array = _objects(array, title)
     if array.dtype.kind not in "biufU":
         raise PadlError(f"{title}: targets hold {array.dtype}: give numbers, or text for classes")
     array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
@@ -75,7 +80,26 @@ def _targets(targets: Any, title: str) -> np.ndarray:
     return array
 
 
-def _array(values: Any, what: str) -> np.ndarray:
+def _objects(targets: np.ndarray, title: str) -> np.ndarray:
+    """Targets of mixed types, as numbers where all are, else as text."""
+    for i, value in enumerate(targets.ravel()):
+        if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:
+            raise PadlError(f"{title}: target {i} is missing ({value}): remove its row")
+    if all(isinstance(value, numbers.Real) for value in targets.ravel()):
+        return np.array(targets.tolist())
+    return np.array([str(value) for value in targets.ravel()]).reshape(targets.shape)
+
+
+def check_title(title: Any) -> None:
+    """Raise PadlError for a title that is no line of text."""
+    if not isinstance(title, str) or not title.strip() or not title.isprintable():
+        raise PadlError(f"title={title!r} must be one line of text")
+
+
+def as_array(values: Any, what: str) -> np.ndarray:
+    """Return an array, a tensor or nested lists as a NumPy array with rows; raises PadlError with `what` they are."""
+    if np.ma.is_masked(values):
+        raise PadlError(f"{what} are masked in places: fill these, or leave their rows out")
     try:
         array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     except Exception as error:  # whatever a stranger's object raises

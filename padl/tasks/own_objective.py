@@ -3,6 +3,7 @@
 For what is no prediction of targets: an equation to be solved, a game of two networks, a policy to be found.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ import numpy as np
 
 from padl.data.source import Batch, Data, Split
 from padl.data.split import random_split
+from padl.registry import check, signature
+from padl.tasks.own_data import as_array, check_title
 from padl.tasks.task import Task
 from padl.types import LOSS, HParams, Key, Metric, Metrics, PadlError, Params, PyTree
 
@@ -26,14 +29,22 @@ class FunctionObjective:
     Attributes:
         make: key -> parameters. cost: (parameters, batch, key) -> a number, or (a number, {name: number}).
         measure: (parameters, held-out rows, key) -> {name: number}, beside what `cost` gives of these rows.
+        declared: names of what an evaluation has to measure.
     """
 
     make: Callable[[Key], Params]
     cost: Callable[..., Any]
     measure: Callable[..., Mapping[str, Any]] | None = None
+    declared: tuple[str, ...] = ()
 
     def init(self, key: Key, hparams: HParams) -> tuple[Params, PyTree]:
-        return self.make(key), {}
+        params = self.make(key)
+        for leaf in jax.tree.leaves(params) or [params]:
+            if not isinstance(leaf, (float, np.ndarray, np.generic, jax.Array)) or not _is_float(leaf):
+                raise PadlError(
+                    f"init of a task must make arrays of floating point to be learned, and made {_told(leaf)}"
+                )
+        return jax.tree.map(jnp.asarray, params), {}
 
     def loss(
         self, params: Params, model_state: PyTree, hparams: HParams, batch: Batch, stats: PyTree, key: Key
@@ -46,19 +57,46 @@ class FunctionObjective:
         rows = {name: column[data.held_out.numbers] for name, column in data.rows.items()}
         key = jax.random.key(EVALUATION)
         value, metrics = self._cost(params, rows, key)
-        measured = {} if self.measure is None else self.measure(params, rows, key)
-        return {"loss": value, **metrics, **{name: jnp.asarray(x, jnp.float32) for name, x in measured.items()}}
+        measured = {} if self.measure is None else _metrics(self.measure(params, rows, key), "evaluate")
+        found = {"loss": value, **metrics, **measured}
+        for name in self.declared:
+            if name not in found:
+                raise PadlError(f"metric '{name}' of a task is not measured (measured are: {', '.join(found)})")
+        return found
 
     def finish(self, statistics: Metrics) -> Metrics:
         return statistics
 
     def _cost(self, params: Params, batch: Batch, key: Key) -> tuple[jax.Array, Metrics]:
         given = self.cost(params, batch, key)
-        value, metrics = given if isinstance(given, tuple) else (given, {})
-        value = jnp.asarray(value, jnp.float32)
-        if value.shape:
-            raise PadlError(f"the loss of a task is one number, and this one is an array {value.shape}: take its mean")
-        return value, {name: jnp.asarray(x, jnp.float32) for name, x in metrics.items()}
+        value, metrics = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
+        if not isinstance(value, (float, np.ndarray, np.generic, jax.Array)) or not _is_float(value):
+            raise PadlError(f"the loss of a task is a number of floating point, and this one is {_told(value)}")
+        if jnp.shape(value):
+            raise PadlError(f"the loss of a task is one number, and this one is {_told(value)}: take its mean")
+        return jnp.asarray(value, jnp.float32), _metrics(metrics, "loss")
+
+
+def _is_float(value: Any) -> bool:
+    return jnp.issubdtype(getattr(value, "dtype", float), jnp.floating)
+
+
+def _told(value: Any) -> str:
+    """A thing, as an error tells of it."""
+    is_array = isinstance(value, (np.ndarray, np.generic, jax.Array))
+    return f"an array {value.shape} of {value.dtype}" if is_array else f"of type {type(value).__name__}"
+
+
+def _metrics(measured: Any, whose: str) -> Metrics:
+    """What one of the functions measures beside the loss; raises PadlError for what is no number under a name."""
+    if not isinstance(measured, Mapping):
+        raise PadlError(f"what {whose} of a task measures must be {{name: number}}, and is {_told(measured)}")
+    for name, value in measured.items():
+        if not isinstance(name, str) or name == "loss" or jnp.shape(value) != ():
+            raise PadlError(
+                f"{whose} of a task measures {name!r}, {_told(value)}: a metric is one number, under a name of its own"
+            )
+    return {name: jnp.asarray(value, jnp.float32) for name, value in measured.items()}
 
 
 def objective(
@@ -92,19 +130,57 @@ def objective(
     Raises:
         PadlError: rows that are no arrays of one length, or too few to be split.
     """
-    arrays = {name: np.asarray(column) for name, column in (rows or {}).items()}
-    lengths = {len(array) if array.ndim else -1 for array in arrays.values()}
-    if len(lengths) > 1 or -1 in lengths:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise PadlError(f"{title}: rows must be arrays of one length, and they are {shapes}")
-    n = lengths.pop() if lengths else 0
+    given = {"held_out": held_out}
+    check(given, {"held_out": signature(objective)["held_out"]}, where="", owner="padl.tasks.objective")
+    check_title(title)
+    _check_takes("init", init, ("key",))
+    _check_takes("loss", loss, ("parameters", "batch", "key"))
+    if evaluate is not None:
+        _check_takes("evaluate", evaluate, ("parameters", "rows", "key"))
+    arrays = _arrays({} if rows is None else rows, title)
+    n = len(next(iter(arrays.values()))) if arrays else 0
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
         nothing = np.zeros(0, np.int32)
         train, held = random_split(n, held_out, seed) if n else (nothing, nothing)
         return Split(train, held, {})
 
-    declared = tuple(Metric(metric) if isinstance(metric, str) else metric for metric in metrics) or (LOSS,)
-    minimised = FunctionObjective(init, loss, evaluate)
+    declared = tuple(map(_metric, [metrics] if isinstance(metrics, (str, Metric)) else metrics)) or (LOSS,)
+    minimised = FunctionObjective(init, loss, evaluate, tuple(metric.name for metric in declared))
     about = {"kind": "objective", "title": title, **({"rows": n} if n else {})}
     return Task(lambda config: minimised, arrays, split, (), declared, about)
+
+
+def _metric(metric: Any) -> Metric:
+    if not isinstance(metric, (str, Metric)):
+        raise PadlError(f"metrics: {metric!r} must be a name, or a padl.types.Metric")
+    return Metric(metric) if isinstance(metric, str) else metric
+
+
+def _check_takes(name: str, function: Any, arguments: Sequence[str]) -> None:
+    """Raise PadlError for what cannot be called with these arguments, as far as its signature says."""
+    wanted = f"{name} of padl.tasks.objective must be a function ({', '.join(arguments)})"
+    if not callable(function):
+        raise PadlError(f"{wanted}, and is {_told(function)}")
+    try:
+        signature_of = inspect.signature(function)
+    except (TypeError, ValueError):
+        return  # it does not say
+    try:
+        signature_of.bind(*arguments)
+    except TypeError as error:
+        raise PadlError(f"{wanted}: {error}") from error
+
+
+def _arrays(rows: Any, title: str) -> dict[str, np.ndarray]:
+    """The rows as arrays of numbers, all of one length."""
+    if not isinstance(rows, Mapping) or not all(isinstance(name, str) for name in rows):
+        raise PadlError(f"{title}: rows must be {{name: array (n, ...)}}")
+    arrays = {name: as_array(column, f"{title}: rows of '{name}'") for name, column in rows.items()}
+    if len({len(array) for array in arrays.values()}) > 1:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise PadlError(f"{title}: rows must be arrays of one length, and they are {shapes}")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise PadlError(f"{title}: rows of '{name}' hold {array.dtype}: give numbers")
+    return arrays

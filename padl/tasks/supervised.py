@@ -1,6 +1,6 @@
 """A model on data, and the plain objective of it: predict a target from each input. ModelPredictor, Supervised."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -34,18 +34,33 @@ def skeleton(model: StaticPartial, shape: tuple[int, ...], outputs: int, names: 
     """What `model` builds, as shapes; `names` are its traced hyperparameters.
 
     Raises:
-        PadlError: the model keeps one of these in its structure, where no other value could reach it.
+        PadlError: the model keeps one of these in its structure, where no other value could reach it, or an array.
     """
 
     def built_with(value: float) -> Skeleton:
         scalars = dict.fromkeys(names, value)
         module = nnx.eval_shape(lambda: model(shape, outputs, rngs=nnx.Rngs(0), **scalars))
+        for attribute in _arrays_in_structure(module):
+            raise PadlError(
+                f"model '{_called(model)}' keeps an array as it is, in '{attribute}': make it an nnx.Variable, or an"
+                " nnx.Param where it is learned"
+            )
         return Skeleton(*_parts(module))
 
     built = built_with(0.5)
     if names and built_with(0.25).graph != built.graph:
         raise PadlError(f"the model keeps a Scalar ({', '.join(names)}) as it is: wrap it in padl.models.layers.Rate")
     return built
+
+
+def _arrays_in_structure(module: nnx.Module) -> Iterator[str]:
+    """The attributes of a module, built without numbers, that hold an array which Flax takes for no state."""
+    for _, inner in nnx.iter_modules(module):
+        yield from (name for name, value in vars(inner).items() if isinstance(value, jax.core.Tracer))
+
+
+def _called(model: StaticPartial) -> str:
+    return getattr(model.function, "__name__", "this one")
 
 
 def _parts(module: nnx.Module) -> tuple[Any, Any, Any, Any]:
@@ -142,8 +157,7 @@ class ModelPredictor:
         called = getattr(self.model.function, "call", call)  # a stranger's model says how it is called
         outputs = called(module, standardise(inputs, stats).astype(dtype), key)
         self._check(outputs)
-        after = to_names(_parts(module)[2])
-        return outputs.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, model_state)
+        return outputs.astype(jnp.float32), self._state_after(module, model_state)
 
     def predict(
         self, params: Params, model_state: PyTree, scalars: Mapping[str, Any], inputs: jax.Array, stats: PyTree
@@ -151,8 +165,19 @@ class ModelPredictor:
         """What the outputs for raw inputs (n, *shape) say."""
         return self.decode(self(params, model_state, scalars, inputs, stats)[0], stats)
 
+    def _state_after(self, module: nnx.Module, before: PyTree) -> PyTree:
+        """The rest of the state after a call, in the form of that before it; what was sown for a reader is left out."""
+        after, sown = to_names(_parts(module)[2]), to_names(nnx.state(module, nnx.Intermediate))
+        for name in sorted({*before, *after} - {*sown}):
+            if name not in before or name not in after or before[name].shape != after[name].shape:
+                raise PadlError(
+                    f"model '{_called(self.model)}' makes or reshapes '{name}' as it is called: all that it keeps is"
+                    " to be made in __init__, in its shape"
+                )
+        return {name: after[name].astype(old.dtype) for name, old in before.items()}
+
     def _check(self, outputs: jax.Array) -> None:
-        name = getattr(self.model.function, "__name__", "this one")
+        name = _called(self.model)
         if outputs.ndim == (3 if self.frames else 2):
             if outputs.shape[-1] != self.outputs:
                 raise PadlError(f"model '{name}' gives {outputs.shape[-1]} outputs, and this task wants {self.outputs}")

@@ -10,6 +10,7 @@ In a configuration such a thing stands as {"name": thing, "label": ..., hyperpar
     sources.py     where it comes from
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,21 +100,39 @@ def prepared(kind: str, value: Any) -> Any:
     return models.builder(value) if kind == "model" and isinstance(value, nnx.Module) else value
 
 
+def checked_label(kind: str, label: Any) -> str:
+    """Return a label of a thing from Python; raises PadlError for what is no line of text."""
+    if not isinstance(label, str) or not label.isprintable() or label != label.strip():
+        raise PadlError(f"the label {label!r} of {kind} must be one line of text")
+    return label
+
+
 def labelled(kind: str, values: Sequence[Any]) -> list[Any]:
-    """Give each thing from Python among the values of a sweep a label of its own, as {"name": thing, "label": ...}."""
+    """Give each thing from Python among the values of a sweep a label of its own, as {"name": thing, "label": ...}.
+
+    Several of one `__name__` are numbered: two Optax chains are chain-1 and chain-2.
+
+    Raises:
+        PadlError: two of them are given the same label, or one the name of another.
+    """
     ready = [prepared(kind, value) for value in values]
     own = [_label(kind, value) for value in ready]
-    counted = Counter(label for label in own if label)
-    taken: Counter[str] = Counter()
+    counted = Counter(own)
+    fixed = [label or _name(value) for value, label in zip(ready, own, strict=True) if not label or _given(value)]
+    taken = set(fixed)
+    for value in ready:
+        if _given(value) and fixed.count(_given(value)) > 1:
+            raise PadlError(f"two {kind}s are called '{_given(value)}': give one of them another label")
     result: list[Any] = []
     for value, label in zip(ready, own, strict=True):
-        if not label:
-            result.append(value)
-            continue
-        taken[label] += 1
-        several = counted[label] > 1 and not (isinstance(value, Mapping) and value.get("label"))
-        name = f"{label}-{taken[label]}" if several else label
-        result.append({**(value if isinstance(value, Mapping) else {"name": value}), "label": name})
+        if label and not _given(value):
+            several = counted[label] > 1 or label in taken
+            numbered = (f"{label}-{i}" for i in itertools.count(1))
+            label = next(name for name in numbered if name not in taken) if several else label
+            taken.add(label)
+        result.append(
+            {**(value if isinstance(value, Mapping) else {"name": value}), "label": label} if label else value
+        )
     return result
 
 
@@ -127,10 +146,20 @@ def shown_value(value: Any) -> Any:
 
 def _label(kind: str, value: Any) -> str:
     """What a thing from Python is called; "" for a name."""
-    thing = value.get("name") if isinstance(value, Mapping) else value
+    thing = _name(value)
     if isinstance(thing, str) or thing is None:
         return ""
-    return str((isinstance(value, Mapping) and value.get("label")) or entry_of(kind, thing).name)  # pyright: ignore[reportArgumentType]
+    return checked_label(kind, _given(value)) or entry_of(kind, thing).name  # pyright: ignore[reportArgumentType]
+
+
+def _name(value: Any) -> Any:
+    """The name or the thing, without its hyperparameters."""
+    return value.get("name") if isinstance(value, Mapping) else value
+
+
+def _given(value: Any) -> Any:
+    """The label that was given, or ""."""
+    return value.get("label", "") if isinstance(value, Mapping) else ""
 
 
 def _task(thing: Any, label: str) -> Entry:
@@ -164,9 +193,17 @@ class _Made:
 
 
 def _shown(thing: Any) -> str:
-    return (
-        repr(thing) if isinstance(thing, (str, int, float, bool, list)) else f"something of type {type(thing).__name__}"
-    )
+    return repr(thing) if isinstance(thing, (str, int, float, bool)) else f"something of type {type(thing).__name__}"
 
 
-__all__ = ["FROM", "PYTHON", "entry_of", "is_from_python", "labelled", "prepared", "shown_value", "with_objects"]
+__all__ = [
+    "FROM",
+    "PYTHON",
+    "checked_label",
+    "entry_of",
+    "is_from_python",
+    "labelled",
+    "prepared",
+    "shown_value",
+    "with_objects",
+]

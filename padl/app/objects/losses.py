@@ -1,17 +1,21 @@
 """Make a loss of PADL's of any function of predictions and targets. loss, RowLoss."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
-from padl.app.objects.signatures import hyperparameters_of, label_of, parameters_of
+from padl.app.objects.signatures import gathers, hyperparameters_of, label_of, parameters_of
 from padl.losses.reduce import Reduced, Reduction, masked, reduce
 from padl.registry import Hyperparameter
 from padl.types import PadlError
+
+TRIED = 4  # made-up rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,12 +26,11 @@ class RowLoss:
     called for every row alone, as a batch of one, so that batches of any size add up.
 
     Attributes:
-        made_of: the function. first, second: what it calls its predictions and targets.
+        made_of: the function. first: what it calls its predictions and targets, where it says so.
     """
 
     made_of: Callable[..., Any]
-    first: str
-    second: str
+    first: tuple[str, ...]
 
     @property
     def __name__(self) -> str:
@@ -40,7 +43,7 @@ class RowLoss:
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
         """Its other arguments."""
-        return hyperparameters_of(self.made_of, leave_out=(self.first, self.second, "where", "reduction"))
+        return hyperparameters_of(self.made_of, leave_out=(*self.first, "where", "reduction"))
 
     def __call__(
         self,
@@ -54,16 +57,15 @@ class RowLoss:
         """Compute the loss of predictions (n, ...) and targets (n, ...), as any loss of PADL's.
 
         Raises:
-            PadlError: the function gives something else than a number for a batch, a row or an element.
+            PadlError: the function gives something else than a number for a batch, a row or an element; or for a batch
+                another number than the mean over its rows.
         """
         predictions = masked(predictions, where)
-
-        def batch(x: jax.Array, y: jax.Array) -> jax.Array:
-            return jax.numpy.asarray(self.made_of(x, y, **hyperparameters))
-
+        batch = partial(self._numbers, hyperparameters)
         form = jax.eval_shape(batch, predictions, targets).shape
         if form == ():
-            values = jax.vmap(lambda x, y: batch(x[None], y[None]))(predictions, targets)
+            self._check_is_a_mean(predictions, targets, hyperparameters)
+            values = _of_rows(batch, predictions, targets)
         elif form == predictions.shape[: len(form)]:
             values = batch(predictions, targets)
         else:
@@ -72,6 +74,56 @@ class RowLoss:
                 f" {targets.shape}: give one number for a batch, or one for each of its {len(predictions)} rows"
             )
         return reduce(values, where=where, reduction=reduction)
+
+    def _numbers(self, hyperparameters: Mapping[str, Any], predictions: jax.Array, targets: jax.Array) -> jax.Array:
+        """What the function gives, as an array of real numbers."""
+        given = self.made_of(predictions, targets, **hyperparameters)
+        if not isinstance(given, (jax.Array, np.ndarray, np.generic, float)):
+            raise PadlError(f"loss '{self.__name__}' gives a {type(given).__name__}, and a loss is numbers")
+        values = jnp.asarray(given)
+        if not jnp.issubdtype(values.dtype, jnp.floating):
+            raise PadlError(f"loss '{self.__name__}' gives {values.dtype}, which no gradient comes from: give floats")
+        return values
+
+    def _check_is_a_mean(self, predictions: jax.Array, targets: jax.Array, hyperparameters: Mapping[str, Any]) -> None:
+        """Try a loss of one number on made-up rows, where all its arguments are known: a sum over rows, or a root of
+        their mean, is no mean over rows, and a batch cut into parts would come to another number."""
+        tried = {name: _known(value, self.hyperparameters[name].default) for name, value in hyperparameters.items()}
+        if any(each.required and tried[name] is None for name, each in self.hyperparameters.items()):
+            return
+        rng = np.random.default_rng(0)
+        rows = rng.normal(size=(TRIED, *predictions.shape[1:])).astype(predictions.dtype)
+        rows *= 1 + np.arange(TRIED, dtype=rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))  # rows of unlike loss
+        truth = _made_up(rng, (TRIED, *targets.shape[1:]), targets.dtype)
+
+        @jax.jit
+        def both(x: jax.Array, y: jax.Array) -> jax.Array:
+            batch = partial(self._numbers, tried)
+            return jnp.stack([batch(x, y), _of_rows(batch, x, y).mean()])
+
+        with jax.ensure_compile_time_eval():
+            whole, mean = (float(value) for value in both(rows, truth))
+        if np.isfinite([whole, mean]).all() and not np.isclose(whole, mean, rtol=1e-3, atol=1e-5):
+            raise PadlError(
+                f"loss '{self.__name__}' gives {whole:g} for {TRIED} rows, whose mean is {mean:g}: give one number for"
+                " each row, or their mean"
+            )
+
+
+def _of_rows(batch: Callable[..., jax.Array], predictions: jax.Array, targets: jax.Array) -> jax.Array:
+    """The loss of every row alone, as a batch of one."""
+    return jax.vmap(lambda x, y: batch(x[None], y[None]))(predictions, targets)
+
+
+def _made_up(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Targets: 0 and 1 by turns where they are classes."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        return rng.normal(size=shape).astype(dtype)
+    return (np.arange(np.prod(shape)) % 2).reshape(shape).astype(dtype)
+
+
+def _known(value: Any, otherwise: Any) -> Any:
+    return otherwise if isinstance(value, jax.core.Tracer) else value
 
 
 @lru_cache(maxsize=128)
@@ -84,14 +136,17 @@ def loss(function: Callable[..., Any]) -> Callable[..., Any]:
     parameters = parameters_of(function)
     if {"where", "reduction"} <= set(parameters):
         return function
-    required = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY]
-    if len(required) < 2:
+    first = [name for name, p in parameters.items() if p.kind is not p.KEYWORD_ONLY][:2]
+    if len(first) < 2 and not gathers(function):
         raise PadlError(
-            f"loss={label_of(function)} takes {len(required)} arguments, and a loss is of predictions and targets"
+            f"loss={label_of(function)} takes {len(first)} arguments by position, and a loss is of predictions and"
+            " targets"
         )
-    if required[0] in ("targets", "target", "labels", "y_true", "y"):
+    if first and first[0] in ("targets", "target", "labels", "y_true", "y"):
         raise PadlError(
-            f"loss={label_of(function)} takes its {required[0]} first, and here predictions come first:"
+            f"loss={label_of(function)} takes its {first[0]} first, and here predictions come first:"
             f" give lambda predictions, targets: {label_of(function)}(targets, predictions)"
         )
-    return RowLoss(function, required[0], required[1])
+    if "where" in parameters and parameters["where"].default is inspect.Parameter.empty:
+        raise PadlError(f"loss={label_of(function)} must have a default for `where`: PADL leaves rows out itself")
+    return RowLoss(function, tuple(first))

@@ -69,9 +69,11 @@ class Builder:
         size = {"shape": shape, "channels": shape[-1] if shape else 1, "size": math.prod(shape)}[self.gets]
         arguments = {self.inputs: size, self.outputs: outputs, **hyperparameters}
         arguments.pop("", None)
-        if "rngs" in parameters_of(self.made_of):
+        parameters = parameters_of(self.made_of)
+        if "rngs" in parameters:
             arguments["rngs"] = rngs
-        module = self.made_of(**arguments)
+        unnamed = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and name in arguments]
+        module = self.made_of(*(arguments.pop(name) for name in unnamed), **arguments)
         if not isinstance(module, nnx.Module):
             raise PadlError(f"model={self.__name__} built {_kind_of(module)}, and a model is an nnx.Module")
         return module
@@ -145,18 +147,18 @@ def _builder(thing: Callable[..., Any]) -> Builder:
     named = {name.lower(): name for name in parameters}
     required = [name for name, p in parameters.items() if p.default is p.empty and name != "rngs"]
     outputs = next((named[word] for word in OUTPUTS if word in named), "")
-    inputs = next((name for name in parameters if _gets(name, parameters[name]) != "size"), "")
+    inputs = next((name for name in parameters if _gets(name) != "size"), "")
     inputs = inputs or next((named[word] for word in INPUTS if word in named), "")
     left = [name for name in required if name not in (inputs, outputs)]
     if not inputs and left and parameters[left[0]].kind is not inspect.Parameter.KEYWORD_ONLY:
         inputs = left.pop(0)
     if not outputs and left and parameters[left[0]].kind is not inspect.Parameter.KEYWORD_ONLY:
         outputs = left.pop(0)
-    gets = _gets(inputs, parameters[inputs]) if inputs else "size"
+    gets = _gets(inputs) if inputs else "size"
     return Builder(thing, inputs, gets, outputs)
 
 
-def _gets(name: str, parameter: inspect.Parameter) -> Gets:
+def _gets(name: str) -> Gets:
     """What an argument of this name takes of the inputs."""
     if "shape" in name.lower():
         return "shape"

@@ -28,7 +28,8 @@ class Fixed:
     @property
     def __name__(self) -> str:
         """`adam`, of the function that made its update."""
-        return getattr(self.made_of.update, "__qualname__", "transformation").partition(".")[0]
+        name = getattr(self.made_of.update, "__qualname__", "").partition(".")[0]
+        return name if name.isidentifier() else "transformation"
 
     @property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
@@ -74,7 +75,9 @@ class Factory:
         """
         made = self.made_of(**hyperparameters)
         if not isinstance(made, optax.GradientTransformation):
-            raise PadlError(f"optimizer={self.__name__} makes a {type(made).__name__}, and not an Optax transformation")
+            raise PadlError(
+                f"optimizer={self.__name__} makes no Optax transformation, but something of type {type(made).__name__}"
+            )
         return made
 
 
@@ -85,6 +88,8 @@ def optimizer(thing: Any) -> Fixed | Factory:
     Raises:
         PadlError: it is neither.
     """
+    if isinstance(thing, optax.MultiSteps):
+        return Fixed(thing.gradient_transformation())
     if isinstance(thing, optax.GradientTransformation):
         return Fixed(thing)
     if callable(thing) and not inspect.isclass(thing):

@@ -72,9 +72,15 @@ def schedule(function: Any) -> Shape:
 def _check(shape: Shape) -> None:
     defaults = {name: each.default for name, each in shape.hyperparameters.items()}
     try:
-        shares = np.array([shape(jnp.asarray(fraction), **defaults) for fraction in PROBES])
+        shares = np.asarray(jax.jit(jax.vmap(lambda fraction: shape(fraction, **defaults)))(PROBES))
+    except jax.errors.JAXTypeError as error:
+        raise PadlError(
+            f"schedule={shape.__name__} cannot be traced: write it with jax.numpy, and jnp.where in the place of if"
+        ) from error
     except Exception as error:
         raise PadlError(f"schedule={shape.__name__} cannot be called with a fraction: {one_line(error)}") from error
+    if shares.ndim > 1:
+        raise PadlError(f"schedule={shape.__name__} gives an array {shares.shape[1:]} for a fraction: give one number")
     bad = ~(np.isfinite(shares) & (shares >= 0) & (shares <= 1 + 1e-6))
     if bad.any():
         at = int(np.argmax(bad))

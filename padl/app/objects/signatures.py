@@ -21,7 +21,13 @@ def label_of(thing: Any) -> str:
 
 
 def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """Return the parameters of a call, without those that gather what is left; {} where there is no signature."""
+    """Return the parameters of a call, without those that gather what is left; {} where there is no signature.
+
+    Of a `functools.partial`, those that it leaves open, with the defaults that it gives.
+    """
+    if isinstance(function, partial):
+        still_open = list(parameters_of(function.func).values())[len(function.args) :]
+        return {each.name: _with_default(each, function.keywords) for each in still_open}
     is_class = inspect.isclass(function)
     try:
         parameters = list(inspect.signature(function.__init__ if is_class else function).parameters.values())
@@ -29,6 +35,21 @@ def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Paramete
         return {}
     gathering = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     return {each.name: each for each in parameters[is_class:] if each.kind not in gathering}  # a class: not its self
+
+
+def _with_default(parameter: inspect.Parameter, given: Mapping[str, Any]) -> inspect.Parameter:
+    if parameter.name not in given:
+        return parameter
+    return parameter.replace(default=given[parameter.name], kind=parameter.KEYWORD_ONLY)
+
+
+def gathers(function: Callable[..., Any]) -> bool:
+    """Tell whether a call takes any number of arguments by position, or does not say what it takes."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    return any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
 def hyperparameters_of(function: Callable[..., Any], leave_out: Collection[str]) -> dict[str, Hyperparameter]:
