@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from padl.app.names import Part
-from padl.app.objects.sources import source_of
+from padl.app.objects import content
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import PATH
 from padl.nested import flattened
@@ -118,13 +118,7 @@ def _plugins(spec: RunSpec) -> dict[str, str]:
 
 
 def _digest(part: Part) -> str:
-    return _digest_of_source(part.entry.function) if part.thing is None else _digest_of_thing(part)
-
-
-def _digest_of_thing(part: Part) -> str:
-    """The digest of the source of a thing from Python; of a task, its data tell it apart."""
-    source = source_of(part.thing)
-    return hashlib.sha256(source.encode()).hexdigest() if source else "no source"
+    return _digest_of_source(part.entry.function) if part.thing is None else content.digest(part.thing)
 
 
 def _digest_of_source(function: Any) -> str:

@@ -14,6 +14,7 @@ from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
 from padl.app import objects
+from padl.app.objects import stored
 from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
 
@@ -125,7 +126,7 @@ def part(kind: Kind, wanted: Any) -> Part:
         PadlError: it is neither, or is unknown, or a hyperparameter is.
     """
     values = dict(wanted) if isinstance(wanted, Mapping) else {"name": wanted}
-    if objects.is_from_python(values):
+    if stored.is_from_python(values):
         raise PadlError(f"{kind} '{values['name']}' came from Python: give the thing itself there, as {kind}=...")
     thing = values.pop("name", None)
     if isinstance(thing, str):
@@ -137,7 +138,7 @@ def part(kind: Kind, wanted: Any) -> Part:
     if found.origin != objects.PYTHON:
         return _part(found, values)
     made = _part(found, {key: _plain(kind, key, value) for key, value in values.items()})
-    return replace(made, thing=thing, config={"name": made.entry.name, objects.FROM: objects.PYTHON, **_rest(made)})
+    return replace(made, thing=thing, config=stored.as_stored(made.entry.name, _rest(made)))
 
 
 def _of_thing(kind: Kind, thing: Any, label: str = "") -> Entry:

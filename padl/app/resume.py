@@ -77,7 +77,8 @@ def resume(
             "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
-        things: of a run, what came from Python: `task`, `model`, `loss`, `optimizer`, `schedule`.
+        things: what came from Python, given again: `task`, `model`, `loss`, `optimizer`, `schedule`; of a sweep the
+            list of those that it has, in their order.
 
     Returns:
         As `padl.train` or `padl.sweep` does.
@@ -88,15 +89,17 @@ def resume(
     folder, settings = Path(folder).absolute(), {**QUIET, **(settings or {})}
     allow = allowed(allow, ALLOW)
     if is_sweep(folder):
-        return _resume_sweep(folder, settings, allow, stop)
+        return _resume_sweep(folder, settings, allow, stop, things)
     return resume_run(folder, settings, allow, command, stop, things)
 
 
-def _resume_sweep(folder: Path, settings: Mapping[str, Any], allow: Collection[str], stop: StopRequest) -> Results:
+def _resume_sweep(
+    folder: Path, settings: Mapping[str, Any], allow: Collection[str], stop: StopRequest, things: Mapping[str, Any]
+) -> Results:
     for key in settings:
         if key not in TODAYS:
             raise PadlError(f"{folder} is a sweep, {key} is for a run: padl resume {folder} KEY=A,B,C adds members")
-    sweep = reopen(folder, allow, settings, stop=stop)
+    sweep = reopen(folder, allow, settings, stop=stop, things=things)
     try:
         train_again(sweep)
     finally:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.app.names import part
-from padl.app.objects import is_from_python
+from padl.app.objects.stored import is_from_python
 from padl.app.plan import resolve, run_key
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import (

@@ -14,11 +14,11 @@ from typing import Any
 import jax
 
 from padl.app.names import part
-from padl.app.objects import is_from_python, with_objects
+from padl.app.objects.stored import changed, is_from_python, with_objects
 from padl.app.settings import Settings, WandbSettings, parse
 from padl.nested import flattened
 from padl.registry import near
-from padl.runs.run_files import verified_config
+from padl.runs.run_files import python_things, verified_config
 from padl.runs.sink import warn
 from padl.types import KINDS, Kind, PadlError
 
@@ -44,7 +44,10 @@ def verified_for_today(
         PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run; it names files
             elsewhere.
     """
-    return for_today(verified_config(folder), folder, reported, allow, things, needs)
+    config = for_today(verified_config(folder), folder, reported, allow, things, needs)
+    for kind in changed(things or {}, python_things(folder)):
+        warn(f"{folder}: this {kind} is not the one that it was trained with: its code or its numbers are others")
+    return config
 
 
 def for_today(

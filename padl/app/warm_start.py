@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
+from padl.app.objects.stored import is_from_python
 from padl.app.plan import run_key
 from padl.app.run_spec import RunSpec
 from padl.app.saved_runs import TrainedModel, load
 from padl.app.settings import StartSettings
 from padl.engine.experiment import Pretrained
-from padl.runs import checkpoint
+from padl.runs import checkpoint, run_files
 from padl.runs.console import print_table
 from padl.runs.processes import is_writer
 from padl.runs.sink import warn
@@ -56,7 +57,7 @@ class WarmStarts:
         return self._pretrained[key]
 
     def _merged(self, spec: RunSpec) -> Pretrained:
-        start, other = spec.start, self._model(spec.start)
+        start, other = spec.start, self._model(spec)
         fresh = jax.eval_shape(spec.experiment.objective.init, run_key(spec.settings.seed), spec.hparams)
         params, table = merge(fresh[0], other.params, start.only)
         if spec.settings.progress != "none" and is_writer() and (start, table) not in self._tables:
@@ -67,14 +68,22 @@ class WarmStarts:
             raise PadlError(f"start.from={start.from_}: none of its parameters has a name and shape of this model")
         return Pretrained(params, merge(fresh[1], other.model_state, start.only)[0])
 
-    def _model(self, start: StartSettings) -> TrainedModel:
-        key = start.from_, start.which
+    def _model(self, spec: RunSpec) -> TrainedModel:
+        start, things = spec.start, _things(spec)
+        key = start.from_, start.which, id(things.get("model"))
         if key not in self._models:
             try:
-                self._models[key] = load(_folder(start), start.which)
+                self._models[key] = load(_folder(start), start.which, **things)
             except PadlError as error:
                 raise PadlError(f"start.from: {error}") from error
         return self._models[key]
+
+
+def _things(spec: RunSpec) -> dict[str, Any]:
+    """The run's own model from Python, where the other's came from there too."""
+    there = run_files.stored_config(_folder(spec.start)).values
+    thing = spec.parts["model"].thing if "model" in spec.parts else None
+    return {"model": thing} if thing is not None and is_from_python(there.get("model")) else {}
 
 
 def merge(fresh: PyTree, saved: Mapping[str, Any], only: str) -> tuple[PyTree, list[Taken]]:

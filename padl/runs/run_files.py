@@ -103,6 +103,15 @@ def verified_config(folder: Path) -> dict[str, Any]:
     return parse_config(content, file)
 
 
+def python_things(folder: Path) -> dict[str, Any]:
+    """Read what of a run came from Python, {kind: what is known of it}; {} where nothing did.
+
+    Raises:
+        PadlError: its python.json was edited or is damaged.
+    """
+    return verified_json(folder / PYTHON) if (folder / PYTHON).is_file() else {}
+
+
 def verified_metrics(folder: Path) -> list[dict[str, Any]]:
     """Read the rows of a run, `read_metrics`, which of one that ended are as it wrote them.
 

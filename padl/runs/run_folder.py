@@ -40,12 +40,17 @@ def create(root: str | Path, label: str) -> Path:
         place = Path(root).expanduser().absolute()
     except RuntimeError as error:  # ~stranger/runs
         raise PadlError(f"run.dir={str(root)!r}: this machine knows no such user: give another run.dir") from error
-    folder = place / f"{stamp}-{label}-{number:06x}"
+    folder = place / f"{stamp}-{as_file_name(label)}-{number:06x}"
     (error_number,) = agreed([_make(folder) if is_writer() else 0])  # the others must not wait for one that gave up
     if error_number:
         reason = os.strerror(error_number)
         raise PadlError(f"run.dir={root!r}: no folder can be made there ({reason}): give another run.dir")
     return folder
+
+
+def as_file_name(words: str) -> str:
+    """Return words as a part of a file's name, no longer than one may be: what is neither letter nor digit as `_`."""
+    return "".join(c if c.isalnum() or c in "=,.+-_" else "_" for c in words)[:100]
 
 
 def _make(folder: Path) -> int:

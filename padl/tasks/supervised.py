@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.core import Tracer
 
 from padl.data.source import Batch
 from padl.registry import StaticPartial
@@ -56,7 +57,7 @@ def skeleton(model: StaticPartial, shape: tuple[int, ...], outputs: int, names: 
 def _arrays_in_structure(module: nnx.Module) -> Iterator[str]:
     """The attributes of a module, built without numbers, that hold an array which Flax takes for no state."""
     for _, inner in nnx.iter_modules(module):
-        yield from (name for name, value in vars(inner).items() if isinstance(value, jax.core.Tracer))
+        yield from (name for name, value in vars(inner).items() if isinstance(value, Tracer))
 
 
 def _called(model: StaticPartial) -> str:

@@ -11,8 +11,9 @@ from padl.app import names
 from padl.app.compare.landscapes import named_landscape, own_landscape
 from padl.app.compare.settings import RANGE, CompareSettings, OutputSettings, parse
 from padl.app.names import Part, part
-from padl.app.objects import FROM, PYTHON, labelled
+from padl.app.objects import labelled
 from padl.app.objects.signatures import label_of
+from padl.app.objects.stored import as_stored
 from padl.app.plugin_errors import one_line_for
 from padl.app.stored_config import allowed
 from padl.compare import trajectories
@@ -107,7 +108,7 @@ def resolve(config: Mapping[str, Any], allow: str | Collection[str] = ()) -> Com
 def _recorded(optimizers: Sequence[Any], parts: Mapping[str, Part]) -> list[Any]:
     """The optimizers as config.yaml has them: as they were given, a thing from Python by its label."""
     pairs = zip(optimizers, parts.items(), strict=True)
-    return [given if part.thing is None else {"name": label, FROM: PYTHON} for given, (label, part) in pairs]
+    return [given if part.thing is None else as_stored(label) for given, (label, part) in pairs]
 
 
 def _rates(settings: CompareSettings, surface: Landscape) -> tuple[float | None, tuple[float, ...]]:

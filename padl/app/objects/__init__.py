@@ -1,4 +1,4 @@
-"""Things from Python in the place of names: a class, a function, a transformation, a task. entry_of, with_objects.
+"""Things from Python in the place of names: a class, a function, a transformation, a task. entry_of, labelled.
 
     padl.train(task=padl.tasks.arrays(x, y), model=MyNet, loss=my_loss, optimizer=optax.lion(1e-4))
 
@@ -7,24 +7,26 @@ In a configuration such a thing stands as {"name": thing, "label": ..., hyperpar
 
     signatures.py  what a stranger's signature says
     models.py losses.py optimizers.py schedules.py   a thing as PADL calls it
+    stored.py      a thing given again, for what a run or a sweep has recorded
     sources.py     where it comes from
+    content.py     whether it is the one that it was
 """
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flax import nnx
 
 from padl.app.objects import losses, models, optimizers, schedules
-from padl.registry import Entry, Hyperparameter, near
+from padl.registry import Entry, Hyperparameter
 from padl.tasks.own_data import arrays
 from padl.tasks.task import Task
-from padl.types import KINDS, Kind, PadlError
+from padl.types import Kind, PadlError
 
-FROM, PYTHON = "from", "python"
+PYTHON = "python"
 DEFAULTS = {
     "model": "mlp",
     "loss": {"regression": "mse", "classification": "cross_entropy"},
@@ -52,43 +54,6 @@ def entry_of(kind: Kind, thing: Any, label: str = "") -> Entry:
         raise PadlError(f"{kind}={_shown(thing)} must be a name, a name with hyperparameters, or the thing itself")
     function = AS[kind](thing)
     return Entry(kind, label or function.__name__, function, family="", reference="", origin=PYTHON)
-
-
-def is_from_python(stored: Any) -> bool:
-    """Tell whether a part of a stored configuration stands for a thing from Python."""
-    return isinstance(stored, Mapping) and stored.get(FROM) == PYTHON
-
-
-def with_objects(config: Mapping[str, Any], things: Mapping[str, Any], needs: Collection[Kind]) -> dict[str, Any]:
-    """Put things from Python into a stored configuration, where they were when it was recorded.
-
-    Args:
-        things: {kind: thing}. needs: the kinds without which nothing can be done.
-
-    Raises:
-        PadlError: one that is needed is missing, or one is given for what was a name.
-    """
-    filled = dict(config)
-    for kind, thing in things.items():
-        if kind not in KINDS:
-            raise PadlError(f"'{kind}' is no part of a run{near(kind, KINDS)} (there are: {', '.join(KINDS)})")
-        if thing is not None and not is_from_python(config.get(kind)):
-            raise PadlError(f"its {kind} is one of a name: leave {kind}= out")
-    for kind in (kind for kind in KINDS if is_from_python(config.get(kind))):
-        thing, (label, hyperparameters) = things.get(kind), _stored(config[kind])
-        if thing is not None:
-            filled[kind] = {"name": thing, "label": label, **hyperparameters}
-        elif kind in needs:
-            raise PadlError(
-                f"its {kind} '{label}' came from Python, and only Python can give it again (python.json beside it may"
-                f" have its source): {kind}={label} in padl.load, padl.evaluate or padl.resume"
-            )
-    return filled
-
-
-def _stored(part: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The label and the hyperparameters of a stored part."""
-    return str(part.get("name")), {key: value for key, value in part.items() if key not in ("name", FROM)}
 
 
 def prepared(kind: str, value: Any) -> Any:
@@ -196,14 +161,4 @@ def _shown(thing: Any) -> str:
     return repr(thing) if isinstance(thing, (str, int, float, bool)) else f"something of type {type(thing).__name__}"
 
 
-__all__ = [
-    "FROM",
-    "PYTHON",
-    "checked_label",
-    "entry_of",
-    "is_from_python",
-    "labelled",
-    "prepared",
-    "shown_value",
-    "with_objects",
-]
+__all__ = ["PYTHON", "checked_label", "entry_of", "labelled", "prepared", "shown_value"]

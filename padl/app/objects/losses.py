@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from padl.app.objects.signatures import gathers, hyperparameters_of, label_of, parameters_of
 from padl.losses.reduce import Reduced, Reduction, masked, reduce
@@ -123,7 +124,7 @@ def _made_up(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np
 
 
 def _known(value: Any, otherwise: Any) -> Any:
-    return otherwise if isinstance(value, jax.core.Tracer) else value
+    return otherwise if isinstance(value, Tracer) else value
 
 
 @lru_cache(maxsize=128)

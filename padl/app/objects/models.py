@@ -73,7 +73,7 @@ class Builder:
         if "rngs" in parameters:
             arguments["rngs"] = rngs
         unnamed = [name for name, p in parameters.items() if p.kind is p.POSITIONAL_ONLY and name in arguments]
-        module = self.made_of(*(arguments.pop(name) for name in unnamed), **arguments)
+        module = self.made_of(*[arguments.pop(name) for name in unnamed], **arguments)
         if not isinstance(module, nnx.Module):
             raise PadlError(f"model={self.__name__} built {_kind_of(module)}, and a model is an nnx.Module")
         return module
@@ -172,9 +172,14 @@ def _stored(module: nnx.Module) -> Stored:
     state = jax.tree.map(_to_host, state)
     digest = hashlib.sha256()
     for path, leaf in jax.tree.flatten_with_path(state)[0]:
-        content = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        content = numbers_of(leaf)
         digest.update(f"{path}{content.shape}{content.dtype}".encode() + content.tobytes())
     return Stored(type(module), graph, state, digest.hexdigest())
+
+
+def numbers_of(leaf: Any) -> np.ndarray:
+    """Return an array on the host; of a random key, what it is made of."""
+    return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
 def _to_host(leaf: Any) -> Any:

@@ -48,7 +48,7 @@ class Factory:
         made_of: the function.
     """
 
-    made_of: Callable[..., optax.GradientTransformation]
+    made_of: Callable[..., Any]
 
     @property
     def __name__(self) -> str:

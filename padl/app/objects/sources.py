@@ -9,34 +9,35 @@ from typing import Any
 import jax
 import optax
 
+from padl.app.objects.content import digest, is_of_a_library
 from padl.app.objects.signatures import label_of
 from padl.runs.redaction import redact
+from padl.tasks.task import Task
 
-LIBRARIES = ("padl", "optax", "flax", "jax")
 
-
-def things(parts: Mapping[str, Any]) -> dict[str, Any]:
+def things(parts: Mapping[Any, Any]) -> dict[str, Any]:
     """Describe the things from Python among the parts of a run, {kind: ...}: the content of python.json."""
     return {kind: _describe(part.thing) for kind, part in parts.items() if part.thing is not None}
 
 
 def _describe(thing: Any) -> dict[str, Any]:
-    """What it is called, its type, its module and its source; "" for what there is not."""
+    """What it is called, its type, its module, its source and the digest of its content; "" for what there is not."""
     definition = _definition(thing)
-    told = {
-        "called": label_of(thing),
-        "type": type(thing).__name__,
+    described = {
+        "called": label_of(thing if isinstance(thing, Task) else definition),
+        "type": "class" if inspect.isclass(thing) else type(thing).__name__,
         "module": getattr(definition, "__module__", "") or "",
         "source": source_of(thing),
+        "digest": digest(thing),
     }
-    return redact(told)
+    return redact(described)
 
 
 def source_of(thing: Any) -> str:
     """Return the text of the class or function that a thing is, or is made by; "" where there is none to be had, and
     for what is a library's."""
     definition = _definition(thing)
-    if str(getattr(definition, "__module__", "")).partition(".")[0] in LIBRARIES:
+    if is_of_a_library(definition):
         return ""
     try:
         return textwrap.dedent(inspect.getsource(definition))

@@ -5,11 +5,12 @@ member, and is not trained again where it has ended.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from padl.app.fingerprint import Fingerprint, check_same, of_all
+from padl.app.objects.stored import with_objects_by_label
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import refuse_paths_outside, same_wandb_run
 from padl.app.sweep.members import ENDED, Member, Requested
@@ -37,6 +38,7 @@ class RecordedSweep:
     Args:
         allow: groups of what may differ from then, as of `resume`; "path" to read files anywhere.
         todays: values of keys in TODAYS, which a folder does not say.
+        things: {kind: thing or list of things}, what came from Python, given again.
 
     Attributes:
         folder: of the sweep. command: that made it, [] from Python. wandb_id: of the sweep's own W&B run.
@@ -44,10 +46,17 @@ class RecordedSweep:
         requests: of each member, in the order of their numbers. launches: in which launch each was.
 
     Raises:
-        PadlError: it is no folder of a sweep, or it is damaged, or names files elsewhere.
+        PadlError: it is no folder of a sweep, or it is damaged, or names files elsewhere; a thing from Python is
+            missing.
     """
 
-    def __init__(self, folder: Path, allow: Collection[str] = (), todays: Mapping[str, Any] | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        allow: Collection[str] = (),
+        todays: Mapping[str, Any] | None = None,
+        things: Mapping[str, Any] | None = None,
+    ):
         self.folder, self.allow = folder, allow
         content = read_json(folder / REQUESTS)
         try:
@@ -60,7 +69,16 @@ class RecordedSweep:
                 raise ValueError("a sweep has members")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
+        self.requests = self._with(things or {})
         self.check_paths(self.requests)
+
+    def _with(self, things: Mapping[str, Any]) -> list[Requested]:
+        """The requests with what came from Python."""
+        try:
+            configs = with_objects_by_label([request.config for request in self.requests], things)
+        except PadlError as error:
+            raise PadlError(f"{self.folder}: {error}") from error
+        return [replace(request, config=config) for request, config in zip(self.requests, configs, strict=True)]
 
     def check_paths(self, requests: Sequence[Requested]) -> None:
         """Raise PadlError for a run that names files with which the sweep's folder has no business."""

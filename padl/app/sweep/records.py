@@ -194,4 +194,4 @@ def _go_on_with_rows(member: Member, folder: Path, state: Mapping[str, Any] | No
 def _folder_name(member: Member, keys: Sequence[str]) -> str:
     """`0007-optimizer=adam,seed=3`: what tells it from the others, no longer than a file name may be."""
     words = redact(",".join(f"{key.rpartition('.')[2]}={member.values.get(key)}" for key in keys))
-    return f"{member.number:04d}-{''.join(c if c.isalnum() or c in '=,.+-_' else '_' for c in words)[:100]}"
+    return f"{member.number:04d}-{run_folder.as_file_name(words)}"

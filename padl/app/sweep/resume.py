@@ -18,17 +18,18 @@ def reopen(
     todays: Mapping[str, Any] | None = None,
     say: Callable[[str], None] | None = None,
     stop: StopRequest = NEVER,
+    things: Mapping[str, Any] | None = None,
 ) -> Sweep:
     """Return a sweep that knows what an earlier process left of it, ready to launch its members.
 
     Args:
-        folder: of the sweep. allow, todays: as of `RecordedSweep`.
+        folder: of the sweep. allow, todays, things: as of `RecordedSweep`.
         say, stop: as of `Sweep`.
 
     Raises:
         PadlError: it is no folder of a sweep, or it is damaged.
     """
-    recorded = RecordedSweep(folder, allowed(allow, ALLOW), todays)
+    recorded = RecordedSweep(folder, allowed(allow, ALLOW), todays, things)
     return Sweep(recorded.command, say, stop, recorded, results.write_tables)
 
 
