@@ -19,7 +19,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, Union
 
@@ -244,6 +244,11 @@ class Registry:
                 f"two {self.kind}s are called '{entry.name}': one from {taken.origin}, one from {entry.origin}"
             )
         self._entries[entry.name] = entry
+
+    def make_functions(self, of: Callable[[Any], Callable[..., Any]]) -> None:
+        """Put what `of` makes of each registered function in its place, where that is another."""
+        for entry in [each for each in self if of(each.function) is not each.function]:
+            self._entries[entry.name] = replace(entry, function=of(entry.function))
 
     def get(self, name: str) -> Entry:
         """Raises PadlError for an unknown name, with the nearest one known."""

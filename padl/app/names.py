@@ -10,11 +10,12 @@ from typing import Any
 
 import jax
 import numpy as np
+from flax import nnx
 from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
 from padl.app import objects
-from padl.app.objects import stored
+from padl.app.objects import models, stored
 from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
 
@@ -58,7 +59,14 @@ def of(kind: Kind) -> Registry:
     if kind not in KINDS:
         raise PadlError(f"no kind '{kind}'{registry.near(kind, KINDS)} (kinds: {', '.join(KINDS)})")
     load()
-    return registry.REGISTRIES[kind]
+    found = registry.REGISTRIES[kind]
+    if kind == "model":
+        found.make_functions(lambda model: models.builder(model) if _is_module(model) else model)
+    return found
+
+
+def _is_module(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, nnx.Module)
 
 
 def find(kind: Kind, name: str) -> Entry:
@@ -143,7 +151,7 @@ def part(kind: Kind, wanted: Any) -> Part:
 
 def _of_thing(kind: Kind, thing: Any, label: str = "") -> Entry:
     """The entry that a thing was registered with, or one that is made of it."""
-    registered = next((each for each in of(kind) if each.function is thing), None)
+    registered = next((each for each in of(kind) if getattr(each.function, "made_of", each.function) is thing), None)
     return registered or objects.entry_of(kind, thing, label)
 
 
