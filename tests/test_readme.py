@@ -2,26 +2,24 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
 from asked_to_stop import After
+from markdown_blocks import ROOT, blocks, dead_links, run_python
 
 import padl
 from padl.app import names, train
 from padl.cli.main import main
 from padl.types import KINDS
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 FAST = ("wandb.mode=disabled", "progress=none", "devices=1", "run.save=false", "run.plot=false")
 
 
 def commands() -> list[str]:
     """Every line of the README's shell blocks, and what stands behind an &&, without its comment."""
-    lines = [line.partition(" #")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+    lines = [line.partition(" #")[0].strip() for text in blocks("README.md", "bash") for line in text.splitlines()]
     return [part.strip() for line in lines for part in line.split("&&") if part.strip()]
 
 
@@ -81,8 +79,7 @@ def test_the_ci_runs_the_readmes_test_command():
 
 
 def test_the_readmes_python_runs(capsys):
-    code = "".join(text for kind, text in BLOCKS if kind == "python")
-    exec(compile(code.replace("steps=500", "steps=50").replace("steps=100", "steps=20"), "README.md", "exec"), {})
+    run_python("README.md", {"steps=500": "steps=50", "steps=100": "steps=20"})
     out = capsys.readouterr().out
     assert "accuracy" in out
     assert "optimizer.learning_rate" in out
@@ -109,5 +106,4 @@ def test_the_table_names_everything_there_is(kind):
 
 
 def test_every_file_that_the_readme_links_is_there():
-    links = re.findall(r"\]\((?!http)(.*?)\)", README)
-    assert not [link for link in links if not (ROOT / link).exists()]
+    assert not dead_links("README.md")
