@@ -141,7 +141,7 @@ def _in_place_of(fresh: PyTree, pretrained: PyTree) -> PyTree:
 
 def readout(state: TrainState) -> Params:
     """Return the parameters to judge and to keep: the moving average where there is one."""
-    return state.average if state.average != () else state.params
+    return state.average if jax.tree.leaves(state.average) else state.params
 
 
 def check_updates(updates: PyTree, params: Params) -> None:

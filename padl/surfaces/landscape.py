@@ -88,8 +88,9 @@ def lowest(landscape: Landscape, across: int = 25, zooms: int = 8) -> tuple[tupl
         sides = [np.linspace(m - h, m + h, across) for m, h in zip(middle, half, strict=True)]
         grid = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, len(sides))
         on_grid = heights(landscape, grid)
-        if np.nanmin(on_grid) < value:
-            best, value = grid[np.nanargmin(on_grid)], float(np.nanmin(on_grid))
+        lowest_here = int(np.argmin(np.where(np.isnan(on_grid), np.inf, on_grid)))
+        if on_grid[lowest_here] < value:
+            best, value = grid[lowest_here], float(on_grid[lowest_here])
         middle, half = best, half / 4
     return tuple(map(float, best)), value
 

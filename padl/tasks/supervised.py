@@ -152,8 +152,9 @@ class ModelPredictor:
         """
         bones = skeleton(self.model, self.shape, self.outputs, tuple(sorted(scalars)))
         dtype = jnp.dtype(self.dtype)
-        params = jax.tree.map(lambda p: p.astype(dtype), params)
-        states = from_names(params, bones.params), from_names(model_state, bones.model_state)
+        params = jax.tree.map(lambda p: jnp.asarray(p, dtype), params)
+        arrays = jax.tree.map(jnp.asarray, model_state)  # what a module writes in place is its own
+        states = from_names(params, bones.params), from_names(arrays, bones.model_state)
         module = nnx.merge(bones.graph, states[0], _streams(bones.rngs, key), states[1], copy=True)
         called = getattr(self.model.function, "call", call)  # a stranger's model says how it is called
         outputs = called(module, standardise(inputs, stats).astype(dtype), key)

@@ -47,6 +47,8 @@ def _words(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
     seen[id(thing)] = thing  # held, so that nothing else gets its id
     if isinstance(thing, nnx.Module):
         thing = builder(thing)
+    if isinstance(thing, Task):  # a run records the digest of its rows
+        seen |= {id(rows): rows for rows in thing.rows.values()}
     yield type(thing).__name__
     for part in _parts(thing):
         yield from _words(part, seen)
@@ -74,7 +76,7 @@ def _parts(thing: Any) -> list[Any]:
     if inspect.isclass(thing):
         return [thing.__qualname__] if is_of_a_library(thing) else [thing.__qualname__, _own(thing)]
     if isinstance(thing, Task):
-        return [thing.objective]  # a run records the digest of its rows
+        return [thing.objective]
     if is_dataclass(thing):
         return [type(thing), *(getattr(thing, each.name) for each in fields(thing))]
     inner = getattr(thing, "__wrapped__", None)  # of what jax.jit and the like made
