@@ -27,7 +27,8 @@ def test_the_box_about_a_start_is_as_wide_as_it_is_far_from_zero():
 
 
 def test_gradient_descent_on_it_takes_the_steps_of_its_gradient():
-    seen = padl.trajectories(bowl, start=(3.0, 1.0), steps=3, optimizers=["gd", optax.sgd(0.05)], learning_rate=0.05)
+    optimizers = ["gd", {"name": optax.sgd, "label": "Optax's"}]
+    seen = padl.trajectories(bowl, start=(3.0, 1.0), steps=3, optimizers=optimizers, mode="fixed", learning_rate=0.05)
     point = np.array([3.0, 1.0])
     for _ in range(3):
         point = point - 0.05 * np.array([2 * (point[0] - 1), 20 * (point[1] + 2)])
@@ -39,7 +40,7 @@ def test_gradient_descent_on_it_takes_the_steps_of_its_gradient():
     ("function", "settings", "line"),
     [
         (bowl, {"start": (1.0, 2.0, 3.0)}, "a surface is of one or two"),
-        (bowl, {"start": (1.0,)}, "cannot be called with a point|IndexError"),
+        (lambda p: p[0] + "a", {"start": (1.0,)}, "cannot be called with a point"),
         (lambda p: p, {"start": (1.0,)}, r"gives an array \(1,\) for a point"),
         (lambda p: jnp.nan * p[0], {"start": (1.0,)}, "is nowhere finite"),
         (bowl, {"start": (1.0, 2.0), "view": ((0.0, 1.0),)}, "must be"),

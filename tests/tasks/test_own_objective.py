@@ -13,6 +13,7 @@ from padl.types import Metric, PadlError
 X = np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32)
 T = X @ np.array([1.0, -2.0], np.float32)
 ROWS = {"x": X, "t": T}
+OF_THE_TASK = ("init", "loss", "rows", "evaluate", "metrics", "title", "held_out")
 
 
 def init(key):
@@ -28,12 +29,8 @@ def norm(params, batch, key):
 
 
 def run(steps=3, **settings):
-    task = {
-        name: settings.pop(name)
-        for name in list(settings)
-        if name in ("rows", "evaluate", "metrics", "title", "held_out")
-    }
-    made = objective(settings.pop("init", init), settings.pop("loss", norm), **task)
+    task = {name: settings.pop(name) for name in OF_THE_TASK if name in settings}
+    made = objective(**{"init": init, "loss": norm, **task})
     optimizer = settings.pop("optimizer", {"name": "sgd", "learning_rate": 0.1})
     return padl.train(task=made, optimizer=optimizer, steps=steps, devices=1, **settings)
 
