@@ -28,7 +28,7 @@ def test_the_box_about_a_start_is_as_wide_as_it_is_far_from_zero():
 
 def test_gradient_descent_on_it_takes_the_steps_of_its_gradient():
     optimizers = ["gd", {"name": optax.sgd, "label": "Optax's"}]
-    seen = padl.trajectories(bowl, start=(3.0, 1.0), steps=3, optimizers=optimizers, mode="fixed", learning_rate=0.05)
+    seen = padl.trajectories(bowl, start=(3.0, 1.0), steps=3, optimizers=optimizers, learning_rates=[0.05])
     point = np.array([3.0, 1.0])
     for _ in range(3):
         point = point - 0.05 * np.array([2 * (point[0] - 1), 20 * (point[1] + 2)])
