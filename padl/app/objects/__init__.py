@@ -95,9 +95,8 @@ def labelled(kind: str, values: Sequence[Any]) -> list[Any]:
             numbered = (f"{label}-{i}" for i in itertools.count(1))
             label = next(name for name in numbered if name not in taken) if several else label
             taken.add(label)
-        result.append(
-            {**(value if isinstance(value, Mapping) else {"name": value}), "label": label} if label else value
-        )
+        named = value if isinstance(value, Mapping) else {"name": value}
+        result.append({**named, "label": label} if label else value)
     return result
 
 

@@ -69,6 +69,8 @@ def _parts(thing: Any) -> list[Any]:
         return [thing.func, thing.args, thing.keywords]
     if isinstance(thing, CodeType):
         return [thing.co_code, thing.co_names, thing.co_varnames, thing.co_consts]
+    if inspect.ismodule(thing):
+        return [thing.__name__]
     if inspect.ismethod(thing):
         return [thing.__func__, thing.__self__]
     if inspect.isfunction(thing):

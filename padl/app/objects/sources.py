@@ -40,9 +40,11 @@ def source_of(thing: Any) -> str:
     if is_of_a_library(definition):
         return ""
     try:
-        return textwrap.dedent(inspect.getsource(definition))
+        text = textwrap.dedent(inspect.getsource(definition))
     except (OSError, TypeError):
         return ""
+    name = getattr(definition, "__name__", "")
+    return text if ("lambda" if name == "<lambda>" else name) in text else ""  # what exec defined has others' lines
 
 
 def _definition(thing: Any) -> Any:

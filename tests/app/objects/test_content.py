@@ -12,7 +12,7 @@ from flax import nnx
 from own_things import CLASSES, Net, X
 
 import padl
-from padl.app.objects.content import digest
+from padl.app.objects.content import _words, digest
 
 
 def scaled(factor):
@@ -71,11 +71,14 @@ def test_comments_and_places_do_not_matter_and_code_does():
     assert one != made("def loss(p, t):\n    return t - p\n")
 
 
-def test_what_closes_over_itself_has_a_digest():
+def test_what_closes_over_itself_or_over_a_module_has_a_digest():
+    import optax as library
+
     def loss(predictions, targets):
-        return loss.scale * predictions
+        return loss.scale * library.huber_loss(predictions, targets)
 
     assert digest(loss) == digest(loss)
+    assert len(list(_words(loss, {}))) < 100  # and not the whole library
 
 
 def test_another_process_comes_to_the_same_digest():
