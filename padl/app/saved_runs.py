@@ -13,10 +13,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from padl.app.fingerprint import say_unused
 from padl.app.names import part
 from padl.app.plan import resolve, run_key
 from padl.app.run_spec import RunSpec
-from padl.app.stored_config import for_today, on_devices_here, refuse_paths_outside, verified_for_today
+from padl.app.stored_config import for_today, on_devices_here, path_outside, refuse_paths_outside, verified_for_today
 from padl.app.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
@@ -79,7 +80,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
     folder = Path(folder)
     config, about = verified_for_today(folder), checkpoint.load_model(folder)
     if about["input_shape"] is None or "model" not in config or "loss" not in config:
-        raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
+        raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model")
     model, loss, shape = part("model", config["model"]), part("loss", config["loss"]), tuple(about["input_shape"])
     words, dtype = loss.entry.traits.get("predictions", ""), config.get("dtype", "float32")
     with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
@@ -154,6 +155,8 @@ def again(folder: Path, allowed: Collection[str] = ()) -> dict[str, Any]:
     config = for_today(stored.values, folder, told=("compilation_cache", "device", "wandb"))
     if "path" not in allowed:
         refuse_paths_outside(config, folder)
+    elif not path_outside(config, folder):
+        say_unused("path")
     if not stored.is_as_written:
         state = "was edited" if stored.is_as_written is False else "has no manifest that guards it"
         warn(f"{folder / 'config.yaml'} {state}: this run is what it says now")

@@ -34,7 +34,12 @@ def warm_start(plan: Plan) -> loop.Snapshot | None:
     """
     if plan.start.from_ is None:
         return None
-    other = load(Path(plan.start.from_).expanduser(), plan.start.which)
+    if "model" not in plan.config:
+        raise PadlError(f"start.from: task '{plan.config['task']['name']}' has no model to take parameters into")
+    try:
+        other = load(Path(plan.start.from_).expanduser(), plan.start.which)
+    except PadlError as error:
+        raise PadlError(f"start.from: {error}") from error
     fresh = jax.jit(plan.experiment.init)(plan.key, plan.hparams)
     params, table = merge(fresh.params, other.params, plan.start.only)
     if plan.settings.progress != "none":

@@ -1,4 +1,5 @@
-"""status.json: a run is running, and in the end it finished, diverged, was interrupted or failed. recording, read.
+"""status.json: a run is running, and in the end it finished, diverged, was interrupted or failed. recording,
+interrupt_all, read.
 
 A process that is killed cannot say so: who reads "running" looks whether that process still lives.
 """
@@ -6,12 +7,12 @@ A process that is killed cannot say so: who reads "running" looks whether that p
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import psutil
 
@@ -24,6 +25,7 @@ Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 SECONDS = 5.0  # between two writings of the step, so that a killed run's is known
 KILLED = "killed"  # the reason of a run whose process is gone without a word
 FILE = "status.json"
+_recorded: list["RunStatus"] = []  # of this process
 
 
 @contextmanager
@@ -38,14 +40,24 @@ def recording(folder: Path | None, durable: bool = True, step: int = 0) -> Itera
         durable: as in `run_folder.write_bytes`. step: that the run begins after.
     """
     status = RunStatus(folder, durable, step)
+    _recorded.append(status)
     try:
         yield status
     except BaseException as error:
         if status.status == "running":
             status.end(stopped(error), status.step, one_line(error))
         raise
+    finally:
+        _recorded.remove(status)
     if status.status == "running":
         status.end("finished", status.step)
+
+
+def interrupt_all(reason: str) -> None:
+    """Write of the runs of this process which go on that they were interrupted: it is about to end. Any thread may."""
+    for status in [status for status in _recorded if status.status == "running"]:
+        with suppress(OSError, PadlError):
+            status.end("interrupted", status.step, reason)
 
 
 class RunStatus:
@@ -116,6 +128,8 @@ def read(folder: Path) -> StatusRecord:
     try:
         fields = {name: content[name] for name in ("status", "step", "reason", "pid")}
         record = StatusRecord(**fields, host=content.get("host", ""))
+        if record.status not in get_args(Status) or (type(record.step), type(record.pid)) != (int, int):
+            raise ValueError("no status, step or pid")
         gone = record.status == "running" and record.host == _host() and not _lives(folder, record.pid)
     except (KeyError, TypeError, ValueError) as error:
         raise PadlError(f"{folder / FILE} is damaged: it is no status of a run") from error

@@ -308,6 +308,11 @@ def test_a_file_below_the_current_folder_or_beside_the_run_is_fine(copy, tmp_pat
     assert saved_runs.again(copy)["task"]["path"] == path.format(tmp=tmp_path)
 
 
+def test_a_path_that_is_allowed_for_nothing_is_said(copy, capsys):
+    saved_runs.again(copy, ["path"])
+    assert "path is allowed to differ, and does not: --allow path changed nothing" in capsys.readouterr().err
+
+
 def test_rerun_takes_what_it_allows_by_its_name(padl_command, copy):
     for words in (["--allow"], ["--allow", "everything"], ["--allow="]):
         code, _, err = padl_command("rerun", str(copy), *words)

@@ -4,8 +4,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from padl.runs.run_folder import read_json
-from padl.runs.status import recording
+from padl.runs.run_folder import read_json, write_json
+from padl.runs.status import interrupt_all, read, recording
+from padl.types import PadlError
 
 
 def content(folder):
@@ -66,3 +67,28 @@ def test_without_a_folder_nothing_is_written_and_the_status_is_known(tmp_path):
         assert status.status == "running"
     assert status.status == "finished"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_ends_at_once_writes_of_all_its_runs_that_they_were_interrupted(tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    with recording(folders[0]):
+        pass
+    with recording(folders[1]) as first, recording(folders[2]) as second:
+        second.end("diverged", 3, "loss nan")
+        first.write(7, {})
+        interrupt_all("SIGINT")
+        told = [content(folder) for folder in folders]
+    assert told == [("finished", 0, ""), ("interrupted", 7, "SIGINT"), ("diverged", 3, "loss nan")]
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": "finishes"}, {"step": "7"}, {"step": 7.0}, {"pid": None}, {"status": []}]
+)
+def test_a_status_that_is_none_is_refused(tmp_path, change):
+    with recording(tmp_path):
+        pass
+    write_json(tmp_path / "status.json", read_json(tmp_path / "status.json") | change)
+    with pytest.raises(PadlError, match=r"status\.json is damaged: it is no status of a run"):
+        read(tmp_path)

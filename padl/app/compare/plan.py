@@ -14,6 +14,7 @@ from padl.app.names import Part, part
 from padl.app.plugin_errors import one_line_for
 from padl.compare import trajectories
 from padl.compare.trajectories import Candidate
+from padl.runs.redaction import refuse_secret
 from padl.surfaces.functions import check_start
 from padl.surfaces.landscape import Landscape
 from padl.types import PadlError, one_line, short
@@ -71,6 +72,7 @@ def resolve(config: Mapping[str, Any]) -> ComparePlan:
         PadlError: for the first thing that is wrong.
     """
     settings, output = parse(config)
+    refuse_secret("run.dir", output.dir or "")
     surface = landscape(settings.surface, settings.condition, settings.checkpoint, settings.directions, settings.rows)
     fixed, rates = _rates(settings, surface)
     starts, noise = _starts(settings, surface), surface.noise if settings.noise is None else settings.noise

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from padl.app.fingerprint import check_allowed
+from padl.app.fingerprint import check_allowed, say_unused
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.sweep import results
 from padl.app.sweep.recorded import RecordedSweep
@@ -28,6 +28,8 @@ def reopen(
         PadlError: it is no folder of a sweep, or it is damaged.
     """
     check_allowed(allow)
+    if "schedule" in allow:
+        say_unused("schedule")  # a sweep is not extended
     recorded = RecordedSweep(folder, allow, todays)
     return Sweep(recorded.command, say, stop, recorded, results.write_tables)
 
