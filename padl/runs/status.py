@@ -45,7 +45,8 @@ def recording(folder: Path | None, durable: bool = True, step: int = 0) -> Itera
         yield status
     except BaseException as error:
         if status.status == "running":
-            status.end(stopped(error), status.step, one_line(error))
+            reason = str(error).partition("\n")[0] if isinstance(error, PadlError) else one_line(error)
+            status.end(stopped(error), status.step, reason)
         raise
     finally:
         _recorded.remove(status)

@@ -75,6 +75,14 @@ def test_a_formula_may_be_longer_than_a_files_name(padl_command):
     assert "x" in out
 
 
+@pytest.mark.parametrize("words", ["train seed=3 --cfg job steps=7", "train --cfg job steps=7 seed=3"])
+def test_options_may_stand_anywhere(padl_command, words):
+    code, out, err = padl_command(*words.split())
+    assert (code, err) == (0, "")
+    assert "seed: 3" in out
+    assert "steps: 7" in out
+
+
 def test_a_name_with_a_secret_in_it_is_refused_by_each_command(padl_command, monkeypatch, tmp_path):
     monkeypatch.setenv("MY_TOKEN", "CANARYq7Zx93kfmVbT2wLd8Rs")
     for words in (

@@ -41,6 +41,7 @@ def test_a_run_that_said_how_it_ended_keeps_that(tmp_path):
     [
         (KeyboardInterrupt(), ("interrupted", 5, "KeyboardInterrupt: ")),
         (ValueError("bad\nlong"), ("failed", 5, "ValueError: bad")),
+        (PadlError("steps=0 is too few"), ("failed", 5, "steps=0 is too few")),
     ],
 )
 def test_what_stops_a_run_is_its_status(tmp_path, error, expected):
