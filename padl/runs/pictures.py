@@ -38,8 +38,8 @@ def own_style(changes: Any = MappingProxyType({})) -> Iterator[None]:
 
 
 def preload() -> None:
-    """Import what pictures take, which is most of a second, where matplotlib can be imported."""
-    with suppress(PadlError):
+    """Import what pictures take, which is most of a second. Why it cannot be is said by what draws."""
+    with suppress(Exception):
         _check_what_matplotlib_reads()
         importlib.import_module("matplotlib.figure")
 
