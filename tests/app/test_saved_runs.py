@@ -308,6 +308,11 @@ def test_a_file_below_the_current_folder_or_beside_the_run_is_fine(copy, tmp_pat
     assert saved_runs.again(copy)["task"]["path"] == path.format(tmp=tmp_path)
 
 
+def test_a_path_that_is_allowed_for_nothing_is_said(copy, capsys):
+    saved_runs.again(copy, ["path"])
+    assert "path is allowed to differ, and does not: --allow path changed nothing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("use", [padl.evaluate, at_best, of_network])
 def test_what_reads_the_data_of_a_run_refuses_files_outside_and_a_model_is_loaded_without_them(
     copy, tmp_path, monkeypatch, use
