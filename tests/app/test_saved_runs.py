@@ -267,7 +267,7 @@ def test_a_run_is_repeated_in_the_folder_that_it_lies_in(copy):
         ({"seed": "0"}, r"config\.yaml: seed='0' is not a whole number"),
         ({"sed": 0}, r"config\.yaml: no key 'sed'; did you mean 'seed'\?"),
         ({"task": 5}, r"config\.yaml: task=5 must be a name"),
-        ({"model": None}, r"config\.yaml: model=a NoneType must be a name"),
+        ({"model": None}, r"config\.yaml: model=None must be a name"),
         ({"run": 5}, r"config\.yaml: run=5 must be a group of keys"),
         ({"run": {"dirr": 1}}, r"config\.yaml: a run has no 'run\.dirr'"),
         ({"dtype": "bloat32"}, r"config\.yaml: dtype='bloat32' is not one of float32, bfloat16"),

@@ -54,7 +54,7 @@ def test_a_run_whose_manifest_is_damaged_in_its_course_ends_with_a_line(tmp_path
 def test_a_run_whose_manifest_is_removed_in_its_course_ends_with_a_line(tmp_path, capsys):
     run_files.write_start(tmp_path, {"seed": 0}, "{}")
     (tmp_path / "manifest.json").unlink()
-    run_files.write_end(tmp_path, {"steps": 3})
+    run_files.write_end(tmp_path, {"steps": 3}, jsonl.BufferedJsonl(tmp_path).written())
     err = capsys.readouterr().err
     assert "manifest.json was removed while the run went on: config.yaml is no longer guarded" in err
 
