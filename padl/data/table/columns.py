@@ -6,7 +6,6 @@ import numpy as np
 
 from padl.data.table import advice
 from padl.data.table.kinds import Column, Types
-from padl.data.table.numbers import plain_text
 from padl.data.table.source_table import Table
 from padl.data.table.spelling import NumberFormat
 from padl.data.table.text_columns import Place, is_empty, of_text
@@ -43,7 +42,7 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
     if (of.is_date(array.type) or of.is_timestamp(array.type)) and told in (None, "date"):
         return _of_dates(array, name, types, table.where)
     if of.is_null(array.type) or of.is_string(array.type) or of.is_large_string(array.type):
-        return of_text(plain_text(array), told, Place(table.where, name, types))
+        return of_text(array, told, Place(table.where, name, types))
     as_told = f", which cannot be read as a {told}" if told else ""
     raise PadlError(f"{table.where}: column '{name}' holds {array.type}{as_told}: {advice.drop(name)} leaves it out")
 

@@ -9,21 +9,25 @@ import numpy as np
 from padl.data.table.layout import Layout
 from padl.types import PadlError
 
-QUOTE = ord('"')
+QUOTE, NEWLINE = np.frombuffer(b'"\n', np.uint8)
 
 
-def columns_of(text: str, layout: Layout, where: str) -> list[Any]:
+def columns_of(text: str, content: bytes, layout: Layout, where: str) -> list[Any]:
     """Read the rows below the header as Arrow arrays of text, one a column.
+
+    Args:
+        content: the text in UTF-8.
 
     Raises:
         PadlError: a line has more or fewer fields than there are names, or its quotes do not close.
     """
-    body = text[layout.start :].encode()
-    columns = None if layout.spaced or not _is_plainly_quoted(body, layout.delimiter) else _fast(body, layout)
+    body = memoryview(content)[len(text[: layout.start].encode()) :]
+    is_plain = not layout.spaced and (b'"' not in content or _is_plainly_quoted(body, layout.delimiter))
+    columns = _fast(body, layout, b'"' in content) if is_plain else None
     return _row_by_row(text, layout, where) if columns is None else columns
 
 
-def _fast(body: bytes, layout: Layout) -> list[Any] | None:
+def _fast(body: memoryview, layout: Layout, is_quoted: bool) -> list[Any] | None:
     """Read a text by Arrow's reader; None where it refuses it."""
     import pyarrow as pa
     from pyarrow import csv as arrow
@@ -33,18 +37,16 @@ def _fast(body: bytes, layout: Layout) -> list[Any] | None:
         return arrow.read_csv(
             pa.py_buffer(body),
             arrow.ReadOptions(column_names=places),
-            arrow.ParseOptions(delimiter=layout.delimiter, newlines_in_values=QUOTE in body),
+            arrow.ParseOptions(delimiter=layout.delimiter, newlines_in_values=is_quoted),
             arrow.ConvertOptions(column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False),
         ).columns
     except pa.ArrowInvalid:
         return None
 
 
-def _is_plainly_quoted(body: bytes, delimiter: str) -> bool:
+def _is_plainly_quoted(body: memoryview, delimiter: str) -> bool:
     """Tell whether every quote begins or ends a field or stands beside another: no reader differs on such."""
-    if QUOTE not in body:
-        return True
-    signs = np.frombuffer(b"\n" + body + b"\n", np.uint8)
+    signs = np.concatenate([[NEWLINE], np.frombuffer(body, np.uint8), [NEWLINE]])
     places = np.flatnonzero(signs == QUOTE)
     beside = np.frombuffer(f'{delimiter}"\r\n'.encode(), np.uint8)
     at_an_end = np.isin(signs[places - 1], beside) | np.isin(signs[places + 1], beside)

@@ -1,7 +1,7 @@
 """What a column can be, and what a user says of it. Column, Types."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -39,6 +39,15 @@ class Column:
         if self.kind == "category":
             return self.values < 0
         return np.isnat(self.values) if self.kind == "date" else np.isnan(self.values)
+
+    def of_rows(self, kept: np.ndarray) -> "Column":
+        """Keep the rows where a mask is True, and the categories that they have."""
+        values = self.values[kept]
+        if self.kind != "category":
+            return replace(self, values=values)
+        used = np.unique(values[values >= 0])
+        places = np.where(values < 0, -1, np.searchsorted(used, values))
+        return replace(self, values=places, categories=tuple(self.categories[i] for i in used))
 
     @property
     def texts(self) -> np.ndarray:

@@ -40,11 +40,20 @@ class Layout(NamedTuple):
     notes: tuple[str, ...]
 
 
-def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
-    """Decode a text: by the mark at its beginning, as UTF-8, or as it is told.
+class Decoded(NamedTuple):
+    """A text, and how it was decoded.
 
-    Returns:
-        The text, and its encoding.
+    Attributes:
+        encoding: Python's name of it. content: the text in UTF-8.
+    """
+
+    text: str
+    encoding: str
+    content: bytes
+
+
+def decoded(content: bytes, encoding: str, where: str) -> Decoded:
+    """Decode a text: by the mark at its beginning, as UTF-8, or as it is told.
 
     Raises:
         PadlError: it is not of this encoding, or there is none of this name.
@@ -64,7 +73,8 @@ def decoded(content: bytes, encoding: str, where: str) -> tuple[str, str]:
         raise PadlError(f"task.encoding={encoding}: {error}: utf-8, latin-1, cp1252 and utf-16 are some") from error
     if "\0" in text:
         raise PadlError(f"{where}: it holds NUL, as UTF-16 without a mark and binary files do: task.encoding=utf-16-le, or a table")
-    return text.removeprefix("\ufeff"), encoding.removesuffix("-sig")
+    text, encoding = text.removeprefix("\ufeff"), encoding.removesuffix("-sig")
+    return Decoded(text, encoding, content.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else text.encode())
 
 
 def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Layout:

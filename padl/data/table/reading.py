@@ -85,12 +85,12 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _of_text(content: bytes, path: str, reading: Reading) -> Table:
-    text, encoding = decoded(content, reading.encoding, path)
-    del content
+    text, encoding, content = decoded(content, reading.encoding, path)
     if reading.delimiter in ("space", " "):
         text = "".join(" ".join(line.split()) + "\n" for line in text.splitlines())
+        content = text.encode()
     layout = layout_of(text, reading.delimiter, reading.header, path)
-    columns = columns_of(text, layout, path)
+    columns = columns_of(text, content, layout, path)
     notes = layout.notes if encoding in ("utf-8", reading.encoding) else (f"its encoding is {encoding}", *layout.notes)
     form = {"format": "text", "encoding": encoding, "delimiter": layout.delimiter, "header": reading.header is not False}
     return Table(layout.names, tuple(columns), path, notes, form)

@@ -1,11 +1,9 @@
-"""Say in one line what was read of a table. line, constant_guess."""
+"""Say in one line what was read of a table. line, of_classes, of_numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from padl.types import short
 
 MOST_CLASSES = 6  # whose shares are listed
 
@@ -21,23 +19,20 @@ def line(rows: int, description: Mapping[str, Any], targets: str, where: str) ->
     return f"{where}: {rows:,} rows; {', '.join([*counts, *left_out])}{spread}; {targets}"
 
 
-def of_classes(name: str, names: list[str], labels: np.ndarray) -> tuple[str, dict[str, Any]]:
+def of_classes(name: str, names: Sequence[str], labels: np.ndarray) -> tuple[str, dict[str, Any]]:
     """Say what the classes of a target are, and what the commonest as a constant guess reaches; the same as data."""
-    counts = np.bincount(labels, minlength=len(names))
-    shares = {name: count / len(labels) for name, count in zip(names, counts.tolist(), strict=True)}
-    listed = sorted(shares, key=lambda name: -shares[name])[:MOST_CLASSES]
-    more = f" and {len(names) - len(listed)} more" if len(listed) < len(names) else ""
-    text = ", ".join(f"{name} {100 * shares[name]:.3g} %" for name in listed)
-    best = max(shares.values())
-    said = f"target '{name}': {len(names)} classes, {text}{more}; a constant guess reaches an accuracy of {best:.3g}"
-    return said, {"rows_of_classes": dict(zip(names, counts.tolist(), strict=True)), "constant_guess": {"accuracy": best}}
+    counts = np.bincount(labels, minlength=len(names)).tolist()
+    order = sorted(range(len(names)), key=lambda i: -counts[i])
+    listed = ", ".join(f"{names[i]} {100 * counts[i] / len(labels):.3g} %" for i in order[:MOST_CLASSES])
+    more = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
+    best = max(counts) / len(labels)
+    said = f"target '{name}': {len(names)} classes, {listed}{more}; a constant guess reaches an accuracy of {best:.3g}"
+    return said, {"kind": "classes", "rows": dict(zip(names, counts, strict=True)), "constant_guess": {"accuracy": best}}
 
 
-def of_numbers(targets: Mapping[str, np.ndarray]) -> tuple[str, dict[str, Any]]:
-    """Say how targets that are numbers are spread, and what their mean as a constant guess reaches; the same as data."""
-    parts, guesses = [], {}
-    for name, values in targets.items():
-        guesses[name] = float(values.std())
-        ends = f"{short(float(values.min()))} to {short(float(values.max()))}"
-        parts.append(f"'{name}': a number, {ends}; its mean as a constant guess reaches an rmse of {guesses[name]:.4g}")
-    return f"target {'; '.join(parts)}", {"constant_guess": {"rmse": guesses}}
+def of_numbers(names: Sequence[str], values: np.ndarray) -> tuple[str, dict[str, Any]]:
+    """Say how targets (n, targets) are spread, and what their means as a constant guess reach; the same as data."""
+    guesses = dict(zip(names, map(float, values.std(0)), strict=True))
+    spans = zip(names, values.min(0), values.max(0), strict=True)
+    each = [f"'{n}', a number, {low:g} to {high:g}: a constant guess reaches an rmse of {guesses[n]:.4g}" for n, low, high in spans]
+    return f"target {'; '.join(each)}", {"kind": "numbers", "constant_guess": {"rmse": guesses}}

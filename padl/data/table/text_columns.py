@@ -11,7 +11,7 @@ import numpy as np
 from padl.data.table import advice
 from padl.data.table.dates import Dates, parse, read_dates
 from padl.data.table.kinds import Column, Types
-from padl.data.table.numbers import Numbers, is_missing, read_numbers, where, without_unit
+from padl.data.table.numbers import Numbers, all_numbers, is_missing, plain_text, read_numbers, where, without_unit
 from padl.data.table.spelling import DATE, MISSING, looks_like
 from padl.types import PadlError
 
@@ -32,15 +32,18 @@ class Place(NamedTuple):
         return PadlError(f"{self.table}: '{advice.shown(text)}' in column '{self.name}', row {row + 1}, {why}")
 
 
-def of_text(texts: Any, told: str | None, place: Place) -> Column:
+def of_text(array: Any, told: str | None, place: Place) -> Column:
     """Read a column of text as what it is told to be, or found to be.
 
     Args:
-        texts: Arrow array (n,), as of `plain_text`.
+        array: Arrow's, of text (n,).
 
     Raises:
         PadlError: its kind is in doubt, or it is not of the kind it is told.
     """
+    if told in (None, "number") and (values := all_numbers(array, place.types.numbers)) is not None:
+        return Column(place.name, "number", values, notes=() if told else _doubts(array, values, place.name))
+    texts = plain_text(array)
     if told == "category":
         return _categories(texts, place)
     if told == "date":
