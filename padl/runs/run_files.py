@@ -1,7 +1,9 @@
 """The files of a run that its numbers depend on, held against manifest.json: written, and read back to be used.
 
 config.yaml, env.json, data.json of a table and a sweep member's overrides.json are listed from the start of a run,
-metrics.jsonl and summary.json at its end. write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
+metrics.jsonl and summary.json at its end.
+
+write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
 """
 
 from collections.abc import Mapping, Sequence

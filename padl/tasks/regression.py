@@ -188,4 +188,7 @@ def _metrics(names: tuple[str, ...]) -> tuple[Metric, ...]:
     """What is measured: of several targets the rmse of all in deviations, which judges, and each in its own unit."""
     if not names:
         return METRICS
-    return (METRICS[0], *(m._replace(name=f"{m.name}_{name}", shown=m is METRICS[0]) for name in names for m in METRICS))
+    return (
+        METRICS[0],
+        *(m._replace(name=f"{m.name}_{name}", shown=m is METRICS[0]) for name in names for m in METRICS),
+    )

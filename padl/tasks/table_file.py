@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from padl.data.checks import check_resolution
 from padl.data.source import Split
 from padl.data.table import summary
@@ -41,7 +39,7 @@ def csv(
     classes: int | None = None,
     held_out: float = 0.2,
     drop: tuple[Word, ...] = (),
-    types: Mapping[str, ToldKind] = FrozenDict(),  # noqa: B008 (it cannot be changed)
+    types: Mapping[str, ToldKind] = FrozenDict(),
     missing: Missing = "refuse",
     na: tuple[Word, ...] = (),
     dates: DatesAs = "refuse",
@@ -78,7 +76,9 @@ def csv(
     table = read(path, Reading(delimiter, encoding, header))
     numbers = NumberFormat(_sign("decimal", decimal), _sign("thousands", thousands), tuple(map(_word, na)))
     if numbers.decimal not in (".", ",") or numbers.decimal == numbers.thousands:
-        raise PadlError(f"task.decimal={decimal}, task.thousands={thousands}: the first is . or , and the other another")
+        raise PadlError(
+            f"task.decimal={decimal}, task.thousands={thousands}: the first is . or , and the other another"
+        )
     names = _target_names(target, table)
     dropped = _dropped(tuple(map(_word, drop)), types, names, table)
     rows = _rows(table, Types({**types, **dict.fromkeys(dropped, "drop")}, numbers, dates), names, missing)
@@ -157,7 +157,9 @@ def _dropped(
     for option, names in (("drop", drop), ("types", types)):
         for name in names:
             if name not in table.names:
-                raise PadlError(f"task.{option} names '{name}', no column of {table.where}: it has {excerpt(table.names)}")
+                raise PadlError(
+                    f"task.{option} names '{name}', no column of {table.where}: it has {excerpt(table.names)}"
+                )
     for name in drop:
         if types.get(name, "drop") != "drop":
             raise PadlError(f"task.drop leaves column '{name}' out, and task.types says what it is: one of them")

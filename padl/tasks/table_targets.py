@@ -108,7 +108,9 @@ def _classes(column: Column, classes: int | None, where: str) -> Classes:
         names = tuple(str(int(v)) if v == np.floor(v) else repr(float(v)) for v in different)
     few_rows_each = column.kind == "number" and len(different) > max(FEW, len(labels) // 2)
     if len(different) < 2 or few_rows_each:
-        raise PadlError(f"{where}: column '{column.name}' has {len(different)} different values: no classes to tell apart")
+        raise PadlError(
+            f"{where}: column '{column.name}' has {len(different)} different values: no classes to tell apart"
+        )
     if column.kind == "number" and np.abs(column.values).max() > EXACT:
         raise PadlError(
             f"{where}: numbers of column '{column.name}' are too large to be told apart:"

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 
 from padl.data.table import advice
+from padl.data.table.arrow import arrow
 from padl.data.table.kinds import Column, Types
 from padl.data.table.source_table import Table
-from padl.data.table.spelling import NumberFormat
+from padl.data.table.spelling import PLAIN_NUMBERS, NumberFormat
 from padl.data.table.text_columns import Place, is_empty, of_text
 from padl.types import PadlError
 
@@ -29,7 +30,7 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
     Raises:
         PadlError: its kind is in doubt, or is not the one it is told.
     """
-    import pyarrow as pa
+    pa = arrow()
     import pyarrow.types as of
 
     array, told = table.column(name), types.kinds.get(name)
@@ -47,7 +48,7 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
     raise PadlError(f"{table.where}: column '{name}' holds {array.type}{as_told}: {advice.drop(name)} leaves it out")
 
 
-def array_of(table: Table, name: str, numbers: NumberFormat = NumberFormat()) -> np.ndarray:
+def array_of(table: Table, name: str, numbers: NumberFormat = PLAIN_NUMBERS) -> np.ndarray:
     """Return a column that is no feature, as one that groups or orders the rows, (n,).
 
     Returns:
@@ -72,21 +73,23 @@ def _is_number(kind: Any) -> bool:
 
 
 def _of_numbers(array: Any, name: str, where: str) -> Column:
-    import pyarrow as pa
+    pa = arrow()
 
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
-        raise PadlError(f"{where}: {values[row]} in column '{name}', row {row + 1}, cannot be trained on: repair the row")
+        raise PadlError(
+            f"{where}: {values[row]} in column '{name}', row {row + 1}, cannot be trained on: repair the row"
+        )
     if np.isnan(values).all():
         raise is_empty(where, name)
     return Column(name, "number", values, empty="NaN or null")
 
 
 def _of_dates(array: Any, name: str, types: Types, where: str) -> Column:
-    import pyarrow as pa
+    pa = arrow()
 
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if types.dates == "refuse" and types.kinds.get(name) != "date":

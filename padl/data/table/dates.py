@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_TIME = r"(?:[T ](?P<H>[0-9]{1,2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:\.(?P<f>[0-9]{1,9}))?)?(?P<z>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_CLOCK = r"(?P<H>[0-9]{1,2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:\.(?P<f>[0-9]{1,9}))?)?"
+_TIME = rf"(?:[T ]{_CLOCK}(?P<z>Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?"
 _YEAR, _MONTH, _DAY = r"(?P<y>[0-9]{4})", r"(?P<m>[0-9]{1,2})", r"(?P<d>[0-9]{1,2})"
 FORMS = {
     "year-month-day": re.compile(f"{_YEAR}-{_MONTH}-{_DAY}{_TIME}"),

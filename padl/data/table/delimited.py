@@ -1,4 +1,4 @@
-"""Take the rows of a text apart: fast where it is plain, else row by row, which also finds the line of a fault. columns_of."""
+"""Take the rows of a text apart: fast where it is plain, else row by row, which finds the line of a fault. columns_of."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from padl.data.table.arrow import arrow
 from padl.data.table.layout import Layout
 from padl.types import PadlError
 
@@ -29,16 +30,16 @@ def columns_of(text: str, content: bytes, layout: Layout, where: str) -> list[An
 
 def _fast(body: memoryview, layout: Layout, is_quoted: bool) -> list[Any] | None:
     """Read a text by Arrow's reader; None where it refuses it."""
-    import pyarrow as pa
-    from pyarrow import csv as arrow
+    pa = arrow()
+    from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
     places = [str(i) for i in range(len(layout.names))]
     try:
-        return arrow.read_csv(
+        return read_csv(
             pa.py_buffer(body),
-            arrow.ReadOptions(column_names=places),
-            arrow.ParseOptions(delimiter=layout.delimiter, newlines_in_values=is_quoted),
-            arrow.ConvertOptions(column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False),
+            ReadOptions(column_names=places),
+            ParseOptions(delimiter=layout.delimiter, newlines_in_values=is_quoted),
+            ConvertOptions(column_types=dict.fromkeys(places, pa.string()), strings_can_be_null=False),
         ).columns
     except pa.ArrowInvalid:
         return None
@@ -54,7 +55,7 @@ def _is_plainly_quoted(body: memoryview, delimiter: str) -> bool:
 
 
 def _row_by_row(text: str, layout: Layout, where: str) -> list[Any]:
-    import pyarrow as pa
+    pa = arrow()
 
     lines, wanted = io.StringIO(text[layout.start :], newline=""), len(layout.names)
     rows: list[list[str]] = []

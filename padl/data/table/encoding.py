@@ -27,7 +27,7 @@ from padl.data.table.columns import typed_column
 from padl.data.table.dates import PARTS, in_days, in_parts
 from padl.data.table.kinds import Column, DatesAs, Types
 from padl.data.table.source_table import Table, excerpt
-from padl.data.table.spelling import NumberFormat
+from padl.data.table.spelling import PLAIN_NUMBERS, NumberFormat
 from padl.types import PadlError
 
 VERSION = 1
@@ -50,7 +50,7 @@ def describe(
     features: Sequence[Column],
     targets: Sequence[Mapping[str, Any]] = (),
     dropped: Sequence[str] = (),
-    numbers: NumberFormat = NumberFormat(),
+    numbers: NumberFormat = PLAIN_NUMBERS,
     dates: DatesAs = "days",
 ) -> dict[str, Any]:
     """Describe how these columns become inputs; what training rows say is not in it yet, see `fitted`.
@@ -79,7 +79,9 @@ def inputs_of(description: Description, columns: Mapping[str, Column]) -> np.nda
     size = 4 * rows * len(description["inputs"])
     if size > LARGEST_INPUTS:
         widest = max(description["columns"], key=lambda column: len(_input_names(column)))["name"]
-        raise PadlError(f"{rows:,} rows of {len(description['inputs']):,} inputs take {size / 1e9:.0f} GB: drop '{widest}'")
+        raise PadlError(
+            f"{rows:,} rows of {len(description['inputs']):,} inputs take {size / 1e9:.0f} GB: drop '{widest}'"
+        )
     inputs, start = np.empty((rows, len(description["inputs"])), np.float32), 0
     for described in description["columns"]:
         block, column = _block(described), columns[described["name"]]
@@ -131,7 +133,9 @@ def encode(description: Description, table: Table) -> Encoded:
     types, described = _types(description), description["columns"]
     absent = [column["name"] for column in described if column["name"] not in table.names]
     if absent:
-        raise PadlError(f"{table.where}: no column {excerpt(absent)}: the model needs it; there are {excerpt(table.names)}")
+        raise PadlError(
+            f"{table.where}: no column {excerpt(absent)}: the model needs it; there are {excerpt(table.names)}"
+        )
     columns = {column["name"]: typed_column(table, column["name"], types) for column in described}
     notes = list(_of_other_columns(description, table))
     for known in described:
@@ -140,7 +144,7 @@ def encode(description: Description, table: Table) -> Encoded:
         if known["kind"] != "category" and known["fill"] is None and lacks.any():
             row = int(lacks.argmax()) + 1
             raise PadlError(
-                f"{table.where}: no value in column '{known['name']}', row {row}: the model was trained without such rows"
+                f"{table.where}: no value in column '{known['name']}', row {row}: the model knows none without"
             )
     inputs = inputs_of(description, columns)
     return Encoded(_filled(inputs, description), tuple(notes))
@@ -170,7 +174,10 @@ def _of_categories(known: Mapping[str, Any], column: Column, where: str) -> list
         return []
     rows = int(np.isin(column.values, places).sum())
     names = excerpt([f"'{column.categories[i]}'" for i in places])
-    return [f"{where}: categories of column '{known['name']}' that no training row has, {names}, are all zeros ({rows} rows)"]
+    return [
+        f"{where}: {names} in column '{known['name']}', which no training row has, {'is' if len(places) == 1 else 'are'} all zeros"
+        f" ({rows} rows)"
+    ]
 
 
 def _filled(inputs: np.ndarray, description: Description) -> np.ndarray:
@@ -193,7 +200,14 @@ def _described(column: Column, dates: DatesAs) -> dict[str, Any]:
         return {"name": column.name, "kind": "category", "categories": list(column.categories), "unseen": []}
     clock = ~np.isnat(column.values) & (column.values != column.values.astype("datetime64[D]"))
     parts = [part for part in PARTS if part != "hour" or clock.any()] if dates == "parts" else ["days"]
-    return {"name": column.name, "kind": "date", "form": column.form, "parts": parts, "origin": origin(column), "fill": None}
+    return {
+        "name": column.name,
+        "kind": "date",
+        "form": column.form,
+        "parts": parts,
+        "origin": origin(column),
+        "fill": None,
+    }
 
 
 def origin(column: Column) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from padl.data.table.arrow import arrow
 from padl.data.table.reading import from_arrow
 from padl.data.table.source_table import Table
 from padl.types import PadlError, one_line
@@ -19,7 +20,7 @@ def from_frame(frame: Any, where: str = "the data frame") -> Table:
     Raises:
         PadlError: it is none, two columns have one name, or a column holds what Arrow has no type for.
     """
-    import pyarrow as pa
+    pa = arrow()
 
     try:
         return from_arrow(_arrow(frame), where, {"format": "frame"})
@@ -30,7 +31,7 @@ def from_frame(frame: Any, where: str = "the data frame") -> Table:
 
 
 def _arrow(frame: Any) -> Any:
-    import pyarrow as pa
+    pa = arrow()
 
     if isinstance(frame, Mapping):
         return pa.table({str(name): np.asarray(values) for name, values in frame.items()})
@@ -40,4 +41,6 @@ def _arrow(frame: Any) -> Any:
         return pa.table(frame)
     if hasattr(frame, "__dataframe__"):
         return pa.interchange.from_dataframe(frame)
-    raise PadlError(f"a {type(frame).__name__} is no data frame: give one of pandas, polars or Arrow, or a dict of arrays")
+    raise PadlError(
+        f"a {type(frame).__name__} is no data frame: give one of pandas, polars or Arrow, or a dict of arrays"
+    )

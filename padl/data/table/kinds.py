@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from padl.data.table.spelling import NumberFormat
+from padl.data.table.spelling import PLAIN_NUMBERS, NumberFormat
 
 Kind = Literal["number", "category", "date"]
 ToldKind = Literal["number", "category", "date", "drop"]
@@ -65,6 +65,6 @@ class Types(NamedTuple):
     """
 
     kinds: Mapping[str, ToldKind] = {}
-    numbers: NumberFormat = NumberFormat()
+    numbers: NumberFormat = PLAIN_NUMBERS
     dates: DatesAs = "refuse"
     forms: Mapping[str, str] = {}

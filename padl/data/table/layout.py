@@ -1,4 +1,4 @@
-"""Tell how a text file is laid out: its encoding, the sign between fields, where its names are. Layout, decoded, layout_of."""
+"""Tell how a text is laid out: its encoding, the sign between fields, where its names are. decoded, layout_of."""
 
 import codecs
 import csv
@@ -72,7 +72,9 @@ def decoded(content: bytes, encoding: str, where: str) -> Decoded:
     except (LookupError, UnicodeError) as error:
         raise PadlError(f"task.encoding={encoding}: {error}: utf-8, latin-1, cp1252 and utf-16 are some") from error
     if "\0" in text:
-        raise PadlError(f"{where}: it holds NUL, as UTF-16 without a mark and binary files do: task.encoding=utf-16-le, or a table")
+        raise PadlError(
+            f"{where}: it holds NUL, as UTF-16 without a mark and binary files do: task.encoding=utf-16-le, or a table"
+        )
     text, encoding = text.removeprefix("\ufeff"), encoding.removesuffix("-sig")
     return Decoded(text, encoding, content.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else text.encode())
 
@@ -136,7 +138,9 @@ def _delimiter(told: str, lines: Sequence[str], where: str) -> str:
     even = [sign for sign, counts in fields.items() if counts[0] > 1 and len(set(counts)) == 1]
     if len(even) > 1:
         words = " or ".join(WORDS[sign] for sign in even)
-        raise PadlError(f"{where}: its fields may be separated by {words}: say which, as task.delimiter={WORDS[even[0]]}")
+        raise PadlError(
+            f"{where}: its fields may be separated by {words}: say which, as task.delimiter={WORDS[even[0]]}"
+        )
     return even[0] if even else max(GUESSED, key=lambda sign: fields[sign][0])
 
 
@@ -148,8 +152,8 @@ def _names(first: list[str], rows: list[list[str]], header: bool | None, where: 
     numbers = [name for name in names if is_plain(name)]
     if header is None and numbers:
         raise PadlError(
-            f"{where}: the first line holds numbers, as {excerpt(numbers[:1])}, and no names: task.header=false takes it"
-            " for a row, and names the columns column 1, column 2, ...; task.header=true takes it for names"
+            f"{where}: the first line holds numbers, as {excerpt(numbers[:1])}, and no names: task.header=false takes"
+            " it for a row, and names the columns column 1, column 2, ...; task.header=true takes it for names"
         )
     if rows and all(len(row) == len(names) - 1 for row in rows) and names[-1] == "":
         names = names[:-1]

@@ -44,7 +44,9 @@ def complete_rows(columns: Iterable[Column], missing: Missing, where: str) -> Co
     kept = ~np.logical_or.reduce([column.missing for column in lacking])
     if not kept.any():
         names = ", ".join(column.name for column in lacking)
-        raise PadlError(f"{where}: no row has a value in every column ({names} lack some): leave columns out by task.drop")
+        raise PadlError(
+            f"{where}: no row has a value in every column ({names} lack some): leave columns out by task.drop"
+        )
     most = max(lacking, key=lambda column: column.missing.sum())
     gone = f"{int((~kept).sum()):,} of {len(kept):,} rows without a value are left out"
     return CompleteRows(kept, (f"{gone} (column '{most.name}' lacks {int(most.missing.sum()):,})",))

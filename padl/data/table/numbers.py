@@ -1,10 +1,11 @@
-"""Read text as numbers, by one rule and a column at a time. plain_text, all_numbers, read_numbers, is_missing, without_unit."""
+"""Read text as numbers, by one rule and a column at a time. all_numbers, read_numbers, is_missing, without_unit."""
 
 import re
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from padl.data.table.arrow import arrow, compute
 from padl.data.table.spelling import CURRENCY, MISSING, PLAIN, NumberFormat, is_grouped, pattern
 
 UNIT = re.compile(rf"{CURRENCY}|%")
@@ -25,8 +26,8 @@ class Numbers(NamedTuple):
 
 def plain_text(column: Any) -> Any:
     """Text without blanks around it, "" for null, in one Arrow array."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    pa = arrow()
+    pc = compute()
 
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return pc.utf8_trim_whitespace(column.cast(pa.string()).fill_null(""))
@@ -52,8 +53,8 @@ def read_numbers(texts: Any, form: NumberFormat) -> Numbers:
 
 def is_missing(texts: Any, na: tuple[str, ...], words: bool) -> np.ndarray:
     """Tell where there is no value: an empty text or one of `na`; with `words`, also the usual ones of MISSING."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    pa = arrow()
+    pc = compute()
 
     missing = np.array(pc.is_in(texts, pa.array(["", *na], pa.string())))
     if words:
@@ -68,7 +69,7 @@ def without_unit(texts: Any, form: NumberFormat) -> tuple[Any, str]:
     Returns:
         The texts, and the sign.
     """
-    import pyarrow.compute as pc
+    pc = compute()
 
     there = pc.unique(where(texts, ~is_missing(texts, form.na, words=True))).to_pylist()
     signs = {match[0] if (match := UNIT.search(text)) else "" for text in there}
@@ -80,14 +81,14 @@ def without_unit(texts: Any, form: NumberFormat) -> tuple[Any, str]:
 
 def where(array: Any, mask: np.ndarray) -> Any:
     """The elements of an Arrow array where the mask is True."""
-    import pyarrow as pa
+    pa = arrow()
 
     return array.filter(pa.array(mask))
 
 
 def _cast(texts: Any) -> np.ndarray | None:
     """All texts as finite numbers; None where one is none."""
-    import pyarrow as pa
+    pa = arrow()
 
     try:
         values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
@@ -100,8 +101,8 @@ def _numbers(texts: Any, form: NumberFormat) -> tuple[np.ndarray, np.ndarray]:
     """Values, NaN where there is none, and where the text is no number."""
     if form.decimal == "." and (values := _cast(texts)) is not None:
         return values, np.zeros(len(texts), bool)
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    pa = arrow()
+    pc = compute()
 
     decimal, right = _pattern(texts, form)
     wrong = ~np.array(pc.match_substring_regex(texts, f"^(?:{right})$"), bool)
@@ -121,7 +122,7 @@ def _pattern(texts: Any, form: NumberFormat) -> tuple[str, str]:
     With a decimal comma, a column that has none and no groups either may have points, unless 1.250 in it is all that
     has one: that may be 1250.
     """
-    import pyarrow.compute as pc
+    pc = compute()
 
     if form.decimal == "." or form.thousands == "." or pc.any(pc.match_substring(texts, ",")).as_py():
         return form.decimal, pattern(form, form.decimal)

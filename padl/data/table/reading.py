@@ -1,4 +1,4 @@
-"""Read a table from a file: text of any delimiter and encoding, Parquet, Arrow IPC (Feather), each also in gzip. read."""
+"""Read a table from a file: text, Parquet, Arrow IPC (Feather), each also in gzip. read."""
 
 import gzip
 import io
@@ -7,8 +7,9 @@ import zlib
 from typing import Any, NamedTuple
 
 from padl import files
+from padl.data.table.arrow import arrow, compute
 from padl.data.table.delimited import columns_of
-from padl.data.table.layout import WORDS, decoded, layout_of
+from padl.data.table.layout import decoded, layout_of
 from padl.data.table.numbers import plain_text
 from padl.data.table.source_table import Table, excerpt
 from padl.types import PadlError, one_line, printable
@@ -36,7 +37,10 @@ class Reading(NamedTuple):
     header: bool | None = None
 
 
-def read(path: str, reading: Reading = Reading()) -> Table:
+AS_IT_IS = Reading()
+
+
+def read(path: str, reading: Reading = AS_IT_IS) -> Table:
     """Read a table; what kind of file it is, its content says.
 
     A column without a name is left out, with a line, where it is empty or counts the rows, as an index does.
@@ -92,7 +96,12 @@ def _of_text(content: bytes, path: str, reading: Reading) -> Table:
     layout = layout_of(text, reading.delimiter, reading.header, path)
     columns = columns_of(text, content, layout, path)
     notes = layout.notes if encoding in ("utf-8", reading.encoding) else (f"its encoding is {encoding}", *layout.notes)
-    form = {"format": "text", "encoding": encoding, "delimiter": layout.delimiter, "header": reading.header is not False}
+    form = {
+        "format": "text",
+        "encoding": encoding,
+        "delimiter": layout.delimiter,
+        "header": reading.header is not False,
+    }
     return Table(layout.names, tuple(columns), path, notes, form)
 
 
@@ -100,7 +109,7 @@ def _of_arrow(content: bytes, path: str, reading: Reading) -> Table:
     given = [name for name, value in reading._asdict().items() if value != Reading._field_defaults[name]]
     if given:
         raise PadlError(f"task.{given[0]} is for text, and {path} is none: leave it out")
-    import pyarrow as pa
+    pa = arrow()
     from pyarrow import feather, parquet
 
     source, is_parquet = pa.BufferReader(content), content.startswith(PARQUET)
@@ -129,8 +138,8 @@ def _with_names(table: Table) -> Table:
         what = _what_is_unnamed(table, i)
         if not what:
             raise PadlError(
-                f"{table.where}: its {name} has no name in the first line: give it one there, or take the first line for"
-                " a row by task.header=false"
+                f"{table.where}: its {name} has no name in the first line: give it one there, or"
+                " task.header=false takes that line for a row"
             )
         names[i] = name
         table = table._replace(notes=(*table.notes, f"its {name} has no name and {what}: it is left out"))
@@ -139,8 +148,8 @@ def _with_names(table: Table) -> Table:
 
 
 def _what_is_unnamed(table: Table, place: int) -> str:
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    pa = arrow()
+    pc = compute()
 
     texts = plain_text(table.columns[place])
     if not pc.any(pc.not_equal(texts, "")).as_py():

@@ -1,5 +1,7 @@
 """Columns as they were read, before they have a kind. Table."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from padl.types import PadlError
@@ -20,7 +22,7 @@ class Table(NamedTuple):
     columns: tuple[Any, ...]
     where: str
     notes: tuple[str, ...] = ()
-    form: dict[str, Any] = {}
+    form: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def rows(self) -> int:

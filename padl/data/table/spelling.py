@@ -21,7 +21,9 @@ _MONTH = (
 )
 
 is_plain = re.compile(PLAIN).fullmatch
-is_grouped = re.compile(r"[+-]?[0-9]{1,3}(?:[,.'\u2019\u00a0\u202f ][0-9]{2,3})*[,.'\u2019\u00a0\u202f ][0-9]{3}").fullmatch
+is_grouped = re.compile(
+    r"[+-]?[0-9]{1,3}(?:[,.'\u2019\u00a0\u202f ][0-9]{2,3})*[,.'\u2019\u00a0\u202f ][0-9]{3}"
+).fullmatch
 _is_infinite = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE).fullmatch
 _has_unit = re.compile(rf"[+-]?{CURRENCY}\s?[+-]?{_DIGITS}|[+-]?{_DIGITS}\s?(?:{CURRENCY}|%)").fullmatch
 _is_separated = re.compile(rf"[+-]?(?:{_DIGITS}|[.,][0-9]+){EXPONENT}").fullmatch
@@ -46,6 +48,9 @@ class NumberFormat(NamedTuple):
     decimal: str = "."
     thousands: str = ""
     na: tuple[str, ...] = ()
+
+
+PLAIN_NUMBERS = NumberFormat()
 
 
 def looks_like(text: str) -> str:

@@ -27,12 +27,19 @@ def of_classes(name: str, names: Sequence[str], labels: np.ndarray) -> tuple[str
     more = f" and {len(names) - MOST_CLASSES} more" if len(names) > MOST_CLASSES else ""
     best = max(counts) / len(labels)
     said = f"target '{name}': {len(names)} classes, {listed}{more}; a constant guess reaches an accuracy of {best:.3g}"
-    return said, {"kind": "classes", "rows": dict(zip(names, counts, strict=True)), "constant_guess": {"accuracy": best}}
+    return said, {
+        "kind": "classes",
+        "rows": dict(zip(names, counts, strict=True)),
+        "constant_guess": {"accuracy": best},
+    }
 
 
 def of_numbers(names: Sequence[str], values: np.ndarray) -> tuple[str, dict[str, Any]]:
     """Say how targets (n, targets) are spread, and what their means as a constant guess reach; the same as data."""
     guesses = dict(zip(names, map(float, values.std(0)), strict=True))
     spans = zip(names, values.min(0), values.max(0), strict=True)
-    each = [f"'{n}', a number, {low:g} to {high:g}: a constant guess reaches an rmse of {guesses[n]:.4g}" for n, low, high in spans]
+    each = [
+        f"'{n}', a number, {low:g} to {high:g}: a constant guess reaches an rmse of {guesses[n]:.4g}"
+        for n, low, high in spans
+    ]
     return f"target {'; '.join(each)}", {"kind": "numbers", "constant_guess": {"rmse": guesses}}

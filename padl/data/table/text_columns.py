@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl.data.table import advice
+from padl.data.table.arrow import compute
 from padl.data.table.dates import Dates, parse, read_dates
 from padl.data.table.kinds import Column, Types
 from padl.data.table.numbers import Numbers, all_numbers, is_missing, plain_text, read_numbers, where, without_unit
@@ -85,7 +86,9 @@ def _of_words(texts: Any, found: Numbers, place: Place) -> Column:
         raise place.refused(texts, numbers, f"is a number among texts: {advice.mixed(place.name)}")
     if numbers.any() and not looks:
         _, text = first(texts, found.wrong)
-        raise place.refused(texts, found.wrong, f"is no number, as most there are: {advice.mostly_numbers(place.name, text)}")
+        raise place.refused(
+            texts, found.wrong, f"is no number, as most there are: {advice.mostly_numbers(place.name, text)}"
+        )
     if looks:
         odd = np.array([text in looks for text in texts.to_pylist()])
         _, text = first(texts, odd)
@@ -96,7 +99,7 @@ def _of_words(texts: Any, found: Numbers, place: Place) -> Column:
 
 
 def _different(texts: Any, there: np.ndarray) -> list[str]:
-    import pyarrow.compute as pc
+    pc = compute()
 
     return pc.unique(where(texts, there)).to_pylist()
 
@@ -145,7 +148,7 @@ def _of_form(texts: list[str], form: str) -> Dates | None:
 
 def _doubts(texts: Any, values: np.ndarray, name: str) -> tuple[str, ...]:
     """Lines on numbers that may be none, as codes and the numbers of rows."""
-    import pyarrow.compute as pc
+    pc = compute()
 
     if not np.array_equal(values, np.floor(values)):
         return ()
