@@ -1,4 +1,4 @@
-"""Take the rows of a text apart: fast where it is plain, else row by row, which finds the line of a fault. columns_of."""
+"""Take the rows of a text apart: fast where it is plain, else row by row. columns_of."""
 
 import csv
 import io

@@ -174,10 +174,7 @@ def _of_categories(known: Mapping[str, Any], column: Column, where: str) -> list
         return []
     rows = int(np.isin(column.values, places).sum())
     names = excerpt([f"'{column.categories[i]}'" for i in places])
-    return [
-        f"{where}: {names} in column '{known['name']}', which no training row has, {'is' if len(places) == 1 else 'are'} all zeros"
-        f" ({rows} rows)"
-    ]
+    return [f"{where}: column '{known['name']}' has {names}, and no training row has: all zeros ({rows} rows)"]
 
 
 def _filled(inputs: np.ndarray, description: Description) -> np.ndarray:

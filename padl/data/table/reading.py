@@ -116,12 +116,12 @@ def _of_arrow(content: bytes, path: str, reading: Reading) -> Table:
     try:
         if is_parquet:
             _check_size(parquet.ParquetFile(source).metadata)
-        arrow = parquet.read_table(source) if is_parquet else feather.read_table(source)
+        columns = parquet.read_table(source) if is_parquet else feather.read_table(source)
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         if isinstance(error, PadlError):
             raise
         raise PadlError(f"task.path={path!r} cannot be read as a table ({one_line(error)})") from error
-    return from_arrow(arrow, path, {"format": "parquet" if is_parquet else "arrow"})
+    return from_arrow(columns, path, {"format": "parquet" if is_parquet else "arrow"})
 
 
 def _check_size(metadata: Any) -> None:
