@@ -25,6 +25,7 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, Union
 
 import numpy as np
+import yaml
 
 from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
 
@@ -132,11 +133,17 @@ def _coerce_tuple(value: Any, args: tuple[Any, ...]) -> tuple[bool, Any]:
 
 
 def _coerce_mapping(value: Any, of: Any) -> tuple[bool, Any]:
-    if not isinstance(value, Mapping):
+    """A mapping, or a text that is one in YAML, as keys with other signs than letters are given on a command line."""
+    read = value
+    if isinstance(value, str) and value.startswith("{"):
+        with contextlib.suppress(yaml.YAMLError):
+            read = yaml.safe_load(value)
+    if not isinstance(read, Mapping) or not all(isinstance(key, (str, int)) for key in read):
         return False, value
-    items = {key: coerce(item, of) for key, item in value.items()}
-    fits = all(isinstance(key, str) and item[0] for key, item in items.items())
-    return fits, FrozenDict({key: item for key, (_, item) in items.items()})
+    items = {str(key): coerce(item, of) for key, item in read.items()}
+    if not all(fits for fits, _ in items.values()):
+        return False, value
+    return True, FrozenDict({key: item for key, (_, item) in items.items()})
 
 
 def describe(annotation: Any) -> str:

@@ -13,6 +13,7 @@ from padl.types import PadlError
 
 TargetKind = Literal["auto", "classification", "regression"]
 FEW = 20  # different whole numbers that are taken for classes
+GUESSED = "taken for classes: task.kind=regression predicts the number"
 EXACT = 2**53  # whole numbers beyond are not all told apart in float64
 
 
@@ -57,11 +58,17 @@ def target_of(columns: Sequence[Column], kind: TargetKind, classes: int | None, 
     if len(columns) > 1:
         return _several(columns, kind, classes, where)
     (column,) = columns
+    guessed = kind == "auto" and not classes
     if kind == "auto":
         kind = "classification" if classes or _looks_like_classes(column) else "regression"
     if kind == "regression" and column.kind == "category":
         raise PadlError(f"{where}: column '{column.name}' holds text: task.kind=classification, or another task.target")
-    return _numbers(columns) if kind == "regression" else _classes(column, classes, where)
+    if kind == "regression":
+        return _numbers(columns)
+    found = _classes(column, classes, where)
+    if guessed and column.kind == "number" and len(found.names) > 2:
+        found = found._replace(notes=(f"{len(found.names)} different whole numbers are {GUESSED}",))
+    return found
 
 
 def _several(columns: Sequence[Column], kind: TargetKind, classes: int | None, where: str) -> Numbers:

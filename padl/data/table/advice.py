@@ -7,6 +7,7 @@ from padl.data.table.kinds import Column
 from padl.data.table.source_table import excerpt
 from padl.data.table.spelling import CODE, DATE, INFINITE, UNIT, is_grouped
 
+SIMPLE_NAME = re.compile(r"[^\W\d][\w .()/%-]*")  # needs no quotes in YAML
 PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
@@ -17,7 +18,10 @@ def shown(text: str) -> str:
 
 def kind(name: str, kind: str) -> str:
     """The option that gives a column its kind."""
-    return f"task.types.{name}={kind}" if PLAIN_NAME.fullmatch(name) else f"'task.types={{{name}: {kind}}}'"
+    if PLAIN_NAME.fullmatch(name):
+        return f"task.types.{name}={kind}"
+    key = name if SIMPLE_NAME.fullmatch(name) else rf"\"{name}\""
+    return f"""'task.types="{{{key}: {kind}}}"'"""
 
 
 def drop(name: str) -> str:

@@ -1,5 +1,6 @@
 """Say in one line what was read of a table. line, of_classes, of_numbers."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ def line(rows: int, description: Mapping[str, Any], targets: str, where: str) ->
     dropped = description["dropped"]
     left_out = [f"{len(dropped)} dropped ({', '.join(dropped)})"] if dropped else []
     spread = f" as {len(description['inputs'])} inputs" if len(description["inputs"]) != len(kinds) else ""
-    return f"{where}: {rows:,} rows; {', '.join([*counts, *left_out])}{spread}; {targets}"
+    return f"{os.path.basename(where)}: {rows:,} rows; {', '.join([*counts, *left_out])}{spread}; {targets}"
 
 
 def of_classes(name: str, names: Sequence[str], labels: np.ndarray) -> tuple[str, dict[str, Any]]:
