@@ -12,6 +12,7 @@ import numpy as np
 
 from padl.app import compatibility
 from padl.app.names import HOMES, Part, part
+from padl.app.objects.sources import things
 from padl.app.saving import interval
 from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
 from padl.data.source import Data, Split
@@ -59,6 +60,16 @@ class RunSpec:
         if self.task.streamed:
             return held_out_only(self.task.rows, self.split)
         return Data(dict(self.task.rows), self.split)
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What a run folder has beside its config.yaml where there is something to say: {file name: content}.
+
+        data.json: how the data were read and encoded; python.json: what came from Python.
+        """
+        data = None if self.task.describe is None else dict(self.task.describe(self.split))
+        contents = {"data.json": data, "python.json": things(self.parts)}
+        return {name: content for name, content in contents.items() if content}
 
     @property
     def title(self) -> str:
