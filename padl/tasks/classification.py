@@ -8,7 +8,7 @@ import numpy as np
 
 from padl.data.checks import check_labels
 from padl.data.source import Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import CLASSES, of_classes
 from padl.tasks.predictor import Dtype, rebuilds
@@ -37,21 +37,21 @@ def classifier(
 
 
 def classification(
-    inputs: np.ndarray, labels: np.ndarray, classes: int, *, held_out: float, where: str, **about: Any
+    inputs: np.ndarray, labels: np.ndarray, classes: int, *, holdout: Holdout, where: str, **about: Any
 ) -> Task:
     """Make a task of telling classes apart, its split stratified by them.
 
     Args:
         inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.
-        held_out: share of the rows, in (0, 1). where: the data's name in an error. about: for the records.
+        holdout: which rows are not trained on. where: the data's name in an error. about: for the records.
     """
     check_inputs(inputs, where)
     check_labels(labels, classes, where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held = random_split(len(labels), held_out, seed, labels)
-        centre, spread = moments(inputs[train], input_axes(inputs))
-        return Split(train, held, {"mean": centre, "std": spread})
+        split = split_rows(len(labels), holdout, seed, labels)
+        centre, spread = moments(inputs[split.train], input_axes(inputs))
+        return split._replace(stats={"mean": centre, "std": spread})
 
     rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
     about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}

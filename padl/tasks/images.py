@@ -10,6 +10,7 @@ import numpy as np
 from padl import files
 from padl.data.sklearn_files import shipped
 from padl.data.source import frozen
+from padl.data.split import Holdout
 from padl.registry import task
 from padl.tasks import concrete_images
 from padl.tasks.classification import classification
@@ -27,14 +28,17 @@ LARGEST_IMAGE = 2**29  # bytes of a file
     model="mlp",
     reference="Alpaydin & Kaynak 1998, UCI Optical Recognition of Handwritten Digits (test set), from scikit-learn",
 )
-def digits(held_out: float = 0.2) -> Task:
+def digits(held_out: float = 0.2, test: float = 0.0) -> Task:
     """Handwritten digits: 1,797 real images of 8 by 8 pixels, ten classes, shipped with scikit-learn.
 
     Args:
-        held_out: share of the images that are evaluated on and never trained on, in (0, 1), stratified by class.
+        held_out: share of the images that are not trained on and choose the best parameters, in (0, 1), stratified by
+            class.
+        test: share that the trained parameters are evaluated on once, in [0, 1), as
+            apart from choosing as from training.
     """
     images, labels = _digits()
-    return classification(images, labels, 10, held_out=held_out, where="digits", synthetic=False)
+    return classification(images, labels, 10, holdout=Holdout(held_out, test), where="digits", synthetic=False)
 
 
 @lru_cache(maxsize=1)
@@ -47,19 +51,25 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     family="images", loss="cross_entropy", model="cnn", reference="lecture: drone image -> crack / no crack; synthetic"
 )
 def cracks(
-    rows: int = 1500, size: int = 32, hard_negatives: bool = True, held_out: float = 0.2, data_seed: int = 0
+    rows: int = 1500,
+    size: int = 32,
+    hard_negatives: bool = True,
+    held_out: float = 0.2,
+    test: float = 0.0,
+    data_seed: int = 0,
 ) -> Task:
     """Concrete with a crack or without one. Synthetic: the photographs are drawn, see `padl.tasks.concrete_images`.
 
     Args:
         rows: how many images, half of each class. size: pixels of a side, 16 or more.
         hard_negatives: draw joints, stains and scratches that resemble cracks, in both classes.
-        held_out: share of the images that are evaluated on, in (0, 1). data_seed: of the drawing.
+        held_out: share of the images that choose the best parameters, in (0, 1). data_seed: of the drawing.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
     """
     if size < concrete_images.SMALLEST:
         raise PadlError(f"task.size={size} is too small to show a crack: {concrete_images.SMALLEST} or more")
     images, labels = _concrete(rows, size, data_seed, hard_negatives)
-    return classification(images, labels, 2, held_out=held_out, where="cracks", synthetic=True)
+    return classification(images, labels, 2, holdout=Holdout(held_out, test), where="cracks", synthetic=True)
 
 
 @lru_cache(maxsize=4)
@@ -69,14 +79,17 @@ def _concrete(rows: int, size: int, data_seed: int, hard_negatives: bool) -> tup
 
 
 @task(family="images", loss="cross_entropy", model="cnn", reference="the user's own images")
-def image_folder(path: str = "", size: int = 64, colour: Literal["grey", "rgb"] = "rgb", held_out: float = 0.2) -> Task:
+def image_folder(
+    path: str = "", size: int = 64, colour: Literal["grey", "rgb"] = "rgb", held_out: float = 0.2, test: float = 0.0
+) -> Task:
     """Your own images: a folder with one folder for each class, named like it.
 
     Args:
         path: of the folder.
         size: pixels of a side that every image is resized to (bilinear; its proportions are not kept).
         colour: read as grey or as colour images.
-        held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
+        held_out: share of the images that choose the best parameters, in (0, 1), stratified by class.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
 
     Raises:
         PadlError: no such folder, fewer than two classes, an image that cannot be read (named).
@@ -101,7 +114,9 @@ def image_folder(path: str = "", size: int = 64, colour: Literal["grey", "rgb"] 
         raise PadlError(f"task.path={path!r}: {lack}")
     images = np.stack([_read(f, size, "L" if colour == "grey" else "RGB") for f, _ in labelled])
     labels = np.array([label for _, label in labelled], np.int32)
-    return classification(images, labels, len(classes), held_out=held_out, where=path, synthetic=False, names=classes)
+    return classification(
+        images, labels, len(classes), holdout=Holdout(held_out, test), where=path, synthetic=False, names=classes
+    )
 
 
 def _read(file: Path, size: int, mode: str) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from padl.data.checks import check_finite, check_resolution
 from padl.data.source import Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import pairs
 from padl.tasks.predictor import Dtype, rebuilds
@@ -92,7 +92,7 @@ def regression(
     inputs: np.ndarray,
     targets: np.ndarray,
     *,
-    held_out: float,
+    holdout: Holdout,
     where: str,
     noise: np.ndarray | None = None,
     **about: Any,
@@ -101,7 +101,7 @@ def regression(
 
     Args:
         inputs: (n, ...) numbers, standardised on the device. targets: (n,) numbers in one unit.
-        held_out, where, about: as in `classification`.
+        holdout, where, about: as in `classification`.
         noise: (n,) deviations; the target is targets + (the task's scalar `noise`) * noise.
     """
     check_inputs(inputs, where)
@@ -111,12 +111,12 @@ def regression(
     check_resolution(targets[:, None], ["target"], where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held = random_split(len(targets), held_out, seed)
-        centre, spread = moments(inputs[train], input_axes(inputs))
+        split = split_rows(len(targets), holdout, seed)
+        centre, spread = moments(inputs[split.train], input_axes(inputs))
         observed = targets if noise is None else targets + scalars["noise"] * noise
-        target_centre, target_spread = (m[0] for m in moments(observed[train], (0,)))
+        target_centre, target_spread = (m[0] for m in moments(observed[split.train], (0,)))
         stats = {"mean": centre, "std": spread, "target_mean": target_centre, "target_std": target_spread}
-        return Split(train, held, stats)
+        return split._replace(stats=stats)
 
     rows = {"inputs": inputs, "targets": targets.astype(np.float32)}
     if noise is not None:

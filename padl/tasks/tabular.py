@@ -11,6 +11,7 @@ import numpy as np
 from padl import files
 from padl.data.checks import check_finite, check_resolution
 from padl.data.source import frozen
+from padl.data.split import Holdout
 from padl.registry import task
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
@@ -27,7 +28,9 @@ EXCERPT = 80  # signs of a file that a message shows: it may be one that was nev
     model="mlp",
     reference="Kozeny 1927; Carman 1937, Trans. Inst. Chem. Eng. 15; synthetic measurements",
 )
-def permeability(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, data_seed: int = 0) -> Task:
+def permeability(
+    rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, test: float = 0.0, data_seed: int = 0
+) -> Task:
     """Permeability of a packed bed to a fluid. Synthetic: drawn from the Kozeny-Carman law, with measurement noise.
 
         k / μ = d² φ³ / (72 τ (1 - φ)² μ)      predicted: log10 of it, in m² / (Pa s)
@@ -40,11 +43,12 @@ def permeability(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, 
         rows: how many samples.
         noise: standard deviation of the measurement of log10, in decades, >= 0. Held-out rows have it too, so that it
             is the least error anybody can reach.
-        held_out: share of the rows that are evaluated on, in (0, 1). data_seed: of the drawing.
+        held_out: share of the rows that choose the best parameters, in (0, 1). data_seed: of the drawing.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
     """
     inputs, targets, deviations = _packed_beds(rows, data_seed)
     about = {"synthetic": True, "features": ["particle_size", "porosity", "tortuosity", "viscosity"]}
-    return regression(inputs, targets, noise=deviations, held_out=held_out, where="permeability", **about)
+    return regression(inputs, targets, noise=deviations, holdout=Holdout(held_out, test), where="permeability", **about)
 
 
 @lru_cache(maxsize=4)
@@ -71,6 +75,7 @@ def csv(
     kind: Literal["auto", "classification", "regression"] = "auto",
     classes: int | None = None,
     held_out: float = 0.2,
+    test: float = 0.0,
 ) -> Task:
     """Your own table: a CSV file with a header, one row a sample. Columns of text become one column for each value.
 
@@ -79,7 +84,8 @@ def csv(
         target: the column to predict; "" takes the last.
         kind: auto takes a target of text, or of whole numbers with at most 20 different values, for classes.
         classes: the target holds the labels 0 .. classes-1; None numbers its different values in their order.
-        held_out: share of the rows that are evaluated on, in (0, 1).
+        held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
 
     Raises:
         PadlError: no file, no rows, a row with too few or too many fields, an empty field, NaN or infinity, a target
@@ -99,9 +105,11 @@ def csv(
     if kind == "regression":
         if values.dtype.kind == "U":
             raise PadlError(f"{path}: column '{target}' holds text: task.kind=classification, or another task.target")
-        return regression(inputs, values, held_out=held_out, where=path, synthetic=False)
+        return regression(inputs, values, holdout=Holdout(held_out, test), where=path, synthetic=False)
     names, labels = _classes(values, classes, target, path)
-    return classification(inputs, labels, len(names), held_out=held_out, where=path, synthetic=False, names=names)
+    return classification(
+        inputs, labels, len(names), holdout=Holdout(held_out, test), where=path, synthetic=False, names=names
+    )
 
 
 def _read(path: str) -> tuple[list[str], list[list[str]]]:
