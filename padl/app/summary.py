@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from padl.app import linear_optimum
+from padl.app.notes import notes
 from padl.app.run_spec import RunSpec
 from padl.app.timing import Times
 from padl.engine import loop
@@ -38,6 +39,7 @@ def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, sig
         "rows": _rows(spec),
         **({"test": last.test} if last.test else {}),
         **({"optimum": optimum} if optimum else {}),
+        **({"notes": lines} if (lines := notes([spec])) else {}),
     }
 
 

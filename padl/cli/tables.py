@@ -13,7 +13,6 @@ from padl.app.fingerprint import Difference
 from padl.app.sweep.results import Results, title
 from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
-from padl.compare import statistics
 from padl.runs.console import Output, print_table
 from padl.runs.redaction import redact
 from padl.types import printable
