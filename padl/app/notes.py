@@ -20,7 +20,7 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
         specs: of a run, or of the members of a sweep.
     """
     tasks = list({id(spec.task): spec.task for spec in specs}.values())
-    lines = [line for task in tasks for line in [*task.notes, *_lacking(task, [s for s in specs if s.task is task])]]
+    lines = [line for task in tasks for line in [*task.said, *_lacking(task, [s for s in specs if s.task is task])]]
     return list(dict.fromkeys(lines))
 
 

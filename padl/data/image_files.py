@@ -29,14 +29,14 @@ class ImageFiles(NamedTuple):
 
     Attributes:
         images: their files. labels: (n,) int32. classes: their names, sorted.
-        given: (n,) of `sides`, None where the folders do not say it. notes: lines of what was found and left out.
+        given: (n,) of `sides`, None where the folders do not say it. said: lines of what was found and left out.
     """
 
     images: list[Path]
     labels: np.ndarray
     classes: list[str]
     given: np.ndarray | None
-    notes: list[str]
+    said: list[str]
 
 
 def find(root: Path) -> ImageFiles:
@@ -69,8 +69,8 @@ def _find(root: Path) -> ImageFiles:
     labels, given = (np.array([row[i] for row in found], kind) for i, kind in ((1, np.int32), (2, np.int8)))
     _check_sides(root, parts, given, listing)
     split = [] if len(parts) == 1 else [_split_line(parts, given)]
-    notes = [_counted(classes, labels), *split, *listing.lines()]
-    return ImageFiles(images, labels, classes, None if len(parts) == 1 else given, notes)
+    said = [_counted(classes, labels), *split, *listing.lines()]
+    return ImageFiles(images, labels, classes, None if len(parts) == 1 else given, said)
 
 
 def _of_class(root: Path, folder: Path, listing: "_Folders", needed: bool) -> list[Path]:

@@ -104,4 +104,4 @@ def image_folder(
     holdout = Holdout(held_out, test, given=found.given)
     about = {"synthetic": False, "names": found.classes}
     made = classification(images, found.labels, len(found.classes), holdout=holdout, where=path, **about)
-    return replace(made, notes=(*found.notes, *changed))
+    return replace(made, said=(*found.said, *changed))

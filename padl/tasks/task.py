@@ -78,7 +78,7 @@ class Task:
         metrics: what is measured; the first says which parameters are the best. The loss is measured too.
         about: what a reader wants to know of the data, for the records.
         streamed: the training rows stay on the host, as in a memory-mapped file, and are read ahead of the device.
-        notes: lines of how the data were read, which are said before a run and stay in its summary.
+        said: lines of how the data were read, printed before a run and kept in its summary.
     """
 
     objective: Callable[..., Objective]
@@ -88,7 +88,7 @@ class Task:
     metrics: tuple[Metric, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     streamed: bool = False
-    notes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
 
     @property
     def criterion(self) -> Criterion:

@@ -43,7 +43,7 @@ def pixels(root, file, **options):
 
 def said(task, words):
     """The one line that holds these words."""
-    (line,) = [line for line in task.notes if words in line]
+    (line,) = [line for line in task.said if words in line]
     return line
 
 
@@ -52,7 +52,7 @@ def said(task, words):
 
 def test_the_images_of_each_class_are_counted_in_one_line(root):
     picture().save(root / "b" / "x.png")
-    assert read(root).notes == ("11 images of 2 classes: a 5, b 6",)
+    assert read(root).said == ("11 images of 2 classes: a 5, b 6",)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_transparency_is_laid_over_white(root, mode, value, expected, colour):
     found = pixels(root, root / "a" / "!.png", colour=colour)
     luma = np.dot(expected, (0.299, 0.587, 0.114))  # ITU-R BT.601
     np.testing.assert_allclose(found[0, 0], expected if colour == "rgb" else [luma], atol=1)
-    transparent = [line for line in read(root).notes if "transparent" in line]
+    transparent = [line for line in read(root).said if "transparent" in line]
     assert bool(transparent) == (value[-1] < 255)
 
 
