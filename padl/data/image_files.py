@@ -183,7 +183,7 @@ class _Folders:
                 first = printable(str(entries[0].relative_to(self.root)))
                 lines.append(f"left out: {len(entries):,} {what} ({first}{' ...' if len(entries) > 1 else ''})")
         if self.others:
-            lines.append(f"left out, by their endings: {self._by_ending()}; read are {' '.join(sorted(suffixes()))}")
+            lines.append(f"left out, as no image by its ending that PADL reads: {self._by_ending()}")
         return lines
 
     def _by_ending(self) -> str:

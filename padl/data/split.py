@@ -39,8 +39,8 @@ def split_rows(n: int, holdout: Holdout, seed: int, labels: np.ndarray | None = 
         labels: (n,) classes. Each keeps a row to train on, but in the order of time and where sides are given.
 
     Raises:
-        PadlError: a side that is asked for would be empty; both groups and order; a test share beside test rows that
-            are given, or a group that these tear apart.
+        PadlError: a side would be empty, or shares come to 1 or more; both groups and order; a test share beside test
+            rows that are given, or a group that these tear apart.
     """
     given = np.zeros(n, np.int8) if holdout.given is None else holdout.given.astype(np.int8)
     if holdout.groups is not None and holdout.order is not None:
@@ -50,6 +50,8 @@ def split_rows(n: int, holdout: Holdout, seed: int, labels: np.ndarray | None = 
     sides, free = given.copy(), np.flatnonzero(given == TRAIN)
     shares = {HELD_OUT: holdout.held_out, TEST: holdout.test}
     shares = {side: share for side, share in shares.items() if share and not (given == side).any()}
+    if sum(shares.values()) >= 1:
+        raise PadlError(f"held_out={holdout.held_out:g} and test={holdout.test:g} leave nothing to train on: give less")
     if shares and all(round(len(free) * share) for share in shares.values()):
         sides[free] = _sides(holdout, free, shares, np.random.default_rng(seed), labels)
     _check_groups(holdout.groups, sides)

@@ -39,8 +39,8 @@ def test_what_has_no_room_goes_to_those_that_have():
 def test_equal_remainders_are_drawn_by_the_seed():
     drawn = {tuple(apportion(1, np.full(4, 0.25), np.full(4, 9), np.random.default_rng(seed))) for seed in range(40)}
     assert len(drawn) == 4
-    again = [apportion(1, np.full(4, 0.25), np.full(4, 9), np.random.default_rng(7)) for _ in range(2)]
-    np.testing.assert_array_equal(*again)
+    one, two = (apportion(1, np.full(4, 0.25), np.full(4, 9), np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize("labels", [TINY_1, TINY_2, np.repeat(np.arange(3), 51)])
@@ -86,10 +86,15 @@ def test_test_rows_are_taken_from_the_training_rows(labels):
     assert not np.array_equal(split_rows(260, Holdout(0.2, 0.1), 4, labels).test, split.test)
 
 
-@pytest.mark.parametrize(("held_out", "test"), [(0.2, 0.001), (0.001, 0.2), (0.9, 0.2)])
+@pytest.mark.parametrize(("held_out", "test"), [(0.2, 0.001), (0.001, 0.2)])
 def test_an_empty_side_is_refused_with_all_sides(held_out, test):
     with pytest.raises(PadlError, match=r"of 20 rows leaves \d+ to train on and \d+ to hold out and \d+ to test"):
         split_rows(20, Holdout(held_out, test), 0)
+
+
+def test_shares_that_leave_nothing_are_refused():
+    with pytest.raises(PadlError, match=r"held_out=0\.9 and test=0\.2 leave nothing to train on"):
+        split_rows(20, Holdout(0.9, 0.2), 0)
 
 
 # Groups
