@@ -16,7 +16,7 @@ from padl.app.objects.sources import things
 from padl.app.saving import interval
 from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
 from padl.data.source import Data, Split
-from padl.data.streamed import held_out_only
+from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
 from padl.runs.redaction import has_secret
 from padl.runs.wandb import check_limits
@@ -58,7 +58,7 @@ class RunSpec:
     def host_data(self) -> Data:
         """What compiled programs are given of the rows, as NumPy has them."""
         if self.task.streamed:
-            return held_out_only(self.task.rows, self.split)
+            return without_training_rows(self.task.rows, self.split)
         return Data(dict(self.task.rows), self.split)
 
     @property

@@ -4,9 +4,10 @@ Nothing in a folder is believed before it was held against its manifests and aga
 makes. load, evaluate, check_data, parameters, again, recorded.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import jax
@@ -28,6 +29,8 @@ from padl.tasks import predictor
 from padl.types import PadlError, Params, PyTree, one_line
 
 Which = Literal["best", "final"]
+Side = Literal["held_out", "test"]  # of the rows, to evaluate on
+SIDES: tuple[Side, ...] = ("held_out", "test")
 ALLOWED = ("path",)  # what `again` may be told to allow
 PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against the model
 
@@ -69,23 +72,43 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
 
 
 @pinned()
-def evaluate(folder: str | Path, which: Which = "final", **things: Any) -> dict[str, float]:
-    """Evaluate what a run saved, again, on the rows that it held out, on as many devices as it had if they are here.
+def evaluate(
+    folder: str | Path, which: Which = "final", rows: Side = "held_out", **things: Any
+) -> dict[str, float]:
+    """Evaluate what a run saved, again, on as many devices as it had if they are here.
+
+    Args:
+        folder, which: as of `load`. rows: "held_out", which chose the best parameters, or "test", which chose nothing.
+        things: what came from Python: `task`, `model`, `loss`, `optimizer`, `schedule`.
 
     Args:
         folder, which: as of `load`. things: what came from Python: `task`, `model`, `loss`, `optimizer`, `schedule`.
 
     Raises:
-        PadlError: as `load`, and where the data are gone or not what the task accepts.
+        PadlError: as `load`, where the data are gone or not what the task accepts, and where there are no test rows.
     """
-    folder = Path(folder)
+    if rows not in SIDES:
+        raise PadlError(f"rows={rows!r} is none of {', '.join(SIDES)}")
+    found = evaluations(Path(folder), which, (rows,), things)
+    if rows not in found:
+        raise PadlError(f"{folder} has no test rows: train with task.test=0.1, or another share")
+    return found[rows]
+
+
+@pinned()
+def evaluations(
+    folder: Path, which: Which, sides: Sequence[Side] = SIDES, things: Mapping[str, Any] = MappingProxyType({})
+) -> dict[Side, dict[str, float]]:
+    """Evaluate what a run saved, again, on each of these sides that it has; see `evaluate`."""
     config = verified_for_today(folder, things=things, needs=("task", "model", "loss"))
     unused = {kind: config[kind] for kind in ("optimizer", "schedule") if is_from_python(config.get(kind))}
     plan = resolve(on_devices_here({key: value for key, value in config.items() if key not in unused}, folder))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, which, plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
-    return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
+    data = {"held_out": plan.data, **({"test": plan.data.testing()} if plan.data.has_test else {})}
+    of_side = {side: evaluator(plan.experiment)(state, plan.hparams, data[side]) for side in sides if side in data}
+    return jax.tree.map(float, of_side)
 
 
 def check_data(folder: Path, spec: RunSpec) -> None:
@@ -133,12 +156,14 @@ def again(folder: Path, allowed: Collection[str] = ()) -> dict[str, Any]:
     return on_devices_here(config, folder)
 
 
-def recorded(folder: Path, which: Which) -> dict[str, float]:
+def recorded(folder: Path, which: Which, side: Side = "held_out") -> dict[str, float]:
     """Read what the run itself wrote of that evaluation: {} where it has none.
 
     Raises:
         PadlError: its metrics.jsonl, or its summary.json, is missing, or was edited or is damaged.
     """
+    if side == "test":
+        return _recorded_test(folder, which)
     rows = [row for row in run_files.verified_metrics(folder) if of_side(row, "eval")]
     if which == "best" and rows:
         summary = run_files.verified_json(folder / "summary.json")
@@ -147,6 +172,15 @@ def recorded(folder: Path, which: Which) -> dict[str, float]:
             raise PadlError(f"{folder / 'summary.json'} is damaged: it has no best evaluation")
         rows = [row for row in rows if row["step"] == best.get("step")]
     return of_side(rows[-1], "eval") if rows else {}
+
+
+def _recorded_test(folder: Path, which: Which) -> dict[str, float]:
+    summary = run_files.verified_json(folder / "summary.json")
+    test = summary.get("test", {}) if isinstance(summary, Mapping) else None
+    metrics = test.get(which, {}) if isinstance(test, Mapping) else None
+    if not isinstance(metrics, Mapping):
+        raise PadlError(f"{folder / 'summary.json'} is damaged: its test metrics are none")
+    return dict(metrics)
 
 
 def _saved(folder: Path, which: str, like: tuple[Params, PyTree]) -> tuple[Params, PyTree]:

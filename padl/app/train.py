@@ -1,6 +1,6 @@
 """A run from start to end: plan, folder, training. `padl train` and `padl.train` are both this."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +58,12 @@ def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pinned()
-def run(
-    config: Mapping[str, Any],
-    command: list[str],
-    stop: StopRequest = NEVER,
-    say: Callable[[str], None] = lambda line: None,
-) -> RunResult:
+def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER) -> RunResult:
     """Train as a configuration says, from its check to the last file.
 
     Args:
         config: as of `plan.resolve`. command: what the user typed, word by word, for the records.
-        stop: looked at between two calls. say: called with each line on the data that were read.
+        stop: looked at between two calls.
 
     Raises:
         PadlError: for the first thing that is wrong, before anything is compiled or written; out of memory.
@@ -79,8 +74,6 @@ def run(
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
-        for line in plan.task.said if is_writer() else ():
-            say(line)
         beginning = Beginning(start=warm_start(plan))
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):

@@ -8,7 +8,7 @@ import numpy as np
 
 from padl.data.checks import check_labels
 from padl.data.source import Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import CLASSES, of_classes
 from padl.tasks.predictor import Dtype, rebuilds
@@ -41,7 +41,7 @@ def classification(
     labels: np.ndarray,
     classes: int,
     *,
-    held_out: float,
+    holdout: Holdout,
     where: str,
     kinds: InputKinds | None = None,
     **about: Any,
@@ -50,15 +50,15 @@ def classification(
 
     Args:
         inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.
-        held_out: share of the rows, in (0, 1). where: the data's name in an error. about: for the records.
+        holdout: which rows are not trained on. where: the data's name in an error. about: for the records.
         kinds: of the inputs, where some are missing or stand for categories.
     """
     check_inputs(inputs, where, kinds)
     check_labels(labels, classes, where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held = random_split(len(labels), held_out, seed, labels)
-        return Split(train, held, input_stats(inputs[train], kinds))
+        split = split_rows(len(labels), holdout, seed, labels)
+        return split._replace(stats=input_stats(inputs[split.train], kinds))
 
     rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
     about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}

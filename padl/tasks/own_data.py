@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from padl.data.split import Holdout
 from padl.registry import check, signature
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
@@ -21,6 +22,7 @@ def arrays(
     kind: Kind = "auto",
     classes: int | None = None,
     held_out: float = 0.2,
+    test: float = 0.0,
     title: str = "arrays",
 ) -> Task:
     """Make a task of arrays: predict each target from its input.
@@ -34,12 +36,13 @@ def arrays(
         kind: auto takes targets of floating point for numbers, and text, booleans and whole numbers for classes; whole
             numbers with more than 20 different values that are not most often repeated need it said.
         classes: the targets are the labels 0 .. classes-1; None numbers their different values in their order.
-        held_out: share of the rows that are evaluated on, in (0, 1). title: what the run is called.
+        held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
+        test: share that the trained parameters are evaluated on once, in [0, 1). title: what the run is called.
 
     Raises:
         PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes.
     """
-    given = {"kind": kind, "classes": classes, "held_out": held_out, "title": title}
+    given = {"kind": kind, "classes": classes, "held_out": held_out, "test": test, "title": title}
     check(given, {k: h for k, h in signature(arrays).items() if k in given}, where="", owner="padl.tasks.arrays")
     x, y = _numbers(inputs, title), _targets(targets, title)
     if x.ndim < 2:
@@ -49,10 +52,10 @@ def arrays(
     if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
         if classes is not None or y.dtype.kind not in "fiu":
             raise PadlError(f"{title}: numbers are to be predicted, and the targets are {_told(y, classes)}")
-        return regression(x, y.astype(np.float64), held_out=held_out, where=title, title=title, synthetic=False)
+        return regression(x, y.astype(np.float64), holdout=Holdout(held_out, test), where=title, title=title, synthetic=False)
     names, labels = _classes(y, classes, title)
     about = {"title": title, "synthetic": False, "names": names}
-    return classification(x, labels, len(names), held_out=held_out, where=title, **about)
+    return classification(x, labels, len(names), holdout=Holdout(held_out, test), where=title, **about)
 
 
 def _numbers(inputs: Any, title: str) -> np.ndarray:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.data.source import Batch, Data, Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.tasks.task import Task
 from padl.types import LOSS, HParams, Key, Metric, Metrics, PadlError, Params, PyTree
 
@@ -69,6 +69,7 @@ def objective(
     rows: Mapping[str, Any] | None = None,
     metrics: Sequence[Metric | str] = (),
     held_out: float = 0.2,
+    test: float = 0.0,
     title: str = "objective",
 ) -> Task:
     """Make a task of a function to be minimised, without a loss or a model by name.
@@ -87,7 +88,8 @@ def objective(
         rows: {name: array (n, ...)}, of which batches are drawn; None for a task without data.
         metrics: what of that the run shows, and the first says which parameters are the best; a name for what is better
             the smaller, padl.types.Metric(name, "max") for what is better the larger. None given: the loss.
-        held_out: share of the rows that are evaluated on, in (0, 1). title: what the run is called.
+        held_out: share of the rows that choose the best parameters, in (0, 1). title: what the run is called.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
 
     Raises:
         PadlError: rows that are no arrays of one length, or too few to be split.
@@ -100,9 +102,10 @@ def objective(
     n = lengths.pop() if lengths else 0
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
+        if n:
+            return split_rows(n, Holdout(held_out, test), seed)._replace(stats={})
         nothing = np.zeros(0, np.int32)
-        train, held = random_split(n, held_out, seed) if n else (nothing, nothing)
-        return Split(train, held, {})
+        return Split(nothing, nothing, {})
 
     declared = tuple(Metric(metric) if isinstance(metric, str) else metric for metric in metrics) or (LOSS,)
     minimised = FunctionObjective(init, loss, evaluate)

@@ -10,7 +10,7 @@ import numpy as np
 
 from padl.data.checks import check_finite, check_resolution
 from padl.data.source import Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import pairs
 from padl.tasks.predictor import Dtype, rebuilds
@@ -124,7 +124,7 @@ def regression(
     inputs: np.ndarray,
     targets: np.ndarray,
     *,
-    held_out: float,
+    holdout: Holdout,
     where: str,
     noise: np.ndarray | None = None,
     names: tuple[str, ...] = (),
@@ -136,18 +136,18 @@ def regression(
     Args:
         inputs: (n, ...) numbers, standardised on the device. targets: (n,) numbers in one unit; or (n, targets), each
             column in its own, with their `names`.
-        held_out, where, kinds, about: as in `classification`.
+        holdout, where, kinds, about: as in `classification`.
         noise: (n,) deviations; the target is targets + (the task's scalar `noise`) * noise.
     """
     check_inputs(inputs, where, kinds)
     _check_targets(targets.reshape(len(targets), -1), names or ("target",), where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held = random_split(len(targets), held_out, seed)
+        split = split_rows(len(targets), holdout, seed)
         observed = targets if noise is None else targets + scalars["noise"] * noise
-        centre, spread = (m if names else m[0] for m in moments(observed[train], (0,)))
-        stats = {**input_stats(inputs[train], kinds), "target_mean": centre, "target_std": spread}
-        return Split(train, held, stats)
+        centre, spread = (m if names else m[0] for m in moments(observed[split.train], (0,)))
+        stats = {**input_stats(inputs[split.train], kinds), "target_mean": centre, "target_std": spread}
+        return split._replace(stats=stats)
 
     rows = {"inputs": inputs, "targets": targets.astype(np.float32)}
     if noise is not None:

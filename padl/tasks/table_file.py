@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from padl.data.checks import check_resolution
 from padl.data.source import Split
+from padl.data.split import Holdout
 from padl.data.table import summary
 from padl.data.table.columns import typed
 from padl.data.table.encoding import Description, describe, fitted, indicators, inputs_of
@@ -38,6 +39,7 @@ def csv(
     kind: TargetKind = "auto",
     classes: int | None = None,
     held_out: float = 0.2,
+    test: float = 0.0,
     drop: tuple[Word, ...] = (),
     types: Mapping[str, ToldKind] = FrozenDict(),
     missing: Missing = "refuse",
@@ -58,7 +60,8 @@ def csv(
         path: of the file. target: the column to predict, or several of numbers; "" takes the last.
         kind: auto takes a target of text, or of whole numbers with at most 20 different values, for classes.
         classes: the target holds the labels 0 .. classes-1; None numbers its different values in their order.
-        held_out: share of the rows that are evaluated on, in (0, 1).
+        held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
         drop: columns that are left out. types: {column: number, category, date or drop}; number also reads 5 % and $5.
         missing: refuse, drop such rows, or impute: the training rows' mean for a number, zeros for a category; a row
             without its target is left out. na: what means so, beside "", NA, NaN, null, none, ?, - in columns of
@@ -84,7 +87,7 @@ def csv(
     rows = _rows(table, Types({**types, **dict.fromkeys(dropped, "drop")}, numbers, dates), names, missing)
     found = target_of(rows.targets, kind, classes, path)
     description = describe(rows.features, found.described, dropped, numbers, dates)
-    return _task(rows, found, description, missing == "impute", held_out, table)
+    return _task(rows, found, description, missing == "impute", Holdout(held_out, test), table)
 
 
 class _Rows(NamedTuple):
@@ -113,12 +116,12 @@ def _rows(table: Table, types: Types, targets: tuple[str, ...], missing: Missing
 
 
 def _task(
-    rows: _Rows, target: Classes | Numbers, description: Description, imputed: bool, held_out: float, table: Table
+    rows: _Rows, target: Classes | Numbers, description: Description, imputed: bool, holdout: Holdout, table: Table
 ) -> Task:
     inputs = inputs_of(description, {column.name: column for column in rows.features})
     categories = indicators(description)
     kinds = InputKinds(categories, imputed) if imputed or categories.any() else None
-    about: dict[str, Any] = {"where": table.where, "held_out": held_out, "kinds": kinds, "synthetic": False}
+    about: dict[str, Any] = {"where": table.where, "holdout": holdout, "kinds": kinds, "synthetic": False}
     if isinstance(target, Classes):
         made = classification(inputs, target.labels, len(target.names), names=list(target.names), **about)
         said, measured = summary.of_classes(target.name, target.names, target.labels)

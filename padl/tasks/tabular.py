@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from padl.data.source import frozen
+from padl.data.split import Holdout
 from padl.registry import task
 from padl.tasks.regression import regression
 from padl.tasks.task import Task
@@ -17,7 +18,9 @@ from padl.types import Scalar
     model="mlp",
     reference="Kozeny 1927; Carman 1937, Trans. Inst. Chem. Eng. 15; synthetic measurements",
 )
-def permeability(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, data_seed: int = 0) -> Task:
+def permeability(
+    rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, test: float = 0.0, data_seed: int = 0
+) -> Task:
     """Permeability of a packed bed to a fluid. Synthetic: drawn from the Kozeny-Carman law, with measurement noise.
 
         k / μ = d² φ³ / (72 τ (1 - φ)² μ)      predicted: log10 of it, in m² / (Pa s)
@@ -30,11 +33,12 @@ def permeability(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, 
         rows: how many samples.
         noise: standard deviation of the measurement of log10, in decades, >= 0. Held-out rows have it too, so that it
             is the least error anybody can reach.
-        held_out: share of the rows that are evaluated on, in (0, 1). data_seed: of the drawing.
+        held_out: share of the rows that choose the best parameters, in (0, 1). data_seed: of the drawing.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
     """
     inputs, targets, deviations = _packed_beds(rows, data_seed)
     about = {"synthetic": True, "features": ["particle_size", "porosity", "tortuosity", "viscosity"]}
-    return regression(inputs, targets, noise=deviations, held_out=held_out, where="permeability", **about)
+    return regression(inputs, targets, noise=deviations, holdout=Holdout(held_out, test), where="permeability", **about)
 
 
 @lru_cache(maxsize=4)

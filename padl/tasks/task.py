@@ -80,7 +80,7 @@ class Task:
         about: what a reader wants to know of the data, for the records.
         streamed: the training rows stay on the host, as in a memory-mapped file, and are read ahead of the device.
         describe: split -> data.json of a run: how its data were read and encoded; None for data that need no saying.
-        said: lines on what was read, for who starts a run.
+        said: lines of how the data were read, printed before a run and kept in its summary.
     """
 
     objective: Callable[..., Objective]

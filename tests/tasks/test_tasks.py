@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import padl
+from padl.data.split import Holdout
 from padl.surfaces.functions import SURFACES
 from padl.tasks import concrete_images
 from padl.types import PadlError
@@ -305,16 +306,16 @@ def test_data_of_a_task_that_are_not_finite_are_refused_with_their_place(value):
     inputs = np.ones((4, 3), np.float32)
     inputs[2, 1] = value
     with pytest.raises(PadlError, match="in column 'input 2', row 3 of 4"):
-        classification(inputs, np.array([0, 1, 0, 1]), 2, held_out=0.5, where="mine")
+        classification(inputs, np.array([0, 1, 0, 1]), 2, holdout=Holdout(0.5), where="mine")
     with pytest.raises(PadlError, match="in column 'target', row 1 of 4"):
-        regression(np.ones((4, 1)), np.array([value, 0, 0, 0]), held_out=0.5, where="mine")
+        regression(np.ones((4, 1)), np.array([value, 0, 0, 0]), holdout=Holdout(0.5), where="mine")
 
 
 def test_labels_of_a_task_outside_its_classes_are_refused_with_their_row():
     from padl.tasks.classification import classification
 
     with pytest.raises(PadlError, match="label 2 in row 4 is outside 0"):
-        classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, held_out=0.5, where="mine")
+        classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, holdout=Holdout(0.5), where="mine")
 
 
 def test_the_valley_is_one_where_no_condition_is_given():

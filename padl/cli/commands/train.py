@@ -67,7 +67,7 @@ class _Runs:
         self.statuses: list[str] = []
 
     def __call__(self, config: dict[str, Any]) -> float | None:
-        result = train(config, self.command, self.stop, say)
+        result = train(config, self.command, self.stop)
         self.statuses.append(result.status)
         with read_or_not():
             print_summary(result.summary, result.folder, result.wandb_folder)

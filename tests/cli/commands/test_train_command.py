@@ -146,7 +146,7 @@ def test_the_composed_configuration_shows_every_hyperparameter(padl_command):
     shown = yaml.safe_load(out)
     assert shown["model"]["name"] == "cnn"
     assert shown["optimizer"] == {"name": "adam", "learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
-    assert shown["task"].keys() == {"name", "rows", "size", "hard_negatives", "held_out", "data_seed"}
+    assert shown["task"].keys() == {"name", "rows", "size", "hard_negatives", "held_out", "test", "data_seed"}
 
 
 def test_every_experiment_composes_into_a_run(padl_command):
