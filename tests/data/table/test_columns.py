@@ -54,7 +54,7 @@ REFUSED = [
     (["1", "2", "oops"], "'oops' in column 'x', row 3, is no number, as most there are", "task.na=['oops']"),
     (["a", "b", "1"], "'1' in column 'x', row 3, is a number among texts", "task.types.x=category"),
     (["1", "inf"], "'inf' in column 'x', row 2, looks like an infinity", "task.na=[inf]"),
-    (["1", "1e400"], "'1e400' in column 'x', row 2", "task.drop=[x]"),
+    (["1", "1e400"], "'1e400' in column 'x', row 2", "task.na=[1e400]"),
     (["NA", "", "?"], "column 'x' holds no value", "task.drop=[x] leaves it out"),
     ([f"id-{i}" for i in range(30)], "holds 30 different texts in 30 rows: a name or an id", "task.drop=[x]"),
 ]

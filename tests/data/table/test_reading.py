@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from itertools import count
 
 import numpy as np
 import pyarrow as pa
@@ -43,8 +44,9 @@ def texts(table):
         ("x,y\n1,a\n2,b\n3,c\n".encode("utf-8-sig"), ""),
         ("x,y\n1,a\n2,b\n3,c\n".encode("utf-16"), "its encoding is utf-16"),
         ("x,y\n1,a\n2,b\n3,c\n".encode("utf-32"), "its encoding is utf-32"),
-        (gzip.compress(b"x,y\n1,a\n2,b\n3,c\n"), ""),
+        (gzip.compress(b"x,y\n1,a\n2,b\n3,c\n", mtime=0), ""),
     ],
+    ids=count(),
 )
 def test_a_text_is_read_where_its_layout_is_beyond_doubt_and_that_is_said(tmp_path, content, note):
     table = read(write(tmp_path, content))
@@ -78,10 +80,11 @@ def test_a_text_is_read_where_its_layout_is_beyond_doubt_and_that_is_said(tmp_pa
         ("grö,y\n1,2\n".encode("latin-1"), {"encoding": "ascii"}, "is not ASCII: give another task.encoding"),
         ("x,y\n1,2\n", {"delimiter": "::"}, "task.delimiter=::: one sign, or one of auto, comma"),
         (b"PK\x03\x04...", {}, "a spreadsheet or a ZIP archive"),
-        (gzip.compress(b"x,y\n1,2\n")[:-9], {}, "cannot be read as a table: Compressed file ended"),
+        (gzip.compress(b"x,y\n1,2\n", mtime=0)[:-9], {}, "cannot be read as a table: Compressed file ended"),
         (b"PAR1 and no more", {}, "cannot be read as a table"),
         (b"ARROW1 and no more", {}, "cannot be read as a table"),
     ],
+    ids=count(),
 )
 def test_a_text_in_doubt_is_refused_with_its_line_and_the_way_on(tmp_path, content, reading, message):
     with pytest.raises(PadlError, match=message) as refused:
