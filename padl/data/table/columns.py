@@ -42,8 +42,8 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
         return _of_numbers(array, name, table.where)
     if (of.is_date(array.type) or of.is_timestamp(array.type)) and told in (None, "date"):
         return _of_dates(array, name, types, table.where)
-    if of.is_null(array.type) or of.is_string(array.type) or of.is_large_string(array.type):
-        return of_text(array, told, Place(table.where, name, types))
+    if of.is_null(array.type) or of.is_string(array.type) or str(array.type) in ("large_string", "string_view"):
+        return of_text(array.cast(pa.string()), told, Place(table.where, name, types))
     as_told = f", which cannot be read as a {told}" if told else ""
     raise PadlError(f"{table.where}: column '{name}' holds {array.type}{as_told}: {advice.drop(name)} leaves it out")
 

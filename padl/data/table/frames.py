@@ -40,7 +40,9 @@ def _arrow(frame: Any) -> Any:
     if hasattr(frame, "__arrow_c_stream__"):
         return pa.table(frame)
     if hasattr(frame, "__dataframe__"):
-        return pa.interchange.from_dataframe(frame)
+        from pyarrow.interchange import from_dataframe
+
+        return from_dataframe(frame)
     raise PadlError(
         f"a {type(frame).__name__} is no data frame: give one of pandas, polars or Arrow, or a dict of arrays"
     )

@@ -1,5 +1,6 @@
 """What a field of text looks like: a number, one that is written for readers, a date, nothing. looks_like, pattern."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ PLAIN_NUMBERS = NumberFormat()
 
 def looks_like(text: str) -> str:
     """Say what a text looks like that is neither a plain number nor a word: "" for a word."""
-    if _is_infinite(text):
+    if _is_infinite(text) or (is_plain(text) and math.isinf(float(text))):
         return INFINITE
     if _is_date(text):
         return DATE
