@@ -72,9 +72,7 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
 
 
 @pinned()
-def evaluate(
-    folder: str | Path, which: Which = "final", rows: Side = "held_out", **things: Any
-) -> dict[str, float]:
+def evaluate(folder: str | Path, which: Which = "final", rows: Side = "held_out", **things: Any) -> dict[str, float]:
     """Evaluate what a run saved, again, on as many devices as it had if they are here.
 
     Args:

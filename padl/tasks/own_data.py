@@ -49,13 +49,13 @@ def arrays(
         raise PadlError(f"{title}: inputs {x.shape} must be (n, ...): a single column is inputs[:, None]")
     if len(x) != len(y):
         raise PadlError(f"{title}: {len(x)} inputs and {len(y)} targets: one target for each input is wanted")
+    about = {"holdout": Holdout(held_out, test), "where": title, "title": title, "synthetic": False}
     if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
         if classes is not None or y.dtype.kind not in "fiu":
             raise PadlError(f"{title}: numbers are to be predicted, and the targets are {_told(y, classes)}")
-        return regression(x, y.astype(np.float64), holdout=Holdout(held_out, test), where=title, title=title, synthetic=False)
+        return regression(x, y.astype(np.float64), **about)
     names, labels = _classes(y, classes, title)
-    about = {"title": title, "synthetic": False, "names": names}
-    return classification(x, labels, len(names), holdout=Holdout(held_out, test), where=title, **about)
+    return classification(x, labels, len(names), names=names, **about)
 
 
 def _numbers(inputs: Any, title: str) -> np.ndarray:
