@@ -2,5 +2,6 @@
 
 source.py: what a program is given of the data, and the contract of a source; resident.py draws batches of rows that lie
 on the device, streamed.py reads them on the host ahead of it. batches.py says which rows a step takes. split.py holds
-rows out, checks.py refuses what cannot be trained on, sklearn_files.py finds what scikit-learn ships.
+rows out, checks.py refuses what cannot be trained on, sklearn_files.py finds what scikit-learn ships. table/ reads
+tables.
 """
