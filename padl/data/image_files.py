@@ -1,4 +1,4 @@
-"""Find the images of a folder that has one folder for each class, or `train`, `val` and `test` with one each. find."""
+"""Find the images of a folder that has one folder for each class, or `train`, `val` and `test` with one each. find, below."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -50,6 +50,22 @@ def find(root: Path) -> ImageFiles:
         return _find(root)
     except OSError as error:
         raise PadlError(f"{printable(str(error.filename or root))} cannot be read ({error.strerror})") from error
+
+
+def below(root: Path) -> tuple[list[Path], list[str]]:
+    """Find all images below a folder, sorted, but for hidden ones; and lines of what was left out.
+
+    Raises:
+        PadlError: there are none, or a folder cannot be read.
+    """
+    listing = _Folders(root)
+    try:
+        images = listing.images(root)
+    except OSError as error:
+        raise PadlError(f"{printable(str(error.filename or root))} cannot be read ({error.strerror})") from error
+    if not images:
+        raise PadlError(f"{printable(str(root))}: no image in it{listing.endings()}")
+    return images, listing.lines()
 
 
 def _find(root: Path) -> ImageFiles:

@@ -1,6 +1,9 @@
-"""Read image files of many kinds as arrays of one form, and tell what was done to them. read_all, suffixes."""
+"""Read image files of many kinds as arrays of one form, and tell what was done to them.
 
-from collections.abc import Sequence
+read_all, suffixes: of files. describe, check, input_shape: of how they are read.
+"""
+
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,12 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl import files
-from padl.types import PadlError, printable
+from padl.types import DOMAINS, PadlError, printable
 
 # Whatever the suffix; others are not tried, since for some of them (EPS) Pillow starts programs.
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "QOI")
 LARGEST_IMAGE = 2**29  # bytes of a file
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+VERSION = 1  # of a description
+CHANNELS = {"grey": 1, "rgb": 3}
 SAID = {
     "transparent": "with transparent pixels: laid over white",
     "frames": "of several pages or frames: the first is used",
@@ -52,6 +57,25 @@ def read_all(images: Sequence[Path], size: int, colour: str, root: Path) -> tupl
             first = printable(str(some[0].relative_to(root)))
             lines.append(f"{len(some):,} of {len(images):,} images {words} ({first}{' ...' if len(some) > 1 else ''})")
     return np.stack([pixels.array for pixels in all_read]), lines
+
+
+def describe(size: int, colour: str) -> dict[str, Any]:
+    """Describe how images become inputs, so that later ones are read alike; JSON can hold it."""
+    return {"version": VERSION, "size": size, "colour": colour}
+
+
+def check(description: Any) -> None:
+    """Raise PadlError where this is none as `describe` makes it."""
+    size = description.get("size") if isinstance(description, dict) else None
+    if type(size) is not int or size not in DOMAINS["size"] or description != describe(size, description.get("colour")):
+        raise PadlError(f"it does not say how images of version {VERSION} are read")
+    if description["colour"] not in CHANNELS:
+        raise PadlError(f"its images are neither of {' nor of '.join(CHANNELS)}")
+
+
+def input_shape(description: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the shape of an image that is read by a description."""
+    return description["size"], description["size"], CHANNELS[description["colour"]]
 
 
 def read(file: Path, size: int, mode: str) -> Pixels:

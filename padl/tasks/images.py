@@ -1,10 +1,11 @@
 """Pictures, one class each. digits: handwritten, real. cracks: drawn. image_folder: the user's own."""
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -104,4 +105,12 @@ def image_folder(
     holdout = Holdout(held_out, test, given=found.given)
     about = {"synthetic": False, "names": found.classes}
     made = classification(images, found.labels, len(found.classes), holdout=holdout, where=path, **about)
-    return replace(made, said=(*found.said, *changed))
+    said = (*found.said, *changed)
+    return replace(made, said=said, describe=lambda split: _described(found, image_pixels.describe(size, colour), said))
+
+
+def _described(found: image_files.ImageFiles, images: Mapping[str, Any], said: Sequence[str]) -> dict[str, Any]:
+    """What data.json says: how the images were read, and which classes there are."""
+    counts = np.bincount(found.labels, minlength=len(found.classes)).tolist()
+    target = {"kind": "classes", "rows": dict(zip(found.classes, counts, strict=True))}
+    return {"rows": len(found.images), "target": target, "said": list(said), "images": {**images}}

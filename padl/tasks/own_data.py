@@ -1,13 +1,18 @@
 """Make a task of your own arrays. arrays."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
 from padl.data.split import Holdout
+from padl.data.table.frames import is_frame
 from padl.registry import check, signature
 from padl.tasks.classification import classification
+from padl.tasks.own_frame import of_frame
 from padl.tasks.regression import regression
+from padl.tasks.table_file import csv
+from padl.tasks.table_task import TableOptions
 from padl.tasks.task import Task
 from padl.types import PadlError, one_line
 
@@ -24,26 +29,39 @@ def arrays(
     held_out: float = 0.2,
     test: float = 0.0,
     title: str = "arrays",
+    **options: Any,
 ) -> Task:
-    """Make a task of arrays: predict each target from its input.
+    """Make a task of arrays, or of a data frame: predict each target from its input.
 
     >>> task = padl.tasks.arrays(x, y)                      # x (n, ...), y (n,)
+    >>> task = padl.tasks.arrays(frame, "price", types={"zip": "category"}, missing="impute")
     >>> record = padl.train(task=task, model="mlp")
 
     Args:
         inputs: (n, ...) numbers, as a NumPy or JAX array, a torch tensor or nested lists; standardised by the training
-            rows. targets: (n,), or (n, 1): numbers to predict, or classes: whole numbers, booleans or text.
+            rows. Or a data frame (pandas, polars, Arrow), a dict of columns or a list of rows as dicts: read as the
+            task `csv` reads a file.
+        targets: (n,), or (n, 1): numbers to predict, or classes: whole numbers, booleans or text. Of a data frame also
+            the name of a column, or of several with numbers.
         kind: auto takes targets of floating point for numbers, and text, booleans and whole numbers for classes; whole
             numbers with more than 20 different values that are not most often repeated need it said.
         classes: the targets are the labels 0 .. classes-1; None numbers their different values in their order.
         held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
         test: share that the trained parameters are evaluated on once, in [0, 1). title: what the run is called.
+        options: of a data frame: drop, types, missing, na, dates, decimal, thousands, as of the task `csv`.
 
     Raises:
-        PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes.
+        PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes; of a
+            data frame, as the task `csv`.
     """
     given = {"kind": kind, "classes": classes, "held_out": held_out, "test": test, "title": title}
     check(given, {k: h for k, h in signature(arrays).items() if k in given}, where="", owner="padl.tasks.arrays")
+    if is_frame(inputs):
+        return of_frame(inputs, targets, kind, classes, Holdout(held_out, test), _options(options), title)
+    if options:
+        raise PadlError(f"{title}: {next(iter(options))}= is for a data frame, and the inputs are none: leave it out")
+    if isinstance(targets, str):
+        raise PadlError(f"{title}: targets='{targets}' names a column of a data frame, and the inputs are none")
     x, y = _numbers(inputs, title), _targets(targets, title)
     if x.ndim < 2:
         raise PadlError(f"{title}: inputs {x.shape} must be (n, ...): a single column is inputs[:, None]")
@@ -56,6 +74,12 @@ def arrays(
         return regression(x, y.astype(np.float64), **about)
     names, labels = _classes(y, classes, title)
     return classification(x, labels, len(names), names=names, **about)
+
+
+def _options(options: Mapping[str, Any]) -> TableOptions:
+    """What is said of a data frame, checked as the options of the task `csv`."""
+    known = {name: option for name, option in signature(csv).items() if name in TableOptions._fields}
+    return TableOptions(**check(options, known, where="", owner="padl.tasks.arrays of a data frame"))
 
 
 def _numbers(inputs: Any, title: str) -> np.ndarray:

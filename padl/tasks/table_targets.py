@@ -1,14 +1,17 @@
-"""What columns of a table are as targets: classes, or numbers. ClassTarget, NumberTargets, target_of."""
+"""What columns of a table are as targets: classes, or numbers. ClassTarget, NumberTargets, target_of, observed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from padl.data.table import advice
+from padl.data.table.columns import typed_column
 from padl.data.table.dates import in_days
-from padl.data.table.encoding import origin
-from padl.data.table.kinds import Column
+from padl.data.table.encoding import has_clock, origin
+from padl.data.table.kinds import Column, Types
+from padl.data.table.source_table import Table
+from padl.data.table.spelling import NumberFormat
 from padl.types import PadlError
 
 TargetKind = Literal["auto", "classification", "regression"]
@@ -94,7 +97,7 @@ def _numbers(columns: Sequence[Column]) -> NumberTargets:
         if column.kind == "date":
             first = origin(column)
             values.append(in_days(column.values, np.datetime64(first)))
-            described.append({"name": column.name, "kind": "date", "origin": first})
+            described.append({"name": column.name, "kind": "date", "origin": first, "clock": has_clock(column)})
             notes.append(f"target '{column.name}' is in days since {first}")
         else:
             values.append(column.values)
@@ -115,7 +118,7 @@ def _classes(column: Column, classes: int | None, where: str) -> ClassTarget:
         different, names, labels = column.categories, column.categories, column.values
     else:
         different, labels = np.unique(column.values, return_inverse=True)
-        names = tuple(str(int(v)) if v == np.floor(v) else repr(float(v)) for v in different)
+        names = tuple(map(_class_name, different))
     few_rows_each = column.kind == "number" and len(different) > max(FEW, len(labels) // 2)
     if len(different) < 2 or few_rows_each:
         raise PadlError(
@@ -127,6 +130,40 @@ def _classes(column: Column, classes: int | None, where: str) -> ClassTarget:
             f" {advice.kind(column.name, 'category')} takes them as they are written"
         )
     return ClassTarget(column.name, names, labels, [_described(column.name, names)])
+
+
+def observed(target: Mapping[str, Any], table: Table, numbers: NumberFormat) -> np.ndarray:
+    """Read what a later table says of a target, (n,).
+
+    Args:
+        target: as `Description` has it.
+
+    Returns:
+        Of classes their names, "" where there is none; numbers, or dates in days since the target's origin, NaN where
+        there is none.
+
+    Raises:
+        PadlError: it holds something else.
+    """
+    column = typed_column(table, target["name"], Types({target["name"]: target["kind"]}, numbers, "days"))
+    if target["kind"] == "date":
+        return in_days(column.values, np.datetime64(target["origin"]))
+    if target["kind"] == "number":
+        return column.values
+    names = [text if text in target["classes"] else _of_number(text) for text in column.categories]
+    return np.array([*names, ""])[column.values]
+
+
+def _of_number(text: str) -> str:
+    """The name that a class of this number has; the text itself where it is none."""
+    try:
+        return _class_name(float(text))
+    except (ValueError, OverflowError):
+        return text
+
+
+def _class_name(value: float) -> str:
+    return str(int(value)) if value == np.floor(value) else repr(float(value))
 
 
 def _labels(column: Column, classes: int, where: str) -> ClassTarget:

@@ -1,4 +1,5 @@
-"""Read text as dates, where its form leaves no doubt. read_dates, parse, in_days, in_parts."""
+"""Read text as dates, where its form leaves no doubt. read_dates, parse, in_days, from_days,
+in_parts."""
 
 import re
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ FORMS = {
     "day/month/year": re.compile(f"{_DAY}/{_MONTH}/{_YEAR}{_TIME}"),
     "month/day/year": re.compile(f"{_MONTH}/{_DAY}/{_YEAR}{_TIME}"),
 }
+LARGEST_SECONDS = 10_000 * 366 * 86400  # of dates that are told
 PARTS = ("year", "month", "day", "weekday", "hour")
 
 
@@ -68,6 +70,16 @@ def _moment(found: dict[str, Any]) -> datetime:
 def in_days(values: np.ndarray, origin: np.datetime64) -> np.ndarray:
     """Days since a moment, float64 (n,), NaN for NaT."""
     return (values - origin) / np.timedelta64(1, "D")
+
+
+def from_days(days: np.ndarray, origin: np.datetime64, clock: bool) -> np.ndarray:
+    """Return the dates (n,) that are so many days after a moment: to the second, or without a clock to the day."""
+    seconds = np.rint(np.asarray(days, np.float64) * 86400)
+    there = np.abs(seconds) < LARGEST_SECONDS  # False for NaN
+    dates = origin.astype("datetime64[s]") + np.where(there, seconds, 0).astype("timedelta64[s]")
+    if not clock:
+        dates = (dates + np.timedelta64(12, "h")).astype("datetime64[D]")
+    return np.where(there, dates, np.datetime64("NaT"))
 
 
 def in_parts(values: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,13 +9,14 @@ A description is a dict:
     numbers   {"decimal": ".", "thousands": "", "na": []}: how texts are read as numbers
     columns   in the order of the inputs, each with its "name" and "kind":
               number    "unit": "$", "%" or ""; "fill": what stands for a missing value, None where none may be missing
-              category  "categories": the texts, one input each; "unseen": those of them that no training row has
+              category  "categories": the texts, one input each; "unseen": those of them that no training row has;
+                        "fill": 0 where one may be missing, or None
               date      "form": how texts are read; "parts": ["days"] since "origin", or some of year, month, day,
                         weekday, hour; "fill": a number for each part, or None
     inputs    a name for each input: "size", "stone=granite", "day.month"
     dropped   columns of the table that are no inputs and no targets
     targets   what is predicted: {"name", "kind"}, of a number its "unit", of dates in days the "origin", of categories
-              the "classes" in the order of their labels
+              the "classes" in the order of their labels; dates say whether they have a "clock"
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from padl.data.checks import check_finite
 from padl.data.table.columns import typed_column
 from padl.data.table.dates import PARTS, in_days, in_parts
 from padl.data.table.kinds import Column, DatesAs, Types
@@ -108,7 +110,8 @@ def fitted(description: Description, fill: np.ndarray | None, seen: np.ndarray |
         start = part.stop
         if described["kind"] == "category":
             absent = [] if seen is None else np.flatnonzero(seen[part] == 0)
-            columns.append({**described, "unseen": [described["categories"][i] for i in absent]})
+            unseen = [described["categories"][i] for i in absent]
+            columns.append({**described, "unseen": unseen, "fill": None if fill is None else 0.0})
         else:
             means = None if fill is None else [float(x) for x in fill[part]]
             columns.append({**described, "fill": means if described["kind"] == "date" or not means else means[0]})
@@ -126,7 +129,8 @@ def encode(description: Description, table: Table) -> Encoded:
         The inputs; and a line for each column that is not known, and for categories that are not: they are all zeros.
 
     Raises:
-        PadlError: a column is missing, or holds something that it did not hold; a value is missing where none was.
+        PadlError: a column is missing, or holds something that it did not hold, or in another unit; a value is missing
+            where none was; a number is beyond float32.
     """
     if description.get("version") != VERSION:
         raise PadlError(f"this description of a table is of version {description.get('version')}, not {VERSION}")
@@ -136,18 +140,37 @@ def encode(description: Description, table: Table) -> Encoded:
         raise PadlError(
             f"{table.where}: no column {excerpt(absent)}: the model needs it; there are {excerpt(table.names)}"
         )
-    columns = {column["name"]: typed_column(table, column["name"], types) for column in described}
+    columns = {column["name"]: _column(table, column["name"], types) for column in described}
     notes = list(_of_other_columns(description, table))
     for known in described:
         notes += _of_categories(known, columns[known["name"]], table.where)
-        lacks = columns[known["name"]].missing
-        if known["kind"] != "category" and known["fill"] is None and lacks.any():
-            row = int(lacks.argmax()) + 1
-            raise PadlError(
-                f"{table.where}: no value in column '{known['name']}', row {row}: the model knows none without"
-            )
-    inputs = inputs_of(description, columns)
-    return Encoded(_filled(inputs, description), tuple(notes))
+        _check(known, columns[known["name"]], table.where)
+    with np.errstate(over="ignore"):
+        inputs = _filled(inputs_of(description, columns), description)
+    check_finite(inputs, list(description["inputs"]), table.where)
+    return Encoded(inputs, tuple(notes))
+
+
+def _column(table: Table, name: str, types: Types) -> Column:
+    """A column of the kind that it had; what is wrong with it is said without options of the task."""
+    try:
+        return typed_column(table, name, types)
+    except PadlError as error:
+        said, option, _ = str(error).partition("task.")
+        raise PadlError(said.rpartition(": ")[0] if option else said) from error
+
+
+def _check(known: Mapping[str, Any], column: Column, where: str) -> None:
+    """Raise PadlError where a value is missing that may not be, or numbers are in another unit."""
+    lacks = column.missing
+    if known["fill"] is None and lacks.any():
+        row = int(lacks.argmax()) + 1
+        raise PadlError(f"{where}: no value in column '{known['name']}', row {row}: the model knows none without")
+    if column.unit and column.unit != known["unit"]:
+        trained = f"numbers in {known['unit']}" if known["unit"] else "plain numbers"
+        raise PadlError(
+            f"{where}: column '{known['name']}' is in {column.unit}, and the model was trained on {trained}"
+        )
 
 
 def _types(description: Description) -> Types:
@@ -194,9 +217,9 @@ def _described(column: Column, dates: DatesAs) -> dict[str, Any]:
     if column.kind == "number":
         return {"name": column.name, "kind": "number", "unit": column.unit, "fill": None}
     if column.kind == "category":
-        return {"name": column.name, "kind": "category", "categories": list(column.categories), "unseen": []}
-    clock = ~np.isnat(column.values) & (column.values != column.values.astype("datetime64[D]"))
-    parts = [part for part in PARTS if part != "hour" or clock.any()] if dates == "parts" else ["days"]
+        categories = list(column.categories)
+        return {"name": column.name, "kind": "category", "categories": categories, "unseen": [], "fill": None}
+    parts = [part for part in PARTS if part != "hour" or has_clock(column)] if dates == "parts" else ["days"]
     return {
         "name": column.name,
         "kind": "date",
@@ -210,6 +233,11 @@ def _described(column: Column, dates: DatesAs) -> dict[str, Any]:
 def origin(column: Column) -> str:
     """The first date of a column, which days are counted from."""
     return str(np.nanmin(column.values).astype("datetime64[s]"))
+
+
+def has_clock(column: Column) -> bool:
+    """Tell whether some date of a column is later than the day's beginning."""
+    return bool((~np.isnat(column.values) & (column.values != column.values.astype("datetime64[D]"))).any())
 
 
 def _block(described: Mapping[str, Any]) -> int:

@@ -87,7 +87,7 @@ def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Tex
             None takes it for names, and refuses one that holds numbers.
 
     Raises:
-        PadlError: it is in doubt.
+        PadlError: it is in doubt; a delimiter that is not told finds a single column.
     """
     lines = _lines(text)
     blank = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
@@ -100,6 +100,9 @@ def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Tex
     rows = _rows(lines[blank:], sign)
     first, used = rows[0]
     names = _names(first, [row for row, _ in rows[1:]], header, where)
+    if len(names) < 2 and delimiter == "auto":
+        other = "; task.delimiter=space reads fields separated by blanks" if " " in names[0] else ""
+        raise PadlError(f"{where}: the first line must name two or more columns; it has: {excerpt(names)}{other}")
     start = sum(map(len, lines[: blank + used])) if header is not False else sum(map(len, lines[:blank]))
     spaced = sign != " " and any(f'{sign} "' in line for line in lines[:SAMPLE])
     line = blank + (used if header is not False else 0)
@@ -160,10 +163,10 @@ def _names(first: list[str], rows: list[list[str]], header: bool | None, where: 
     if rows and all(len(row) == len(names) + 1 and not row[-1].strip() for row in rows):
         names = [*names, ""]
     named = [name for name in names if name]
-    if len(names) < 2 or len(set(named)) < len(named):
-        twice = next((name for i, name in enumerate(named) if name in named[:i]), "")
-        what = f"'{excerpt([twice])}' is there twice" if twice else f"it has: {excerpt(names)}"
-        other = "; task.delimiter=space reads fields separated by blanks" if len(names) < 2 and " " in names[0] else ""
-        none = "; where it is no header, task.header=false" if twice else ""
-        raise PadlError(f"{where}: the first line must name two or more columns, each once; {what}{none}{other}")
+    twice = next((name for i, name in enumerate(named) if name in named[:i]), None)
+    if twice is not None:
+        raise PadlError(
+            f"{where}: the first line must name two or more columns, each once; '{excerpt([twice])}' is there twice;"
+            " where it is no header, task.header=false"
+        )
     return tuple(names)
