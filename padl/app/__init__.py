@@ -11,8 +11,10 @@ takes signals as requests to stop; saving.py says when the state is saved; resum
 fingerprint.py says that what the numbers depend on is as it was; warm_start.py begins with another run's parameters.
 
 What is done with what it left: stored_config.py reads its configuration for use today; saved_runs.py loads and
-evaluates it, trained_model.py calls it; flags.py says where JAX is set otherwise than in its record; step_graph.py has
-the graph of one of its steps; linear_optimum.py the best that a linear model can reach. plot_loss.py draws losses.
+evaluates it, trained_model.py calls it; stored_data.py and new_rows.py make inputs of new rows as of those trained on,
+predicting.py says what it predicts of them; exporting.py writes it for other programs. flags.py says where JAX is set
+otherwise than in its record; step_graph.py has the graph of one of its steps; linear_optimum.py the best that a linear
+model can reach. plot_loss.py draws losses.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface.
 """

@@ -18,8 +18,9 @@ from padl.app.objects import is_from_python
 from padl.app.plan import resolve, run_key
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import for_today, on_devices_here, refuse_paths_outside, verified_for_today
+from padl.app.stored_data import stored_data
 from padl.app.summary import of_side
-from padl.app.trained_model import TrainedModel
+from padl.app.trained_model import TrainedModel, words
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.jax_flags import pinned
@@ -52,9 +53,9 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
     if about["input_shape"] is None or "model" not in config or "loss" not in config:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
     model, shape, dtype = part("model", config["model"]), tuple(about["input_shape"]), config.get("dtype", "float32")
-    words = "" if is_from_python(config["loss"]) else part("loss", config["loss"]).entry.traits.get("predictions", "")
+    said = words(None if is_from_python(config["loss"]) else part("loss", config["loss"]))
     with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
-        rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, words)
+        rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, said.predictions)
         like = jax.eval_shape(lambda: rebuilt.init(jax.random.key(0), model.scalars))
     (params, model_state), stats = _saved(folder, which, like), checkpoint.load_stats(folder)
     trained = TrainedModel(
@@ -63,6 +64,8 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
         stats=stats,
         config=config,
         task=about["task"],
+        data=stored_data(folder, about["task"], shape),
+        words=said,
         predictor=rebuilt,
         scalars=model.scalars,
         input_shape=shape,

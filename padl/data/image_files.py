@@ -1,4 +1,7 @@
-"""Find the images of a folder that has one folder for each class, or `train`, `val` and `test` with one each. find, below."""
+"""Find images: of a folder that has one folder for each class, or `train`, `val` and `test` with one each; or all.
+
+find, below.
+"""
 
 from collections import Counter
 from collections.abc import Iterable

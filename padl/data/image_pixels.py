@@ -66,11 +66,10 @@ def describe(size: int, colour: str) -> dict[str, Any]:
 
 def check(description: Any) -> None:
     """Raise PadlError where this is none as `describe` makes it."""
-    size = description.get("size") if isinstance(description, dict) else None
-    if type(size) is not int or size not in DOMAINS["size"] or description != describe(size, description.get("colour")):
-        raise PadlError(f"it does not say how images of version {VERSION} are read")
-    if description["colour"] not in CHANNELS:
-        raise PadlError(f"its images are neither of {' nor of '.join(CHANNELS)}")
+    known = isinstance(description, dict) and description.get("version") == VERSION
+    size, colour = (description.get(key) if known else None for key in ("size", "colour"))
+    if type(size) is not int or size not in DOMAINS["size"] or colour not in tuple(CHANNELS):
+        raise PadlError(f"it does not say how images are read, in the words of version {VERSION}")
 
 
 def input_shape(description: Mapping[str, Any]) -> tuple[int, ...]:

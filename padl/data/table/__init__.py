@@ -4,8 +4,9 @@ source_table.py: columns as they were read. reading.py reads them from a file, w
 delimiter and header of, and delimited.py takes apart; frames.py takes them from a data frame. columns.py gives each
 column one of the kinds of kinds.py: text_columns.py does so for text, by one rule, with spelling.py (what a field looks
 like), numbers.py and dates.py; advice.py says which option settles what is in doubt, missing.py deals with what is not
-there. encoding.py makes inputs of columns, by a description that is data: a later table is encoded alike. summary.py
-says what was read; arrow.py imports Arrow. Nothing here knows of splits, models or devices.
+there. encoding.py makes inputs of columns, by a description that is data: a later table is encoded alike; stored.py
+checks one that was stored. summary.py says what was read; arrow.py imports Arrow. Nothing here knows of splits, models
+or devices.
 
     table = reading.read("train.csv")                       # or frames.from_frame(data_frame)
     features = columns.typed(table, kinds.Types())          # {name: Column}

@@ -65,10 +65,15 @@ def describe(
         "version": VERSION,
         "numbers": {**numbers._asdict(), "na": list(numbers.na)},
         "columns": described,
-        "inputs": [name for column in described for name in _input_names(column)],
+        "inputs": input_names({"columns": described}),
         "dropped": list(dropped),
         "targets": [dict(target) for target in targets],
     }
+
+
+def input_names(description: Description) -> list[str]:
+    """Return the names of the inputs that the described columns become."""
+    return [name for column in description["columns"] for name in _input_names(column)]
 
 
 def inputs_of(description: Description, columns: Mapping[str, Column]) -> np.ndarray:
@@ -134,7 +139,7 @@ def encode(description: Description, table: Table) -> Encoded:
     """
     if description.get("version") != VERSION:
         raise PadlError(f"this description of a table is of version {description.get('version')}, not {VERSION}")
-    types, described = _types(description), description["columns"]
+    types, described = column_types(description), description["columns"]
     absent = [column["name"] for column in described if column["name"] not in table.names]
     if absent:
         raise PadlError(
@@ -173,7 +178,8 @@ def _check(known: Mapping[str, Any], column: Column, where: str) -> None:
         )
 
 
-def _types(description: Description) -> Types:
+def column_types(description: Description) -> Types:
+    """Return what is known of the columns of a later table."""
     written, described = description["numbers"], description["columns"]
     forms = {column["name"]: column["form"] for column in described if column["kind"] == "date"}
     numbers = NumberFormat(written["decimal"], written["thousands"], tuple(written["na"]))
