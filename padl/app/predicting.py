@@ -1,6 +1,7 @@
 """Predict new rows with the model of a run, in the words and units of its targets. predict, Predictions."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,10 +47,9 @@ class Predictions(NamedTuple):
             PadlError: pandas is not installed.
         """
         try:
-            import pandas
+            return import_module("pandas").DataFrame(self.columns)
         except ImportError as error:
             raise PadlError("to_frame makes a data frame of pandas: pip install pandas, or use .columns") from error
-        return pandas.DataFrame(self.columns)
 
 
 def predict(run: str | Path | TrainedModel, rows: Any, which: Which = "best", **things: Any) -> Predictions:

@@ -69,7 +69,7 @@ class TrainedModel:
 def of_run(spec: RunSpec, weights: Weights) -> TrainedModel | None:
     """Return the model of a run with these parameters; None for a task that has none to call."""
     predictor = getattr(spec.experiment.objective, "predictor", None)
-    if not hasattr(predictor, "predict") or not hasattr(predictor, "shape"):
+    if predictor is None or not (hasattr(predictor, "predict") and hasattr(predictor, "shape")):
         return None
     return TrainedModel(
         params=weights.params,

@@ -96,7 +96,7 @@ def _targets(targets: Any, title: str) -> np.ndarray:
         array = np.array([str(value) for value in array.ravel()]).reshape(array.shape)
     if array.dtype.kind not in "biufU":
         raise PadlError(f"{title}: targets hold {array.dtype}: give numbers, or text for classes")
-    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    array = array[:, 0] if array.shape == (len(array), 1) else array
     if array.ndim != 1:
         raise PadlError(f"{title}: targets {array.shape} must be (n,): one for each input")
     return array

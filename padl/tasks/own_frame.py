@@ -71,8 +71,7 @@ def _with_targets(table: Table, frame: Any, targets: Any) -> tuple[Table, tuple[
         )
     if len(targets) != table.rows:
         raise PadlError(f"{table.where}: {table.rows} inputs and {len(targets)} targets: one for each input is wanted")
-    index, of_targets = getattr(frame, "index", None), getattr(targets, "index", None)
-    if index is not None and hasattr(of_targets, "equals") and not of_targets.equals(index):
+    if all(hasattr(x, "iloc") for x in (frame, targets)) and not targets.index.equals(frame.index):
         raise PadlError(f"{table.where}: the inputs and the targets have not one index: are their rows in one order?")
     try:
         column = targets.to_arrow() if hasattr(targets, "to_arrow") else pa.array(_plain(targets), from_pandas=True)

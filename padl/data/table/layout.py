@@ -101,7 +101,7 @@ def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Tex
     first, used = rows[0]
     names = _names(first, [row for row, _ in rows[1:]], header, where)
     if len(names) < 2 and delimiter == "auto":
-        (name,) = names
+        name = "".join(names)
         other = "; task.delimiter=space reads fields separated by blanks" if " " in name else ""
         raise PadlError(f"{where}: the first line must name two or more columns; it has: {excerpt(names)}{other}")
     start = sum(map(len, lines[: blank + used])) if header is not False else sum(map(len, lines[:blank]))
