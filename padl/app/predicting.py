@@ -105,8 +105,9 @@ def _outputs(model: TrainedModel, inputs: Any) -> np.ndarray:
     Raises:
         PadlError: one of them is no finite number.
     """
-    batches = range(0, len(inputs), EVALUATION_BATCH)
-    outputs = [np.asarray(model(inputs[start : start + EVALUATION_BATCH])) for start in batches]
+    inputs = np.asarray(inputs)
+    batches = [inputs[start : start + EVALUATION_BATCH] for start in range(0, len(inputs), EVALUATION_BATCH)]
+    outputs = [np.asarray(model(batch)) for batch in batches]
     if not outputs:
         raise PadlError("there are no rows to predict")
     joined = np.concatenate(outputs)
