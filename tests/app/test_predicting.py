@@ -103,13 +103,13 @@ def test_final_parameters_predict_where_they_are_asked_for(trained):
 # Data frames
 
 
-DAYS = np.datetime64("2024-02-20") + np.arange(60)
+DAYS = np.datetime64("2024-02-20") + np.arange(60).astype("timedelta64[D]")
 FRAME = {
     "size": np.random.default_rng(0).uniform(size=60).round(4),
     "stone": np.array(["granite", "marble", "slate"])[np.arange(60) % 3],
     "sold": DAYS,
     "price": np.random.default_rng(1).uniform(100, 200, 60),
-    "paid": DAYS + 30,
+    "paid": DAYS + np.timedelta64(30, "D"),
 }
 
 

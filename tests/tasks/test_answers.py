@@ -51,7 +51,9 @@ def test_dates_from_days_are_the_dates_that_the_days_were_of():
     origin = np.datetime64("1969-12-30")
     dates = origin + np.arange(0, 10**9, 7_654_321).astype("timedelta64[s]")
     np.testing.assert_array_equal(from_days(in_days(dates, origin), origin, clock=True), dates)
-    np.testing.assert_array_equal(from_days(np.arange(9.0), origin, clock=False), origin + np.arange(9))
+    np.testing.assert_array_equal(
+        from_days(np.arange(9.0), origin, clock=False), origin + np.arange(9).astype("timedelta64[D]")
+    )
 
 
 def test_rows_whose_target_is_not_known_do_not_count():

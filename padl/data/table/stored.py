@@ -83,7 +83,7 @@ def _parts(value: Any) -> bool:
 
 def _moment(value: Any) -> bool:
     try:
-        return isinstance(value, str) and not np.isnat(np.datetime64(value))
+        return isinstance(value, str) and value[:4].isdecimal() and not np.isnat(np.datetime64(value, "s"))
     except ValueError:
         return False
 

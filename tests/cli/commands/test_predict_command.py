@@ -13,7 +13,7 @@ import padl
 def beds(tmp_path_factory):
     """A run on a table with an amount and a date as targets."""
     folder = tmp_path_factory.mktemp("beds")
-    days = np.datetime64("2024-01-01") + np.arange(40)
+    days = np.datetime64("2024-01-01") + np.arange(40).astype("timedelta64[D]")
     rows = [f"{i},{'deep' if i % 2 else 'flat'},$ {10 + i},{day}" for i, day in enumerate(days)]
     (folder / "all.csv").write_text("\n".join(["width,kind,price,due", *rows]) + "\n")
     task = {"name": "csv", "path": str(folder / "all.csv"), "target": ["price", "due"], "dates": "days"}
