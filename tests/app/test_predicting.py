@@ -227,6 +227,11 @@ def test_what_is_neither_classes_nor_numbers_is_refused(small_run):
         padl.predict(model, np.zeros((1, 8, 8, 1)))
 
 
+def test_a_model_that_is_given_has_its_parameters(framed):
+    with pytest.raises(PadlError, match="are for the folder of a run"):
+        padl.predict(framed[0].model, [ROW], "final")
+
+
 # Images
 
 
