@@ -70,7 +70,7 @@ def predict(run: str | Path | TrainedModel, rows: Any, which: Which = "best", **
             classes nor numbers.
     """
     if isinstance(run, TrainedModel) and (things or which != "best"):
-        raise PadlError("which, and things from Python, are for the folder of a run: the model given has its parameters")
+        raise PadlError("which, and things from Python, are for the folder of a run: a model has its parameters")
     model = run if isinstance(run, TrainedModel) else load(run, which, **things)
     targets = _targets(model)
     new = read(model.data, model.task, rows)

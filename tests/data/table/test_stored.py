@@ -48,7 +48,10 @@ def test_what_was_described_is_believed():
     check(description())
 
 
-@pytest.mark.parametrize("wrong", [None, 7, -1.5, "", "x", "now", [], {}, [[]], [{}], {"a": 1}, True, float("nan"), 10**400])
+WRONG = [None, 7, -1.5, "", "x", "now", [], {}, [[]], [{}], {"a": 1}, True, float("nan"), 10**400]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=repr)
 def test_whatever_stands_anywhere_in_it_is_one_line_or_encodes(wrong):
     """Encoding raises nothing but a PadlError."""
     for path in places(description()):
