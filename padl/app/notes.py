@@ -1,12 +1,10 @@
-"""What a user should know of the data before a run: lines of the task, and classes that a side lacks. notes, say."""
+"""What a user should know of the data before a run: lines of the task, and classes that a side lacks. notes."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
 from padl.app.run_spec import RunSpec
-from padl.runs.processes import is_writer
-from padl.runs.sink import warn
 from padl.tasks.task import Task
 
 MOST_CLASSES = 10  # that are named; how many there are is always said
@@ -22,19 +20,6 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
     tasks = list({id(spec.task): spec.task for spec in specs}.values())
     lines = [line for task in tasks for line in [*task.said, *_lacking(task, [s for s in specs if s.task is task])]]
     return list(dict.fromkeys(lines))
-
-
-def say(specs: Sequence[RunSpec], said: set[str] | None = None) -> None:
-    """Print the lines on standard error, where progress is shown at all.
-
-    Args:
-        said: lines that were printed before, and are not again; those of now are added.
-    """
-    said = set() if said is None else said
-    if specs[0].settings.progress != "none" and is_writer():
-        for line in [line for line in notes(specs) if line not in said]:
-            warn(line)
-            said.add(line)
 
 
 def _lacking(task: Task, specs: Sequence[RunSpec]) -> list[str]:

@@ -222,7 +222,8 @@ def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[s
         for key, (old, new) in changes.items():
             warn(f"{key}: {old} -> {new}")
         warn(f"going on after step {step:,} of {plan.steps:,}")
-    run_files.write_start(folder, plan.config, (folder / "env.json").read_text(encoding="utf-8"))
+    env = (folder / "env.json").read_text(encoding="utf-8")
+    run_files.write_start(folder, plan.config, env, data=plan.described_data)
     words = [redact_argument(word) for word in command]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     with (folder / "resumes.jsonl").open("a", encoding="utf-8") as file:

@@ -61,6 +61,11 @@ class RunSpec:
         return Data(dict(self.task.rows), self.split)
 
     @property
+    def described_data(self) -> dict[str, Any] | None:
+        """How the data were read and encoded, as data.json has it; None for data that need no saying."""
+        return None if self.task.describe is None else dict(self.task.describe(self.split))
+
+    @property
     def title(self) -> str:
         """`digits mlp adam, seed 0`."""
         names = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]

@@ -1,10 +1,11 @@
 """A run from start to end: plan, folder, training. `padl train` and `padl.train` are both this."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.notes import notes
 from padl.app.plan import Plan, resolve
 from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
@@ -54,12 +55,17 @@ def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pinned()
-def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER) -> RunResult:
+def run(
+    config: Mapping[str, Any],
+    command: list[str],
+    stop: StopRequest = NEVER,
+    say: Callable[[str], None] = lambda line: None,
+) -> RunResult:
     """Train as a configuration says, from its check to the last file.
 
     Args:
         config: as of `plan.resolve`. command: what the user typed, word by word, for the records.
-        stop: looked at between two calls.
+        stop: looked at between two calls. say: called with each line on the data that were read.
 
     Raises:
         PadlError: for the first thing that is wrong, before anything is compiled or written; out of memory.
@@ -70,6 +76,8 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
+        for line in notes([plan]) if is_writer() else ():
+            say(line)
         beginning = Beginning(start=warm_start(plan))
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):
@@ -84,5 +92,5 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     folder = run_folder.create(plan.run.dir, label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
-        run_files.write_start(folder, plan.config, env)
+        run_files.write_start(folder, plan.config, env, data=plan.described_data)
     return folder

@@ -1,7 +1,9 @@
 """The files of a run that its numbers depend on, held against manifest.json: written, and read back to be used.
 
-config.yaml, env.json and a sweep member's overrides.json are listed from the start of a run, metrics.jsonl and
-summary.json at its end. write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
+config.yaml, env.json, data.json of a table and a sweep member's overrides.json are listed from the start of a run,
+metrics.jsonl and summary.json at its end.
+
+write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,17 +38,25 @@ class StoredConfig(NamedTuple):
 
 
 def write_start(
-    folder: Path, config: Mapping[str, Any], env: str, overrides: Sequence[str] | None = None, durable: bool = True
+    folder: Path,
+    config: Mapping[str, Any],
+    env: str,
+    overrides: Sequence[str] | None = None,
+    data: Mapping[str, Any] | None = None,
+    durable: bool = True,
 ) -> None:
     """Write what is known before a run starts, and the manifest last.
 
     Args:
         env: `to_json` of its `environment`. overrides: of a sweep's member, as typed; None writes no overrides.json.
+        data: how its data were read and encoded; None writes no data.json.
         durable: as in `run_folder.write_bytes`.
     """
     contents = {"config.yaml": to_yaml(config).encode(), "env.json": env.encode()}
     if overrides is not None:
         contents["overrides.json"] = to_json(overrides).encode()
+    if data is not None:
+        contents["data.json"] = to_json(data).encode()
     manifest.write(folder, contents, durable=durable)
 
 

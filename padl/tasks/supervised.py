@@ -13,6 +13,7 @@ from padl.data.source import Batch
 from padl.registry import StaticPartial
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
 from padl.tasks.predictor import Dtype
+from padl.tasks.standardise import standardise
 from padl.types import Key, Metrics, PadlError, Params, PyTree
 
 
@@ -98,7 +99,7 @@ class ModelPredictor:
         """Outputs in float32 for raw inputs (batch, *shape), and the rest of the state after them.
 
         Args:
-            stats: "mean" and "std" of the training inputs. key: the randomness of a training step; None evaluates.
+            stats: of the training inputs, as of `input_stats`. key: the randomness of a training step; None evaluates.
 
         Raises:
             PadlError: the model gives a row of outputs for each frame where one for the input is wanted, or one for
@@ -109,7 +110,7 @@ class ModelPredictor:
         params = jax.tree.map(lambda p: p.astype(dtype), params)
         states = from_names(params, bones.params), from_names(model_state, bones.model_state)
         module = nnx.merge(bones.graph, *states, copy=True)
-        outputs = module(standardise(inputs, stats).astype(dtype), key)
+        outputs = module(standardise(inputs.astype(jnp.float32), stats).astype(dtype), key)
         self._check(outputs)
         after = to_names(nnx.split(module, nnx.Param, ...)[2])
         return outputs.astype(jnp.float32), jax.tree.map(lambda new, old: new.astype(old.dtype), after, model_state)
@@ -169,7 +170,3 @@ class Supervised(MinibatchObjective):
 
     def only_evaluated(self) -> tuple[str, ...]:
         return self.problem.only_evaluated
-
-
-def standardise(inputs: jax.Array, stats: PyTree) -> jax.Array:
-    return (inputs.astype(jnp.float32) - stats["mean"]) / stats["std"]

@@ -132,7 +132,8 @@ class SweepRecords:
         folder = earlier or self.written_folder / _folder_name(member, self._keys)
         folder.mkdir(exist_ok=earlier is not None)
         overrides = [redact_argument(word) for word in member.request.overrides]
-        run_files.write_start(folder, member.spec.config, self._environment, overrides, durable=False)
+        data = member.spec.described_data
+        run_files.write_start(folder, member.spec.config, self._environment, overrides, data, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.notes import say as say_notes
+from padl.app.notes import notes
 from padl.app.plugin_errors import TrainingError, one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
 from padl.app.stopping import NEVER, StopRequest
@@ -106,7 +106,7 @@ class Sweep:
         self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
         self._launches += 1
         self.records.open(self.members, devices, self.expected or len(self.members))
-        say_notes(specs, self._said)
+        self._say_data(specs)
         self._say_plan(launched, programs, devices)
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)
@@ -167,6 +167,13 @@ class Sweep:
             self.say(f"{_count(ended, 'run')} had ended, not run again")
         if ended < len(different):
             self.say(_plan_line(len(different) - ended, programs, devices))
+
+    def _say_data(self, specs: Sequence[RunSpec]) -> None:
+        """Say once what was read of the data."""
+        for line in notes(specs):
+            if line not in self._said:
+                self.say(line)
+            self._said.add(line)
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")

@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
     from padl.app.flags import differences_from_record
     from padl.app.stopping import on_signals
     from padl.app.train import run as train
-    from padl.cli.streams import not_done_by_a_pipe, read_or_not
+    from padl.cli.streams import not_done_by_a_pipe, read_or_not, say
     from padl.cli.tables import print_summary
     from padl.runs.sink import warn
 
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
     for line in differences_from_record(folder):
         warn(line)
     with on_signals() as stop, not_done_by_a_pipe():
-        result = train(config, ["padl", "rerun", *arguments], stop)
+        result = train(config, ["padl", "rerun", *arguments], stop, say)
     with read_or_not():
         print_summary(result.summary, result.folder, result.wandb_folder)
     return of_status(result.status, result.summary["reason"])

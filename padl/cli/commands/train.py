@@ -7,11 +7,10 @@ from padl.app.sweep import results
 from padl.app.sweep.run import Sweep
 from padl.app.train import run as train
 from padl.cli.exit_codes import FAILED, of_status
-from padl.cli.formatting import print_line
 from padl.cli.hydra.app import TRAIN as APPLICATION
 from padl.cli.hydra.app import Bounds, JointTaskFunction, TaskFunction, compose_and_call
 from padl.cli.hydra.arguments import is_multirun
-from padl.cli.streams import not_done_by_a_pipe, read_or_not
+from padl.cli.streams import not_done_by_a_pipe, read_or_not, say
 from padl.cli.tables import print_ranking, print_summary
 
 
@@ -44,12 +43,6 @@ def launch(arguments: list[str], sweep: Sweep) -> int:
     return exit_code(sweep, runs.statuses)
 
 
-def say(line: str) -> None:
-    """Print a line of a plan, also where nobody reads it."""
-    with read_or_not():
-        print_line(line)
-
-
 def print_what_there_is(sweep: Sweep) -> None:
     """Write and print the results of a sweep so far; nothing where no member was started."""
     sweep_results = results.finish(sweep)
@@ -74,7 +67,7 @@ class _Runs:
         self.statuses: list[str] = []
 
     def __call__(self, config: dict[str, Any]) -> float | None:
-        result = train(config, self.command, self.stop)
+        result = train(config, self.command, self.stop, say)
         self.statuses.append(result.status)
         with read_or_not():
             print_summary(result.summary, result.folder, result.wandb_folder)
