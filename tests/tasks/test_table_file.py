@@ -197,7 +197,7 @@ def test_a_table_that_is_not_there_is_refused():
 @pytest.mark.parametrize(
     ("name", "text", "shown"),
     [
-        ("header", "a,\x1b[2Jb\n1,\n", r"column '\x1b[2Jb', row 1"),
+        ("header", "a,\x1b[2Jb\n1,\n2,3\n", r"column '\x1b[2Jb', row 1"),
         ("line feed", 'a,"b\npadl: all is well"\n1,\n1,2', r"column 'b\npadl: all is well', row 1"),
         ("cell", "a,b\n1,2\n2,3\n3,\x1b]0;x\x07\n", r"'\x1b]0;x\x07' in column 'b', row 3"),
         ("columns", "a" * 500 + ",b\n1,2\n", "a" * 80 + " …"),

@@ -64,10 +64,10 @@ REFUSED = [
     ("accumulate=5", "accumulate=5 does not divide batch_size=64"),
     # data
     ("task=csv task.path=few.csv", "few.csv, line 3: 1 fields where the header has 2"),
-    ("task=csv task.path=nan.csv", "nan in column 'y', row 2 of 3"),
+    ("task=csv task.path=nan.csv", "'nan', which stands for no value, in column 'y', row 2 of 3"),
     ("task=csv task.path=labels.csv task.classes=2", "label 7 in row 3 is outside 0 .. 1"),
     ("task=csv task.path=empty.csv", "no rows below the header"),
-    ("task=csv task.path=gone.csv", "gone.csv' cannot be read as CSV: No such file or directory"),
+    ("task=csv task.path=gone.csv", "gone.csv' cannot be read as a table: No such file or directory"),
     ("task=image_folder task.path=pictures", "bad.png: not a readable image"),
     ("task=image_folder task.path=gone", "gone' is not a folder"),
     # the machine
