@@ -4,4 +4,5 @@ source.py: what a program is given of the data, and the contract of a source; re
 on the device, streamed.py reads them on the host ahead of it. batches.py says which rows a step takes. split.py, with
 sides.py, holds rows out, checks.py refuses what cannot be trained on. image_files.py finds the images of a folder,
 image_pixels.py reads them, sklearn_files.py finds what scikit-learn ships.
+table/ reads tables.
 """

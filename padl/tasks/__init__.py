@@ -2,10 +2,10 @@
 
 Objectives on data: minibatch.py is what they share, predictor.py what they train, supervised.py predicts a target from
 each input. Supervised kinds: classification.py, regression.py, on inputs that standardise.py scales; their data:
-images.py (with concrete_images.py), tabular.py, array_folder.py, and table_file.py with table_targets.py and
-table_split.py. Other kinds: embedding.py with pair_sampling.py,
-pair_ranking.py, line_reading.py with edit_distance.py, autoencoder.py. Without data: surface_descent.py.
-loss_inputs.py puts classes in the words of a loss.
+images.py (with concrete_images.py), tabular.py, table_file.py (with table_targets.py, table_split.py),
+array_folder.py. Other kinds:
+embedding.py with pair_sampling.py, pair_ranking.py, line_reading.py with edit_distance.py, autoencoder.py. Without
+data: surface_descent.py. loss_inputs.py puts classes in the words of a loss.
 """
 
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from padl.data.table.columns import typed
 from padl.data.table.encoding import Description, describe, fitted, indicators, inputs_of
 from padl.data.table.kinds import Column, DatesAs, ToldKind, Types
 from padl.data.table.missing import Missing, complete_rows
-from padl.data.table.reading import Reading, read
+from padl.data.table.reading import TextOptions, read
 from padl.data.table.source_table import Table, excerpt
 from padl.data.table.spelling import NumberFormat
 from padl.registry import FrozenDict, task
@@ -22,7 +22,7 @@ from padl.tasks.classification import classification
 from padl.tasks.regression import regression
 from padl.tasks.standardise import InputKinds
 from padl.tasks.table_split import SplitBy
-from padl.tasks.table_targets import Classes, Numbers, TargetKind, target_of
+from padl.tasks.table_targets import ClassTarget, NumberTargets, TargetKind, target_of
 from padl.tasks.task import Task
 from padl.types import PadlError, printable
 
@@ -64,7 +64,7 @@ def csv(
 
     Args:
         path: of the file. target: the column to predict, or several of numbers; "" takes the last.
-        kind: auto takes a target of text, or of whole numbers with at most 20 different values, for classes.
+        kind: auto takes a target of text for classes, or one of at most 20 different whole numbers, in twice the rows.
         classes: the target holds the labels 0 .. classes-1; None numbers its different values in their order.
         held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
         test: share that the trained parameters are evaluated on once, in [0, 1), or a file of such rows.
@@ -85,7 +85,7 @@ def csv(
     """
     if not path:
         raise PadlError("task 'csv' needs a table: task.path=FILE.csv, and task.target=COLUMN unless it is the last")
-    reading, by = Reading(delimiter, encoding, header), SplitBy(held_out, test, group, order, split)
+    reading, by = TextOptions(delimiter, encoding, header), SplitBy(held_out, test, group, order, split)
     before = read(path, reading)
     table = by.with_test_rows(before, reading)
     numbers = NumberFormat(_sign("decimal", decimal), _sign("thousands", thousands), tuple(map(_word, na)))
@@ -93,7 +93,7 @@ def csv(
         raise PadlError(
             f"task.decimal={decimal}, task.thousands={thousands}: the first is . or , and the other another"
         )
-    names = _target_names(target, table)
+    names = _predicted(target, table)
     left_out = (*map(_word, drop), *by.columns(table, names))
     dropped = _dropped(left_out, types, names, table)
     rows = _rows(table, Types({**types, **dict.fromkeys(dropped, "drop")}, numbers, dates), names, missing)
@@ -130,13 +130,18 @@ def _rows(table: Table, types: Types, targets: tuple[str, ...], missing: Missing
 
 
 def _task(
-    rows: _Rows, target: Classes | Numbers, description: Description, imputed: bool, holdout: Holdout, table: Table
+    rows: _Rows,
+    target: ClassTarget | NumberTargets,
+    description: Description,
+    imputed: bool,
+    holdout: Holdout,
+    table: Table,
 ) -> Task:
     inputs = inputs_of(description, {column.name: column for column in rows.features})
     categories = indicators(description)
     kinds = InputKinds(categories, imputed) if imputed or categories.any() else None
     about: dict[str, Any] = {"where": table.where, "holdout": holdout, "kinds": kinds, "synthetic": False}
-    if isinstance(target, Classes):
+    if isinstance(target, ClassTarget):
         made = classification(inputs, target.labels, len(target.names), names=list(target.names), **about)
         said, measured = summary.of_classes(target.name, target.names, target.labels)
     else:
@@ -155,7 +160,7 @@ def _task(
     return dataclasses.replace(made, describe=described, said=(line, *notes))
 
 
-def _target_names(target: str | tuple[str, ...], table: Table) -> tuple[str, ...]:
+def _predicted(target: str | tuple[str, ...], table: Table) -> tuple[str, ...]:
     """The columns to predict: those named, each once, or the last."""
     names = tuple(map(printable, (target,) if isinstance(target, str) else target)) or ("",)
     names = (table.names[-1],) if names == ("",) else names

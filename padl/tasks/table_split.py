@@ -8,7 +8,7 @@ from padl.data.sides import NAMES, TEST, TRAIN
 from padl.data.split import Holdout
 from padl.data.table.arrow import arrow
 from padl.data.table.columns import array_of
-from padl.data.table.reading import Reading, read
+from padl.data.table.reading import TextOptions, read
 from padl.data.table.source_table import Table, excerpt
 from padl.data.table.spelling import NumberFormat
 from padl.types import PadlError, printable
@@ -37,7 +37,7 @@ class SplitBy(NamedTuple):
                 raise PadlError(f"task.{option}='{name}' is the target: another column")
         return tuple(name for name in table.names if name in told.values())
 
-    def with_test_rows(self, table: Table, reading: Reading) -> Table:
+    def with_test_rows(self, table: Table, reading: TextOptions) -> Table:
         """Append the rows of the file that `test` names, if it does.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What columns of a table are as targets: classes, or numbers. Classes, Numbers, target_of."""
+"""What columns of a table are as targets: classes, or numbers. ClassTarget, NumberTargets, target_of."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -12,12 +12,12 @@ from padl.data.table.kinds import Column
 from padl.types import PadlError
 
 TargetKind = Literal["auto", "classification", "regression"]
-FEW = 20  # different whole numbers that are taken for classes
+FEW = 20  # different whole numbers that are taken for classes, where there are two rows for each
 GUESSED = "taken for classes: task.kind=regression predicts the number"
 EXACT = 2**53  # whole numbers beyond are not all told apart in float64
 
 
-class Classes(NamedTuple):
+class ClassTarget(NamedTuple):
     """A target of classes.
 
     Attributes:
@@ -31,7 +31,7 @@ class Classes(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class Numbers(NamedTuple):
+class NumberTargets(NamedTuple):
     """Targets that are numbers.
 
     Attributes:
@@ -44,7 +44,9 @@ class Numbers(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def target_of(columns: Sequence[Column], kind: TargetKind, classes: int | None, where: str) -> Classes | Numbers:
+def target_of(
+    columns: Sequence[Column], kind: TargetKind, classes: int | None, where: str
+) -> ClassTarget | NumberTargets:
     """Read the columns to predict.
 
     Args:
@@ -71,7 +73,7 @@ def target_of(columns: Sequence[Column], kind: TargetKind, classes: int | None, 
     return found
 
 
-def _several(columns: Sequence[Column], kind: TargetKind, classes: int | None, where: str) -> Numbers:
+def _several(columns: Sequence[Column], kind: TargetKind, classes: int | None, where: str) -> NumberTargets:
     wrong = next((column.name for column in columns if column.kind == "category"), None)
     if wrong or kind == "classification" or classes:
         what = f"column '{wrong}' holds text" if wrong else "classes are predicted of one column"
@@ -82,10 +84,11 @@ def _several(columns: Sequence[Column], kind: TargetKind, classes: int | None, w
 def _looks_like_classes(column: Column) -> bool:
     if column.kind != "number":
         return column.kind == "category"
-    return len(np.unique(column.values)) <= FEW and bool((column.values == np.floor(column.values)).all())
+    most = min(FEW, max(2, len(column.values) // 2))
+    return len(np.unique(column.values)) <= most and bool((column.values == np.floor(column.values)).all())
 
 
-def _numbers(columns: Sequence[Column]) -> Numbers:
+def _numbers(columns: Sequence[Column]) -> NumberTargets:
     values, described, notes = [], [], []
     for column in columns:
         if column.kind == "date":
@@ -96,10 +99,10 @@ def _numbers(columns: Sequence[Column]) -> Numbers:
         else:
             values.append(column.values)
             described.append({"name": column.name, "kind": "number", "unit": column.unit})
-    return Numbers(tuple(c.name for c in columns), np.stack(values, 1), described, tuple(notes))
+    return NumberTargets(tuple(c.name for c in columns), np.stack(values, 1), described, tuple(notes))
 
 
-def _classes(column: Column, classes: int | None, where: str) -> Classes:
+def _classes(column: Column, classes: int | None, where: str) -> ClassTarget:
     """The classes of a column, numbered in the order of their values."""
     if column.kind == "date":
         raise PadlError(
@@ -123,17 +126,17 @@ def _classes(column: Column, classes: int | None, where: str) -> Classes:
             f"{where}: numbers of column '{column.name}' are too large to be told apart:"
             f" {advice.kind(column.name, 'category')} takes them as they are written"
         )
-    return Classes(column.name, names, labels, [_described(column.name, names)])
+    return ClassTarget(column.name, names, labels, [_described(column.name, names)])
 
 
-def _labels(column: Column, classes: int, where: str) -> Classes:
+def _labels(column: Column, classes: int, where: str) -> ClassTarget:
     """Labels 0 .. classes-1, as they are; `classification` looks at their range."""
     if column.kind == "category" or (column.values != np.floor(column.values)).any():
         raise PadlError(
             f"{where}: task.classes={classes} wants whole numbers in column '{column.name}': leave it out for text"
         )
     names, labels = tuple(map(str, range(classes))), column.values.astype(np.int64)
-    return Classes(column.name, names, labels, [_described(column.name, names)])
+    return ClassTarget(column.name, names, labels, [_described(column.name, names)])
 
 
 def _described(name: str, classes: Sequence[str]) -> dict[str, Any]:

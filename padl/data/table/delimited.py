@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from padl.data.table.arrow import arrow
-from padl.data.table.layout import Layout
+from padl.data.table.layout import TextLayout
 from padl.types import PadlError
 
 QUOTE, NEWLINE = np.frombuffer(b'"\n', np.uint8)
 
 
-def columns_of(text: str, content: bytes, layout: Layout, where: str) -> list[Any]:
+def columns_of(text: str, content: bytes, layout: TextLayout, where: str) -> list[Any]:
     """Read the rows below the header as Arrow arrays of text, one a column.
 
     Args:
@@ -28,7 +28,7 @@ def columns_of(text: str, content: bytes, layout: Layout, where: str) -> list[An
     return _row_by_row(text, layout, where) if columns is None else columns
 
 
-def _fast(body: memoryview, layout: Layout, is_quoted: bool) -> list[Any] | None:
+def _fast(body: memoryview, layout: TextLayout, is_quoted: bool) -> list[Any] | None:
     """Read a text by Arrow's reader; None where it refuses it."""
     pa = arrow()
     from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
@@ -54,7 +54,7 @@ def _is_plainly_quoted(body: memoryview, delimiter: str) -> bool:
     return len(places) % 2 == 0 and bool(at_an_end.all())
 
 
-def _row_by_row(text: str, layout: Layout, where: str) -> list[Any]:
+def _row_by_row(text: str, layout: TextLayout, where: str) -> list[Any]:
     pa = arrow()
 
     lines, wanted = io.StringIO(text[layout.start :], newline=""), len(layout.names)
@@ -71,7 +71,7 @@ def _row_by_row(text: str, layout: Layout, where: str) -> list[Any]:
     return [pa.array([row[i] for row in rows], pa.string()) for i in range(wanted)]
 
 
-def _lengths(row: list[str], layout: Layout) -> str:
+def _lengths(row: list[str], layout: TextLayout) -> str:
     """Say how a row differs from the header in its number of fields."""
     text = f"{len(row)} fields where the header has {len(layout.names)}"
     if len(row) == len(layout.names) + 1 and not row[-1].strip():

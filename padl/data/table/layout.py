@@ -23,7 +23,7 @@ MARKS = (
 )
 
 
-class Layout(NamedTuple):
+class TextLayout(NamedTuple):
     """How a text is laid out.
 
     Attributes:
@@ -79,7 +79,7 @@ def decoded(content: bytes, encoding: str, where: str) -> Decoded:
     return Decoded(text, encoding, content.removeprefix(codecs.BOM_UTF8) if encoding == "utf-8" else text.encode())
 
 
-def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Layout:
+def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> TextLayout:
     """Tell the layout of a text.
 
     Args:
@@ -103,7 +103,7 @@ def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Lay
     start = sum(map(len, lines[: blank + used])) if header is not False else sum(map(len, lines[:blank]))
     spaced = sign != " " and any(f'{sign} "' in line for line in lines[:SAMPLE])
     line = blank + (used if header is not False else 0)
-    return Layout(names, sign, start, line, spaced, tuple(notes))
+    return TextLayout(names, sign, start, line, spaced, tuple(notes))
 
 
 def _lines(text: str) -> list[str]:

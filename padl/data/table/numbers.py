@@ -11,7 +11,7 @@ from padl.data.table.spelling import CURRENCY, MISSING, PLAIN, NumberFormat, is_
 UNIT = re.compile(rf"{CURRENCY}|%")
 
 
-class Numbers(NamedTuple):
+class NumbersOfText(NamedTuple):
     """A column of text, as numbers.
 
     Attributes:
@@ -39,7 +39,7 @@ def all_numbers(array: Any, form: NumberFormat) -> np.ndarray | None:
     return _cast(array) if form.decimal == "." and not form.na else None
 
 
-def read_numbers(texts: Any, form: NumberFormat) -> Numbers:
+def read_numbers(texts: Any, form: NumberFormat) -> NumbersOfText:
     """Read numbers; 1_2, which Python takes for 12, is none, and neither is an infinity.
 
     Args:
@@ -48,7 +48,7 @@ def read_numbers(texts: Any, form: NumberFormat) -> Numbers:
     missing = is_missing(texts, form.na, words=True)
     numbers, bad = np.full(len(texts), np.nan), np.zeros(len(texts), bool)
     numbers[~missing], bad[~missing] = _numbers(where(texts, ~missing), form)
-    return Numbers(numbers, missing, bad)
+    return NumbersOfText(numbers, missing, bad)
 
 
 def is_missing(texts: Any, na: tuple[str, ...], words: bool) -> np.ndarray:

@@ -24,7 +24,7 @@ OTHERS = {
 }
 
 
-class Reading(NamedTuple):
+class TextOptions(NamedTuple):
     """What a user says of a text file.
 
     Attributes:
@@ -37,10 +37,10 @@ class Reading(NamedTuple):
     header: bool | None = None
 
 
-AS_IT_IS = Reading()
+AS_IT_IS = TextOptions()
 
 
-def read(path: str, reading: Reading = AS_IT_IS, option: str = "path") -> Table:
+def read(path: str, reading: TextOptions = AS_IT_IS, option: str = "path") -> Table:
     """Read a table; what kind of file it is, its content says.
 
     A column without a name is left out, with a line, where it is empty or counts the rows, as an index does.
@@ -91,7 +91,7 @@ def _unpacked(content: bytes) -> bytes:
     return unpacked
 
 
-def _of_text(content: bytes, path: str, reading: Reading) -> Table:
+def _of_text(content: bytes, path: str, reading: TextOptions) -> Table:
     text, encoding, content = decoded(content, reading.encoding, path)
     if reading.delimiter in ("space", " "):
         text = "".join(" ".join(line.split()) + "\n" for line in text.splitlines())
@@ -108,8 +108,8 @@ def _of_text(content: bytes, path: str, reading: Reading) -> Table:
     return Table(layout.names, tuple(columns), path, notes, form)
 
 
-def _of_arrow(content: bytes, path: str, reading: Reading) -> Table:
-    given = [name for name, value in reading._asdict().items() if value != Reading._field_defaults[name]]
+def _of_arrow(content: bytes, path: str, reading: TextOptions) -> Table:
+    given = [name for name, value in reading._asdict().items() if value != TextOptions._field_defaults[name]]
     if given:
         raise PadlError(f"task.{given[0]} is for text, and {path} is none: leave it out")
     pa = arrow()

@@ -12,7 +12,15 @@ from padl.data.table import advice
 from padl.data.table.arrow import compute
 from padl.data.table.dates import Dates, parse, read_dates
 from padl.data.table.kinds import Column, Types
-from padl.data.table.numbers import Numbers, all_numbers, is_missing, plain_text, read_numbers, where, without_unit
+from padl.data.table.numbers import (
+    NumbersOfText,
+    all_numbers,
+    is_missing,
+    plain_text,
+    read_numbers,
+    where,
+    without_unit,
+)
 from padl.data.table.spelling import DATE, MISSING, looks_like
 from padl.types import PadlError
 
@@ -73,7 +81,7 @@ def first(texts: Any, mask: np.ndarray) -> tuple[int, str]:
     return row, texts[row].as_py()
 
 
-def _of_words(texts: Any, found: Numbers, place: Place) -> Column:
+def _of_words(texts: Any, found: NumbersOfText, place: Place) -> Column:
     """Read a column in which something is no number."""
     different = _different(texts, ~found.missing)
     looks = {text: look for text in different if (look := looks_like(text))}

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
-from padl.data.table.reading import Reading, read
+from padl.data.table.reading import TextOptions, read
 from padl.types import PadlError
 
 PLAIN = [["1", "a"], ["2", "b"], ["3", "c"]]
@@ -88,18 +88,21 @@ def test_a_text_is_read_where_its_layout_is_beyond_doubt_and_that_is_said(tmp_pa
 )
 def test_a_text_in_doubt_is_refused_with_its_line_and_the_way_on(tmp_path, content, reading, message):
     with pytest.raises(PadlError, match=message) as refused:
-        read(write(tmp_path, content), Reading(**reading))
+        read(write(tmp_path, content), TextOptions(**reading))
     assert "\n" not in str(refused.value)
 
 
 def test_what_is_refused_is_read_as_it_is_told(tmp_path):
-    assert texts(read(write(tmp_path, "0,1\n2,3\n"), Reading(header=False))) == [["0", "1"], ["2", "3"]]
-    assert read(write(tmp_path, "0,1\n2,3\n"), Reading(header=False)).names == ("column 1", "column 2")
-    assert read(write(tmp_path, "2019,2020\n2,3\n"), Reading(header=True)).names == ("2019", "2020")
-    assert read(write(tmp_path, "grö,y\n1,2\n".encode("latin-1")), Reading(encoding="latin-1")).names == ("grö", "y")
-    assert texts(read(write(tmp_path, " x  y\n 1    2\n"), Reading(delimiter="space"))) == [["1", "2"]]
-    assert read(write(tmp_path, "a,b|c\n1,2|3\n"), Reading(delimiter="pipe")).names == ("a,b", "c")
-    assert read(write(tmp_path, "a,b|c\n1,2|3\n"), Reading(delimiter="|")).names == ("a,b", "c")
+    assert texts(read(write(tmp_path, "0,1\n2,3\n"), TextOptions(header=False))) == [["0", "1"], ["2", "3"]]
+    assert read(write(tmp_path, "0,1\n2,3\n"), TextOptions(header=False)).names == ("column 1", "column 2")
+    assert read(write(tmp_path, "2019,2020\n2,3\n"), TextOptions(header=True)).names == ("2019", "2020")
+    assert read(write(tmp_path, "grö,y\n1,2\n".encode("latin-1")), TextOptions(encoding="latin-1")).names == (
+        "grö",
+        "y",
+    )
+    assert texts(read(write(tmp_path, " x  y\n 1    2\n"), TextOptions(delimiter="space"))) == [["1", "2"]]
+    assert read(write(tmp_path, "a,b|c\n1,2|3\n"), TextOptions(delimiter="pipe")).names == ("a,b", "c")
+    assert read(write(tmp_path, "a,b|c\n1,2|3\n"), TextOptions(delimiter="|")).names == ("a,b", "c")
 
 
 def test_quotes_hold_delimiters_quotes_and_ends_of_lines(tmp_path):
@@ -133,7 +136,7 @@ def test_parquet_and_arrow_are_read_whatever_they_are_called(tmp_path, name):
     assert table.column("x").to_pylist() == [1, 2, None]
     assert table.form == {"format": name.rpartition(".")[2]}
     with pytest.raises(PadlError, match=r"task\.delimiter is for text"):
-        read(file, Reading(delimiter="tab"))
+        read(file, TextOptions(delimiter="tab"))
 
 
 def test_only_regular_files_of_a_bounded_size_are_read(tmp_path, monkeypatch):
