@@ -17,6 +17,7 @@ from padl.data.table.missing import Missing, complete_rows
 from padl.data.table.reading import TextOptions, read
 from padl.data.table.source_table import Table, excerpt
 from padl.data.table.spelling import NumberFormat
+from padl.data.table.text_columns import is_empty
 from padl.registry import FrozenDict, task
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
@@ -115,6 +116,9 @@ class _Rows(NamedTuple):
 def _rows(table: Table, types: Types, targets: tuple[str, ...], missing: Missing) -> _Rows:
     """Give the columns their kinds, and leave rows out where values are missing."""
     columns = typed(table, types)
+    for column in columns.values():
+        if column.missing.all():
+            raise is_empty(table.where, column.name)
     must_have = [column for name, column in columns.items() if missing != "impute" or name in targets]
     complete = complete_rows(must_have, missing, table.where)
     notes = (*table.notes, *(note for column in columns.values() for note in column.notes), *complete.notes)

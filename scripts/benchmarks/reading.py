@@ -35,5 +35,5 @@ def table(rounds: int) -> Iterator[Result]:
         np.savetxt(file, numbers, "%.6f", ",", header=names, comments="")
         ours = timed(lambda: padl.task("csv", path=str(file)))
         theirs = timed(lambda: np.loadtxt(file, delimiter=",", skiprows=1))
-        note = f"{file.stat().st_size / 1e6:.0f} MB; ours to standardisable inputs, checked"
+        note = f"{file.stat().st_size / 1e6:.0f} MB, to the inputs of a task, all of it checked"
         yield weigh("", "np.loadtxt", ours, theirs, rounds, note)

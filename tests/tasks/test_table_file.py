@@ -151,6 +151,8 @@ def test_whole_numbers_are_classes_unless_said_otherwise_and_that_is_said(tmp_pa
         ("x,y\n1,a\n2,b\n", {"classes": 2}, "wants whole numbers"),
         ("x,y\n1,2\n2,3\n", {"target": "z"}, "task.target='z' is no column"),
         ("x,y\n1,2\n2,3\n", {"target": ["y", "y"]}, "names a column twice"),
+        ("x,y\n,2\n,3\n", {"types": {"x": "number"}, "missing": "impute"}, "column 'x' holds no value"),
+        ("x,,y\n1,2,3\n4,7,6\n", {}, "its column 2 has no name in the first line"),
         ("x,y\n1,2\n2,3\n", {"drop": ["z"]}, "task.drop names 'z', no column of"),
         ("x,y\n1,2\n2,3\n", {"types": {"z": "number"}}, "task.types names 'z', no column of"),
         (

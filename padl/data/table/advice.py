@@ -29,6 +29,10 @@ def drop(name: str) -> str:
     return f"task.drop=[{name}]" if PLAIN_NAME.fullmatch(name) else f"""'task.drop=["{name}"]'"""
 
 
+def unnamed(name: str) -> str:
+    return f"{drop(name)} leaves it out, {kind(name, 'number')} or category takes it by its place"
+
+
 def dates(name: str) -> str:
     return (
         "task.dates=days reads dates as days since the first, task.dates=parts as year, month, day and weekday;"

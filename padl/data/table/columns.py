@@ -7,6 +7,7 @@ import numpy as np
 from padl.data.table import advice
 from padl.data.table.arrow import arrow
 from padl.data.table.kinds import Column, Types
+from padl.data.table.numbers import is_no_value
 from padl.data.table.source_table import Table
 from padl.data.table.spelling import PLAIN_NUMBERS, NumberFormat
 from padl.data.table.text_columns import Place, is_empty, of_text
@@ -21,6 +22,9 @@ def typed(table: Table, types: Types) -> dict[str, Column]:
     """
     for name in types.kinds:
         table.column(name)
+    for name in table.names:
+        if name in table.unnamed and name not in types.kinds:
+            raise PadlError(f"{table.where}: its {name} has no name in the first line: {advice.unnamed(name)}")
     return {name: typed_column(table, name, types) for name in table.names if types.kinds.get(name) != "drop"}
 
 
@@ -39,7 +43,7 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
     if of.is_boolean(array.type) or (_is_number(array.type) and told == "category"):
         array, told = array.cast(pa.string()), told or "category"
     if _is_number(array.type) and told in (None, "number"):
-        return _of_numbers(array, name, table.where)
+        return _of_numbers(array, name, types, table.where)
     if (of.is_date(array.type) or of.is_timestamp(array.type)) and told in (None, "date"):
         return _of_dates(array, name, types, table.where)
     if of.is_null(array.type) or of.is_string(array.type) or str(array.type) in ("large_string", "string_view"):
@@ -72,18 +76,19 @@ def _is_number(kind: Any) -> bool:
     return of.is_integer(kind) or of.is_floating(kind) or of.is_decimal(kind)
 
 
-def _of_numbers(array: Any, name: str, where: str) -> Column:
+def _of_numbers(array: Any, name: str, types: Types, where: str) -> Column:
     pa = arrow()
 
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     values = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    values = np.where(is_no_value(values, types.numbers.na), np.nan, values)
     infinite = np.isinf(values)
     if infinite.any():
         row = int(infinite.argmax())
         raise PadlError(
             f"{where}: {values[row]} in column '{name}', row {row + 1}, cannot be trained on: repair the row"
         )
-    if np.isnan(values).all():
+    if np.isnan(values).all() and name not in types.kinds:
         raise is_empty(where, name)
     return Column(name, "number", values, empty="NaN or null")
 
@@ -96,6 +101,6 @@ def _of_dates(array: Any, name: str, types: Types, where: str) -> Column:
         first = next((x for x in array if x.is_valid), None)
         raise PadlError(f"{where}: column '{name}' holds dates{f', as {first}' if first else ''}: {advice.dates(name)}")
     values = array.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
-    if np.isnat(values).all():
+    if np.isnat(values).all() and name not in types.kinds:
         raise is_empty(where, name)
     return Column(name, "date", values, empty="null", form="year-month-day")

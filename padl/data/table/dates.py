@@ -36,9 +36,9 @@ def read_dates(texts: list[str]) -> Dates | None:
     In day/month/year and month/day/year, a day above 12 tells which it is.
     """
     fits = {form: values for form in FORMS if (values := parse(texts, form)) is not None}
-    if len(fits) != 1:
+    if texts and len(fits) != 1:
         return None
-    ((form, values),) = fits.items()
+    form, values = next(iter(fits.items()))
     return Dates(values, form)
 
 
@@ -55,7 +55,7 @@ def parse(texts: list[str], form: str) -> np.ndarray | None:
             return None
         zones.add(moment.tzinfo is None)
         values.append(moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None))
-    return np.array(values, "datetime64[us]") if values and len(zones) == 1 else None
+    return np.array(values, "datetime64[us]") if len(zones) <= 1 else None
 
 
 def _moment(found: dict[str, Any]) -> datetime:

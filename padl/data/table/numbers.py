@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl.data.table.arrow import arrow, compute
-from padl.data.table.spelling import CURRENCY, MISSING, PLAIN, NumberFormat, is_grouped, pattern
+from padl.data.table.spelling import CURRENCY, MISSING, PLAIN, NumberFormat, is_grouped, is_plain, pattern
 
 UNIT = re.compile(rf"{CURRENCY}|%")
 
@@ -48,7 +48,14 @@ def read_numbers(texts: Any, form: NumberFormat) -> NumbersOfText:
     missing = is_missing(texts, form.na, words=True)
     numbers, bad = np.full(len(texts), np.nan), np.zeros(len(texts), bool)
     numbers[~missing], bad[~missing] = _numbers(where(texts, ~missing), form)
+    missing |= is_no_value(numbers, form.na)
+    numbers[missing] = np.nan
     return NumbersOfText(numbers, missing, bad)
+
+
+def is_no_value(values: np.ndarray, na: tuple[str, ...]) -> np.ndarray:
+    """Tell where a number is one that means that there is none, however it is written: -999 and -999.0."""
+    return np.isin(values, [float(word) for word in na if is_plain(word)])
 
 
 def is_missing(texts: Any, na: tuple[str, ...], words: bool) -> np.ndarray:

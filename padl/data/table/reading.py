@@ -43,7 +43,8 @@ AS_IT_IS = TextOptions()
 def read(path: str, reading: TextOptions = AS_IT_IS, option: str = "path") -> Table:
     """Read a table; what kind of file it is, its content says.
 
-    A column without a name is left out, with a line, where it is empty or counts the rows, as an index does.
+    A column without a name is left out, with a line, where it is empty or counts the rows, as an index does; another
+    is called "column 3" by its place.
 
     Args:
         option: of the task that names the path, for a message.
@@ -105,7 +106,7 @@ def _of_text(content: bytes, path: str, reading: TextOptions) -> Table:
         "delimiter": layout.delimiter,
         "header": reading.header is not False,
     }
-    return Table(layout.names, tuple(columns), path, notes, form)
+    return Table(layout.names, tuple(columns), path, notes, form=form)
 
 
 def _of_arrow(content: bytes, path: str, reading: TextOptions) -> Table:
@@ -135,19 +136,14 @@ def _check_size(metadata: Any) -> None:
 
 def _with_names(table: Table) -> Table:
     """The table without unnamed columns that hold nothing or count the rows; the others get names to speak of."""
-    names = list(table.names)
-    for i in [i for i, name in enumerate(names) if not name]:
-        name = f"column {i + 1}"
-        what = _what_is_unnamed(table, i)
-        if not what:
-            raise PadlError(
-                f"{table.where}: its {name} has no name in the first line: give it one there, or"
-                " task.header=false takes that line for a row"
-            )
-        names[i] = name
-        table = table._replace(notes=(*table.notes, f"its {name} has no name and {what}: it is left out"))
-    unnamed = tuple(new for new, old in zip(names, table.names, strict=True) if not old)
-    return table._replace(names=tuple(names)).without(unnamed)
+    names = tuple(name or f"column {i + 1}" for i, name in enumerate(table.names))
+    unnamed = {name: _what_is_unnamed(table, i) for i, name in enumerate(names) if not table.names[i]}
+    if twice := [name for name in unnamed if name in table.names]:
+        raise PadlError(f"{table.where}: {twice[0]} has no name, and another is called that: name it in the first line")
+    left_out = tuple(name for name, what in unnamed.items() if what)
+    notes = [f"its {name} has no name and {unnamed[name]}: it is left out" for name in left_out]
+    table = table._replace(names=names, notes=(*table.notes, *notes), unnamed=frozenset(unnamed))
+    return table.without(left_out)
 
 
 def _what_is_unnamed(table: Table, place: int) -> str:

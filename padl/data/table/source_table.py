@@ -15,6 +15,7 @@ class Table(NamedTuple):
     Attributes:
         names: of the columns, printable, each once. columns: an Arrow array for each; of text where a text was read.
         where: the table's name in a message. notes: lines on how it was read that its reader wants to know.
+        unnamed: those of the names that the table did not have: they are called by their place.
         form: what is known of the file, for the records: its format, delimiter, encoding.
     """
 
@@ -22,6 +23,7 @@ class Table(NamedTuple):
     columns: tuple[Any, ...]
     where: str
     notes: tuple[str, ...] = ()
+    unnamed: frozenset[str] = frozenset()
     form: Mapping[str, Any] = MappingProxyType({})
 
     @property

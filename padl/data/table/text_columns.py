@@ -59,7 +59,7 @@ def of_text(array: Any, told: str | None, place: Place) -> Column:
         return _dates(texts, place)
     texts, unit = without_unit(texts, place.types.numbers) if told == "number" else (texts, "")
     found = read_numbers(texts, place.types.numbers)
-    if found.missing.all():
+    if found.missing.all() and told is None:
         raise is_empty(place.table, place.name)
     if not found.wrong.any():
         notes = () if told else _doubts(texts, found.values, place.name)
@@ -119,8 +119,6 @@ def _empty(texts: Any, missing: np.ndarray) -> str:
 def _categories(texts: Any, place: Place) -> Column:
     """Read texts as categories; a word for nothing is one of them unless it is said to be none."""
     missing = is_missing(texts, place.types.numbers.na, words=False)
-    if missing.all():
-        raise is_empty(place.table, place.name)
     coded = where(texts, ~missing).dictionary_encode()
     different = coded.dictionary.to_pylist()
     order = sorted(range(len(different)), key=different.__getitem__)
@@ -137,8 +135,6 @@ def _categories(texts: Any, place: Place) -> Column:
 def _dates(texts: Any, place: Place) -> Column:
     """Read texts as dates of one form."""
     missing = is_missing(texts, place.types.numbers.na, words=True)
-    if missing.all():
-        raise is_empty(place.table, place.name)
     coded = where(texts, ~missing).dictionary_encode()
     different, form = coded.dictionary.to_pylist(), place.types.forms.get(place.name)
     read = read_dates(different) if form is None else _of_form(different, form)

@@ -175,6 +175,20 @@ def test_dates_whose_form_is_in_doubt_are_refused_even_where_dates_are_wanted(te
         column(texts, dates="days")
 
 
+def test_a_number_that_means_nothing_is_found_however_it_is_written():
+    form = NumberFormat(na=("-999",))
+    for values in (["1", "-999.0"], [1, -999], [1.0, -999.0]):
+        assert column(values, numbers=form).missing.tolist() == [False, True]
+
+
+def test_a_column_without_a_name_is_refused_until_it_is_said_what_it_is():
+    found = table(["3", "1"], "column 1")._replace(unnamed=frozenset({"column 1"}))
+    with pytest.raises(PadlError, match=r"""its column 1 has no name .*'task\.drop=\["column 1"\]' leaves it out"""):
+        typed(found, Types())
+    assert list(typed(found, Types({"column 1": "drop"}))) == ["other"]
+    assert typed(found, Types({"column 1": "number"}))["column 1"].values.tolist() == [3, 1]
+
+
 def test_arrow_says_what_a_column_is():
     assert column([1, None, 3]).missing.tolist() == [False, True, False]
     assert column([True, False]).categories == ("false", "true")

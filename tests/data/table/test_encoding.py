@@ -12,6 +12,17 @@ from padl.data.table.frames import from_frame
 from padl.data.table.kinds import Types
 from padl.types import PadlError
 
+
+class Stream:
+    """What every data frame of today has, and nothing else."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
 TRAIN = {
     "size": ["1", "NA", "4"],
     "stone": ["granite", "marble", "granite"],
@@ -58,6 +69,13 @@ def test_new_rows_are_encoded_by_what_training_rows_said_in_any_order_of_columns
     )
 
 
+def test_a_single_row_is_encoded_though_all_of_a_column_is_missing_in_it():
+    described, _ = description(fill=np.float32([2.5, 0, 0, 1]), seen=np.ones(4))
+    for nothing in ({"size": [""], "stone": [""], "day": ["NA"]}, {"size": [None], "stone": [None], "day": [None]}):
+        encoded = encode(described, from_frame(Stream(pa.table(nothing))))
+        np.testing.assert_array_equal(encoded.inputs, [[2.5, 0, 0, 1]])
+
+
 def test_a_column_of_text_stays_one_where_the_new_rows_would_be_read_otherwise():
     described, _ = description({"code": ["a", "b", "a"]})
     encoded = encode(described, from_frame({"code": ["1", "b"]}))
@@ -92,18 +110,8 @@ def test_inputs_that_no_memory_holds_are_refused_before_they_are_made(monkeypatc
         description()
 
 
-class Polars:
-    """What every data frame of today has, and nothing else."""
-
-    def __init__(self, table):
-        self.table = table
-
-    def __arrow_c_stream__(self, requested_schema=None):
-        return self.table.__arrow_c_stream__(requested_schema)
-
-
 def test_a_data_frame_is_taken_by_what_it_offers():
-    frame = Polars(pa.table({"x": [1, 2]}))
+    frame = Stream(pa.table({"x": [1, 2]}))
     assert from_frame(frame).column("x").to_pylist() == [1, 2]
     assert from_frame({1: [1.5, 2.5]}).names == ("1",)
     for wrong in ([1, 2], np.ones((2, 2)), "x"):
@@ -112,4 +120,4 @@ def test_a_data_frame_is_taken_by_what_it_offers():
     with pytest.raises(PadlError, match="cannot be read as a table"):
         from_frame({"x": [1, 2], "y": [1]})
     with pytest.raises(PadlError, match="every column needs a name of its own"):
-        from_frame(Polars(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])))
+        from_frame(Stream(pa.Table.from_arrays([pa.array([1]), pa.array([2])], ["x", "x"])))
