@@ -15,12 +15,14 @@ import jax.numpy as jnp
 
 from padl.app.names import part
 from padl.app.plan import resolve, run_key
+from padl.app.readable_runs import model_card
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import for_today, on_devices_here, refuse_paths_outside, verified_for_today
 from padl.app.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.jax_flags import pinned
+from padl.readable import Card, Readable
 from padl.runs import checkpoint, run_files
 from padl.runs.sink import warn
 from padl.tasks import predictor
@@ -32,8 +34,8 @@ ALLOWED = ("path",)  # what `again` may be told to allow
 PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against the model
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel(Readable):
     """A trained model: call it with inputs as the task holds them, (n, ...), not standardised.
 
     Attributes:
@@ -51,6 +53,10 @@ class TrainedModel:
     predictor: Predictor
     scalars: dict[str, float]
     input_shape: tuple[int, ...]
+
+    def card(self) -> Card:
+        """Say what it was trained for, and how to call it."""
+        return model_card(self.config, self.task, self.params, self.input_shape)
 
     @pinned()
     def __call__(self, inputs: Any) -> jax.Array:
