@@ -63,10 +63,8 @@ def as_text(card: Card) -> str:
 def as_html(card: Card) -> str:
     """Lay out a card as tables of HTML without any script or style sheet; all texts are escaped."""
     facts = [_row("td", (name, fact)) for name, fact in card.facts.items() if fact]
-    parts = [
-        f"<b>{html.escape(_cut(card.title, LINE_LETTERS))}</b>",
-        f"<table>{''.join(facts)}</table>" if facts else "",
-    ]
+    title = html.escape(_cut(card.title, LINE_LETTERS))
+    parts = [f"<b>{title}</b>", f"<table>{''.join(facts)}</table>" if facts else ""]
     if card.rows:
         columns, rows, left = _fitting(card)
         body = "".join(_row("td", row) for row in rows)
