@@ -30,7 +30,7 @@ class NotebookLine:
             self._put()
 
     def _put(self) -> None:
-        from IPython.display import display  # pyright: ignore[reportMissingImports]  # where a notebook is, it is
+        from IPython.display import display  # where a notebook is, it is
 
         content = {"text/plain": printable(self._text)}
         if self._output is None:

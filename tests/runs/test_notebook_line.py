@@ -15,7 +15,8 @@ def shown(monkeypatch):
     messages: list[tuple[int, str]] = []
 
     def display(content, raw, display_id):
-        assert raw and display_id
+        assert raw
+        assert display_id
         number = len({number for number, _ in messages})
         update = lambda content, raw: messages.append((number, content["text/plain"]))  # noqa: E731
         update(content, raw)
