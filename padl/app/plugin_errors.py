@@ -11,7 +11,10 @@ import numpy as np
 import optax
 
 from padl.app.names import Part
+from padl.origins import PADL
 from padl.types import Kind, PadlError, one_line
+
+ELSEWHERE = re.compile("site-packages|^<(?!stdin|python-input|ipython-input)")  # no files, but what a prompt has
 
 
 @contextmanager
@@ -32,10 +35,9 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
     except PadlError:
         raise
     except Exception as error:
-        plugins = _plugins(parts)
-        if not plugins:
+        if not _strangers(parts):
             raise
-        raise PadlError(f"{_place(error)}: {one_line(error)} (plugins in this run: {plugins})") from error
+        raise PadlError(f"{_place(error)}: {one_line(error)}{_strangers(parts)}") from error
 
 
 class TrainingError(PadlError):
@@ -54,17 +56,19 @@ def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
         raise
     except Exception as error:
         place, reason = _told_place(error) or (_place(error), one_line(error))
-        plugins = _plugins(parts)
-        raise TrainingError(f"{place}: {reason}{f' (plugins in this run: {plugins})' if plugins else ''}") from error
+        raise TrainingError(f"{place}: {reason}{_strangers(parts)}") from error
 
 
 def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[None]:
     """Do as `one_line_in_training` where a plugin is among the parts; what PADL's own code raises comes through."""
-    return one_line_in_training(parts) if _plugins(parts) else nullcontext()
+    return one_line_in_training(parts) if _strangers(parts) else nullcontext()
 
 
-def _plugins(parts: Mapping[Kind, Part]) -> str:
-    return ", ".join(f"{kind} '{p.entry.name}'" for kind, p in parts.items() if p.entry.origin != "padl")
+def _strangers(parts: Mapping[Kind, Part]) -> str:
+    """` (not PADL's own: optimizer 'mine' from this notebook)`, or nothing where all parts are PADL's."""
+    entries = [part.entry for part in parts.values() if part.entry.origin != PADL]
+    names = ", ".join(f"{entry.kind} '{entry.name}' from {entry.origin}" for entry in entries)
+    return f" (not PADL's own: {names})" if names else ""
 
 
 def _told_place(error: Exception) -> tuple[str, str] | None:
@@ -101,6 +105,6 @@ def _builds(optimizer: Part, fixed: str) -> bool:
 def _place(error: BaseException) -> str:
     """`file:line, in function` of the last frame that is not a library's."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith("<")]
+    ours = [frame for frame in frames if not ELSEWHERE.search(frame.filename)]
     last = (ours or frames)[-1]
     return f"{last.filename}:{last.lineno}, in {last.name}"

@@ -28,7 +28,7 @@ def run_card(summary: Mapping[str, Any], folder: Path | None) -> Card:
         "parameters": number(summary["parameters"]),
         "folder": str(folder or "none"),
     }
-    columns = ["held out", "final", f"best (step {best['step']:,})" if best else "best"]
+    columns = ["metric", "final", f"best (step {best['step']:,})" if best else "best"]
     rows = [[name, number(final.get(name)), number(best.get(name))] for name in names]
     return Card(f"{summary['title']}: {summary['status']}{reason}", facts, columns, rows)
 
