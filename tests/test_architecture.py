@@ -14,7 +14,7 @@ from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types", "version", "jax_flags", "files", "notebook"},
+    {"types", "version", "jax_flags", "files", "nested", "notebook"},
     {"messages", "origins", "readable"},
     {"registry"},
     {"runs", "data", "plugins"},
