@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from padl.data.source import Data
 from padl.engine import loop
 from padl.engine.experiment import Experiment, TrainState
+from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, PyTree
 
 
@@ -47,10 +48,12 @@ class Measured(NamedTuple):
     Attributes:
         train: metrics of each of its steps, (steps_per_call,), 0 beyond its length.
         evaluation: NaN where none was asked for.
+        overflowed: as in `loop.Chunk`, 0 where no evaluation was asked for.
     """
 
     train: Metrics
     evaluation: Metrics
+    overflowed: jax.Array
 
 
 def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Carry:
@@ -81,21 +84,27 @@ def advance(
         kept = _unless(healthy, new._replace(key=()), carry.state)
         return Carry(kept, carry.best, diverged), {name: train[name].at[i].set(v) for name, v in metrics.items()}
 
-    def evaluate(carry: Carry) -> tuple[Carry, Metrics]:
+    def evaluate(carry: Carry) -> tuple[Carry, Metrics, jax.Array]:
         metrics = experiment.evaluate(carry.state, hparams, data)
         healthy = carry.diverged == 0
         bad = healthy & ~jnp.isfinite(metrics["loss"])
         better = loop.better(criterion, carry.best, carry.state, metrics)
         best = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), better, carry.best)
-        return carry._replace(best=best, diverged=jnp.where(bad, carry.state.step, carry.diverged)), metrics
+        diverged = jnp.where(bad, carry.state.step, carry.diverged)
+        return (
+            carry._replace(best=best, diverged=diverged),
+            metrics,
+            overflowed(carry.state.opt_state, carry.state.params),
+        )
 
     shapes = jax.eval_shape(lambda s: experiment.step(s._replace(key=key), hparams, data)[1], carry.state)
     blank = {name: jnp.zeros((steps_per_call, *x.shape), x.dtype) for name, x in shapes.items()}
     carry, train = jax.lax.fori_loop(0, request.length, step, (carry, blank))
-    _, shapes = jax.eval_shape(evaluate, carry)
+    _, shapes, _ = jax.eval_shape(evaluate, carry)
     nothing = {name: jnp.full(x.shape, jnp.nan, x.dtype) for name, x in shapes.items()}
-    carry, evaluation = jax.lax.cond(request.evaluates, evaluate, lambda c: (c, nothing), carry)
-    return carry, Measured(train, evaluation)
+    no_count = jnp.zeros((), jnp.int32)
+    carry, evaluation, count = jax.lax.cond(request.evaluates, evaluate, lambda c: (c, nothing, no_count), carry)
+    return carry, Measured(train, evaluation, count)
 
 
 def _unless(healthy: jax.Array, new: PyTree, old: PyTree) -> PyTree:
