@@ -45,6 +45,29 @@ def test_a_mask_of_another_shape_is_refused(shape):
         losses.mse(jnp.ones((8, 3)), jnp.ones((8, 3)), where=jnp.ones(shape, bool))
 
 
+KEEP = np.arange(8) % 3 != 0
+NO_MASKS = {
+    "floats": KEEP * 0.5,
+    "integers": KEEP.astype(int),
+    "a list": KEEP.tolist(),
+    "a list of floats": [1.0, 0.0, 0.5],
+    "a bool": True,
+}
+
+
+@pytest.mark.parametrize("what", NO_MASKS)
+@of_every_case
+def test_what_is_no_array_of_true_and_false_is_no_mask_of_any_loss(name, what):
+    with pytest.raises(PadlError, match="where must be an array of True and False, not a"):
+        jax.eval_shape(lambda: CASES[name](where=NO_MASKS[what]))
+
+
+@of_every_case
+def test_a_mask_may_be_numpys(name):
+    ours, theirs = (jax.eval_shape(lambda keep=keep: CASES[name](where=keep)) for keep in (KEEP, jnp.asarray(KEEP)))
+    assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+
+
 # Dtypes: by their shapes and dtypes alone, which compiles nothing
 
 
