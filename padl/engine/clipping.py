@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from padl.types import PyTree
+from padl.types import PyTree, at_least_float32
 
 SAFE = (1e-15, 1e18)  # norms whose squares float32 holds, and those of elements that count
 
@@ -22,7 +22,7 @@ def clip_by_global_norm(gradient: PyTree, largest: jax.Array) -> PyTree:
     leaves, tree = jax.tree.flatten(gradient)
     if not leaves:
         return gradient
-    wide = [x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in leaves]
+    wide = [x.astype(at_least_float32(x.dtype)) for x in leaves]
     norm = _norm(wide)
     is_safe = (norm > SAFE[0]) & (norm < SAFE[1])
     scale, norm = jax.lax.cond(is_safe, lambda: (jnp.ones_like(norm), norm), lambda: _scaled_norm(wide))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
-from padl.types import PadlError
+from padl.types import PadlError, at_least_float32
 
 Reduction = Literal["mean", "sum", "none", "sum_and_count"]
 Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
@@ -97,7 +97,7 @@ def floating(x: Any, what: str = "predictions") -> Float[Array, "..."]:
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise PadlError(f"{what} must be real numbers, not {x.dtype.name}: convert with .astype(jnp.float32)")
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(at_least_float32(x.dtype))
 
 
 def same_shape(predictions: jax.Array, targets: jax.Array, names: str = "predictions and targets") -> None:

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
-from padl.types import PadlError, PyTree, ScalarOrSchedule
+from padl.types import PadlError, PyTree, ScalarOrSchedule, at_least_float32
 
 COMPLEX = "optimise the real and the imaginary part, as two arrays"
 WHOLE = "a step is no whole number; convert them with .astype(jnp.float32), or leave out what is not learned"
@@ -114,7 +114,7 @@ def real(tree: PyTree, what: str = "parameters") -> PyTree:
 
 def compute_dtype(p: jax.Array) -> Any:
     """The dtype a rule is computed and kept in: the parameter's, at least float32."""
-    return jnp.promote_types(p.dtype, jnp.float32)
+    return at_least_float32(p.dtype)
 
 
 def _slot_names(init: Callable) -> Any:
