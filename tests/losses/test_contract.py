@@ -89,6 +89,23 @@ def test_a_loss_is_float32_and_its_gradients_come_back_in_half(name, dtype):
     assert {g.dtype for g in gradients} == {jnp.dtype(dtype)}
 
 
+@of_every_case
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_no_dtype_is_promoted_in_silence(name, dtype):
+    case = CASES[name]
+    arguments = [jnp.asarray(a, dtype if a.dtype.kind == "f" else None) for a in case.arguments]
+
+    def loss(*smooth):
+        given = list(arguments)
+        for i, a in zip(case.smooth, smooth, strict=True):
+            given[i] = a
+        return case(*given, where=jnp.asarray(KEEP))
+
+    with jax.numpy_dtype_promotion("strict"):
+        slopes = jax.grad(loss, tuple(range(len(case.smooth))))
+        jax.eval_shape(slopes, *(arguments[i] for i in case.smooth))
+
+
 HALVES = ("mse", "cross_entropy", "bce_with_logits", "ctc", "linear_cross_entropy", "cosine_embedding", "kl_div")
 
 

@@ -157,6 +157,7 @@ def test_whole_numbers_are_classes_unless_said_otherwise(tmp_path):
     ("text", "options", "message"),
     [
         ("x,y\n1,2\n3\n", {}, r"table.csv, line 3: 1 fields where the header has 2"),
+        ("x,y\n0,.5\n1e-42,.6\n2e-42,.7\n", {}, r"column 'x' goes from 0 to 2e-42, .* use another unit"),
         ("x,y\n1,2\n3,4,5\n", {}, r"line 3: 3 fields where the header has 2"),
         ("x,y\n1,2\n3,nan\n", {}, r"nan in column 'y', row 2 of 2"),
         ("x,y\n-inf,2\n3,1\n", {}, r"-inf in column 'x', row 1 of 2"),
