@@ -27,7 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "losses"))
-from cases import CASES, Case
+from cases import CASES, Case  # pyright: ignore[reportMissingImports]
 
 import padl
 from padl.app import names
