@@ -55,7 +55,7 @@ def read(path: str, reading: TextOptions = AS_IT_IS) -> Table:
             content = _unpacked(content)
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
-        raise PadlError(f"{path!r} cannot be read as a table: {why}") from error
+        raise PadlError(f"task.path={path!r} cannot be read as a table: {why}") from error
     for mark, what in OTHERS.items():
         if content.startswith(mark):
             raise PadlError(f"{path}: it is {what}")
@@ -121,7 +121,7 @@ def _of_arrow(content: bytes, path: str, reading: TextOptions) -> Table:
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
         if isinstance(error, PadlError):
             raise
-        raise PadlError(f"{path!r} cannot be read as a table ({one_line(error)})") from error
+        raise PadlError(f"task.path={path!r} cannot be read as a table ({one_line(error)})") from error
     return from_arrow(columns, path, {"format": "parquet" if is_parquet else "arrow"})
 
 
