@@ -18,12 +18,14 @@ import os
 import pkgutil
 import types
 import typing
+from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, Union
 
 import numpy as np
+import yaml
 
 from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
 
@@ -35,6 +37,13 @@ def near(word: str, words: Iterable[str]) -> str:
     """`; did you mean 'adam'?`, or nothing when no word is near."""
     close = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that can be hashed, and is not to be changed: the value of a hyperparameter annotated `Mapping`."""
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return hash(frozenset(self.items()))
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ class Hyperparameter(NamedTuple):
 
 
 def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
-    """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple."""
+    """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple, a
+    mapping with texts as keys as a `FrozenDict`."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is Any:
         return True, value
@@ -95,6 +105,8 @@ def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
         return value in args and type(value) in map(type, args), value
     if origin is tuple:
         return _coerce_tuple(value, args)
+    if origin in (dict, abc.Mapping):
+        return _coerce_mapping(value, args[1])
     if annotation in (None, type(None)):
         return value is None, value
     if annotation is str and isinstance(value, os.PathLike):
@@ -120,6 +132,20 @@ def _coerce_tuple(value: Any, args: tuple[Any, ...]) -> tuple[bool, Any]:
     return all(fits for fits, _ in items), tuple(v for _, v in items)
 
 
+def _coerce_mapping(value: Any, of: Any) -> tuple[bool, Any]:
+    """A mapping, or a text that is one in YAML, as keys with other signs than letters are given on a command line."""
+    read = value
+    if isinstance(value, str) and value.startswith("{"):
+        with contextlib.suppress(yaml.YAMLError):
+            read = yaml.safe_load(value)
+    if not isinstance(read, Mapping) or not all(isinstance(key, (str, int)) for key in read):
+        return False, value
+    items = {str(key): coerce(item, of) for key, item in read.items()}
+    if not all(fits for fits, _ in items.values()):
+        return False, value
+    return True, FrozenDict({key: item for key, (_, item) in items.items()})
+
+
 def describe(annotation: Any) -> str:
     """An annotation in a user's words: `a number`, `one of relu, tanh`, `a list of whole numbers`."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
@@ -132,6 +158,8 @@ def describe(annotation: Any) -> str:
         return repr(*args) if len(args) == 1 else f"one of {', '.join(map(str, args))}"
     if origin is tuple:
         return f"a list of {describe(args[0]).removeprefix('a ')}s"
+    if origin in (dict, abc.Mapping):
+        return f"a mapping {{name: {describe(args[1])}}}"
     if annotation in (None, type(None)):
         return "null"
     return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(annotation, "")

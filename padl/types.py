@@ -143,6 +143,7 @@ DOMAINS: Mapping[str, Domain] = {
     "noise": NON_NEGATIVE._replace(search=(0.0, 1.0)),
     "condition": Domain(1.0, high_open=True, search=(1.0, 1e4), scale="log"),
     "held_out": Domain(0.0, 1.0, low_open=True, high_open=True),
+    "test": Domain(0.0, 1.0, high_open=True),
     "rows": Domain(2),
     "size": Domain(4, 4096),
     "classes": Domain(2),

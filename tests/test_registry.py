@@ -1,5 +1,6 @@
 """Names, signatures as schemas, and plugins."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import jax.numpy as jnp
@@ -96,10 +97,23 @@ def test_a_plugin_gives_its_own_word_a_domain():
         ("all", int | Literal["all"] | None, "all"),
         (None, int | Literal["all"] | None, None),
         (jnp.float32(2), Scalar, jnp.float32(2)),
+        ({"a": 1, 2: 3}, Mapping[str, float], {"a": 1.0, "2": 3.0}),
+        ("{größe: b, 'a: b': c}", Mapping[str, Literal["b", "c"]], {"größe": "b", "a: b": "c"}),
     ],
 )
 def test_a_value_is_brought_into_its_type(value, annotation, result):
     assert coerce(value, annotation) == (True, result)
+
+
+@pytest.mark.parametrize("value", [1, "a", "{a", "{a: d}", {"a": "d"}, {(1, 2): "b"}, ["b"]])
+def test_what_is_no_mapping_of_its_kind_is_refused(value):
+    assert coerce(value, Mapping[str, Literal["b", "c"]])[0] is False
+
+
+def test_equal_mappings_are_equal_choices():
+    of = lambda value: hash(coerce(value, Mapping[str, str])[1])  # noqa: E731
+    assert of({"a": "b", "c": "d"}) == of({"c": "d", "a": "b"})
+    assert of({"a": "b"}) != of({"a": "c"})
 
 
 @pytest.mark.parametrize("kind", KINDS)

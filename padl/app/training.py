@@ -12,6 +12,7 @@ import numpy as np
 from padl.app import artifacts
 from padl.app.artifacts import TrainedWeights
 from padl.app.fingerprint import fingerprint
+from padl.app.notes import say as say_notes
 from padl.app.outputs import open_wandb, run_sinks
 from padl.app.plan import Plan
 from padl.app.plugin_errors import one_line_of_plugins
@@ -103,6 +104,7 @@ class Training:
 
     def run(self) -> RunResult:
         """Train. What cannot be had again is written first: parameters, summary, status; then the picture; W&B last."""
+        say_notes([self.plan])
         try:
             with one_line_of_plugins(self.plan.parts):
                 summary, weights = self._train()

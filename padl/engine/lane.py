@@ -21,11 +21,13 @@ class Request(NamedTuple):
 
     Attributes:
         first: begin before. length: steps to do, at most `steps_per_call`. evaluates: evaluate after them.
+        tests: evaluate what is kept on the test rows, if there are any.
     """
 
     first: Any
     length: Any
     evaluates: Any
+    tests: Any
 
 
 class Carry(NamedTuple):
@@ -48,10 +50,12 @@ class Measured(NamedTuple):
     Attributes:
         train: metrics of each of its steps, (steps_per_call,), 0 beyond its length.
         evaluation: NaN where none was asked for.
+        test: {"final": metrics, "best": metrics} on the test rows, likewise; {} without such rows.
     """
 
     train: Metrics
     evaluation: Metrics
+    test: dict[str, Metrics]
 
 
 def begin(
@@ -98,13 +102,23 @@ def advance(
         best = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), better, carry.best)
         return carry._replace(best=best, diverged=jnp.where(bad, carry.state.step, carry.diverged)), metrics
 
+    def test(carry: Carry) -> dict[str, Metrics]:
+        end = loop.Snapshot(carry.state, carry.best)
+        return {name: experiment.evaluate(s, hparams, data.testing()) for name, s in loop.kept(end).items()}
+
     shapes = jax.eval_shape(lambda s: experiment.step(s._replace(key=key), hparams, data)[1], carry.state)
     blank = {name: jnp.zeros((steps_per_call, *x.shape), x.dtype) for name, x in shapes.items()}
     carry, train = jax.lax.fori_loop(0, request.length, step, (carry, blank))
-    _, shapes = jax.eval_shape(evaluate, carry)
-    nothing = {name: jnp.full(x.shape, jnp.nan, x.dtype) for name, x in shapes.items()}
+    nothing = _nan_like(jax.eval_shape(evaluate, carry)[1])
     carry, evaluation = jax.lax.cond(request.evaluates, evaluate, lambda c: (c, nothing), carry)
-    return carry, Measured(train, evaluation)
+    if not data.has_test:
+        return carry, Measured(train, evaluation, {})
+    untested = _nan_like(jax.eval_shape(test, carry))
+    return carry, Measured(train, evaluation, jax.lax.cond(request.tests, test, lambda c: untested, carry))
+
+
+def _nan_like(shapes: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), shapes)
 
 
 def _unless(healthy: jax.Array, new: PyTree, old: PyTree) -> PyTree:

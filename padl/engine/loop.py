@@ -7,7 +7,7 @@ there is one copy of it; where one is asked for, it is copied before.
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
@@ -78,11 +78,14 @@ class LastChunk(Chunk):
 
     Attributes:
         stopped: as its caller wanted, before all steps were done.
+        test: metrics on the test rows of the parameters that are kept, {"final": {}, "best": {}}: without those that
+            diverged or do not exist; {} without test rows, and where it stopped.
     """
 
     state: TrainState
     best: Best
     stopped: bool = False
+    test: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Call(NamedTuple):
@@ -160,11 +163,11 @@ def run(
                 break
             yield before
         waiting = (call.end, train, evaluation, snapshot)
-    if waiting is None:  # every step was done before `start`
-        yield LastChunk(int(state.step), {}, {}, None, state=state, best=best)
-        return
-    last = _fetch(*waiting)  # of the plan, or before it the one that diverged
-    yield LastChunk(**vars(last), state=state, best=best, stopped=stopped and last.diverged is None)
+    # Of the plan, or before it the one that diverged; nothing where every step was done before `start`.
+    last = _fetch(*waiting) if waiting else Chunk(int(state.step), {}, {}, None)
+    stopped = stopped and last.diverged is None
+    test = {} if stopped else _tested(experiment, last.diverged, Snapshot(state, best), hparams, data)
+    yield LastChunk(**vars(last), state=state, best=best, stopped=stopped, test=test)
 
 
 def last(chunks: Iterable[Chunk]) -> LastChunk:
@@ -228,6 +231,28 @@ def chunk(
     if diverged is None and not math.isfinite(evaluation.get("loss", 0.0)):
         diverged = step  # the last update did it: its own loss was measured before
     return Chunk(step, train, evaluation, diverged, None if diverged else snapshot)
+
+
+def _tested(
+    experiment: Experiment, diverged: int | None, end: Snapshot, hparams: HParams, data: Data
+) -> dict[str, dict[str, float]]:
+    if not data.has_test:
+        return {}
+    measured = {name: evaluator(experiment)(state, hparams, data.testing()) for name, state in kept(end).items()}
+    return chosen(jax.tree.map(float, measured), diverged, int(end.best.step))
+
+
+def kept(end: Snapshot) -> dict[str, TrainState]:
+    """Return states to evaluate: of the final parameters, and of the best."""
+    state, best = end
+    of = lambda *what: state._replace(params=what[0], model_state=what[1], opt_state=(), average=())  # noqa: E731
+    return {"final": of(readout(state), state.model_state), "best": of(best.params, best.model_state)}
+
+
+def chosen(test: dict[str, dict[str, float]], diverged: int | None, best_step: int) -> dict[str, dict[str, float]]:
+    """Leave out of an evaluation on the test rows final parameters that diverged, and best ones that do not exist."""
+    exists = {"final": diverged is None, "best": best_step > 0}
+    return {name: test[name] for name in ("final", "best") if name in test and exists[name]}
 
 
 def begin(

@@ -79,6 +79,8 @@ class Task:
         metrics: what is measured; the first says which parameters are the best. The loss is measured too.
         about: what a reader wants to know of the data, for the records.
         streamed: the training rows stay on the host, as in a memory-mapped file, and are read ahead of the device.
+        describe: split -> data.json of a run: how its data were read and encoded; None for data that need no saying.
+        said: lines of how the data were read, printed before a run and kept in its summary.
     """
 
     objective: Callable[..., Objective]
@@ -88,6 +90,8 @@ class Task:
     metrics: tuple[Metric, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     streamed: bool = False
+    describe: Callable[[Split], Mapping[str, Any]] | None = None
+    said: tuple[str, ...] = ()
 
     @property
     def criterion(self) -> Criterion:

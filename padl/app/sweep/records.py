@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Any
 
 from padl.app import artifacts
-from padl.app.objects.sources import things
 from padl.app.outputs import open_wandb
 from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
@@ -132,8 +131,8 @@ class SweepRecords:
         folder = earlier or self.written_folder / _folder_name(member, self._keys)
         folder.mkdir(exist_ok=earlier is not None)
         overrides = [redact_argument(word) for word in member.request.overrides]
-        described = things(member.spec.parts)
-        run_files.write_start(folder, member.spec.config, self._environment, overrides, durable=False, things=described)
+        written = {"overrides.json": overrides, **member.spec.files}
+        run_files.write_start(folder, member.spec.config, self._environment, written, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:

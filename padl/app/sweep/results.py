@@ -24,6 +24,7 @@ from padl.runs.redaction import redact, redact_argument
 from padl.types import Criterion
 
 Row = dict[str, Any]
+TEST = "test/best/"  # begins the columns of the best parameters on the test rows
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,14 @@ class Results:
     def best(self) -> dict[str, Any]:
         """The values of the best setting, {} where no member finished."""
         return dict(self.ranked[0].values) if self.ranked and self.ranked[0].n else {}
+
+    @cached_property
+    def test(self) -> dict[str, statistics.Mean]:
+        """On the test rows, the mean over seeds of the best parameters of the best setting; {} without such rows."""
+        members = self.ranked[0].members if self.ranked else ()
+        rows = [row for row in self.rows if row["member"] in members]
+        names = [name for name in (rows[0] if rows else ()) if name.startswith(TEST)]
+        return {name.removeprefix(TEST): statistics.mean(row[name] for row in rows) for name in names}
 
 
 def gather(sweep: Sweep) -> Results:
@@ -95,8 +104,9 @@ def _row(member: Member, keys: list[str]) -> Row:
         "status": "not started" if member.status == "waiting" else member.status,
         "step": summary.get("steps", member.step),
     }
-    for part in ("final", "best"):
-        row |= {f"{part}/{name}": value for name, value in summary.get(part, {}).items()}
+    test = {f"test/{part}": metrics for part, metrics in summary.get("test", {}).items()}
+    for part, metrics in {"final": summary.get("final", {}), "best": summary.get("best", {}), **test}.items():
+        row |= {f"{part}/{name}": value for name, value in metrics.items()}
     return row
 
 
@@ -162,6 +172,7 @@ def _described(sweep: Sweep, results: Results) -> dict[str, Any]:
         "programs": sweep.programs,
         "seconds": perf_counter() - sweep.started,
         "ranking": [setting._asdict() for setting in results.ranked],
+        **({"test": {name: mean._asdict() for name, mean in results.test.items()}} if results.test else {}),
         "warnings": results.warnings,
         "bounds": sweep.bounds,
     }

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs, nodes
-from padl.cli.hydra.arguments import MULTIRUN, is_multirun, settings
+from padl.cli.hydra.arguments import MULTIRUN, is_multirun, settings, with_quoted_sign
 from padl.cli.hydra.errors import Explain, explain
 from padl.runs.redaction import redact_text
 from padl.types import PadlError
@@ -125,7 +125,7 @@ def _run(arguments: list[str], task: TaskFunction, name: str) -> None:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
     with tempfile.TemporaryDirectory() as folder:  # of -m: Hydra writes multirun.yaml there, secrets and all
-        words = [word for word in arguments if word not in MULTIRUN]  # argparse wants all overrides in one row
+        words = [word for word in map(with_quoted_sign, arguments) if word not in MULTIRUN]  # argparse wants one row
         multirun = [f"hydra.sweep.dir={folder}", "-m"] if is_multirun(arguments) else []
         sys.argv = [f"padl {name}", *words, *multirun]
         with _without_secrets() if any(map(SHOWS.match, words)) else contextlib.nullcontext():
