@@ -12,16 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from padl.data.image_pixels import suffixes
-from padl.data.sides import HELD_OUT, TEST, TRAIN
+from padl.data.sides import HELD_OUT, NAMES, TEST, TRAIN
 from padl.types import PadlError, printable
 
 OF_A_SYSTEM = {
     "@eadir", "@recycle", "#recycle", "__macosx", "$recycle.bin", "system volume information", "lost+found",
     "thumbs.db", "ehthumbs.db", "desktop.ini",
-}  # fmt: skip
-SIDES = {
-    "train": TRAIN, "training": TRAIN, "val": HELD_OUT, "valid": HELD_OUT, "validation": HELD_OUT, "dev": HELD_OUT,
-    "test": TEST, "testing": TEST,
 }  # fmt: skip
 ALSO_CLASSES = ("train", "training", "dev")  # beside others a train is a thing, but nobody has a class "test"
 MOST_NAMED = 12  # classes or endings in a line
@@ -103,9 +99,9 @@ def _of_class(root: Path, folder: Path, listing: "_Folders", needed: bool) -> li
 
 
 def _sides(root: Path, listing: "_Folders") -> dict[int, Path]:
-    """The folder of each side, {TRAIN: root} where there are none: in the order of `SIDES`."""
+    """The folder of each side, {TRAIN: root} where there are none: in the order of the numbers."""
     folders, _ = _Folders(root).visible(root)
-    named = [folder for folder in folders if folder.name.lower() in SIDES]
+    named = [folder for folder in folders if folder.name.lower() in NAMES]
     others = [folder for folder in folders if folder not in named]
     if not named or (others and all(map(_is_class, named))):
         return {TRAIN: root}
@@ -115,7 +111,7 @@ def _sides(root: Path, listing: "_Folders") -> dict[int, Path]:
             f"task.path='{root}': '{side.name}' is a side of a split, and stands beside '{others[0].name}', which is"
             " none: move one of them away, or rename it"
         )
-    parts = {SIDES[folder.name.lower()]: folder for folder in named}
+    parts = {NAMES[folder.name.lower()]: folder for folder in named}
     if len(parts) < len(named) or TRAIN not in parts or len(parts) == 1:
         raise PadlError(
             f"task.path='{root}' holds {', '.join(folder.name for folder in named)}: give it train, val and test, or"

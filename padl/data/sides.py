@@ -11,6 +11,10 @@ import numpy as np
 from padl.types import PadlError
 
 TRAIN, HELD_OUT, TEST = 0, 1, 2
+NAMES = {
+    "train": TRAIN, "training": TRAIN, "held_out": HELD_OUT, "val": HELD_OUT, "valid": HELD_OUT,
+    "validation": HELD_OUT, "dev": HELD_OUT, "test": TEST, "testing": TEST,
+}  # fmt: skip
 Shares = Mapping[int, float]
 
 

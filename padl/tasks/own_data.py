@@ -13,6 +13,7 @@ from padl.tasks.classification import classification
 from padl.tasks.own_frame import of_frame
 from padl.tasks.regression import regression
 from padl.tasks.table_file import csv
+from padl.tasks.table_split import SplitBy
 from padl.tasks.table_task import TableOptions
 from padl.tasks.task import Task
 from padl.types import PadlError, one_line
@@ -60,7 +61,7 @@ def arrays(
     classes = check(given, hyperparameters, where="", owner="padl.tasks.arrays")["classes"]
     check_title(title)
     if is_frame(inputs):
-        return of_frame(inputs, targets, kind, classes, Holdout(held_out, test), _options(options), title)
+        return of_frame(inputs, targets, kind, classes, SplitBy(held_out, test), _options(options), title)
     if options:
         raise PadlError(f"{title}: {next(iter(options))}= is for a data frame, and the inputs are none: leave it out")
     if isinstance(targets, str):

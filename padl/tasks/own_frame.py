@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from padl.data.split import Holdout
 from padl.data.table.arrow import arrow
 from padl.data.table.frames import from_frame
 from padl.data.table.source_table import Table
+from padl.tasks.table_split import SplitBy
 from padl.tasks.table_targets import TargetKind
 from padl.tasks.table_task import TableOptions, table_task
 from padl.tasks.task import Task
@@ -22,7 +22,7 @@ def of_frame(
     targets: Any,
     kind: TargetKind,
     classes: int | None,
-    holdout: Holdout,
+    by: SplitBy,
     options: TableOptions,
     title: str,
 ) -> Task:
@@ -40,7 +40,7 @@ def of_frame(
     else:
         table, names = _with_targets(table, frame, targets)
     try:
-        return table_task(table, names, kind, classes, holdout, options, title=title)
+        return table_task(table, names, kind, classes, by, options, rows=table.rows, title=title)
     except PadlError as error:
         raise PadlError(in_python(str(error))) from error
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from padl.data.split import Holdout
 from padl.data.table.kinds import DatesAs, ToldKind
 from padl.data.table.missing import Missing
 from padl.data.table.reading import TextOptions, read
 from padl.registry import FrozenDict, task
+from padl.tasks.table_split import SplitBy
 from padl.tasks.table_targets import TargetKind
 from padl.tasks.table_task import TableOptions, Word, table_task
 from padl.tasks.task import Task
@@ -25,7 +25,10 @@ def csv(
     kind: TargetKind = "auto",
     classes: int | None = None,
     held_out: float = 0.2,
-    test: float = 0.0,
+    test: float | str = 0.0,
+    group: str = "",
+    order: str = "",
+    split: str = "",
     drop: tuple[Word, ...] = (),
     types: Mapping[str, ToldKind] = FrozenDict(),
     missing: Missing = "refuse",
@@ -47,7 +50,10 @@ def csv(
         kind: auto takes a target of text for classes, or one of at most 20 different whole numbers, in twice the rows.
         classes: the target holds the labels 0 .. classes-1; None numbers its different values in their order.
         held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
-        test: share that the trained parameters are evaluated on once, in [0, 1).
+        test: share that the trained parameters are evaluated on once, in [0, 1), or a file of such rows.
+        group: a column, as of patients; rows of one value are never on two sides. order: a column of times; the last
+            rows are held out, the very last test. split: a column that says train, held_out (or val) or test. These
+            columns are no features.
         drop: columns that are left out. types: {column: number, category, date or drop}; number also reads 5 % and $5.
         missing: refuse, drop such rows, or impute: the training rows' mean for a number, zeros for a category; a row
             without its target is left out. na: what means so, beside "", NA, NaN, null, none, ?, - in columns of
@@ -62,6 +68,8 @@ def csv(
     """
     if not path:
         raise PadlError("task 'csv' needs a table: task.path=FILE.csv, and task.target=COLUMN unless it is the last")
-    table = read(path, TextOptions(delimiter, encoding, header))
+    reading, by = TextOptions(delimiter, encoding, header), SplitBy(held_out, test, group, order, split)
+    before = read(path, reading, option="path")
+    table = by.with_test_rows(before, reading)
     options = TableOptions(drop, types, missing, na, dates, decimal, thousands)
-    return table_task(table, target, kind, classes, Holdout(held_out, test), options)
+    return table_task(table, target, kind, classes, by, options, rows=before.rows)

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from padl.data.checks import check_resolution
 from padl.data.source import Split
 from padl.data.split import Holdout
@@ -19,6 +21,7 @@ from padl.registry import FrozenDict
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
 from padl.tasks.standardise import InputKinds
+from padl.tasks.table_split import SplitBy
 from padl.tasks.table_targets import ClassTarget, NumberTargets, TargetKind, target_of
 from padl.tasks.task import Task
 from padl.types import PadlError, printable
@@ -44,26 +47,31 @@ def table_task(
     target: str | tuple[str, ...],
     kind: TargetKind,
     classes: int | None,
-    holdout: Holdout,
+    by: SplitBy,
     options: TableOptions,
+    rows: int,
     **about: Any,
 ) -> Task:
     """Make a task of a table; a run of it has data.json, by which later tables are encoded.
 
     Args:
-        target, kind, classes: as of the task `csv`. about: for the records.
+        table: with the rows of another file that are the test rows, where there is one. rows: how many it has of its
+            own, the first ones.
+        target, kind, classes: as of the task `csv`. by: how it is split. about: for the records.
 
     Raises:
         PadlError: with what is wrong, where, and the option that settles it.
     """
     numbers = _number_format(options)
     names = _predicted(target, table)
-    dropped = _dropped(tuple(map(_word, options.drop)), options.types, names, table)
+    left_out = (*map(_word, options.drop), *by.columns(table, names))
+    dropped = _dropped(left_out, options.types, names, table)
     types = Types({**options.types, **dict.fromkeys(dropped, "drop")}, numbers, options.dates)
-    rows = _rows(table, types, names, options.missing)
-    found = target_of(rows.targets, kind, classes, table.where)
-    description = describe(rows.features, found.described, dropped, numbers, options.dates)
-    return _task(rows, found, description, options.missing == "impute", holdout, table, about)
+    used = _rows(table, types, names, options.missing)
+    found = target_of(used.targets, kind, classes, table.where)
+    description = describe(used.features, found.described, dropped, numbers, options.dates)
+    holdout = by.holdout(table, rows, used.kept, numbers)
+    return _task(used, found, description, options.missing == "impute", holdout, table, about)
 
 
 def _number_format(options: TableOptions) -> NumberFormat:
@@ -77,11 +85,12 @@ def _number_format(options: TableOptions) -> NumberFormat:
 
 
 class _Rows(NamedTuple):
-    """The rows that are kept: the features, the targets, and lines on what was done."""
+    """The rows that are kept: the features, the targets, lines on what was done, and which (a mask; None for all)."""
 
     features: list[Column]
     targets: list[Column]
     notes: tuple[str, ...]
+    kept: np.ndarray | None
 
 
 def _rows(table: Table, types: Types, targets: tuple[str, ...], missing: Missing) -> _Rows:
@@ -101,7 +110,7 @@ def _rows(table: Table, types: Types, targets: tuple[str, ...], missing: Missing
     for column in features:
         if column.kind == "number" and (there := column.values[~column.missing]).size:
             check_resolution(there[:, None], [column.name], table.where)
-    return _Rows(features, [columns[name] for name in targets], notes)
+    return _Rows(features, [columns[name] for name in targets], notes, complete.kept)
 
 
 def _task(

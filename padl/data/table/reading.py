@@ -40,11 +40,14 @@ class TextOptions(NamedTuple):
 AS_IT_IS = TextOptions()
 
 
-def read(path: str, reading: TextOptions = AS_IT_IS) -> Table:
+def read(path: str, reading: TextOptions = AS_IT_IS, option: str = "") -> Table:
     """Read a table; what kind of file it is, its content says.
 
     A column without a name is left out, with a line, where it is empty or counts the rows, as an index does; another
     is called "column 3" by its place.
+
+    Args:
+        option: of the task that names the path, for a message; "" where none does.
 
     Raises:
         PadlError: no regular file, too large, not to be read, its layout in doubt, a line of another length, no rows.
@@ -55,7 +58,8 @@ def read(path: str, reading: TextOptions = AS_IT_IS) -> Table:
             content = _unpacked(content)
     except (OSError, EOFError, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
-        raise PadlError(f"{path!r} cannot be read as a table: {why}") from error
+        named = f"task.{option}=" if option else ""
+        raise PadlError(f"{named}{path!r} cannot be read as a table: {why}") from error
     for mark, what in OTHERS.items():
         if content.startswith(mark):
             raise PadlError(f"{path}: it is {what}")
