@@ -1,4 +1,4 @@
-"""What a run comes to: the numbers of summary.json, and its rows as columns. summarise, columns, of_side."""
+"""What a run comes to: the numbers of summary.json, and its rows as columns. summarise, columns, rows_of, of_side."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -77,3 +77,10 @@ def columns(rows: Rows) -> dict[str, np.ndarray]:
     """Turn rows into arrays, {name: (rows,)}, NaN where a row has not measured something."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+
+def rows_of(history: Mapping[str, np.ndarray]) -> Rows:
+    """Turn `columns` back into rows, each without what is NaN in it."""
+    arrays = history.values()
+    rows = (dict(zip(history, map(float, values), strict=True)) for values in zip(*arrays, strict=True))
+    return [{name: value for name, value in row.items() if not np.isnan(value)} for row in rows]

@@ -11,17 +11,19 @@ import numpy as np
 from padl.app.artifacts import Weights
 from padl.app.names import Part
 from padl.app.new_rows import encode
+from padl.app.readable_runs import model_card
 from padl.app.run_spec import RunSpec
 from padl.data.table.frames import is_frame
 from padl.jax_flags import pinned
+from padl.readable import Card, Readable
 from padl.runs.sink import warn
 from padl.tasks.loss_inputs import Words
 from padl.tasks.predictor import Predictor
 from padl.types import PadlError, Params, PyTree
 
 
-@dataclass(frozen=True, eq=False)
-class TrainedModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel(Readable):
     """A trained model: call it with inputs as the task holds them, (n, ...), not standardised, or with a data frame.
 
     Attributes:
@@ -42,6 +44,10 @@ class TrainedModel:
     predictor: Predictor
     scalars: dict[str, float]
     input_shape: tuple[int, ...]
+
+    def card(self) -> Card:
+        """Say what it was trained for, and how to call it."""
+        return model_card(self.config, self.task, self.params, self.input_shape)
 
     @pinned()
     def __call__(self, inputs: Any) -> jax.Array:
