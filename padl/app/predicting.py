@@ -1,13 +1,13 @@
 """Predict new rows with the model of a run, in the words and units of its targets. predict, Predictions."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from padl.app import names
+from padl.app.frames import data_frame
 from padl.app.new_rows import NewRows, read
 from padl.app.objects.stored import is_from_python
 from padl.app.saved_runs import Which, load
@@ -46,10 +46,7 @@ class Predictions(NamedTuple):
         Raises:
             PadlError: pandas is not installed.
         """
-        try:
-            return import_module("pandas").DataFrame(self.columns)
-        except ImportError as error:
-            raise PadlError("to_frame makes a data frame of pandas: pip install pandas, or use .columns") from error
+        return data_frame(self.columns)
 
 
 def predict(run: str | Path | TrainedModel, rows: Any, which: Which = "best", **things: Any) -> Predictions:

@@ -165,12 +165,14 @@ class _Reader:
         """Read what a call measured; an evaluation only where it was asked for."""
         train = {name: np.asarray(x)[:, : call.length] for name, x in measured.train.items()}
         evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if call.evaluates else {}
+        infinite = np.asarray(measured.overflowed)
         chunks = []
         for lane, member in enumerate(self.which):
             if member in self.ended:
                 continue
             ours = {name: x[lane] for name, x in train.items()}
-            chunk = loop.chunk(call.end, ours, {name: float(x[lane]) for name, x in evaluation.items()})
+            evaluated = {name: float(x[lane]) for name, x in evaluation.items()}
+            chunk = loop.chunk(call.end, ours, evaluated, int(infinite[lane]))
             if chunk.diverged is None:
                 chunks.append((member, chunk))
             else:

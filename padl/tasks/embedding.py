@@ -32,6 +32,8 @@ def nearest(points: jax.Array, others: jax.Array, k: int) -> jax.Array:
     """Find the numbers (n, k) of the k other points nearest to each, the nearest first, by Euclid's distance."""
     centre = others.mean(0, keepdims=True)  # of what is left out here, |p|², every distance has the same
     points, others = points - centre, others - centre
+    size = jnp.abs(others).max()  # whose square may overflow; who is nearest does not depend on the unit
+    points, others = (x / jnp.where(size > 0, size, 1) for x in (points, others))
     return jax.lax.top_k(2 * points @ others.T - (others**2).sum(1)[None, :], k)[1]
 
 

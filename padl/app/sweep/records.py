@@ -103,7 +103,8 @@ class SweepRecords:
         member.run_status = running.enter_context(recording(member.folder, durable=False, step=step))
         others = (member.best, member.run_status, *([wandb] if wandb else []))
         sinks = Sinks(file, member.history, *others) if file else Sinks(member.history, *others)
-        recorder = Recorder(member.spec.settings.log_every, sinks, state["window"] if state else None)
+        window = state["window"] if state else None
+        recorder = Recorder(member.spec.settings.log_every, sinks, window, f"member {member.number}")
         self._recorders[member.number] = running.enter_context(recorder)  # closed before the status is written
 
     def state_of(self, number: int) -> dict[str, Any]:
