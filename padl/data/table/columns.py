@@ -10,7 +10,7 @@ from padl.data.table.kinds import Column, Types
 from padl.data.table.numbers import is_no_value
 from padl.data.table.source_table import Table
 from padl.data.table.spelling import PLAIN_NUMBERS, NumberFormat
-from padl.data.table.text_columns import Place, is_empty, of_text
+from padl.data.table.text_columns import ColumnPlace, is_empty, of_text
 from padl.types import PadlError
 
 
@@ -47,7 +47,7 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
     if (of.is_date(array.type) or of.is_timestamp(array.type)) and told in (None, "date"):
         return _of_dates(array, name, types, table.where)
     if of.is_null(array.type) or of.is_string(array.type) or str(array.type) in ("large_string", "string_view"):
-        return of_text(array.cast(pa.string()), told, Place(table.where, name, types))
+        return of_text(array.cast(pa.string()), told, ColumnPlace(table.where, name, types))
     as_told = f", which cannot be read as a {told}" if told else ""
     raise PadlError(f"{table.where}: column '{name}' holds {array.type}{as_told}: {advice.drop(name)} leaves it out")
 

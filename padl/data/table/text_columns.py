@@ -28,7 +28,7 @@ FEW = 20  # different texts that may be categories however few rows there are; a
 COUNTERS = frozenset({"id", "index", "idx", "row", "rownames", "no", "nr", "unnamed: 0"})
 
 
-class Place(NamedTuple):
+class ColumnPlace(NamedTuple):
     """Which column is read, of which table, and what is said of it."""
 
     table: str
@@ -41,7 +41,7 @@ class Place(NamedTuple):
         return PadlError(f"{self.table}: '{advice.shown(text)}' in column '{self.name}', row {row + 1}, {why}")
 
 
-def of_text(array: Any, told: str | None, place: Place) -> Column:
+def of_text(array: Any, told: str | None, place: ColumnPlace) -> Column:
     """Read a column of text as what it is told to be, or found to be.
 
     Args:
@@ -81,7 +81,7 @@ def first(texts: Any, mask: np.ndarray) -> tuple[int, str]:
     return row, texts[row].as_py()
 
 
-def _of_words(texts: Any, found: NumbersOfText, place: Place) -> Column:
+def _of_words(texts: Any, found: NumbersOfText, place: ColumnPlace) -> Column:
     """Read a column in which something is no number."""
     different = _different(texts, ~found.missing)
     looks = {text: look for text in different if (look := looks_like(text))}
@@ -116,7 +116,7 @@ def _empty(texts: Any, missing: np.ndarray) -> str:
     return first(texts, missing)[1] if missing.any() else ""
 
 
-def _categories(texts: Any, place: Place) -> Column:
+def _categories(texts: Any, place: ColumnPlace) -> Column:
     """Read texts as categories; a word for nothing is one of them unless it is said to be none."""
     missing = is_missing(texts, place.types.numbers.na, words=False)
     coded = where(texts, ~missing).dictionary_encode()
@@ -132,7 +132,7 @@ def _categories(texts: Any, place: Place) -> Column:
     return Column(place.name, "category", values, categories, empty=_empty(texts, missing), notes=notes)
 
 
-def _dates(texts: Any, place: Place) -> Column:
+def _dates(texts: Any, place: ColumnPlace) -> Column:
     """Read texts as dates of one form."""
     missing = is_missing(texts, place.types.numbers.na, words=True)
     coded = where(texts, ~missing).dictionary_encode()
