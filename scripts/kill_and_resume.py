@@ -2,17 +2,20 @@
 
     python scripts/kill_and_resume.py [--kills N] [--sweep-kills N] [--signal KILL|TERM] [--seed S] [--folder DIR]
 
-Each run is compared with the same run, never stopped: final and best parameters, and metrics.jsonl. Printed is a line
-for each run and each sweep; the exit code is 1 where one differs, or does not come to its end.
+Each run is compared with the same run, never stopped: final and best parameters, and metrics.jsonl. After a TERM the
+exit code, the status and the snapshot must say the same, too. Printed is a line for each run and each sweep, and how
+long processes took from the signal to their end; the exit code is 1 where one differs, or does not come to its end.
 """
 
 import argparse
 import random
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +23,7 @@ from typing import NamedTuple
 import padl
 from padl.app.sweep.recorded import is_sweep
 from padl.runs import status
+from padl.runs.snapshots import newest
 
 QUIET = ("progress=none", "wandb.mode=disabled", "run.plot=false", "devices=1")
 KINDS = (  # what a run carries from step to step, and what it is killed in
@@ -38,10 +42,15 @@ FILES = ("metrics.jsonl", "checkpoint/final.msgpack", "checkpoint/best.msgpack")
 
 
 class Trial(NamedTuple):
-    """What one run or sweep came to: how often it was killed, whether it ended, whether its bits are the same."""
+    """What one run or sweep came to.
+
+    Attributes:
+        seconds: of each kill, from the signal to the end of the process. ended: whether it came to its end.
+        same: whether its bits are those of the run never stopped.
+    """
 
     words: str
-    kills: int
+    seconds: list[float]
     ended: bool
     same: bool
 
@@ -57,48 +66,70 @@ def main() -> int:
         trials = _until(options.sweep_kills, sweeps, place / "sweeps", options.signal, chance)
         trials += _until(options.kills, runs, place / "runs", options.signal, chance)
     bad = [trial for trial in trials if not (trial.ended and trial.same)]
-    print(f"{sum(t.kills for t in trials)} kills, {len(trials)} runs and sweeps, {len(bad)} not as if never stopped")
+    seconds = [each for trial in trials for each in trial.seconds]
+    print(f"{len(seconds)} kills, {len(trials)} runs and sweeps, {len(bad)} not as if never stopped")
+    print(f"from the signal to the end: median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s")
     return bool(bad)
 
 
 def _until(kills: int, all_words, place: Path, how: str, chance: random.Random) -> list[Trial]:
     trials: list[Trial] = []
-    while sum(trial.kills for trial in trials) < kills:
-        trials.append(_try(next(all_words), place / str(len(trials)), how, chance))
-        print(
-            f"{trials[-1].kills:3d} kills  {'same' if trials[-1].same else 'DIFFERS'}  {trials[-1].words}", flush=True
-        )
+    while sum(len(trial.seconds) for trial in trials) < kills:
+        trial = _try(next(all_words), place / str(len(trials)), how, chance)
+        print(f"{len(trial.seconds):3d} kills  {'same' if trial.same else 'DIFFERS'}  {trial.words}", flush=True)
+        trials.append(trial)
     return trials
 
 
 def _try(words: str, place: Path, how: str, chance: random.Random) -> Trial:
     """Run twice: once to the end, and once with kills at random times."""
     if _finish(_start("train", words, place / "whole", "null")) != 0:
-        return Trial(words, 0, ended=False, same=False)
-    kills = 0
+        return Trial(words, [], ended=False, same=False)
+    seconds: list[float] = []
+    untrue = ""
     process = _start("train", words, place / "killed", str(chance.choice((50, 100, 300, "1s", "5min"))))
     for _ in range(40):
         try:
-            process.wait(chance.uniform(*SECONDS) if kills < MOST else None)
+            process.wait(chance.uniform(*SECONDS) if len(seconds) < MOST else None)
             if process.returncode != 75:
                 break
         except subprocess.TimeoutExpired:
+            began = time.perf_counter()
             process.send_signal(getattr(signal, f"SIG{how}"))
             process.wait()
-            kills += 1
+            seconds.append(time.perf_counter() - began)
         folder = next(iter((place / "killed").glob("*")), None)
+        if how == "TERM":
+            untrue = untrue or _untrue(folder, process.returncode)
         if folder is None or not _can_go_on(folder):
             shutil.rmtree(place / "killed", ignore_errors=True)
             process = _start("train", words, place / "killed", "50")
         else:
             process = _start("resume", str(folder))
     ended = process.returncode == 0 or _is_finished(place / "killed")  # killed as it left
-    same = ended and _digests(place / "whole") == _digests(place / "killed")
+    same = ended and not untrue and _digests(place / "whole") == _digests(place / "killed")
     if same:
         shutil.rmtree(place)
     else:
-        print(f"{place} stays: exit code {process.returncode}, {_said(process)}")
-    return Trial(words, kills, ended, same)
+        print(f"{place} stays: exit code {process.returncode}, {untrue or _said(process)}")
+    return Trial(words, seconds, ended, same)
+
+
+def _untrue(folder: Path | None, code: int) -> str:
+    """What a process that was asked to stop left behind that is not so, or nothing."""
+    if code == 0:
+        return "" if folder and (is_sweep(folder) or status.read(folder).status == "finished") else "exit 0 unfinished"
+    if code != 75:
+        return f"exit code {code}"
+    if folder is None or is_sweep(folder) or not (folder / "status.json").is_file():
+        return ""  # stopped while importing; the members of a sweep are looked at by what they become
+    record = status.read(folder)
+    if record.status == "finished":
+        return ""  # the signal came as it left
+    snapshot = newest(folder / "snapshots")
+    saved = snapshot.step if snapshot else None
+    true = record.status == "interrupted" and (saved == record.step or (saved, record.step) == (None, 0))
+    return "" if true else f"{record.status} at step {record.step}, and the snapshot is of step {saved}"
 
 
 def _is_finished(place: Path) -> bool:

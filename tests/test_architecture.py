@@ -14,7 +14,7 @@ from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types", "version", "jax_flags", "files"},
+    {"types", "version", "jax_flags", "files", "nested"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

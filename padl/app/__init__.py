@@ -7,7 +7,7 @@ plugin_errors.py makes one line of what a plugin's code raises.
 What it does and leaves: train.py runs it from start to end, training.py as it goes; outputs.py says where its rows go;
 timing.py, summary.py and artifacts.py what is kept of it; compilation_cache.py where compiled programs are. stopping.py
 takes signals as requests to stop; saving.py says when the state is saved; resume.py goes on from there, where
-fingerprint.py says that what the numbers depend on is as it was; warm_start.py begins with another run's parameters.
+fingerprint.py says that what the numbers depend on is as it was; warm_start.py begins with other runs' parameters.
 
 What is done with what it left: stored_config.py reads its configuration for use today; saved_runs.py loads and
 evaluates it; flags.py says where JAX is set otherwise than in its record; step_graph.py has the graph of one of its

@@ -12,6 +12,7 @@ from padl.app.summary import Rows
 from padl.engine import loop
 from padl.engine.experiment import readout
 from padl.runs import checkpoint, curves, run_files
+from padl.runs.jsonl import Written
 from padl.runs.pictures import attempt
 from padl.types import Params, PyTree
 
@@ -44,12 +45,19 @@ def trained(last: loop.LastChunk) -> TrainedWeights:
     return jax.tree.map(np.asarray, TrainedWeights(Weights(*final), Weights(*best)))
 
 
-def write(spec: RunSpec, weights: TrainedWeights, summary: dict[str, Any], folder: Path, durable: bool = True) -> None:
-    """Write summary.json, and checkpoint/ where it is asked for; `durable` as in `run_folder.write_bytes`.
+def write(
+    spec: RunSpec,
+    weights: TrainedWeights,
+    summary: dict[str, Any],
+    metrics: Written,
+    folder: Path,
+    durable: bool = True,
+) -> None:
+    """Write summary.json, and checkpoint/ where it is asked for; arguments as of `run_files.write_end`.
 
     Final parameters that diverged are left out, and the best ones where nothing was evaluated before.
     """
-    run_files.write_end(folder, summary, durable)
+    run_files.write_end(folder, summary, metrics, durable)
     if not spec.run.save:
         return
     usable = {"final": summary["status"] != "diverged", "best": bool(summary["best"])}

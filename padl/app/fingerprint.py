@@ -8,9 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from padl.app.plan import Plan
 from padl.app.run_spec import RunSpec
-from padl.registry import near
+from padl.app.stored_config import PATH
+from padl.nested import flattened
 from padl.runs.environment import flags
 from padl.runs.redaction import redact
 from padl.runs.sink import warn
@@ -23,13 +23,13 @@ GROUPS = {
     "config": "names and values of config.yaml",
     "code": "PADL's own files",
     "plugins": "the files of plugins that the run uses",
-    "data": "the rows of the task",
+    "data": "the rows of the task, and parameters that members of a sweep begin with",
     "versions": "of JAX and of what else computes",
     "device": "kind and number",
     "flags": "of JAX and XLA",
 }
 
-ALLOW = (*GROUPS, "schedule", "path")  # what may differ, where it is allowed
+ALLOW = (*GROUPS, "schedule", PATH)  # what may differ, where it is allowed
 
 
 class Difference(NamedTuple):
@@ -57,10 +57,10 @@ class DifferentRun(PadlError):
         )
 
 
-def fingerprint(plan: Plan) -> Fingerprint:
-    """Describe what the numbers of a run depend on, group by group."""
-    config = {key: value for key, value in plan.config.items() if key not in NO_MATTER}
-    return {"config": redact(flat(config)), **of_all([plan], plan.device, plan.device_count)}
+def fingerprint(spec: RunSpec, device: Device, count: int) -> Fingerprint:
+    """Describe what the numbers of a run depend on, group by group; arguments as of `of_all`."""
+    config = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
+    return {"config": redact(as_texts(config)), **of_all([spec], device, count)}
 
 
 def of_all(specs: Sequence[RunSpec], device: Device, count: int) -> Fingerprint:
@@ -104,19 +104,9 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
         warn(f"{difference.group} {difference.name} is {difference.now} now, it was {difference.then}")
 
 
-def check_allowed(names: Collection[str]) -> None:
-    """Raise PadlError for a name that stands for nothing that may differ."""
-    for name in names:
-        if name not in ALLOW:
-            raise PadlError(f"no '{name}' to allow{near(name, ALLOW)} (there are: {', '.join(ALLOW)})")
-
-
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def as_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """Return a configuration as {"optimizer.learning_rate": "0.001", ...}."""
-    values: dict[str, str] = {}
-    for key, value in config.items():
-        values |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: str(value)}
-    return values
+    return {key: str(value) for key, value in flattened(config).items()}
 
 
 def _plugins(spec: RunSpec) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from padl.app.plugin_errors import one_line_for
-from padl.app.run_spec import RunSpec, check
+from padl.app.run_spec import Memo, RunSpec, check
 from padl.data.source import Data
 from padl.data.streamed import Streamed
 from padl.engine import keys, loop, mesh
@@ -31,16 +31,16 @@ class Plan(RunSpec):
     device_count: int
 
 
-def resolve(config: Mapping[str, Any]) -> Plan:
+def resolve(config: Mapping[str, Any], memo: Memo | None = None) -> Plan:
     """Check a configuration whole and build what it names.
 
     Args:
-        config: as of `run_spec.check`.
+        config, memo: as of `run_spec.check`.
 
     Raises:
         PadlError: for the first thing that is wrong.
     """
-    spec = check(config)
+    spec = check(config, memo)
     settings, batch_size = spec.settings, spec.batch_size
     devices = mesh.devices(settings.device, settings.devices)
     over = mesh.for_rows(devices, batch_size and batch_size // settings.accumulate)

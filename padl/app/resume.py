@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import Fingerprint, check_allowed, check_same, fingerprint, flat
+from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
 from padl.app.plan import Plan, resolve
+from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
-from padl.app.stored_config import for_today, refuse_paths_outside, same_wandb_run
+from padl.app.stored_config import allowed, for_today, same_wandb_run
 from padl.app.sweep import results
 from padl.app.sweep.recorded import TODAYS, is_sweep
 from padl.app.sweep.results import Results
@@ -26,6 +27,7 @@ from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
 from padl.engine import loop, mesh
 from padl.jax_flags import pinned
+from padl.nested import with_value
 from padl.registry import near
 from padl.runs import jsonl, lock, run_files, run_folder, snapshots
 from padl.runs import status as statuses
@@ -81,8 +83,7 @@ def resume(
         PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
     """
     folder, settings = Path(folder).absolute(), {**QUIET, **(settings or {})}
-    allow = [allow] if isinstance(allow, str) else list(allow)
-    check_allowed(allow)
+    allow = allowed(allow, ALLOW)
     if is_sweep(folder):
         return _resume_sweep(folder, settings, allow, stop)
     return resume_run(folder, settings, allow, command, stop)
@@ -107,10 +108,8 @@ def resume_run(
     """Go on with a run; arguments as of `resume`."""
     _check_words(settings)
     stored_config = run_files.stored_config(folder).values
-    config = for_today(stored_config, folder, told=("compilation_cache", "device"))
-    config["wandb"] = same_wandb_run(stored_config, folder, told="wandb.mode" not in settings)
-    if "path" not in allow:
-        refuse_paths_outside({**config, "start": None}, folder)  # whose parameters it began with does not matter now
+    config = for_today(stored_config, folder, ("compilation_cache", "device"), allow)
+    config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
     _check_status(folder, settings)
     run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):
@@ -118,9 +117,10 @@ def resume_run(
         saved = _record(stored)
         jsonl.check_begins(folder, saved.metrics)
         use_compilation_cache("auto")
-        before = resolve(config)
-        plan = resolve(_changed(config, settings, before)) if settings else before
-        check_same(folder, saved.fingerprint, fingerprint(before), allow)
+        memo: Memo = {}
+        before = check(config, memo)
+        plan = resolve(_changed(config, settings, before), memo)
+        check_same(folder, saved.fingerprint, fingerprint(before, plan.device, plan.device_count), allow)
         if "steps" in settings or "epochs" in settings:
             _check_extension(before, plan, stored.step, allow)
         beginning = _beginning(folder, plan, stored, saved)
@@ -172,18 +172,17 @@ def _record(stored: snapshots.StoredSnapshot) -> RunRecord:
         )
 
 
-def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Plan) -> dict[str, Any]:
+def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: RunSpec) -> dict[str, Any]:
     """The configuration with what is to change; evaluations stay as far apart as they were."""
     changed = dict(config)
     if "steps" in settings or "epochs" in settings:
         changed |= {"steps": None, "epochs": None, "eval_every": before.eval_every}
     for key, value in settings.items():
-        group, dot, name = key.partition(".")
-        changed[group] = {**(changed.get(group) or {}), name: value} if dot else value
+        changed = with_value(changed, key, value)
     return changed
 
 
-def _check_extension(before: Plan, plan: Plan, done: int, allow: Collection[str]) -> None:
+def _check_extension(before: RunSpec, plan: Plan, done: int, allow: Collection[str]) -> None:
     """Raise PadlError where the steps that were done would have had other learning rates in the longer run."""
     if plan.steps <= done:
         raise PadlError(f"steps={plan.steps}: {done} are done already; give more")
@@ -211,12 +210,12 @@ def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot, saved
     jsonl.cut(folder, saved.metrics)
     snapshots.set_aside(stored)
     rows = run_folder.read_metrics(folder) if (folder / jsonl.NAME).is_file() else []
-    return Beginning(start, saved.window, rows, saved.seconds, saved.wandb_id)
+    return Beginning((), start, saved.window, rows, saved.seconds, saved.wandb_id)
 
 
-def _note(folder: Path, before: Plan, plan: Plan, step: int, command: Sequence[str]) -> None:
+def _note(folder: Path, before: RunSpec, plan: Plan, step: int, command: Sequence[str]) -> None:
     """Say what goes on from where, and write it into resumes.jsonl; config.yaml follows where it changes."""
-    then, now = flat(before.config), flat(plan.config)
+    then, now = as_texts(before.config), as_texts(plan.config)
     changes = {key: [then.get(key), value] for key, value in now.items() if then.get(key) != value}
     if plan.settings.progress != "none":
         for key, (old, new) in changes.items():

@@ -16,7 +16,14 @@ import jax.numpy as jnp
 from padl.app.names import part
 from padl.app.plan import resolve, run_key
 from padl.app.run_spec import RunSpec
-from padl.app.stored_config import for_today, on_devices_here, refuse_paths_outside, verified_for_today
+from padl.app.stored_config import (
+    PATH,
+    allowed,
+    for_today,
+    on_devices_here,
+    refuse_paths_outside,
+    verified_for_today,
+)
 from padl.app.summary import of_side
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
@@ -28,7 +35,6 @@ from padl.tasks.predictor import Predictor
 from padl.types import PadlError, Params, PyTree, one_line
 
 Which = Literal["best", "final"]
-ALLOWED = ("path",)  # what `again` may be told to allow
 PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against the model
 
 
@@ -77,7 +83,7 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
             run's configuration makes, a task without a model.
     """
     folder = Path(folder)
-    config, about = verified_for_today(folder), checkpoint.load_model(folder)
+    config, about = verified_for_today(folder, allow=[PATH]), checkpoint.load_model(folder)  # it makes no task
     if about["input_shape"] is None or "model" not in config or "loss" not in config:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
     model, loss, shape = part("model", config["model"]), part("loss", config["loss"]), tuple(about["input_shape"])
@@ -101,14 +107,18 @@ def load(folder: str | Path, which: Which = "best") -> TrainedModel:
 
 
 @pinned()
-def evaluate(folder: str | Path, which: Which = "final") -> dict[str, float]:
+def evaluate(folder: str | Path, which: Which = "final", *, allow: str | Collection[str] = ()) -> dict[str, float]:
     """Evaluate what a run saved, again, on the rows that it held out, on as many devices as it had if they are here.
 
+    Args:
+        folder, which: as of `load`. allow: "path" to read data outside the current folder and the one that the run is
+            in.
+
     Raises:
-        PadlError: as `load`, and where the data are gone or not what the task accepts.
+        PadlError: as `load`, and where the data are gone or not what the task accepts, or lie elsewhere.
     """
     folder = Path(folder)
-    plan = resolve(on_devices_here(verified_for_today(folder), folder))
+    plan = resolve(on_devices_here(verified_for_today(folder, allow=allowed(allow)), folder))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, which, plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
@@ -139,21 +149,20 @@ def parameters(folder: Path, which: Which, spec: RunSpec) -> tuple[Params, PyTre
     return _saved(folder, which, like)
 
 
-def again(folder: Path, allowed: Collection[str] = ()) -> dict[str, Any]:
+def again(folder: Path, allow: str | Collection[str] = ()) -> dict[str, Any]:
     """Read the configuration of a run, to be run again into the folder that its own or its sweep's lies in.
 
     One that was edited is read too, with a line.
 
     Args:
-        allowed: of ALLOWED, what a stranger's folder may do: "path", name files anywhere.
+        allow: as of `evaluate`; of another run's parameters that it begins with too.
 
     Raises:
         PadlError: no run there, or a path that lies elsewhere and is not allowed.
     """
-    stored = run_files.stored_config(folder)
-    config = for_today(stored.values, folder, told=("compilation_cache", "device", "wandb"))
-    if "path" not in allowed:
-        refuse_paths_outside(config, folder)
+    stored, allow = run_files.stored_config(folder), allowed(allow)
+    config = for_today(stored.values, folder, ("compilation_cache", "device", "wandb"), allow)
+    refuse_paths_outside({"start": config.get("start")}, folder, allow)
     if not stored.is_as_written:
         state = "was edited" if stored.is_as_written is False else "has no manifest that guards it"
         warn(f"{folder / 'config.yaml'} {state}: this run is what it says now")

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from functools import cache
 from keyword import iskeyword
+from os import PathLike, fspath
 from typing import Annotated, Any, Literal
 
 from padl.engine.mesh import Platform
@@ -104,8 +105,8 @@ def parse(config: dict[str, Any]) -> tuple[Settings, StartSettings, Run, WandbSe
 
 
 def _group(values: Any, kind: type, name: str) -> Any:
-    if isinstance(values, str) and name == "start":
-        values = {"from": values}
+    if isinstance(values, str | PathLike) and name == "start":
+        values = {"from": fspath(values)}
     if not isinstance(values, dict | None):
         raise PadlError(f"{name}={values!r} must be a group of keys: {', '.join(schema(kind))}")
     checked = check(values or {}, schema(kind), where=f"{name}.", owner="a run")

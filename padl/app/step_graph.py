@@ -1,6 +1,6 @@
 """The graph of a training step: of a model on that step's batch, with the parameters that training gave by then."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
 from padl.app.saved_runs import check_data, parameters
-from padl.app.stored_config import verified_for_today
+from padl.app.stored_config import allowed, verified_for_today
+from padl.app.warm_start import WarmStarts
 from padl.backprop import Graph, trace
 from padl.engine import loop
-from padl.engine.experiment import TrainState
+from padl.engine.experiment import Pretrained, TrainState
 from padl.jax_flags import pinned
 from padl.types import PadlError, Params
 
@@ -45,23 +46,27 @@ def at_step(config: Mapping[str, Any]) -> StepGraph:
         PadlError: a configuration that is wrong, or a task without a model.
     """
     plan = _planned(config)
+    pretrained = WarmStarts().of(plan)
     trains = config.get("steps") is not None or config.get("epochs") is not None
-    state, diverged = _trained(plan, plan.steps) if trains else (_begun(plan), None)
+    state, diverged = _trained(plan, pretrained, plan.steps if trains else 0)
     remark = ""
     if diverged is not None:
-        state = _trained(plan, diverged - 1)[0] if diverged > 1 else _begun(plan)
+        state, _ = _trained(plan, pretrained, diverged - 1)
         remark = f"the training diverges at step {diverged}; this is that step"
     return _traced(plan, state, f"step {int(state.step) + 1}", remark)
 
 
 @pinned()
-def at_best(folder: Path) -> StepGraph:
+def at_best(folder: Path, allow: Collection[str] = ()) -> StepGraph:
     """Trace the loss of a run's first batch at its best parameters.
+
+    Args:
+        allow: as of `saved_runs.evaluate`.
 
     Raises:
         PadlError: no run there, nothing saved or not as it was written, other data, or a task without a model.
     """
-    plan = _planned(verified_for_today(folder, told=("compilation_cache", "device")))
+    plan = _planned(verified_for_today(folder, ("compilation_cache", "device"), allowed(allow)))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, "best", plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
@@ -81,16 +86,14 @@ def _traced(plan: Plan, state: TrainState, where: str, remark: str) -> StepGraph
     return StepGraph(trace(_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark)
 
 
-def _begun(plan: Plan) -> TrainState:
-    return jax.jit(plan.experiment.init)(plan.key, plan.hparams)
-
-
-def _trained(plan: Plan, steps: int) -> tuple[TrainState, int | None]:
+def _trained(plan: Plan, pretrained: Pretrained | tuple[()], steps: int) -> tuple[TrainState, int | None]:
     """The state after so many steps, and the step at which it diverged, if it did."""
+    if steps == 0:
+        return jax.jit(plan.experiment.init)(plan.key, plan.hparams, pretrained), None
     chunks = loop.run(
         plan.experiment, plan.key, plan.hparams, plan.data, steps=steps,
         steps_per_call=min(plan.settings.steps_per_call, steps), eval_every=steps, criterion=plan.task.criterion,
-        stream=plan.stream,
+        stream=plan.stream, pretrained=pretrained,
     )  # fmt: skip
     last = loop.last(chunks)
     return last.state, last.diverged

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 ASKS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
 )  # Ctrl-C; the system's or the scheduler's end; the terminal is closed; a scheduler's warning
-INTERRUPTED = 130  # exit code after a second Ctrl-C
+INTERRUPTED = 128 + signal.SIGINT  # exit code of a process that Ctrl-C ended
 
 
 class StopRequest:

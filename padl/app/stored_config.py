@@ -1,7 +1,7 @@
 """Read the configuration that a run folder holds for use today: what a stranger's may say, and what is the user's own.
 
 Where compiled programs come from, the device, W&B and the progress are of today; a path outside the folder's place is
-opened where the user allows it. for_today, verified_for_today, on_devices_here, refuse_paths_outside.
+opened where the user allows it. for_today, verified_for_today, on_devices_here, allowed, refuse_paths_outside.
 """
 
 import os
@@ -15,6 +15,8 @@ import jax
 
 from padl.app.names import part
 from padl.app.settings import Settings, WandbSettings, parse
+from padl.nested import flattened
+from padl.registry import near
 from padl.runs.run_files import verified_config
 from padl.runs.sink import warn
 from padl.types import KINDS, PadlError
@@ -22,31 +24,36 @@ from padl.types import KINDS, PadlError
 OF_TODAY = ("compilation_cache", "device", "progress", "wandb")
 HIDDEN = "***"  # in the place of a secret, see `runs.redaction`
 NEEDED = ("task", "optimizer", "schedule")
+PATH = "path"  # what is allowed by this name: to read files anywhere
 
 
-def verified_for_today(folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+def verified_for_today(folder: Path, reported: Collection[str] = (), allow: Collection[str] = ()) -> dict[str, Any]:
     """Read the configuration that a run was trained with, for use today.
 
     Args:
-        told: as of `for_today`.
+        reported, allow: as of `for_today`.
 
     Raises:
-        PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run.
+        PadlError: no run there; its config.yaml was edited or is damaged, or is not one of a run; it names files
+            elsewhere.
     """
-    return for_today(verified_config(folder), folder, told)
+    return for_today(verified_config(folder), folder, reported, allow)
 
 
-def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = ()) -> dict[str, Any]:
+def for_today(
+    config: Mapping[str, Any], folder: Path, reported: Collection[str] = (), allow: Collection[str] = ()
+) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
     Left out are where compiled programs come from, the device, everything of W&B and the progress. The place of the
     run folder is where `folder` lies.
 
     Args:
-        folder: where it was stored. told: of OF_TODAY, those of which a line says that they are left out.
+        folder: where it was stored. reported: of OF_TODAY, those of which a line says that they are left out.
+        allow: "path" where its task, or another of the five names, may read files anywhere.
 
     Raises:
-        PadlError: it is not a configuration of a run, or a secret was hidden in it.
+        PadlError: it is not a configuration of a run, or a secret was hidden in it, or it names files elsewhere.
     """
     with _named(folder / "config.yaml"):
         _check_groups(config)
@@ -57,21 +64,22 @@ def for_today(config: Mapping[str, Any], folder: Path, told: Collection[str] = (
         for kind in KINDS:
             if kind in kept:
                 part(kind, kept[kind])
-    for line in _left_out(config, told):
+    refuse_paths_outside({kind: kept[kind] for kind in KINDS if kind in kept}, folder, allow)
+    for line in _left_out(config, reported):
         warn(f"{folder}: {line}")
     return kept
 
 
-def same_wandb_run(config: Mapping[str, Any], folder: Path, told: bool) -> dict[str, Any]:
+def same_wandb_run(config: Mapping[str, Any], folder: Path, reported: bool) -> dict[str, Any]:
     """Return what W&B is told of a run that goes on: as it was recorded, but that nothing goes online unless asked for.
 
     Args:
-        config: as it was stored. folder: where. told: whether a line says that it is offline now.
+        config: as it was stored. folder: where. reported: whether a line says that it is offline now.
     """
     recorded = dict(config.get("wandb") or {})
     if recorded.get("mode") != "online":
         return recorded
-    if told:
+    if reported:
         warn(f"{folder}: it was logged online, and goes on offline: wandb.mode=online is yours to say")
     return {**recorded, "mode": "offline"}
 
@@ -91,16 +99,27 @@ def place_of(folder: Path) -> Path:
     return sweep.parent.parent if sweep.is_file() else folder.absolute().parent
 
 
-def refuse_paths_outside(config: Mapping[str, Any], folder: Path) -> None:
+def allowed(names: str | Collection[str], there_are: Collection[str] = (PATH,)) -> list[str]:
+    """Return what a user allows by name; raises PadlError for a name that stands for nothing."""
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name not in there_are:
+            raise PadlError(f"no '{name}' to allow{near(name, there_are)} (there are: {', '.join(there_are)})")
+    return names
+
+
+def refuse_paths_outside(config: Mapping[str, Any], folder: Path, allow: Collection[str]) -> None:
     """Refuse a configuration that names files of the user's which its folder has no business with.
 
     Args:
-        config: of `for_today`. folder: where it was stored.
+        config: keys that are used. folder: where it was stored. allow: "path" refuses none.
 
     Raises:
-        PadlError: a path in it lies neither below the current folder nor below the one that the run folder is in.
+        PadlError: a path in it lies neither below the current folder nor below the one that the run or its sweep is in.
     """
-    trees = [Path.cwd().resolve(), folder.resolve().parent]
+    if PATH in allow:
+        return
+    trees = [Path.cwd().resolve(), place_of(folder.resolve())]
     for key, path in _paths({name: config[name] for name in (*KINDS, "start") if config.get(name)}):
         real = Path(os.path.realpath(os.path.expanduser(path)))
         if not any(real.is_relative_to(tree) for tree in trees):
@@ -137,22 +156,17 @@ def _refuse_hidden(config: Mapping[str, Any]) -> None:
             )
 
 
-def _left_out(config: Mapping[str, Any], told: Collection[str]) -> Iterator[str]:
+def _left_out(config: Mapping[str, Any], reported: Collection[str]) -> Iterator[str]:
     """A line where something is left out that has another value than today's default."""
     today = {**asdict(Settings()), "wandb": asdict(WandbSettings())}
-    recorded, defaults = (dict(_values({key: c.get(key) for key in OF_TODAY if key in told})) for c in (config, today))
-    others = [f"{key}={value}" for key, value in recorded.items() if value != defaults.get(key, value)]
+    stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in reported}) for c in (config, today))
+    others = [f"{key}={value}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:
         yield f"{', '.join(others)} left out: these are yours of today, not a folder's"
 
 
-def _values(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value of nested dicts, with its key `wandb.mode`; lists are values, as tuples."""
-    if not isinstance(tree, Mapping):
-        yield key, tuple(tree) if isinstance(tree, list) else tree
-        return
-    for name, inner in tree.items():
-        yield from _values(inner, f"{key}.{name}" if key else name)
+def _differs(stored: Any, default: Any) -> bool:
+    return (tuple(stored) if isinstance(stored, list) else stored) != default
 
 
 def _texts(tree: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
-from padl.app.warm_start import warm_start
+from padl.app.warm_start import WarmStarts
 from padl.jax_flags import pinned
 from padl.runs import lock, run_files, run_folder
 from padl.runs.environment import environment
@@ -70,7 +70,7 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
-        beginning = Beginning(start=warm_start(plan))
+        beginning = Beginning(pretrained=WarmStarts().of(plan))
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):
             return Training(plan, folder, clock, stop, beginning).run()

@@ -20,6 +20,7 @@ from padl.app.stopping import StopRequest
 from padl.app.summary import Rows, columns, summarise
 from padl.app.timing import Clock
 from padl.engine import loop
+from padl.engine.experiment import Pretrained
 from padl.engine.memory import is_out_of_memory
 from padl.runs import jsonl, snapshots
 from padl.runs.fault_points import reach
@@ -61,11 +62,12 @@ class Beginning:
     """What a run begins with; one that goes on, with what was before.
 
     Attributes:
-        start: the engine's snapshot; of step 0 where the run begins with another's parameters.
+        pretrained: arrays in the place of fresh ones, () for none. start: the engine's snapshot.
         window: of metrics that was open. rows: of metrics.jsonl so far.
         seconds: that the run has taken. wandb_id: of its W&B run, None for a new one.
     """
 
+    pretrained: Pretrained | tuple[()] = ()
     start: loop.Snapshot | None = None
     window: Mapping[str, Any] | None = None
     rows: Rows = field(default_factory=list)
@@ -120,18 +122,18 @@ class Training:
     def _train(self) -> tuple[dict[str, Any], TrainedWeights]:
         """Run the loop to its end, and write what it gives; the status comes last."""
         with _advice_where_memory_ends(self.memory), recording(self.folder, step=self.beginning.step) as status:
-            last, summary = self._record(status)
+            rows = Jsonl(self.folder) if self.folder else None
+            last, summary = self._record(status, rows)
             weights = artifacts.trained(last)
-            if self.folder:
-                artifacts.write(self.plan, weights, summary, self.folder)
+            if self.folder and rows:
+                artifacts.write(self.plan, weights, summary, rows.written(), self.folder)
             self.saver.close()
             reach("at_the_end")
             status.end(summary["status"], summary["steps"], summary["reason"])
         return summary, weights
 
-    def _record(self, status: RunStatus) -> tuple[loop.LastChunk, dict[str, Any]]:
+    def _record(self, status: RunStatus, rows: Jsonl | None) -> tuple[loop.LastChunk, dict[str, Any]]:
         """Run the loop, and record what it measures; begin to save its last state."""
-        rows = Jsonl(self.folder) if self.folder else None
         sinks = run_sinks(self.plan, rows, status, self.memory, self.wandb)
         with Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder:
             reach("before_the_first_call")
@@ -149,7 +151,8 @@ class Training:
         chunks = loop.run(
             plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
             steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,
-            stream=plan.stream, start=self.beginning.start, save_every=saver.steps, control=saver.control,
+            stream=plan.stream, pretrained=self.beginning.pretrained, start=self.beginning.start,
+            save_every=saver.steps, control=saver.control,
         )  # fmt: skip
         for chunk in chunks:
             self.clock.mark(chunk.step)
@@ -175,7 +178,7 @@ class Training:
             "window": recorder.windows.state(),
             "seconds": self.clock.times(self.beginning.seconds).wall,
             "wandb_id": self.wandb.run_id if self.wandb else None,
-            "fingerprint": fingerprint(self.plan),
+            "fingerprint": fingerprint(self.plan, self.plan.device, self.plan.device_count),
         }
 
 

@@ -1,11 +1,12 @@
 """Exit codes of the command `padl`. of_status."""
 
+from padl.app.stopping import INTERRUPTED
+
 DONE = 0
 FAILED = 1  # what ran did not come to its end, and nobody asked it to stop
 MISTAKE = 2  # in the command, the configuration or the data
 DIVERGED = 3
 REQUEUE = 75  # a signal asked to stop, the state is saved, `padl resume` goes on (sysexits.h: EX_TEMPFAIL)
-INTERRUPTED = 130  # by Ctrl-C: 128 + SIGINT
 
 
 def of_status(status: str, reason: str) -> int:

@@ -31,6 +31,15 @@ class Options(argparse.ArgumentParser):
         self.add_argument(name, metavar=metavar, help=about, action=_Once)
         self._refusals[name] = refusal
 
+    def add_allow_path(self) -> None:
+        """Add `--allow path`, for a command that reads what the folder of a run names."""
+        self.add_value(
+            "--allow",
+            metavar="path",
+            about="read data from where the record says, also outside the current folder and the run's",
+            refusal=f"--allow takes one word, path: {self.prog} FOLDER --allow path",
+        )
+
     def read(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read a command line, options and words in any order.
 

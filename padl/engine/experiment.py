@@ -40,6 +40,17 @@ class TrainState(NamedTuple):
     average: PyTree
 
 
+class Pretrained(NamedTuple):
+    """Arrays that a run begins with in the place of fresh ones.
+
+    Attributes:
+        params, model_state: of the form of the state's, with None for each array that is made fresh.
+    """
+
+    params: Params
+    model_state: PyTree
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What can be done with a run: three pure functions, `init`, `step` and `evaluate`, compiled where they are used.
@@ -63,13 +74,11 @@ class Experiment:
     accumulate: int = 1
     mesh: jax.sharding.Mesh | None = None
 
-    def init(self, key: Key, hparams: HParams) -> TrainState:
-        """Make the state before the first step."""
+    def init(self, key: Key, hparams: HParams, pretrained: Pretrained | tuple[()] = ()) -> TrainState:
+        """Make the state before the first step; without `pretrained` all arrays are fresh."""
         params, model_state = self.objective.init(keys.of_init(key), hparams)
-        return self.init_at(key, hparams, params, model_state)
-
-    def init_at(self, key: Key, hparams: HParams, params: Params, model_state: PyTree) -> TrainState:
-        """Make the state before the first step from these parameters."""
+        if pretrained:
+            params, model_state = _in_place_of((params, model_state), tuple(pretrained))
         average = params if "ema" in hparams["run"] else ()
         opt_state = self._transformation(hparams).init(params)
         return TrainState(jnp.zeros((), jnp.int32), key, params, model_state, opt_state, average)
@@ -124,6 +133,12 @@ class Experiment:
     def _learning_rate(self, count: jax.Array, hparams: HParams) -> jax.Array:
         share = self.schedule(count / hparams["run"]["steps"], **hparams["schedule"])
         return hparams["optimizer"]["learning_rate"] * share
+
+
+def _in_place_of(fresh: PyTree, pretrained: PyTree) -> PyTree:
+    """The pretrained arrays, and the fresh ones where those are None."""
+    choose = lambda saved, made: made if saved is None else saved  # noqa: E731
+    return jax.tree.map(choose, pretrained, fresh, is_leaf=lambda x: x is None)
 
 
 def readout(state: TrainState) -> Params:

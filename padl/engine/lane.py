@@ -4,6 +4,7 @@
 program for all of it. What a call asks for is data, so that no other number of steps compiles anything.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +12,7 @@ import jax.numpy as jnp
 
 from padl.data.source import Data
 from padl.engine import loop
-from padl.engine.experiment import Experiment, TrainState
+from padl.engine.experiment import Experiment, Pretrained, TrainState
 from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, PyTree
 
@@ -56,9 +57,15 @@ class Measured(NamedTuple):
     overflowed: jax.Array
 
 
-def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Carry:
+def begin(
+    experiment: Experiment,
+    criterion: Criterion,
+    key: Key,
+    hparams: HParams,
+    pretrained: Pretrained | tuple[()] = (),
+) -> Carry:
     """Make the carry before the first step."""
-    state, best = loop.begin(experiment, criterion, key, hparams)
+    state, best = loop.begin(experiment, criterion, key, hparams, pretrained)
     return Carry(state._replace(key=()), best, jnp.zeros((), jnp.int32))
 
 
@@ -71,9 +78,11 @@ def advance(
     key: Key,
     hparams: HParams,
     data: Data,
+    pretrained: Pretrained | tuple[()],
 ) -> tuple[Carry, Measured]:
     """Do one call of a run. From the step on at which it diverges, its state stays what it was before."""
-    carry = jax.lax.cond(request.first, lambda _: begin(experiment, criterion, key, hparams), lambda c: c, carry)
+    fresh = partial(begin, experiment, criterion, key, hparams, pretrained)
+    carry = jax.lax.cond(request.first, lambda _: fresh(), lambda c: c, carry)
 
     def step(i: jax.Array, both: tuple[Carry, Metrics]) -> tuple[Carry, Metrics]:
         carry, train = both

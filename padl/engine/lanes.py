@@ -15,7 +15,7 @@ import numpy as np
 
 from padl.data.source import Data
 from padl.engine import mesh
-from padl.engine.experiment import Experiment
+from padl.engine.experiment import Experiment, Pretrained
 from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request, advance, begin, is_counter
 from padl.types import Criterion, Device, HParams, PyTree
@@ -23,16 +23,43 @@ from padl.types import Criterion, Device, HParams, PyTree
 Strategy = Literal["vmap", "map", "alone"]
 
 
+class Starts(NamedTuple):
+    """Arrays that members begin with in the place of fresh ones, each set of them once, whoever shares it.
+
+    Attributes:
+        sets: of each run that they were taken from, with a leading axis of those runs.
+        number: which of them is a member's, int32 (members,).
+    """
+
+    sets: Pretrained
+    number: Any
+
+    def of_members(self, take: Callable[[PyTree], PyTree]) -> "Starts":
+        """Apply `take` to what each member has its own of: for some members, or for one."""
+        return Starts(self.sets, take(self.number))
+
+    def per_member(self) -> "Starts":
+        """Tell of each array whether every member has its own."""
+        return Starts(jax.tree.map(lambda _: False, self.sets), True)
+
+    @property
+    def of_one(self) -> Pretrained:
+        """The arrays of a single member."""
+        return jax.tree.map(lambda x: x[self.number], self.sets)
+
+
 class Members(NamedTuple):
     """What tells the members apart: arrays with a leading axis of members.
 
     Attributes:
         keys: (members, 2) uint32. hparams: each scalar (members,). data: rows without that axis, shared; split with it.
+        starts: () where all arrays that they begin with are fresh.
     """
 
-    keys: np.ndarray
+    keys: Any
     hparams: HParams
     data: Data
+    starts: Starts | tuple[()] = ()
 
     @property
     def size(self) -> int:
@@ -41,8 +68,19 @@ class Members(NamedTuple):
 
     def take(self, which: np.ndarray) -> "Members":
         """Take the members of these numbers."""
-        at = partial(jax.tree.map, lambda x: x[which])
-        return Members(self.keys[which], at(self.hparams), self.data.of_members(at))
+        return _each(self, partial(jax.tree.map, lambda x: x[which]))
+
+    @property
+    def shared_bytes(self) -> int:
+        """The size of what the members share."""
+        sets = self.starts.sets if self.starts else ()
+        return self.data.shared_bytes + sum(x.nbytes for x in jax.tree.leaves(sets))
+
+
+def _each(members: Members, take: Callable[[PyTree], PyTree]) -> Members:
+    """Apply `take` to what each member has its own of."""
+    keys, hparams, data, starts = members
+    return Members(take(keys), take(hparams), data.of_members(take), starts and starts.of_members(take))
 
 
 @dataclass(frozen=True)
@@ -78,14 +116,14 @@ class Program(NamedTuple):
     """A compiled program.
 
     Attributes:
-        call: (carry, request, keys, hparams, data) -> (carry, measured); takes the carry's memory.
-        put: members -> its last three arguments, on the devices.
+        call: (carry, request, members) -> (carry, measured); takes the carry's memory.
+        put: members -> its last argument, on the devices.
         blank: a carry to begin with. place: a copy of a carry, on the devices.
         shapes: of a carry. bytes: of memory that it needs on one device.
     """
 
     call: Callable[..., tuple[Carry, Measured]]
-    put: Callable[[Members], tuple[Any, HParams, Data]]
+    put: Callable[[Members], Members]
     blank: Callable[[], Carry]
     place: Callable[[Carry], Carry]
     shapes: Carry
@@ -105,17 +143,16 @@ def compiled(structure: Structure, members: Members, lanes: Lanes) -> Program:
     return _compiled(any_length, lanes, tree, tuple(leaves))
 
 
-def shapes_of_one(members: PyTree) -> tuple[Any, HParams, Data]:
-    """Return the shapes of a single member's key, scalars and data."""
-    keys, hparams, data = members
-    at = partial(jax.tree.map, lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype))
-    return at(keys), at(hparams), data.of_members(at)
+def shapes_of_one(members: Members) -> Members:
+    """Return the shapes of a single member's key and scalars, of its data and of what it begins with."""
+    return _each(members, partial(jax.tree.map, lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype)))
 
 
 def carry_of_one(structure: Structure, members: Members) -> Carry:
     """Return the shapes of what a single member keeps from call to call."""
-    key, hparams, _ = shapes_of_one(members)
-    return jax.eval_shape(lambda k, h: begin(structure.experiment, structure.criterion, key_of(k), h), key, hparams)
+    one = shapes_of_one(members)
+    make = lambda key, hparams: begin(structure.experiment, structure.criterion, key_of(key), hparams)  # noqa: E731
+    return jax.eval_shape(make, one.keys, one.hparams)
 
 
 @lru_cache(maxsize=32)
@@ -139,23 +176,29 @@ def _compile(structure: Structure, lanes: Lanes, like: Members, share_counters: 
     """
     one = carry_of_one(structure, like)
     per_member = _per_member(one, lanes.strategy, share_counters)
-    inputs = (True, jax.tree.map(lambda _: True, like.hparams), like.data.per_member())
+    inputs = _per_member_of(like)
     lane = partial(_lane, partial(advance, structure.experiment, structure.criterion, structure.steps_per_call))
     share = _batched(lane, per_member, inputs) if lanes.strategy == "vmap" else _one_by_one(lane)
     on = mesh.for_members(list(lanes.devices))
-    function = mesh.over_members(share, on, (per_member, Request(False, False, False), *inputs), (per_member, True))
+    function = mesh.over_members(share, on, (per_member, Request(False, False, False), inputs), (per_member, True))
     arguments = _widened(shapes_of_one(like), inputs, lanes.count, jax.ShapeDtypeStruct)
     request = Request(np.bool_(True), np.int32(0), np.bool_(True))
     carry = _widened(one, per_member, lanes.count, jax.ShapeDtypeStruct)
-    program = function.lower(carry, request, *arguments).compile()
+    program = function.lower(carry, request, arguments).compile()
     return Program(
         call=program,
-        put=lambda members: mesh.share_out(tuple(members), on, inputs),
+        put=lambda members: mesh.share_out(members, on, inputs),
         blank=lambda: mesh.share_out(_widened(one, per_member, lanes.count, np.zeros), on, per_member),
         place=lambda carry: jax.tree.map(jnp.copy, mesh.share_out(carry, on, per_member)),
         shapes=carry,
         bytes=_bytes(program),
     )
+
+
+def _per_member_of(members: Members) -> Members:
+    """Of each array of members, whether every member has its own."""
+    hparams, starts = jax.tree.map(lambda _: True, members.hparams), members.starts
+    return Members(True, hparams, members.data.per_member(), starts and starts.per_member())
 
 
 def _per_member(carry: Carry, strategy: Strategy, share_counters: bool) -> Carry:
@@ -178,31 +221,30 @@ def _bytes(program: Any) -> int:
     return total - memory.alias_size_in_bytes
 
 
-def _lane(
-    function: Callable[..., Any], carry: Carry, request: Request, key: jax.Array, hparams: HParams, data: Data
-) -> Any:
-    return function(carry, request, key_of(key), hparams, data)
+def _lane(function: Callable[..., Any], carry: Carry, request: Request, member: Members) -> Any:
+    key, hparams, data, starts = member
+    return function(carry, request, key_of(key), hparams, data, starts and starts.of_one)
 
 
 def _batched(lane: Callable[..., Any], per_member: PyTree, inputs: PyTree) -> Callable[..., tuple[Carry, Measured]]:
     axes, of_inputs = jax.tree.map(lambda each: 0 if each else None, (per_member, inputs))
-    return jax.vmap(lane, in_axes=(axes, None, *of_inputs), out_axes=(axes, 0))
+    return jax.vmap(lane, in_axes=(axes, None, of_inputs), out_axes=(axes, 0))
 
 
 def _one_by_one(lane: Callable[..., Any]) -> Callable[..., tuple[Carry, Measured]]:
     """A loop over the lanes, which writes each lane's carry where it was."""
 
-    def share(carry: Carry, request: Request, keys: jax.Array, hparams: HParams, data: Data) -> tuple[Carry, Measured]:
+    def share(carry: Carry, request: Request, members: Members) -> tuple[Carry, Measured]:
         def arguments(i: Any, carry: Carry) -> tuple[Any, ...]:
             at = partial(jax.tree.map, lambda x: jax.lax.dynamic_index_in_dim(x, i, keepdims=False))
-            return at(carry), request, at(keys), at(hparams), data.of_members(at)
+            return at(carry), request, _each(members, at)
 
         def turn(i: jax.Array, both: tuple[Carry, Measured]) -> tuple[Carry, Measured]:
             after = lane(*arguments(i, both[0]))
             return jax.tree.map(lambda all, x: jax.lax.dynamic_update_index_in_dim(all, x, i, 0), both, after)
 
         _, shapes = jax.eval_shape(lane, *arguments(0, carry))
-        blank = jax.tree.map(lambda x: jnp.zeros((len(keys), *x.shape), x.dtype), shapes)
-        return jax.lax.fori_loop(0, len(keys), turn, (carry, blank))
+        blank = jax.tree.map(lambda x: jnp.zeros((members.size, *x.shape), x.dtype), shapes)
+        return jax.lax.fori_loop(0, members.size, turn, (carry, blank))
 
     return share

@@ -17,7 +17,7 @@ import numpy as np
 
 from padl.data.source import Batch, Data
 from padl.data.streamed import Streamed
-from padl.engine.experiment import Experiment, TrainState, readout
+from padl.engine.experiment import Experiment, Pretrained, TrainState, readout
 from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
@@ -117,6 +117,7 @@ def run(
     eval_every: int,
     criterion: Criterion,
     stream: Streamed | None = None,
+    pretrained: Pretrained | tuple[()] = (),
     start: Snapshot | None = None,
     save_every: int | None = None,
     control: Callable[[], Control] = go_on,
@@ -129,6 +130,7 @@ def run(
         eval_every: evaluate after so many steps, and after the last.
         criterion: the metric of the evaluation that says which parameters are kept as the best, and which way.
         stream: where batches come from that the host reads; None where the training rows are in `data`.
+        pretrained: arrays to begin with in the place of fresh ones.
         start: go on from there, to the same bits as a run that never stopped; None begins. Its arrays are copied.
         save_every: hand out a snapshot after so many steps, and after the last; None never does.
         control: asked while each call is computed what is wanted after it; a run that is stopped hands out a snapshot.
@@ -136,8 +138,8 @@ def run(
     Yields:
         A Chunk for each call, a LastChunk for the last. After one that diverged no other follows.
     """
-    begun = _start(experiment, criterion)(key, hparams) if start is None else start
-    state, best = jax.tree.map(jnp.copy, begun) if start else begun
+    begun = _start(experiment, criterion)(key, hparams, pretrained) if start is None else start
+    state, best = jax.tree.map(jnp.copy, begun) if start or pretrained else begun  # not the caller's memory
     calls = partial(plan, steps, steps_per_call, eval_every, save_every, int(state.step) if start else 0)
     batches = stream.read_ahead((call.start, call.length) for call in calls()) if stream else None
     waiting: tuple[int, Metrics, Metrics, jax.Array | int, Snapshot | None] | None = None
@@ -239,20 +241,15 @@ def chunk(
     return Chunk(step, train, evaluation, None, snapshot, infinite)
 
 
-def begin(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Snapshot:
-    """Make the first state, and a best that any evaluation beats."""
-    return _begun(criterion, experiment.init(key, hparams))
-
-
-def begin_at(
-    experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams, params: Params, model_state: PyTree
+def begin(
+    experiment: Experiment,
+    criterion: Criterion,
+    key: Key,
+    hparams: HParams,
+    pretrained: Pretrained | tuple[()] = (),
 ) -> Snapshot:
-    """Make the snapshot of a run that begins with these parameters: the `start` of `run`."""
-    make = jax.jit(lambda *given: _begun(criterion, experiment.init_at(*given)))
-    return make(key, hparams, params, model_state)
-
-
-def _begun(criterion: Criterion, state: TrainState) -> Snapshot:
+    """Make the first state, and a best that any evaluation beats."""
+    state = experiment.init(key, hparams, pretrained)
     worst = -jnp.inf if criterion.direction == "max" else jnp.inf
     return Snapshot(state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state))
 

@@ -29,7 +29,7 @@ class Outline(NamedTuple):
 def outline(structure: Structure, members: Members) -> Outline:
     """Trace the first state and a step; raises what tracing them raises."""
     experiment = structure.experiment
-    key, hparams, data = shapes_of_one(members)
+    key, hparams, data, _ = shapes_of_one(members)
     state = jax.eval_shape(lambda k, h: experiment.init(key_of(k), h), key, hparams)
     operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
     evaluation = jax.eval_shape(experiment.evaluate, state, hparams, data)
@@ -71,7 +71,7 @@ def arrange(
     memory = memory or mesh.free_memory(devices)
     carried = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(carry_of_one(structure, members)))
     lanes = _in_rounds(strategy, memory * len(devices) // (FIRST_GUESS * max(carried, 1)), members.size, devices)
-    needed, shared = compiled(structure, members, lanes).bytes, members.data.shared_bytes
+    needed, shared = compiled(structure, members, lanes).bytes, members.shared_bytes
     if needed <= memory:
         return lanes
     lane = (needed - shared) / (lanes.count / len(lanes.devices))

@@ -119,7 +119,7 @@ def _together(
     """Train these members at once. The lanes beyond the last member repeat it, and are not looked at."""
     numbers = np.minimum(which.start + np.arange(lanes.count), which.stop - 1)
     program = compiled(structure, members, lanes)
-    keys, hparams, data = program.put(members.take(numbers))
+    arguments = program.put(members.take(numbers))
     carry = program.place(start.carry) if start and start.carry else program.blank()  # pyright: ignore[reportArgumentType]
     reader = _Reader(which, lanes, start.ended if start else {})
     waiting: tuple[loop.Call, Measured, Carry | None] | None = None
@@ -131,7 +131,7 @@ def _together(
                 yield reader.read(*waiting)._replace(stopped=True)
                 return
         request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates))
-        carry, measured = program.call(carry, request, keys, hparams, data)
+        carry, measured = program.call(carry, request, arguments)
         jax.tree.map(lambda x: x.copy_to_host_async(), measured)
         copy = jax.tree.map(jnp.copy, carry) if call.saves else None
         if waiting is not None:
@@ -198,7 +198,7 @@ def _alone(
     device, s = lanes.devices[0], structure
     members = members._replace(data=members.data.share_on(device))
     for member in range(start.first if start else 0, members.size):
-        keys, hparams, data = members.take(np.array(member))
+        keys, hparams, data, starts = members.take(np.array(member))
         key = key_of(jax.device_put(keys, device))
         hparams, data = jax.device_put((hparams, data), device)
         begun = start.carry if start and start.first == member else None
@@ -206,8 +206,8 @@ def _alone(
         begun = jax.device_put(begun, device)
         chunks = loop.run(
             s.experiment, key, hparams, data, steps=s.steps, steps_per_call=s.steps_per_call,
-            eval_every=s.eval_every, criterion=s.criterion, start=begun, save_every=save_every,
-            control=control,
+            eval_every=s.eval_every, criterion=s.criterion, pretrained=starts and starts.of_one, start=begun,
+            save_every=save_every, control=control,
         )  # fmt: skip
         for chunk in chunks:
             snapshot = SweepSnapshot(member, chunk.step, chunk.snapshot, {}, lanes) if chunk.snapshot else None

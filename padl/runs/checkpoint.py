@@ -87,6 +87,11 @@ def load_model(folder: Path) -> dict[str, Any]:
     return about
 
 
+def digest(folder: Path, name: str) -> str:
+    """Return the SHA-256 that the manifest lists of the tree saved under `name`, "" where there is none."""
+    return manifest.entries(folder.absolute() / "checkpoint").get(f"{name}.msgpack", "")
+
+
 def _file(folder: Path, name: str) -> Path:
     file = folder.absolute() / "checkpoint" / f"{name}.msgpack"
     if not file.is_file() and file.name not in manifest.entries(file.parent):

@@ -99,10 +99,10 @@ class Jsonl:
 def _identity(folder: Path) -> tuple[int, int] | None:
     """What a folder keeps where it is renamed; None where there is none."""
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 class BufferedJsonl:

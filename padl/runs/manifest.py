@@ -64,10 +64,15 @@ def read(file: Path, largest: int) -> bytes:
         raise PadlError(f"{file} is missing: it was removed, or its folder is damaged") from error
     except OSError as error:
         raise PadlError(f"{file} cannot be read: {error.strerror}") from error
+    check(file, content)
+    return content
+
+
+def check(file: Path, content: bytes) -> None:
+    """Raise PadlError where this content of a file is not what the manifest beside it lists."""
     difference = difference_from_written(file, content)
     if difference:
         raise PadlError(f"{difference}: it is damaged or was edited, and is not used")
-    return content
 
 
 def difference_from_written(file: Path, content: bytes) -> str:

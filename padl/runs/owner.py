@@ -1,4 +1,4 @@
-"""Say which process something belongs to, and tell whether that still lives. this_process, is_dead."""
+"""Say which process something belongs to, and tell whether that still lives. this_process, is_of_this_host, is_dead."""
 
 import os
 import socket
@@ -15,9 +15,14 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "started": psutil.Process().create_time()}
 
 
+def is_of_this_host(owner: Mapping[str, Any]) -> bool:
+    """Tell whether a process, as `this_process` described it there, is one of this host."""
+    return owner["host"] == socket.gethostname()
+
+
 def is_dead(owner: Mapping[str, Any]) -> bool:
     """Tell whether a process, as `this_process` described it there, has ended; of another host nobody can, so False."""
-    if owner["host"] != socket.gethostname():
+    if not is_of_this_host(owner):
         return False
     try:
         process = psutil.Process(owner["pid"])

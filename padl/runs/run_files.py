@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from padl.runs import manifest
+from padl.runs import jsonl, manifest
 from padl.runs.run_folder import (
     LARGEST_JSON,
-    LARGEST_METRICS,
     config_content,
+    metrics_content,
     parse_config,
     parse_json,
+    parse_metrics,
     read_json,
-    read_metrics,
     to_json,
     to_yaml,
 )
@@ -50,10 +50,13 @@ def write_start(
     manifest.write(folder, contents, durable=durable)
 
 
-def write_end(folder: Path, summary: Mapping[str, Any], durable: bool = True) -> None:
-    """Write summary.json, and list it and metrics.jsonl, which is complete, in the manifest."""
-    metrics = folder / "metrics.jsonl"
-    others = {metrics.name: manifest.digest(metrics)} if metrics.is_file() else {}
+def write_end(folder: Path, summary: Mapping[str, Any], metrics: jsonl.Written, durable: bool = True) -> None:
+    """Write summary.json, and list it and metrics.jsonl, which is complete, in the manifest.
+
+    Args:
+        metrics: what was written of metrics.jsonl. durable: as in `run_folder.write_bytes`.
+    """
+    others = {jsonl.NAME: metrics.sha256} if (folder / jsonl.NAME).is_file() else {}
     try:
         others = {**manifest.entries(folder), **others}
     except PadlError as error:
@@ -97,9 +100,10 @@ def verified_metrics(folder: Path) -> list[dict[str, Any]]:
     Raises:
         PadlError: there are none, or they were edited or are damaged: in which line, where it can be told.
     """
-    rows, file = read_metrics(folder), folder / "metrics.jsonl"
+    content, file = metrics_content(folder), folder / jsonl.NAME
+    rows = parse_metrics(content, file)
     if file.name in manifest.entries(folder):
-        manifest.read(file, LARGEST_METRICS)
+        manifest.check(file, content)
     return rows
 
 

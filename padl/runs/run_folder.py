@@ -190,14 +190,17 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     Raises:
         PadlError: there is none, or a line is none that a run writes.
     """
-    file = folder / "metrics.jsonl"
+    return parse_metrics(metrics_content(folder), folder / "metrics.jsonl")
+
+
+def metrics_content(folder: Path) -> bytes:
+    """Read metrics.jsonl as it is; raises PadlError where there is none."""
     try:
-        content = files.read(file, LARGEST_METRICS)
+        return files.read(folder / "metrics.jsonl", LARGEST_METRICS)
     except OSError as error:
         raise PadlError(
             f"{folder} has no readable metrics.jsonl ({error.strerror}): is it the folder of a run?"
         ) from error
-    return parse_metrics(content, file)
 
 
 def parse_metrics(content: bytes, file: Path) -> list[dict[str, Any]]:

@@ -3,19 +3,15 @@
 A process that is killed cannot say so: who reads "running" looks whether that process still lives.
 """
 
-import os
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, NamedTuple
 
-import psutil
-
 from padl.runs import lock
+from padl.runs.owner import is_dead, is_of_this_host, this_process
 from padl.runs.run_folder import read_json, write_json
 from padl.runs.sink import Row
 from padl.types import PadlError, one_line
@@ -80,7 +76,7 @@ class RunStatus:
         self._written = monotonic()
         if self.folder:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            content = {"status": self.status, "step": self.step, "reason": reason, "time": now, **_this_process()}
+            content = {"status": self.status, "step": self.step, "reason": reason, "time": now, **this_process()}
             write_json(self.folder / FILE, content, self.durable)
 
 
@@ -114,26 +110,16 @@ def read(folder: Path) -> StatusRecord:
     """
     content = read_json(folder / FILE)
     try:
-        fields = {name: content[name] for name in ("status", "step", "reason", "pid")}
-        record = StatusRecord(**fields, host=content.get("host", ""))
-        gone = record.status == "running" and record.host == _host() and not _lives(folder, record.pid)
+        record = StatusRecord(**{name: content[name] for name in StatusRecord._fields})
+        gone = record.status == "running" and _is_gone(folder, content)
     except (KeyError, TypeError, ValueError) as error:
         raise PadlError(f"{folder / FILE} is damaged: it is no status of a run") from error
     return record._replace(status="interrupted", reason=KILLED) if gone else record
 
 
-def _lives(folder: Path, pid: int) -> bool:
-    """Whether a process of this machine still writes a run, or the sweep that it is of."""
+def _is_gone(folder: Path, owner: Mapping[str, Any]) -> bool:
+    """Whether no process of this machine writes a run any more, or the sweep that it is of."""
     held = [lock.is_held(place) for place in (folder, folder.absolute().parent)]
     if all(each is None for each in held):
-        return psutil.pid_exists(pid)  # a folder that never had a lock
-    return any(held)
-
-
-@cache
-def _host() -> str:
-    return socket.gethostname()
-
-
-def _this_process() -> dict[str, Any]:
-    return {"host": _host(), "pid": os.getpid()}
+        return is_dead(owner)  # a folder that never had a lock
+    return is_of_this_host(owner) and not any(held)

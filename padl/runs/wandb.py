@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from padl.nested import flattened
 from padl.runs.redaction import redact
 from padl.runs.sink import Row, warn
 from padl.runs.wandb_process import Mode, Told, WandbProcess, connect
@@ -26,8 +27,8 @@ def check_limits(project: str, group: str | None, name: str | None, tags: Sequen
     for key, value in {"project": project, "group": group, "name": name}.items():
         if value is not None and not 1 <= len(value) <= LONGEST:
             raise PadlError(f"wandb.{key} has {len(value)} characters, and W&B takes 1 to {LONGEST}: give another")
-    found = [character for character in NOT_IN_A_PROJECT if character in project]
-    if found:
+    refused = [character for character in NOT_IN_A_PROJECT if character in project]
+    if refused:
         raise PadlError(f"wandb.project={project}: W&B takes none of {' '.join(NOT_IN_A_PROJECT)} in it")
     for tag in tags:
         if not 1 <= len(tag) <= LONGEST_TAG:
@@ -77,7 +78,7 @@ class Wandb:
     def close(self, summary: Mapping[str, Any]) -> None:
         """Queue the end of the run; what is queued is still sent, see `wait`."""
         if self._process:
-            self._send({"close": redact(_flat(summary))})
+            self._send({"close": redact(flattened(summary, "/"))})
             self._deadline = monotonic() + CLOSE_SECONDS
 
     def wait(self) -> None:
@@ -96,22 +97,14 @@ class Wandb:
             self._process.send(self._number, {"start": self._options})
         self._process.send(self._number, message)
 
-    def _hear(self, told: Told) -> None:
-        """Called with what is told of the run, in a thread of the process's."""
-        if "say" in told:
-            warn(redact(told["say"]))
-        if told.get("folder"):
-            self.run_folder = Path(told["folder"])
-        if "lost" in told and not self._ended.is_set():
-            warn(f"W&B stopped ({told['lost']}); the run goes on, metrics.jsonl has every row")
-        self.failed = self.failed or "failed" in told or "lost" in told
-        if "end" in told or "lost" in told:
+    def _hear(self, message: Told) -> None:
+        """Called with each message about the run, in a thread of the process's."""
+        if "say" in message:
+            warn(redact(message["say"]))
+        if message.get("folder"):
+            self.run_folder = Path(message["folder"])
+        if "lost" in message and not self._ended.is_set():
+            warn(f"W&B stopped ({message['lost']}); the run goes on, metrics.jsonl has every row")
+        self.failed = self.failed or "failed" in message or "lost" in message
+        if "end" in message or "lost" in message:
             self._ended.set()
-
-
-def _flat(summary: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{"best": {"loss": 1}} -> {"best/loss": 1}."""
-    flat: dict[str, Any] = {}
-    for key, value in summary.items():
-        flat |= _flat(value, f"{prefix}{key}/") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat

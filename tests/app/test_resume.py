@@ -151,9 +151,9 @@ def test_a_run_goes_on_in_its_own_wb_run_but_never_online_by_itself(copy, capsys
     stored = {"mode": "online", "project": "mine", "name": "me", "group": None, "tags": ["a"], "max_runs": 32}
     edited = run_folder.read_config(copy) | {"wandb": stored}
     (copy / "config.yaml").write_text(run_folder.to_yaml(edited))
-    assert same_wandb_run(edited, copy, told=True) == stored | {"mode": "offline"}
+    assert same_wandb_run(edited, copy, reported=True) == stored | {"mode": "offline"}
     assert "goes on offline: wandb.mode=online is yours to say" in capsys.readouterr().err
-    assert same_wandb_run({"wandb": {"mode": "disabled"}}, copy, told=True) == {"mode": "disabled"}
+    assert same_wandb_run({"wandb": {"mode": "disabled"}}, copy, reported=True) == {"mode": "disabled"}
     assert resume(copy, {"wandb.mode": "disabled"}).config["wandb"]["project"] == "mine"
 
 

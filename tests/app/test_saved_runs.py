@@ -57,9 +57,9 @@ def write_checkpoint(folder: Path, **contents: bytes) -> None:
     manifest.write(folder / "checkpoint", files, manifest.entries(folder / "checkpoint"))
 
 
-def of_network(folder: Path):
+def of_network(folder: Path, allow=()):
     """What `padl compare surface=network checkpoint=` reads."""
-    return network(folder, 0, None)
+    return network(folder, 0, None, allow)
 
 
 # Any byte
@@ -308,8 +308,42 @@ def test_a_file_below_the_current_folder_or_beside_the_run_is_fine(copy, tmp_pat
     assert saved_runs.again(copy)["task"]["path"] == path.format(tmp=tmp_path)
 
 
-def test_rerun_takes_what_it_allows_by_its_name(padl_command, copy):
+@pytest.mark.parametrize("use", [padl.evaluate, at_best, of_network])
+def test_what_reads_the_data_of_a_run_refuses_files_outside_and_a_model_is_loaded_without_them(
+    copy, tmp_path, monkeypatch, use
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "x.csv").write_text("a,b\n" + "1,2\n" * 9)
+    write_config(copy, task={"name": "csv", "path": str(tmp_path / "x.csv"), "target": "b", "kind": "regression"})
+    with pytest.raises(
+        PadlError, match=r"would read /.*\(task\.path\), outside .*: if that is meant, add --allow path"
+    ):
+        use(copy)
+    with pytest.raises(PadlError) as raised:  # it was read, and what it holds does not fit
+        use(copy, allow=["path"])
+    assert "would read" not in str(raised.value)
+    assert padl.load(copy).params.keys()
+
+
+COMMANDS = {
+    "rerun": lambda folder: [folder],
+    "evaluate": lambda folder: [folder],
+    "backprop": lambda folder: [folder],
+    "compare": lambda folder: ["surface=network", f"checkpoint={folder}"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_takes_what_it_allows_by_its_name(padl_command, copy, command):
     for words in (["--allow"], ["--allow", "everything"], ["--allow="]):
-        code, _, err = padl_command("rerun", str(copy), *words)
+        code, _, err = padl_command(command, *COMMANDS[command](str(copy)), *words)
         assert (code, err.count("\n")) == (2, 1)
-        assert "--allow" in err
+        assert "allow" in err
+
+
+@pytest.mark.parametrize("command", [["compare"], ["backprop", "x * x", "x=1"]], ids=" ".join)
+def test_what_reads_no_run_refuses_to_be_allowed_anything(padl_command, command):
+    code, _, err = padl_command(*command, "--allow", "path")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--allow" in err

@@ -9,8 +9,8 @@ import pytest
 import padl
 from padl.data.source import Data
 from padl.engine import lanes, loop, packing, sweep
-from padl.engine.experiment import Experiment
-from padl.engine.lanes import Lanes, Members, Structure
+from padl.engine.experiment import Experiment, Pretrained
+from padl.engine.lanes import Lanes, Members, Starts, Structure
 from padl.registry import StaticPartial
 from padl.tasks.classification import classification
 from padl.tasks.loss_inputs import Words
@@ -54,7 +54,7 @@ def run(what, who, strategy="vmap", count=4, devices=2, say=lambda line: None):
 
 
 def alone(what, who, member):
-    keys, hp, data = who.take(np.array(member))
+    keys, hp, data, _ = who.take(np.array(member))
     options = {
         "steps": what.steps,
         "steps_per_call": what.steps_per_call,
@@ -98,6 +98,23 @@ def test_a_members_first_parameters_are_those_of_the_run_alone_bit_for_bit():
     for member in range(4):
         for name, p in alone(what, who, member)[-1].state.params.items():
             np.testing.assert_array_equal(together[member][-1].state.params[name], p)  # a step of length 0 keeps them
+
+
+@pytest.mark.parametrize("strategy", ["vmap", "map", "alone"])
+def test_a_member_begins_with_its_own_set_of_pretrained_arrays_and_fresh_ones_elsewhere(strategy):
+    what, who = structure(steps=1), members((0.0, 0.0, 0.0, 0.0))
+    ref = [alone(what, who, member)[-1].state for member in range(4)]
+    taken = "head.kernel"
+    sets = dict.fromkeys(ref[0].params) | {taken: np.stack([np.ones((4, 2), "f4"), np.zeros((4, 2), "f4")])}
+    starts = Starts(
+        Pretrained(sets, jax.tree.map(lambda _: None, ref[0].model_state)), np.array([0, 1, 1, 0], np.int32)
+    )
+    together = run(what, who._replace(starts=starts), strategy, devices=1 if strategy == "alone" else 2)
+    for member, number in enumerate(starts.number):
+        params = together[member][-1].state.params
+        np.testing.assert_array_equal(params[taken], sets[taken][number])
+        for name in params.keys() - {taken}:
+            np.testing.assert_array_equal(params[name], ref[member].params[name])
 
 
 @pytest.mark.parametrize("model", [MLP, CNN], ids=["mlp", "cnn"])

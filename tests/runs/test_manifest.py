@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import padl
-from padl.runs import manifest, run_files, run_folder
+from padl.runs import jsonl, manifest, run_files, run_folder
 from padl.types import PadlError
 
 STARTED = {"config.yaml", "env.json"}
@@ -44,7 +44,7 @@ def test_a_member_of_a_sweep_is_guarded_as_a_run_is(tmp_path):
 def test_a_run_whose_manifest_is_damaged_in_its_course_ends_with_a_line(tmp_path, capsys):
     run_files.write_start(tmp_path, {"seed": 1}, "{}\n")
     (tmp_path / "manifest.json").write_text("[")
-    run_files.write_end(tmp_path, {"steps": 3})
+    run_files.write_end(tmp_path, {"steps": 3}, jsonl.BufferedJsonl(tmp_path).written())
     assert "no longer guarded" in capsys.readouterr().err
     assert run_files.verified_json(tmp_path / "summary.json") == {"steps": 3}
     with pytest.raises(PadlError, match=r"config\.yaml is not listed"):

@@ -120,14 +120,16 @@ def test_a_model_is_loaded_without_its_data_and_evaluated_from_any_folder(tmp_pa
     made = padl.train(task={"name": "csv", "path": "table.csv"}, model="linear", steps=20, devices=1, run=run)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    assert padl.evaluate(made.folder)["rmse"] == made.summary["final"]["rmse"]
+    with pytest.raises(PadlError, match="--allow path"):
+        padl.evaluate(made.folder)
+    assert padl.evaluate(made.folder, allow="path")["rmse"] == made.summary["final"]["rmse"]
     table.write_text(table.read_text() + "99,1\n")
     with pytest.raises(PadlError, match="are not those that"):
-        padl.evaluate(made.folder)
+        padl.evaluate(made.folder, allow="path")
     table.unlink()
     assert padl.load(made.folder)(np.array([[1.0], [2.0]])).shape == (2,)
     with pytest.raises(PadlError, match="No such file"):
-        padl.evaluate(made.folder)
+        padl.evaluate(made.folder, allow="path")
 
 
 def test_inputs_of_another_shape_are_refused(small_run):

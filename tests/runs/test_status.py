@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from padl.runs.run_folder import read_json
-from padl.runs.status import recording
+from padl.runs.run_folder import read_json, write_json
+from padl.runs.status import read, recording
 
 
 def content(folder):
@@ -19,7 +19,9 @@ def test_a_run_is_running_and_then_finished(tmp_path):
         status.write(7, {})
         assert content(tmp_path) == ("running", 0, "")  # it is written now and then, not at every row
     assert content(tmp_path) == ("finished", 7, "")
-    assert read_json(tmp_path / "status.json").keys() == {"status", "step", "reason", "time", "pid", "host"}
+    assert read_json(tmp_path / "status.json").keys() == {
+        "status", "step", "reason", "time", "pid", "host", "started",
+    }  # fmt: skip
 
 
 def stopped(folder, error, tell):
@@ -66,3 +68,15 @@ def test_without_a_folder_nothing_is_written_and_the_status_is_known(tmp_path):
         assert status.status == "running"
     assert status.status == "finished"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_whose_process_number_is_another_processs_now_was_killed(tmp_path):
+    folder = tmp_path / "runs" / "a"  # pytest has a .lock of its own above
+    folder.mkdir(parents=True)
+    with recording(folder):
+        told = read_json(folder / "status.json")
+        assert read(folder).status == "running"
+        write_json(folder / "status.json", {**told, "started": told["started"] - 1000})
+        assert (read(folder).status, read(folder).reason) == ("interrupted", "killed")
+        write_json(folder / "status.json", {**told, "started": 0, "host": "elsewhere"})
+        assert read(folder).status == "running"  # nobody can look there

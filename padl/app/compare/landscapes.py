@@ -1,6 +1,7 @@
 """Find landscapes by name: what `padl compare surface=NAME` may be. landscape, network."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -25,13 +26,18 @@ FEW = 256  # rows of a network's: each of thousands of steps looks at all of the
 
 
 def landscape(
-    name: str, condition: float | None, checkpoint: str | None, directions: int, rows: int | Literal["all"] | None
+    name: str,
+    condition: float | None,
+    checkpoint: str | None,
+    directions: int,
+    rows: int | Literal["all"] | None,
+    allow: Collection[str] = (),
 ) -> Landscape:
     """Make the landscape of this name.
 
     Args:
-        condition: of a valley. checkpoint, directions, rows: of the slice of a network: the folder, seed and rows of
-            `network`.
+        condition: of a valley. checkpoint, directions, rows, allow: of the slice of a network: the folder, seed, rows
+            and allow of `network`.
 
     Raises:
         PadlError: an unknown name; what this landscape cannot use, or a network without its checkpoint.
@@ -44,8 +50,14 @@ def landscape(
             raise PadlError(
                 "surface=network is the loss of a trained network: give its run folder, checkpoint=runs/..."
             )
-        return network(Path(os.path.expanduser(checkpoint)), directions, rows)
-    for key, value in {"checkpoint": checkpoint, "directions": directions or None, "rows": rows}.items():
+        return network(Path(os.path.expanduser(checkpoint)), directions, rows, allow)
+    of_a_network = {
+        "checkpoint": checkpoint,
+        "directions": directions or None,
+        "rows": rows,
+        "--allow": " ".join(allow) or None,
+    }
+    for key, value in of_a_network.items():
         if value is not None:
             raise PadlError(f"{key}={value} is for surface=network; '{name}' has none: leave it out")
     if name == "logistic":
@@ -53,17 +65,18 @@ def landscape(
     return noisy_valley(condition) if name == "noisy_valley" else closed_form(cast(Name, name), condition)
 
 
-def network(folder: Path, seed: int, rows: int | Literal["all"] | None) -> Landscape:
+def network(folder: Path, seed: int, rows: int | Literal["all"] | None, allow: Collection[str] = ()) -> Landscape:
     """Slice the loss of a run's best parameters.
 
     Args:
         folder: of a run with run.save=true. seed: of the two directions.
         rows: look at so many of the training rows, the first, or at "all"; None at FEW at most.
+        allow: as of `saved_runs.evaluate`.
 
     Raises:
         PadlError: no run there, nothing saved, other data than it was trained on, a task without a model, fewer rows.
     """
-    config, about = verified_for_today(folder), checkpoints.load_model(folder)
+    config, about = verified_for_today(folder, allow=allow), checkpoints.load_model(folder)
     if about["input_shape"] is None:
         raise PadlError(f"checkpoint={folder} is of a run without a network: give one of a task with a model")
     spec = check({**config, "devices": None})

@@ -1,6 +1,6 @@
 """Check a comparison whole, before anything is compiled or written. ComparePlan, resolve, one_line_for_candidates."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from padl.app.compare.landscapes import landscape
 from padl.app.compare.settings import RANGE, CompareSettings, OutputSettings, parse
 from padl.app.names import Part, part
 from padl.app.plugin_errors import one_line_for
+from padl.app.stored_config import allowed
 from padl.compare import trajectories
 from padl.compare.trajectories import Candidate
 from padl.surfaces.functions import check_start
@@ -64,14 +65,24 @@ class ComparePlan:
         }
 
 
-def resolve(config: Mapping[str, Any]) -> ComparePlan:
+def resolve(config: Mapping[str, Any], allow: str | Collection[str] = ()) -> ComparePlan:
     """Check a configuration whole and build what it names.
+
+    Args:
+        allow: as of `saved_runs.evaluate`, for the run that `checkpoint` names.
 
     Raises:
         PadlError: for the first thing that is wrong.
     """
     settings, output = parse(config)
-    surface = landscape(settings.surface, settings.condition, settings.checkpoint, settings.directions, settings.rows)
+    surface = landscape(
+        settings.surface,
+        settings.condition,
+        settings.checkpoint,
+        settings.directions,
+        settings.rows,
+        allowed(allow),
+    )
     fixed, rates = _rates(settings, surface)
     starts, noise = _starts(settings, surface), surface.noise if settings.noise is None else settings.noise
     resolved = {"learning_rate": fixed, "start": starts[0].tolist(), "noise": noise}

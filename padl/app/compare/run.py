@@ -1,7 +1,7 @@
 """Run a comparison from start to end: plan, walks, folder, pictures. `padl compare`, `padl.trajectories`."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,32 +34,33 @@ class ComparisonResult(NamedTuple):
     pictures: list[Path]
 
 
-def trajectories(surface: str = "rosenbrock", **settings: Any) -> Comparison:
+def trajectories(surface: str = "rosenbrock", *, allow: str | Collection[str] = (), **settings: Any) -> Comparison:
     """Compare optimizers on a surface: `padl compare` in the same words, but without a folder unless `run` names one.
 
     Args:
-        surface: its name.
+        surface: its name. allow: as of `padl.evaluate`, for the run that `checkpoint` names.
         settings: every other key of conf/compare.yaml, as `optimizers=["gd", {"name": "adam", "b1": 0.8}], steps=200,
             run={"dir": "runs"}`.
 
     Raises:
         PadlError: for the first thing that is wrong, before anything is written.
     """
-    return run({"surface": surface, "run": {"dir": None}, **settings}, []).comparison
+    return run({"surface": surface, "run": {"dir": None}, **settings}, [], allow).comparison
 
 
 @pinned()
-def run(config: Mapping[str, Any], command: list[str]) -> ComparisonResult:
+def run(config: Mapping[str, Any], command: list[str], allow: str | Collection[str] = ()) -> ComparisonResult:
     """Compare as `config` says, and write what it gave.
 
     Args:
         config: of conf/compare.yaml; what is left out has its default. command: what the user typed, for env.json.
+        allow: as of `plan.resolve`.
 
     Raises:
         PadlError: for the first thing that is wrong, before anything is written; an optimizer that cannot be traced.
     """
     use_compilation_cache(config.get("compilation_cache", "auto"))
-    plan = resolve(config)
+    plan = resolve(config, allow)
     with one_line_for_candidates(plan):
         race = begin(plan.landscape, plan.candidates, plan.starts, **plan.options)
     if plan.output.dir is None:

@@ -1,6 +1,7 @@
 """`padl.sweep`: a sweep from Python, over every combination of some values."""
 
 import itertools
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from padl.app.sweep.members import Requested
 from padl.app.sweep.results import Results
 from padl.app.sweep.run import Sweep
 from padl.app.train import Choose, quietly
+from padl.nested import with_value
 from padl.registry import near
 from padl.types import KINDS, PadlError
 
@@ -75,13 +77,15 @@ def _listed(over: Any) -> dict[str, list[Any]]:
     for key, values in over.items():
         if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
             raise PadlError(f"over[{key!r}]={values!r} must be a list of values")
-    return {key: list(values) for key, values in over.items()}
+    return {key: [os.fspath(x) if isinstance(x, os.PathLike) else x for x in values] for key, values in over.items()}
 
 
 def _full_name(key: str, base: Mapping[str, Any]) -> str:
     """`optimizer.learning_rate` for `learning_rate`; raises PadlError where no part, or more than one, has it."""
     group = key.partition(".")[0]
-    if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "run", "wandb")):
+    if key == "start":
+        return "start.from"
+    if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "start", "run", "wandb")):
         return key
     if "." in key:
         raise PadlError(f"over: no key '{key}'{near(group, KINDS)} (write it as model.widths)")
@@ -103,9 +107,10 @@ def _config(base: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any
     """A configuration with these values: the names first, then what belongs to them."""
     config = dict(base) | {key: value for key, value in values.items() if "." not in key}
     for key, value in values.items():
-        kind, dot, word = key.partition(".")
+        kind, dot, _ = key.partition(".")
         if not dot:
             continue
-        group = config.get(kind)
-        config[kind] = {**({"name": group} if isinstance(group, str) else group or {}), word: value}
+        if isinstance(group := config.get(kind), str):
+            config[kind] = {"from" if kind == "start" else "name": group}
+        config = with_value(config, key, value)
     return config

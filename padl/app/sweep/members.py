@@ -9,6 +9,7 @@ from typing import Any
 
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.summary import Rows
+from padl.nested import flattened
 from padl.runs.sink import BestSoFar, Memory
 from padl.runs.status import RunStatus
 from padl.types import PadlError
@@ -107,22 +108,15 @@ def check_all(requests: Sequence[Requested], memo: Memo) -> list[RunSpec]:
 
 def _check_shared(requests: Sequence[Requested], specs: Sequence[RunSpec]) -> None:
     """Raise PadlError where members differ in what a sweep has only one of."""
+    configs = [flattened(request.config) for request in requests]
     for key in ONE_FOR_ALL:
-        if len({str(_at(request.config, key)) for request in requests}) > 1:
+        if len({str(values.get(key)) for values in configs}) > 1:
             raise PadlError(f"{key} is one for the whole sweep: give it one value")
-    if any(spec.start.from_ for spec in specs):
-        raise PadlError("start.from is for a single run: members of a sweep begin with parameters of their own seeds")
     settings = specs[0].sweep
     if any(spec.sweep != settings for spec in specs):
         raise PadlError("sweep.* is one for the whole sweep: give each of its keys one value")
     if settings.exact and (settings.strategy, settings.chunk) != ("auto", "auto"):
         raise PadlError("sweep.exact=true runs one member after the other: leave sweep.strategy and sweep.chunk out")
-
-
-def _at(config: Mapping[str, Any], key: str) -> Any:
-    for word in key.split("."):
-        config = (config or {}).get(word)  # pyright: ignore[reportAssignmentType]
-    return config
 
 
 def refusal(wrong: Mapping[str, list[list[str]]], overrides: Sequence[Sequence[str]]) -> str:
@@ -144,14 +138,11 @@ def refusal(wrong: Mapping[str, list[list[str]]], overrides: Sequence[Sequence[s
 
 def identity(spec: RunSpec) -> str:
     """Return a text that is equal for runs that are the same run, whatever is one for the whole sweep."""
-    tells_apart = {key: value for key, value in spec.config.items() if key not in ONE_FOR_ALL}
-    for key in (key for key in ONE_FOR_ALL if "." in key):
-        group, _, name = key.partition(".")
-        tells_apart[group] = {k: v for k, v in tells_apart[group].items() if k != name}
+    tells_apart = {key: value for key, value in flattened(spec.config).items() if key not in ONE_FOR_ALL}
     return json.dumps(tells_apart, sort_keys=True, default=str)
 
 
 def swept(members: Sequence[Member]) -> list[str]:
-    """Return the keys that take several values."""
-    keys = dict.fromkeys(key for member in members for key in member.values)
+    """Return the keys that take several values; what is one for the whole sweep may be another after a resume."""
+    keys = dict.fromkeys(key for member in members for key in member.values if key not in ONE_FOR_ALL)
     return [key for key in keys if len({str(member.values.get(key)) for member in members}) > 1]

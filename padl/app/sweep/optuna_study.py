@@ -111,7 +111,7 @@ def complete(study: Any) -> list[Any]:
     return [trial for trial in study.trials if trial.state.name == "COMPLETE"]
 
 
-def own(trial: Any) -> None:
+def claim(trial: Any) -> None:
     """Write into a trial that this process runs it."""
     trial.set_user_attr(OWNER, this_process())
 

@@ -130,9 +130,9 @@ def _form(group: Group, lanes: Lanes) -> PyTree:
     """Shapes and types of what these lanes keep from call to call."""
     if lanes.strategy != "alone":
         return compiled(group.structure, group.stacked, lanes).shapes
-    keys, hparams, _ = group.stacked.take(np.array(0))
+    first = group.stacked.take(np.array(0))
     experiment, criterion = group.structure.experiment, group.structure.criterion
-    return loop.shapes(experiment, criterion, key_of(keys), hparams)
+    return loop.shapes(experiment, criterion, key_of(first.keys), first.hparams)
 
 
 def _layout(folder: Path, group: Group, devices: list[Device]) -> Lanes | None:

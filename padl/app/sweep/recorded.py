@@ -13,6 +13,8 @@ from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.run_spec import RunSpec
 from padl.app.stored_config import refuse_paths_outside, same_wandb_run
 from padl.app.sweep.members import ENDED, Member, Requested
+from padl.app.warm_start import digests
+from padl.nested import with_value
 from padl.runs import jsonl, run_files, run_folder
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
@@ -62,8 +64,8 @@ class RecordedSweep:
 
     def check_paths(self, requests: Sequence[Requested]) -> None:
         """Raise PadlError for a run that names files with which the sweep's folder has no business."""
-        for request in requests if "path" not in self.allow else []:
-            refuse_paths_outside(request.config, self.folder / "member")
+        for request in requests:
+            refuse_paths_outside(request.config, self.folder, self.allow)
 
     def check_same(self, specs: Sequence[RunSpec], devices: Sequence[Device]) -> None:
         """Compare what the recorded members depend on with what it is for these.
@@ -71,7 +73,7 @@ class RecordedSweep:
         Raises:
             DifferentRun: something differs that is not allowed to.
         """
-        now = of_all(specs, devices[0], len(devices))
+        now = fingerprint(specs, devices)
         recorded = {group: {k: now[group].get(k, "") for k in names} for group, names in self.fingerprint.items()}
         check_same(self.folder, self.fingerprint, recorded, self.allow)
 
@@ -91,6 +93,12 @@ class RecordedSweep:
     def folder_of(self, number: int) -> Path | None:
         """Return the folder of a member, None where it has none."""
         return next(iter(sorted(self.folder.glob(f"{number:04d}-*"))), None)
+
+
+def fingerprint(specs: Sequence[RunSpec], devices: Sequence[Device]) -> Fingerprint:
+    """Describe what the numbers of a sweep's members depend on beside their configurations."""
+    about = of_all(specs, devices[0], len(devices))
+    return {**about, "data": {**about["data"], **digests(specs)}}
 
 
 def restore_rows(member: Member, folder: Path) -> None:
@@ -132,6 +140,5 @@ def _request(entry: Mapping[str, Any], folder: Path, todays: Mapping[str, Any]) 
     first_to_say = entry["number"] == 0 and "wandb.mode" not in todays
     config["wandb"] = same_wandb_run(entry["config"], folder, first_to_say)
     for key, value in todays.items():
-        group, dot, name = key.partition(".")
-        config[group] = {**config[group], name: value} if dot else value
+        config = with_value(config, key, value)
     return Requested(list(entry["overrides"]), dict(entry["values"]), config)

@@ -9,12 +9,11 @@ from time import perf_counter
 from typing import Any
 
 from padl.app import artifacts
-from padl.app.fingerprint import of_all
 from padl.app.outputs import open_wandb
 from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
 from padl.app.sweep.members import Member, swept
-from padl.app.sweep.recorded import RecordedSweep, restore_rows, write_requests
+from padl.app.sweep.recorded import RecordedSweep, fingerprint, restore_rows, write_requests
 from padl.app.timing import Times
 from padl.engine import loop
 from padl.runs import jsonl, lock, run_files, run_folder
@@ -74,7 +73,7 @@ class SweepRecords:
             self._open_folder(spec, members, devices)
         self.is_open = True
         if self.written_folder:
-            about = of_all([member.spec for member in members], devices[0], len(devices))
+            about = fingerprint([member.spec for member in members], devices)
             wandb_id = self.wandb.run_id if self.wandb else None
             write_requests(self.written_folder, self.command, members, about, wandb_id)
 
@@ -162,9 +161,10 @@ class SweepRecords:
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
         member.summary = summary = summarise(member.spec, last, member.rows, times)
         self._recorders.pop(member.number).close(summary)
-        self._files.pop(member.number, None)
-        if member.folder:
-            artifacts.write(member.spec, artifacts.trained(last), summary, member.folder, durable=False)
+        file = self._files.pop(member.number, None)
+        if member.folder and file:
+            weights = artifacts.trained(last)
+            artifacts.write(member.spec, weights, summary, file.written(), member.folder, durable=False)
         assert member.run_status is not None  # it has begun
         member.run_status.end(summary["status"], summary["steps"], summary["reason"])
 

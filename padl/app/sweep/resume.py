@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from padl.app.fingerprint import check_allowed
+from padl.app.fingerprint import ALLOW
 from padl.app.stopping import NEVER, StopRequest
+from padl.app.stored_config import allowed
 from padl.app.sweep import results
 from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.run import Sweep
@@ -27,8 +28,7 @@ def reopen(
     Raises:
         PadlError: it is no folder of a sweep, or it is damaged.
     """
-    check_allowed(allow)
-    recorded = RecordedSweep(folder, allow, todays)
+    recorded = RecordedSweep(folder, allowed(allow, ALLOW), todays)
     return Sweep(recorded.command, say, stop, recorded, results.write_tables)
 
 

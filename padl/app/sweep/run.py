@@ -20,6 +20,7 @@ from padl.app.sweep.program_run import ProgramRun
 from padl.app.sweep.programs import Group, groups
 from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.records import SweepRecords
+from padl.app.warm_start import WarmStarts
 from padl.engine import mesh
 from padl.jax_flags import pinned
 from padl.runs.console import SweepProgress
@@ -69,6 +70,7 @@ class Sweep:
         self._by_identity: dict[str, Member] = {}
         self._launches = 0
         self._memo: Memo = {}
+        self._warm_starts = WarmStarts()
         self._report_due = 0.0  # on the clock of `perf_counter`
 
     @property
@@ -152,7 +154,7 @@ class Sweep:
             raise PadlError(f"{self.recorded.folder} has none of these runs: start another sweep with padl train -m")
         left = sorted({member.launch for member in launched if member not in new and member.status == "waiting"})
         of_launches = [[member for member in self.members if member.launch == launch] for launch in left]
-        return [group for members in [*of_launches, new] for group in groups(members)]
+        return [group for members in [*of_launches, new] for group in groups(members, self._warm_starts)]
 
     def _say_plan(self, launched: Sequence[Member], programs: list[Group], devices: list[Device]) -> None:
         different = list(dict.fromkeys(launched))

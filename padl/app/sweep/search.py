@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from padl.app.run_spec import RunSpec
 from padl.app.sweep import selection
-from padl.app.sweep.optuna_study import SearchOptions, abandon, complete, open_study, own, quiet, running
+from padl.app.sweep.optuna_study import SearchOptions, abandon, claim, complete, open_study, quiet, running
 from padl.app.sweep.search_space import Dimension
 from padl.runs.redaction import redact
 from padl.types import Criterion, PadlError
@@ -92,7 +92,7 @@ class Search:
         with quiet():
             for _ in range(min(self.options.batch, self.remaining)):
                 self._asked.append(self.study.ask())
-                own(self._asked[-1])
+                claim(self._asked[-1])
             trials = list(self._asked)
             settings = [self._draw(trial) for trial in trials]
         objectives = launch([{**setting, **seed} for setting in settings for seed in self.seeds])

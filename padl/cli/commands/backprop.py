@@ -14,7 +14,7 @@ SETTING = re.compile(r"[+~]{0,2}[\w./@]+=(?!=)")  # KEY=VALUE
 HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp task=digits'
 OPTIONS = Options(
     "backprop",
-    usage=["FORMULA [X=1 ...]", "[KEY=VALUE ...]", "FOLDER"],
+    usage=["FORMULA [X=1 ...]", "[KEY=VALUE ...]", "FOLDER [--allow path]"],
     about="Draw the circuit of a formula with its values and gradients; or say where the\n"
     "gradients of a model vanish, explode or turn into NaN: at a step of a training,\n"
     "or at the best parameters of a run.",
@@ -37,6 +37,7 @@ OPTIONS.add_value(
     about="write the pictures here, not into a new folder of runs/",
     refusal="--out takes one folder: --out pictures",
 )
+OPTIONS.add_allow_path()
 
 
 class BackpropRequest(NamedTuple):
@@ -45,6 +46,7 @@ class BackpropRequest(NamedTuple):
     Attributes:
         formula: "" for a model. settings: words KEY=VALUE. run: the folder of a run, None where none is given.
         steps: whether to show one step at a time. out: the folder to write to, None for a new one.
+        allow: names of what the folder of the run may do.
     """
 
     formula: str
@@ -52,6 +54,7 @@ class BackpropRequest(NamedTuple):
     run: Path | None
     steps: bool
     out: Path | None
+    allow: list[str]
 
 
 def run(arguments: list[str]) -> int:
@@ -70,7 +73,7 @@ def run(arguments: list[str]) -> int:
     if request.formula:
         print_formula(request.formula, _values(request.settings), **how)
     elif request.run:
-        print_model(at_best(request.run), **how)
+        print_model(at_best(request.run, request.allow), **how)
     else:
         compose_and_call(request.settings, TaskFunction(lambda config: print_model(at_step(config), **how)))
     return DONE
@@ -90,6 +93,8 @@ def read(arguments: Sequence[str]) -> BackpropRequest:
         OPTIONS.error(f"padl backprop takes one formula, {len(formulas)} are given: put it in quotes, as in {HOW}")
     if runs and len(words) > 1:
         OPTIONS.error(f"{runs[0]} is a run, which says everything itself: leave the other words out")
+    if options.allow and not runs:
+        OPTIONS.error("--allow is for the folder of a run: leave it out")
     if not words or not all(word.strip() for word in words):
         OPTIONS.error(f"padl backprop takes a formula and its values, or the words of padl train: {HOW}")
     return BackpropRequest(
@@ -98,6 +103,7 @@ def read(arguments: Sequence[str]) -> BackpropRequest:
         run=runs[0] if runs else None,
         steps=options.steps,
         out=Path(options.out) if options.out else None,
+        allow=[options.allow] if options.allow else [],
     )
 
 

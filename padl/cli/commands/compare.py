@@ -1,5 +1,6 @@
 """`padl compare`: optimizers walk down a surface."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from padl.app.compare import run as comparing
@@ -20,14 +21,28 @@ APPLICATION = Application("compare", lambda: None, explain_keys(KEYS, "compare")
 
 def run(arguments: list[str]) -> int:
     """Compare as the words say, and print a table of it."""
-    if is_multirun(arguments):
+    words, allow = _without_allow(arguments)
+    if is_multirun(words):
         raise PadlError("padl compare runs all in one program: -m is for padl train; several optimizers are a list")
 
     def compare(config: dict[str, Any]) -> None:
-        print_comparison(comparing.run(config, ["padl", "compare", *arguments]))
+        print_comparison(comparing.run(config, ["padl", "compare", *arguments], allow))
 
-    compose_and_call(arguments, TaskFunction(compare), APPLICATION)
+    compose_and_call(words, TaskFunction(compare), APPLICATION)
     return DONE
+
+
+def _without_allow(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of Hydra, and the names after --allow."""
+    rest, allow = iter(arguments), []
+    words = []
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option == "--allow":
+            allow.append(value if equals else next(rest, ""))
+        else:
+            words.append(word)
+    return words, allow
 
 
 def print_comparison(result: ComparisonResult) -> None:

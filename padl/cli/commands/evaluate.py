@@ -7,7 +7,7 @@ from padl.cli.options import Options
 
 OPTIONS = Options(
     "evaluate",
-    usage=["FOLDER [--best]"],
+    usage=["FOLDER [--best] [--allow path]"],
     about="Evaluate the saved parameters of a run again, on the rows that it held out;\n"
     "print the result next to what the run recorded.",
     examples=[
@@ -17,6 +17,7 @@ OPTIONS = Options(
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run")
 OPTIONS.add_argument("--best", action="store_true", help="the parameters with the best evaluation, not the final ones")
+OPTIONS.add_allow_path()
 
 
 def run(arguments: list[str]) -> int:
@@ -32,7 +33,7 @@ def run(arguments: list[str]) -> int:
     from padl.runs.sink import warn
 
     folder, which = Path(options.folders[0]), "best" if options.best else "final"
-    again = saved_runs.evaluate(folder, which)
+    again = saved_runs.evaluate(folder, which, allow=options.allow or ())
     for line in differences_from_record(folder):
         warn(line)
     print_evaluation(again, saved_runs.recorded(folder, which), which)

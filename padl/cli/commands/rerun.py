@@ -14,12 +14,7 @@ OPTIONS = Options(
     examples=["padl rerun runs/20260131-120000-digits-adam-3f2a1c"],
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run, also of a member of a sweep")
-OPTIONS.add_value(
-    "--allow",
-    metavar="path",
-    about="read data from where the record says, also outside the current folder and the one that the run is in",
-    refusal="--allow takes one word, path: padl rerun FOLDER --allow path",
-)
+OPTIONS.add_allow_path()
 
 
 def run(arguments: list[str]) -> int:
@@ -35,10 +30,8 @@ def run(arguments: list[str]) -> int:
     from padl.cli.tables import print_summary
     from padl.runs.sink import warn
 
-    if options.allow not in (None, *saved_runs.ALLOWED):
-        OPTIONS.error(f"--allow {options.allow}: it takes one word, {' or '.join(saved_runs.ALLOWED)}")
     folder = Path(options.folders[0])
-    config = saved_runs.again(folder, [options.allow] if options.allow else [])
+    config = saved_runs.again(folder, options.allow or ())
     for line in differences_from_record(folder):
         warn(line)
     with on_signals() as stop, not_done_by_a_pipe():

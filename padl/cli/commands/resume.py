@@ -58,15 +58,16 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequence[str]) -> int:
-    from padl.app.fingerprint import check_allowed
+    from padl.app.fingerprint import ALLOW
     from padl.app.resume import resume_run
     from padl.app.stopping import on_signals
+    from padl.app.stored_config import allowed
     from padl.cli.streams import not_done_by_a_pipe, read_or_not
     from padl.cli.tables import print_summary
 
-    check_allowed(allow)
+    names = allowed(allow, ALLOW)
     with on_signals() as stop, not_done_by_a_pipe():
-        result = resume_run(folder.absolute(), dict(map(_setting, words)), allow, command, stop)
+        result = resume_run(folder.absolute(), dict(map(_setting, words)), names, command, stop)
     with read_or_not():
         print_summary(result.summary, result.folder, result.wandb_folder)
     return of_status(result.status, result.summary["reason"])

@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -14,8 +15,9 @@ import yaml
 
 import padl
 from padl.app.sweep import programs, results, selection
-from padl.app.sweep.members import Requested, check_all
+from padl.app.sweep.members import Requested, check_all, swept
 from padl.app.sweep.run import Sweep
+from padl.app.warm_start import WarmStarts
 from padl.cli.hydra import app, jobs
 from padl.cli.main import main
 from padl.engine import sweep as engine
@@ -421,7 +423,7 @@ def test_seeds_and_scalars_share_a_program_and_whole_numbers_do_not():
             {"task": {"name": "digits", "held_out": 0.5}},
         )
     ]  # fmt: skip
-    keys = [programs._program(spec) for spec in check_all(requests, {})]
+    keys = [programs._program(spec, WarmStarts()) for spec in check_all(requests, {})]
     same = [keys.index(key) for key in keys]
     assert same == [0, 0, 0, 3, 3, 5, 6, 7]
 
@@ -472,3 +474,8 @@ def test_the_csv_has_no_secret(monkeypatch):
     assert "canary" not in results.table_as_csv(
         [{"member": 0, "wandb.name": "canary-secret-123", "objective": math.nan}]
     )
+
+
+def test_what_is_one_for_the_whole_sweep_tells_no_members_apart():
+    first, second = SimpleNamespace(values={"seed": 0, "wandb.mode": "offline"}), SimpleNamespace(values={"seed": 1})
+    assert swept([first, second]) == ["seed"]
