@@ -67,7 +67,7 @@ def test_a_run_counts_at_its_evaluations_and_a_sweep_for_each_member():
     for progress in sweep.run(s, who, Lanes("vmap", 2, tuple(jax.devices()[:1]))):
         for member, chunk in progress.chunks:
             counts[member].append(chunk.overflowed)
-    keys, hparams, data = who.take(np.array(1))
+    keys, hparams, data, _ = who.take(np.array(1))
     chunks = loop.run(
         s.experiment, key_of(keys), hparams, jax.device_put(data), steps=4, steps_per_call=1, eval_every=2,
         criterion=s.criterion,
