@@ -233,6 +233,14 @@ class TestRegisteringAgain:
             registry.check_refused()
         registry.check_refused()
 
+    def test_an_error_in_code_from_the_prompt_names_its_line_and_whose_it_is(self):
+        source = "from padl.registry import optimizer\n@optimizer()\ndef bad():\n    raise RuntimeError('oh')\n"
+        exec(compile(source, "<stdin>", "exec"), {"__name__": "__main__"})
+        with pytest.raises(PadlError) as refused:
+            padl.train(task="surface", optimizer="bad", steps=2)
+        line = "<stdin>:4, in bad: RuntimeError: oh (not PADL's own: optimizer 'bad' from __main__)"
+        assert str(refused.value) == line
+
     def test_what_is_registered_outside_a_plugin_is_never_padls(self):
         @registry.schedule()
         def from_this_test(fraction):
