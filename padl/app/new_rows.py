@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl.data import image_files, image_pixels
-from padl.data.table import encoding
+from padl.data.table import advice, encoding
 from padl.data.table.frames import from_frame, is_frame
 from padl.data.table.reading import TextOptions
 from padl.data.table.reading import read as read_table
@@ -89,7 +89,10 @@ def _as_trained(data: Mapping[str, Any], path: Path) -> Table:
                 return table
         except PadlError:  # of another layout
             pass
-    return read_table(name)
+    try:
+        return read_table(name)
+    except PadlError as error:
+        raise PadlError(advice.without_options(str(error))) from error
 
 
 def _table(description: encoding.Description, table: Table) -> NewRows:

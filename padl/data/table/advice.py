@@ -11,6 +11,12 @@ SIMPLE_NAME = re.compile(r"[^\W\d][\w .()/%-]*")  # needs no quotes in YAML
 PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
+def without_options(message: str) -> str:
+    """A message to who predicts, for whom there are no options of the task: what is wrong alone."""
+    said, option, _ = message.removeprefix("task.path=").partition("task.")
+    return said.rpartition(": ")[0] if option else said
+
+
 def shown(text: str) -> str:
     """A field, as much of it as a message shows."""
     return excerpt([text])

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl.data.checks import check_finite
+from padl.data.table import advice
 from padl.data.table.columns import typed_column
 from padl.data.table.dates import PARTS, in_days, in_parts
 from padl.data.table.kinds import Column, DatesAs, Types
@@ -161,8 +162,7 @@ def _column(table: Table, name: str, types: Types) -> Column:
     try:
         return typed_column(table, name, types)
     except PadlError as error:
-        said, option, _ = str(error).partition("task.")
-        raise PadlError(said.rpartition(": ")[0] if option else said) from error
+        raise PadlError(advice.without_options(str(error))) from error
 
 
 def _check(known: Mapping[str, Any], column: Column, where: str) -> None:
