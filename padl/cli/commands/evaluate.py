@@ -9,8 +9,8 @@ SIDES = {"held_out": "held out", "test": "test rows"}
 OPTIONS = Options(
     "evaluate",
     usage=["FOLDER [--best] [--allow path]"],
-    about="Evaluate the saved parameters of a run again, on the rows that it held out and on\n"
-    "its test rows; print the result next to what the run recorded.",
+    about="Evaluate the saved parameters of a run again, on the rows that it held out and\n"
+    "on its test rows; print the result next to what the run recorded.",
     examples=[
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c",
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c --best",
@@ -18,7 +18,6 @@ OPTIONS = Options(
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run")
 OPTIONS.add_argument("--best", action="store_true", help="the parameters with the best evaluation, not the final ones")
-OPTIONS.add_allow_path()
 
 
 def run(arguments: list[str]) -> int:
@@ -34,7 +33,7 @@ def run(arguments: list[str]) -> int:
     from padl.runs.sink import warn
 
     folder, which = Path(options.folders[0]), "best" if options.best else "final"
-    again = saved_runs.evaluations(folder, which, allow=options.allow or ())
+    again = saved_runs.evaluations(folder, which)
     for line in differences_from_record(folder):
         warn(line)
     for side, metrics in again.items():
