@@ -1,6 +1,11 @@
 """`python -m padl`: the command, without the current folder on the import path."""
 
+import signal
 import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback of an import: `console` sees to it further on
+
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent

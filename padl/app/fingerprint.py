@@ -104,6 +104,14 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
         raise DifferentRun(folder, refused)
     for difference in different:
         warn(f"{difference.group} {difference.name} is {difference.now} now, it was {difference.then}")
+    for group in GROUPS:
+        if group in allow and group not in {difference.group for difference in different}:
+            say_unused(group)
+
+
+def say_unused(name: str) -> None:
+    """Say that something was allowed to differ, and does not."""
+    warn(f"{name} is allowed to differ, and does not: --allow {name} changed nothing")
 
 
 def as_texts(config: Mapping[str, Any]) -> dict[str, str]:

@@ -151,7 +151,7 @@ def part(kind: Kind, wanted: Any) -> Part:
     if found.origin != objects.PYTHON:
         return _part(found, values)
     made = _part(found, {key: _plain(kind, key, value) for key, value in values.items()})
-    return replace(made, thing=thing, config=stored.as_stored(made.entry.name, _rest(made)))
+    return replace(made, thing=thing, config=stored.as_stored(found.name, {**dict(made.choice.static), **made.scalars}))
 
 
 def _of_thing(kind: Kind, thing: Any, label: str = "") -> Entry:
@@ -163,11 +163,6 @@ def _of_thing(kind: Kind, thing: Any, label: str = "") -> Entry:
 def _part(entry: Entry, values: Mapping[str, Any]) -> Part:
     choice, scalars = entry.split({key: _value(entry.kind, key, value) for key, value in values.items()})
     return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
-
-
-def _rest(part: Part) -> dict[str, Any]:
-    """The hyperparameters of a part."""
-    return {key: value for key, value in part.config.items() if key != "name"}
 
 
 def _plain(kind: Kind, key: str, value: Any) -> Any:

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
+from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, say_unused
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
-from padl.app.stored_config import allowed, for_today, same_wandb_run
+from padl.app.stored_config import allowed, for_today, path_outside, same_wandb_run
 from padl.app.sweep import results
 from padl.app.sweep.recorded import TODAYS, is_sweep
 from padl.app.sweep.results import Results
@@ -120,6 +120,8 @@ def resume_run(
     stored_config = run_files.stored_config(folder).values
     config = for_today(stored_config, folder, ("compilation_cache", "device"), allow, things)
     config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
+    if "path" in allow and not path_outside({**config, "start": None}, folder):
+        say_unused("path")
     _check_status(folder, settings)
     run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):
@@ -131,8 +133,10 @@ def resume_run(
         before = check(config, memo)
         plan = resolve(_changed(config, settings, before), memo)
         check_same(folder, saved.fingerprint, fingerprint(before, plan.device, plan.device_count), allow)
-        if "steps" in settings or "epochs" in settings:
-            _check_extension(before, plan, stored.step, allow)
+        is_extended = "steps" in settings or "epochs" in settings
+        goes_otherwise = is_extended and _check_extension(before, plan, stored.step, allow)
+        if "schedule" in allow and not goes_otherwise:
+            say_unused("schedule")
         beginning = _beginning(folder, plan, stored, saved)
         _note(folder, before, plan, stored.step, command)
         return Training(plan, folder, clock, stop, beginning).run()
@@ -192,23 +196,29 @@ def _changed(config: Mapping[str, Any], settings: Mapping[str, Any], before: Run
     return changed
 
 
-def _check_extension(before: RunSpec, plan: Plan, done: int, allow: Collection[str]) -> None:
-    """Raise PadlError where the steps that were done would have had other learning rates in the longer run."""
+def _check_extension(before: RunSpec, plan: Plan, done: int, allow: Collection[str]) -> bool:
+    """Tell whether the steps that were done would have had other learning rates in the longer run.
+
+    Raises:
+        PadlError: they would, and that is not allowed.
+    """
     if plan.steps <= done:
         raise PadlError(f"steps={plan.steps}: {done} are done already; give more")
     if plan.steps == before.steps:
-        return
+        return False
     count = jnp.arange(done, dtype=jnp.float32)
     shares = [
         np.asarray(p.experiment.schedule(count / p.hparams["run"]["steps"], **p.hparams["schedule"])) * np.ones(done)
         for p in (before, plan)
     ]
-    if not np.array_equal(shares[0], shares[1]) and "schedule" not in allow:
+    goes_otherwise = not np.array_equal(shares[0], shares[1])
+    if goes_otherwise and "schedule" not in allow:
         name = plan.config["schedule"]["name"]
         raise PadlError(
             f"schedule={name} spreads its learning rates over all steps: with {plan.steps} instead of {before.steps} "
             f"the first {done} would have gone otherwise; schedule=constant can be extended, --allow schedule goes on"
         )
+    return goes_otherwise
 
 
 def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot, saved: RunRecord) -> Beginning:

@@ -18,7 +18,7 @@ from padl.app.settings import Run, Settings, StartSettings, SweepSettings, Wandb
 from padl.data.source import Data, Split
 from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
-from padl.runs.redaction import has_secret
+from padl.runs.redaction import refuse_secret
 from padl.runs.run_files import PYTHON
 from padl.runs.wandb import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
@@ -135,8 +135,7 @@ def _check_folder(run: Run, wandb: WandbSettings) -> None:
         raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
     if run.dir == "":
         raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
-    if run.dir and has_secret(run.dir):
-        raise PadlError("run.dir holds a secret of the environment, which the name of a folder tells: give another")
+    refuse_secret("run.dir", run.dir or "")
     if wandb.mode != "disabled":
         check_limits(wandb.project, wandb.group, wandb.name, wandb.tags)
 

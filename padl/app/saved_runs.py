@@ -13,6 +13,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
+from padl.app.fingerprint import say_unused
 from padl.app.names import part
 from padl.app.objects.stored import is_from_python
 from padl.app.plan import resolve, run_key
@@ -22,6 +23,7 @@ from padl.app.stored_config import (
     allowed,
     for_today,
     on_devices_here,
+    path_outside,
     refuse_paths_outside,
     verified_for_today,
 )
@@ -58,7 +60,7 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
     config = verified_for_today(folder, allow=[PATH], things=things, needs=("model",))  # it makes no task
     about = checkpoint.load_model(folder)
     if about["input_shape"] is None or "model" not in config or "loss" not in config:
-        raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model to call")
+        raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model")
     model, shape, dtype = part("model", config["model"]), tuple(about["input_shape"]), config.get("dtype", "float32")
     said = words(None if is_from_python(config["loss"]) else part("loss", config["loss"]))
     with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
@@ -167,6 +169,8 @@ def again(folder: Path, allow: str | Collection[str] = ()) -> dict[str, Any]:
     stored, allow = run_files.stored_config(folder), allowed(allow)
     config = for_today(stored.values, folder, ("compilation_cache", "device", "wandb"), allow)
     refuse_paths_outside({"start": config.get("start")}, folder, allow)
+    if PATH in allow and not path_outside(config, folder):
+        say_unused(PATH)
     if not stored.is_as_written:
         state = "was edited" if stored.is_as_written is False else "has no manifest that guards it"
         warn(f"{folder / 'config.yaml'} {state}: this run is what it says now")

@@ -16,6 +16,7 @@ ASKS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
 )  # Ctrl-C; the system's or the scheduler's end; the terminal is closed; a scheduler's warning
 INTERRUPTED = 128 + signal.SIGINT  # exit code of a process that Ctrl-C ended
+LAST_SECONDS = 2.0  # for what is written then
 
 
 class StopRequest:
@@ -96,7 +97,21 @@ def _watch(numbers: socket.socket, request: StopRequest) -> None:
             _say(f"{number.name}: stopping after this call, with the state saved; Ctrl-C again leaves at once")
         elif number is signal.SIGINT:
             _say("left at once: the last snapshot stands")
-            os._exit(INTERRUPTED)
+            _leave(request.signal.name)
+
+
+def _leave(reason: str) -> None:
+    """End the process; the statuses are written first, if the disk takes them soon."""
+    writer = threading.Thread(target=_write_statuses, args=(reason,), daemon=True)
+    writer.start()
+    writer.join(LAST_SECONDS)
+    os._exit(INTERRUPTED)
+
+
+def _write_statuses(reason: str) -> None:
+    from padl.runs.status import interrupt_all  # imported by now, where anything runs
+
+    interrupt_all(reason)
 
 
 def _say(line: str) -> None:

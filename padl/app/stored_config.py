@@ -1,7 +1,8 @@
 """Read the configuration that a run folder holds for use today: what a stranger's may say, and what is the user's own.
 
 Where compiled programs come from, the device, W&B and the progress are of today; a path outside the folder's place is
-opened where the user allows it. for_today, verified_for_today, on_devices_here, allowed, refuse_paths_outside.
+opened where the user allows it. for_today, verified_for_today, on_devices_here, allowed, refuse_paths_outside,
+path_outside.
 """
 
 import os
@@ -135,16 +136,22 @@ def refuse_paths_outside(config: Mapping[str, Any], folder: Path, allow: Collect
     Raises:
         PadlError: a path in it lies neither below the current folder nor below the one that the run or its sweep is in.
     """
-    if PATH in allow:
-        return
+    outside = "" if PATH in allow else path_outside(config, folder)
+    if outside:
+        raise PadlError(
+            f"{folder} would read {outside}, outside the current folder and the run's own:"
+            " if that is meant, add --allow path"
+        )
+
+
+def path_outside(config: Mapping[str, Any], folder: Path) -> str:
+    """Return the first path in a configuration that `refuse_paths_outside` refuses, with its key; "" for none."""
     trees = [Path.cwd().resolve(), place_of(folder.resolve())]
     for key, path in _paths({name: config[name] for name in (*KINDS, "start") if config.get(name)}):
         real = Path(os.path.realpath(os.path.expanduser(path)))
         if not any(real.is_relative_to(tree) for tree in trees):
-            raise PadlError(
-                f"{folder} would read {real} ({key}), outside the current folder and the run's own:"
-                " if that is meant, add --allow path"
-            )
+            return f"{real} ({key})"
+    return ""
 
 
 @contextmanager

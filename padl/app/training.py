@@ -123,8 +123,7 @@ class Training:
         """Train. What cannot be had again is written first: parameters, summary, status; then the picture; W&B last."""
         say_notes([self.plan])
         try:
-            with one_line_of_plugins(self.plan.parts):
-                summary, weights = self._train()
+            summary, weights = self._train()
             if self.folder and self.plan.run.plot and summary["status"] != "interrupted":
                 artifacts.draw(self.plan, summary, self.memory.rows, self.folder)
         finally:
@@ -145,7 +144,11 @@ class Training:
 
     def _train(self) -> tuple[dict[str, Any], TrainedWeights]:
         """Run the loop to its end, and write what it gives; the status comes last."""
-        with _advice_where_memory_ends(self.memory), recording(self.folder, step=self.beginning.step) as status:
+        with (
+            recording(self.folder, step=self.beginning.step) as status,
+            one_line_of_plugins(self.plan.parts),
+            _advice_where_memory_ends(self.memory),
+        ):
             rows = Jsonl(self.folder) if self.folder else None
             last, summary = self._record(status, rows)
             weights = artifacts.trained(last)

@@ -51,6 +51,8 @@ class WarmStarts:
         """
         if spec.start.from_ is None:
             return ()
+        if "model" not in spec.config:
+            raise PadlError(f"start.from: task '{spec.config['task']['name']}' has no model to take parameters into")
         key = spec.start, spec.experiment.objective
         if key not in self._pretrained:
             self._pretrained[key] = self._merged(spec)

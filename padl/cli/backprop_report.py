@@ -11,12 +11,13 @@ from rich.table import Table
 from padl import backprop
 from padl.app.step_graph import StepGraph
 from padl.backprop import Graph, Layer
-from padl.backprop.drawing import animation, gradient_depth, page, terminal
+from padl.backprop.drawing import animation, circuit, gradient_depth, page, terminal
 from padl.cli.formatting import cell, print_line
 from padl.runs import run_folder
 from padl.runs.console import Output
 from padl.runs.csv_table import csv_text
 from padl.runs.pictures import attempt
+from padl.runs.redaction import refuse_secret
 from padl.types import PadlError
 
 LARGEST = 60  # nodes of a model's circuit: one with more is a strip that nobody reads
@@ -30,12 +31,19 @@ def print_formula(words: str, values: Mapping[str, float], *, out: Path | None, 
         out: the folder to write to, None for a new one in runs/. steps: whether to draw one step at a time, too.
 
     Raises:
-        PadlError: the formula cannot be read, a variable has no value, the folder cannot be written.
+        PadlError: the formula cannot be read, a variable has no value, the folder cannot be written; `steps` of a
+            formula that is too large to be drawn.
     """
     graph = backprop.formula(words, **values)
-    folder = _folder(out, "formula")
+    is_drawn = len(graph) <= circuit.MAX_NODES
+    if steps and not is_drawn:
+        raise PadlError(f"--steps shows up to {circuit.MAX_NODES} nodes, this has {len(graph):,}: a shorter formula")
+    folder = _folder(out, "formula") if is_drawn else None
     Output().print(terminal.table(graph))
     _print_nonfinite(graph)
+    if folder is None:
+        print_line(f"{len(graph):,} nodes: listed, not drawn (up to {circuit.MAX_NODES} are)")
+        return
     _print_files([*_draw_circuit(graph, folder), *(_draw_steps(graph, folder) if steps else [])])
 
 
@@ -119,6 +127,7 @@ def _folder(out: Path | None, label: str) -> Path:
     """The folder that was asked for, or a new one in runs/."""
     if out is None:
         return run_folder.create("runs", f"backprop-{label}")
+    refuse_secret("--out", str(out))
     try:
         out.mkdir(parents=True, exist_ok=True)
         run_folder.write_text(out / ".padl", "")

@@ -47,7 +47,8 @@ HELP = ("-h", "--help", "help")
 COMPLETION = ("-sc", "--shell-completion")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
-DISK = (*FULL, *GONE, errno.EROFS, errno.EACCES, errno.EIO)  # the machine's errors that one line explains
+NAMES = (errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE)  # one too long, in a circle; too many open
+EXPLAINED = (*FULL, *GONE, *NAMES, errno.EROFS, errno.EACCES, errno.EIO)  # the machine's errors that are a line
 
 
 def console() -> None:
@@ -148,7 +149,7 @@ def _mistake(error: Exception) -> str | None:
 
     if isinstance(error, OSError):
         what = error.filename or "standard output or a file"
-        return f"{what}: {error.strerror}" if error.errno in DISK else None
+        return f"{what}: {error.strerror}" if error.errno in EXPLAINED else None
     if isinstance(error, MemoryError):
         return f"out of memory ({str(error) or 'it says no more'}): less data, a smaller batch_size or model need less"
     return str(error) if isinstance(error, PadlError) else None

@@ -1,19 +1,25 @@
 """How pictures are drawn: in matplotlib's own style, whole, and at no cost but a line where one cannot be.
 
-own_style, save, attempt, drawn.
+own_style, preload, save, attempt, drawn.
 """
 
+import importlib
 import io
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from padl import files
 from padl.registry import near
 from padl.runs import writing
 from padl.runs.sink import warn
 from padl.types import PadlError, one_line
+
+STYLE_FILE, LARGEST_STYLE = "matplotlibrc", 2**20  # its size in bytes
 
 
 @contextmanager
@@ -23,12 +29,34 @@ def own_style(changes: Any = MappingProxyType({})) -> Iterator[None]:
     Args:
         changes: of matplotlib's parameters, as in `matplotlib.rc_context`.
     """
+    _check_what_matplotlib_reads()
     from matplotlib import rc_context, rcdefaults, rcParams
 
     with rc_context():
         rcdefaults()
         rcParams.update(changes)
         yield
+
+
+def preload() -> None:
+    """Import what pictures take, which is most of a second. Why it cannot be is said by what draws."""
+    with suppress(Exception):
+        _check_what_matplotlib_reads()
+        importlib.import_module("matplotlib.figure")
+
+
+def _check_what_matplotlib_reads() -> None:
+    """Raise PadlError for a matplotlibrc that its import would wait for without an end: a pipe, a device."""
+    if "matplotlib" in sys.modules:
+        return
+    named = os.environ.get("MATPLOTLIBRC", "")
+    for file in (STYLE_FILE, named, os.path.join(named, STYLE_FILE)):
+        try:
+            if os.path.exists(file) and not os.path.isdir(file):
+                files.open_regular(file, LARGEST_STYLE).close()
+        except OSError as error:
+            place = os.path.abspath(file)
+            raise PadlError(f"{place} is matplotlib's style, and cannot be read: {error.strerror}") from error
 
 
 def save(figure: Any, file: Path, **options: Any) -> None:

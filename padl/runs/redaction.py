@@ -1,4 +1,5 @@
-"""Keep secrets out of what is written and shown: *** stands for them. redact, redact_argument, redact_text, has_secret.
+"""Keep secrets out of what is written and shown: *** stands for them. redact, redact_argument, redact_text,
+refuse_secret.
 
 A secret is a text under a key that names one; the password of a URL; and, wherever it occurs, the value of an
 environment variable that names a secret, or whose value is a key by its looks. A value is looked for only where it
@@ -12,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from padl.runs.sink import warn
+from padl.types import PadlError
 
 NAME = r"(?:key|apikey|token|secret|password|passwd|passphrase|credentials?|pat)"
 SECRET = re.compile(rf"(^|[^a-z]){NAME}$", re.IGNORECASE)  # how the name of one ends
@@ -44,9 +46,10 @@ def redact_text(text: str) -> str:
     return redact(hidden)
 
 
-def has_secret(text: str) -> bool:
-    """Tell whether `redact` would change a text."""
-    return any(secret in text for secret in _secrets()) or bool(URL.search(text))
+def refuse_secret(key: str, text: str) -> None:
+    """Raise PadlError for the name of a folder or a file that has a secret in it; `key` is where it was given."""
+    if any(secret in text for secret in _secrets()) or URL.search(text):
+        raise PadlError(f"{key} holds a secret of the environment, which a name tells: give another")
 
 
 def _without(value: Any, secrets: Mapping[str, str]) -> Any:

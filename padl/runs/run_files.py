@@ -67,7 +67,10 @@ def write_end(folder: Path, summary: Mapping[str, Any], metrics: jsonl.Written, 
     """
     others = {jsonl.NAME: metrics.sha256} if (folder / jsonl.NAME).is_file() else {}
     try:
-        others = {**manifest.entries(folder), **others}
+        listed = manifest.entries(folder)
+        if "config.yaml" not in listed:
+            warn(f"{folder / manifest.NAME} was removed while the run went on: config.yaml is no longer guarded")
+        others = {**listed, **others}
     except PadlError as error:
         warn(f"{error}; what was written as the run began is no longer guarded")
     manifest.write(folder, {"summary.json": to_json(summary).encode()}, others, durable)

@@ -1,14 +1,15 @@
-"""status.json: a run is running, and in the end it finished, diverged, was interrupted or failed. recording, read.
+"""status.json: a run is running, and in the end it finished, diverged, was interrupted or failed. recording,
+interrupt_all, read.
 
 A process that is killed cannot say so: who reads "running" looks whether that process still lives.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from padl.runs import lock
 from padl.runs.owner import is_dead, is_of_this_host, this_process
@@ -20,6 +21,7 @@ Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 SECONDS = 5.0  # between two writings of the step, so that a killed run's is known
 KILLED = "killed"  # the reason of a run whose process is gone without a word
 FILE = "status.json"
+_recorded: list["RunStatus"] = []  # of this process
 
 
 @contextmanager
@@ -34,14 +36,25 @@ def recording(folder: Path | None, durable: bool = True, step: int = 0) -> Itera
         durable: as in `run_folder.write_bytes`. step: that the run begins after.
     """
     status = RunStatus(folder, durable, step)
+    _recorded.append(status)
     try:
         yield status
     except BaseException as error:
         if status.status == "running":
-            status.end(stopped(error), status.step, one_line(error))
+            reason = str(error).partition("\n")[0] if isinstance(error, PadlError) else one_line(error)
+            status.end(stopped(error), status.step, reason)
         raise
+    finally:
+        _recorded.remove(status)
     if status.status == "running":
         status.end("finished", status.step)
+
+
+def interrupt_all(reason: str) -> None:
+    """Write of the runs of this process which go on that they were interrupted: it is about to end. Any thread may."""
+    for status in [status for status in _recorded if status.status == "running"]:
+        with suppress(OSError, PadlError):
+            status.end("interrupted", status.step, reason)
 
 
 class RunStatus:
@@ -111,6 +124,8 @@ def read(folder: Path) -> StatusRecord:
     content = read_json(folder / FILE)
     try:
         record = StatusRecord(**{name: content[name] for name in StatusRecord._fields})
+        if record.status not in get_args(Status) or (type(record.step), type(record.pid)) != (int, int):
+            raise ValueError("no status, step or pid")
         gone = record.status == "running" and _is_gone(folder, content)
     except (KeyError, TypeError, ValueError) as error:
         raise PadlError(f"{folder / FILE} is damaged: it is no status of a run") from error

@@ -21,6 +21,7 @@ from padl.app.sweep import results
 from padl.app.sweep.members import Requested
 from padl.app.sweep.programs import groups
 from padl.app.sweep.run import Sweep
+from padl.app.warm_start import WarmStarts
 from padl.cli.hydra.app import JointTaskFunction, compose_and_call
 from padl.engine import loop
 from padl.engine.lane import Request
@@ -74,7 +75,7 @@ def sweep_and_program(place: Path | None) -> tuple[float, float, float, float, i
         finish = perf_counter() - start
         bare = bare_files(Path(folder) / "bare", len(sweep.members))
     assert all(member.status == "finished" and member.folder for member in sweep.members)
-    (shared,) = groups(sweep.members)
+    (shared,) = groups(sweep.members, WarmStarts())
     return spent[0], run_program(compile_group(shared)), finish, bare, len(sweep.members)
 
 

@@ -19,6 +19,7 @@ from padl.app.plan import resolve
 from padl.app.sweep import programs, selection
 from padl.app.sweep.members import Member, Requested, check_all
 from padl.app.sweep.programs import Group
+from padl.app.warm_start import WarmStarts
 from padl.data.source import Data
 from padl.engine import lanes, loop, mesh, packing
 from padl.engine.lane import Request
@@ -35,7 +36,9 @@ def group(configs: list[dict[str, Any]]) -> Group:
     specs = check_all(requests, {})
     best = BestSoFar(selection.of_all(specs))
     pairs = zip(requests, specs, strict=True)
-    (shared,) = programs.groups([Member(i, 0, request, spec, best) for i, (request, spec) in enumerate(pairs)])
+    (shared,) = programs.groups(
+        [Member(i, 0, request, spec, best) for i, (request, spec) in enumerate(pairs)], WarmStarts()
+    )
     return shared
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 from asked_to_stop import After
-from flax import nnx
+from own_things import NUMBERS, Net, X
 
 import padl
 from padl.app import train
@@ -22,30 +22,13 @@ from padl.app.sweep.run import Sweep
 from padl.runs import run_folder
 from padl.types import PadlError
 
-rng = np.random.default_rng(0)
-X = rng.normal(size=(40, 3)).astype(np.float32)
-TASK = padl.tasks.arrays(X, X @ np.array([1.0, 2.0, 3.0], np.float32), title="plane")
-
-
-class Net(nnx.Module):
-    """With dropout, batch statistics and a counter: whatever a run carries from step to step."""
-
-    def __init__(self, din, dout, hidden: int = 4, *, rngs):
-        self.first, self.norm = nnx.Linear(din, hidden, rngs=rngs), nnx.BatchNorm(hidden, rngs=rngs)
-        self.drop, self.last = nnx.Dropout(0.2, rngs=rngs), nnx.Linear(hidden, dout, rngs=rngs)
-        self.calls = nnx.Variable(jnp.zeros((), jnp.int32))
-
-    def __call__(self, x):
-        self.calls[...] += 1
-        return self.last(self.drop(nnx.relu(self.norm(self.first(x)))))
-
 
 def bounded(predictions, targets, *, width=1.0):
     return (1 - jnp.exp(-(((predictions - targets) / width) ** 2))).mean()
 
 
 ADAMW = {"name": optax.adamw, "learning_rate": 0.01}
-THINGS = {"task": TASK, "model": Net, "loss": bounded, "optimizer": ADAMW, "schedule": lambda f: 1 - f}
+THINGS = {"task": NUMBERS, "model": Net, "loss": bounded, "optimizer": ADAMW, "schedule": lambda f: 1 - f}
 AGAIN = {**THINGS, "optimizer": optax.adamw}
 SHORT = {"steps": 20, "steps_per_call": 5, "eval_every": 10, "log_every": 5, "ema": 0.9, "accumulate": 2, "devices": 1}
 QUIET = {"progress": "none", "wandb": {"mode": "disabled"}}
@@ -88,7 +71,7 @@ def test_a_run_that_was_stopped_and_is_given_its_things_again_is_the_one_that_ne
         {"loss": lambda predictions, targets, *, width=1.0: jnp.abs(predictions - targets).mean()},
         {"schedule": lambda fraction: 1 - fraction**2},
         {"optimizer": optax.adam},
-        {"model": lambda inputs, outputs, hidden=4, *, rngs: Net(inputs, outputs, hidden, rngs=rngs)},
+        {"model": lambda inputs, outputs, hidden=4, rate=0.5, *, rngs: Net(inputs, outputs, hidden, rate, rngs=rngs)},
     ],
 )
 def test_a_run_does_not_go_on_with_another_thing_than_it_began_with(copy, changes):
@@ -99,7 +82,7 @@ def test_a_run_does_not_go_on_with_another_thing_than_it_began_with(copy, change
 
 def test_a_run_does_not_go_on_with_other_rows_or_without_its_things(copy):
     with pytest.raises(DifferentRun, match="data"):
-        padl.resume(copy, **{**AGAIN, "task": padl.tasks.arrays(2 * X, TASK.rows["targets"], title="plane")})
+        padl.resume(copy, **{**AGAIN, "task": padl.tasks.arrays(2 * X, NUMBERS.rows["targets"])})
     with pytest.raises(PadlError, match="its model 'Net' came from Python"):
         padl.resume(copy, **{**AGAIN, "model": None})
 
@@ -107,7 +90,7 @@ def test_a_run_does_not_go_on_with_other_rows_or_without_its_things(copy):
 def test_the_model_of_a_record_is_the_one_that_is_loaded_and_evaluates_to_what_the_run_wrote(whole, capfd):
     loaded = padl.load(whole.folder, model=Net)
     assert (loaded(X) == whole.model(X)).all()
-    evaluated = padl.evaluate(whole.folder, task=TASK, model=Net, loss=bounded)
+    evaluated = padl.evaluate(whole.folder, task=NUMBERS, model=Net, loss=bounded)
     assert evaluated == pytest.approx(whole.summary["final"], rel=1e-6)
     assert "not the one" not in capfd.readouterr().err
 
@@ -122,7 +105,7 @@ def test_another_class_that_fits_is_loaded_with_a_line(whole, capfd):
 
 def test_the_folder_has_labels_hyperparameters_and_sources_and_no_folder_lies_elsewhere(whole, tmp_path):
     config = run_folder.parse_config((whole.folder / "config.yaml").read_bytes(), whole.folder / "config.yaml")
-    assert config["model"] == {"name": "Net", "from": "python", "hidden": 4}
+    assert config["model"] == {"name": "Net", "from": "python", "hidden": 4, "rate": 0.5}
     assert config["loss"] == {"name": "bounded", "from": "python", "width": 1.0}
     described = run_folder.read_json(whole.folder / "python.json")
     assert "exp(-(((predictions" in described["loss"]["source"]
@@ -146,7 +129,7 @@ def launched(folder, parts, looks=10**9):
     """A sweep over optimizers and two seeds, asked to stop after so many looks: it, and its table."""
     made = Sweep([], stop=After(looks), report=results.write_tables)
     base = {
-        "task": TASK,
+        "task": NUMBERS,
         "model": "linear",
         **SHORT,
         **QUIET,
@@ -171,8 +154,8 @@ def test_a_sweep_that_was_stopped_goes_on_with_its_things_by_their_labels_and_sa
         padl.resume(part.folder)
     assert "\n" not in str(error.value)
     with pytest.raises(DifferentRun, match="plugins"):
-        padl.resume(part.folder, task=TASK, optimizer=[SLOWER, SGD])
-    resumed = padl.resume(part.folder, task=TASK, optimizer=[SGD, SLOWER])
+        padl.resume(part.folder, task=NUMBERS, optimizer=[SLOWER, SGD])
+    resumed = padl.resume(part.folder, task=NUMBERS, optimizer=[SGD, SLOWER])
     assert [row["status"] for row in resumed.rows] == ["finished"] * 4
     assert [row["final/loss"] for row in resumed.rows] == [row["final/loss"] for row in whole.rows]
 

@@ -220,6 +220,12 @@ def test_what_its_numbers_depend_on_must_be_as_it_was_unless_it_is_allowed(copy,
     assert resume(copy, allow=[group]).status == "finished"
 
 
+def test_an_allowance_that_nothing_needs_is_said(copy, capsys):
+    assert resume(copy, allow=["code", "path", "schedule"]).status == "finished"
+    err = capsys.readouterr().err
+    assert [f"--allow {name} changed nothing" in err for name in ("code", "path", "schedule")] == [True] * 3
+
+
 def test_other_data_are_refused(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,b\n" + "".join(f"{i % 7},{i % 3}\n" for i in range(40)))

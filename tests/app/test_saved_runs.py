@@ -267,7 +267,7 @@ def test_a_run_is_repeated_in_the_folder_that_it_lies_in(copy):
         ({"seed": "0"}, r"config\.yaml: seed='0' is not a whole number"),
         ({"sed": 0}, r"config\.yaml: no key 'sed'; did you mean 'seed'\?"),
         ({"task": 5}, r"config\.yaml: task=5 must be a name"),
-        ({"model": None}, r"config\.yaml: model=a NoneType must be a name"),
+        ({"model": None}, r"config\.yaml: model=None must be a name"),
         ({"run": 5}, r"config\.yaml: run=5 must be a group of keys"),
         ({"run": {"dirr": 1}}, r"config\.yaml: a run has no 'run\.dirr'"),
         ({"dtype": "bloat32"}, r"config\.yaml: dtype='bloat32' is not one of float32, bfloat16"),
@@ -306,6 +306,11 @@ def test_a_file_below_the_current_folder_or_beside_the_run_is_fine(copy, tmp_pat
     monkeypatch.chdir(tmp_path / "here")
     write_config(copy, task={"name": "csv", "path": path.format(tmp=tmp_path)})
     assert saved_runs.again(copy)["task"]["path"] == path.format(tmp=tmp_path)
+
+
+def test_a_path_that_is_allowed_for_nothing_is_said(copy, capsys):
+    saved_runs.again(copy, ["path"])
+    assert "path is allowed to differ, and does not: --allow path changed nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("use", [padl.evaluate, at_best, of_network])

@@ -55,6 +55,20 @@ def test_a_second_ctrl_c_leaves_at_once_also_where_nobody_looks():
     assert process.returncode == 130
 
 
+def test_a_second_ctrl_c_leaves_a_true_status(tmp_path):
+    records = "import sys\nfrom pathlib import Path\nfrom padl.runs.status import recording\n"
+    held = records + f"with recording(Path({str(tmp_path)!r})):\n" + "".join(f"    {x}\n" for x in WAITS.splitlines())
+    with start("stubborn", code=held) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert "SIGINT: stopping" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+    record = status.read(tmp_path)
+    assert (record.status, record.reason) == ("interrupted", "SIGINT")
+
+
 def test_what_the_process_was_started_to_ignore_stays_ignored():
     with start("ignore") as process:
         assert process.stdout.readline() == "ready\n"

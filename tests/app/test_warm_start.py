@@ -60,6 +60,11 @@ def test_what_cannot_be_is_refused_before_a_folder_is_made(other, tmp_path):
         padl.train(task="permeability", model="linear", start=str(other.folder), run=run)
     with pytest.raises(PadlError, match="is not the folder of a run"):
         padl.train(start=str(tmp_path), run=run)
+    surface = padl.train(task="surface", steps=2, devices=1, run={"dir": str(tmp_path / "other")}).folder
+    with pytest.raises(PadlError, match=r"^start\.from: .* is a run of task 'surface', which has no model$"):
+        padl.train(start=str(surface), run=run)
+    with pytest.raises(PadlError, match=r"^start\.from: task 'surface' has no model to take parameters into$"):
+        padl.train(task="surface", start=str(other.folder), run=run)
     with pytest.raises(PadlError, match=r"add start\.from=FOLDER"):
         padl.train(start={"only": "head.*"}, run=run)
     with pytest.raises(PadlError, match="none of its parameters has a name and shape of this model"):

@@ -1,5 +1,6 @@
 """The command: dispatch, one line for a mistake, and no code of strangers on its way."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -45,6 +46,12 @@ def test_a_traceback_is_shown_where_it_is_asked_for(padl_command, monkeypatch):
         ("show a\x07", r"nothing is called 'a\x07'"),
         ("evaluate a\u202eb", r"a\u202eb is not the folder of a run"),
         ("evaluate " + 300 * "a", "is not the folder of a run: its config.yaml cannot be read (File name too long)"),
+        ("resume " + 300 * "a", "is not the folder of a run: its config.yaml cannot be read (File name too long)"),
+        ("train --stpes=5", "padl train has no option '--stpes'; a key is given as KEY=VALUE"),
+        ("train --mutlirun seed=0,1", "padl train has no option '--mutlirun'; did you mean '--multirun'?"),
+        ("train --config-name", "padl train: argument --config-name/-cn: expected one argument"),
+        ("train --\x1b[2J", r"padl train has no option '--\x1b[2J'"),
+        ("compare --\x1b[2J", r"padl compare has no option '--\x1b[2J'"),
         ("train run.dir='~nobody-of-this-name/runs'", "this machine knows no such user: give another run.dir"),
         ("train steps=1" + 400 * "0", "steps is too large a number"),
     ],
@@ -55,7 +62,7 @@ def test_other_commands_refuse_in_one_line_too(padl_command, words, message):
     assert message in err
 
 
-@pytest.mark.parametrize("command", ["backprop", "evaluate", "rerun", "show", "list", "train", "compare"])
+@pytest.mark.parametrize("command", ["backprop", "evaluate", "rerun", "resume", "show", "list", "train", "compare"])
 @pytest.mark.parametrize("word", ["", " "])
 def test_an_empty_word_is_a_mistake(padl_command, command, word):
     code, out, err = padl_command(command, word)
@@ -66,6 +73,71 @@ def test_a_formula_may_be_longer_than_a_files_name(padl_command):
     code, out, _ = padl_command("backprop", f"x * 1.{300 * '0'}", "x=3", "--out", "pictures")
     assert code == 0
     assert "x" in out
+
+
+@pytest.mark.parametrize("words", ["train seed=3 --cfg job steps=7", "train --cfg job steps=7 seed=3"])
+def test_options_may_stand_anywhere(padl_command, words):
+    code, out, err = padl_command(*words.split())
+    assert (code, err) == (0, "")
+    assert "seed: 3" in out
+    assert "steps: 7" in out
+
+
+def test_a_name_with_a_secret_in_it_is_refused_by_each_command(padl_command, monkeypatch, tmp_path):
+    monkeypatch.setenv("MY_TOKEN", "CANARYq7Zx93kfmVbT2wLd8Rs")
+    for words in (
+        ("train", "run.dir=CANARYq7Zx93kfmVbT2wLd8Rs"),
+        ("compare", "surface=beale", "run.dir=CANARYq7Zx93kfmVbT2wLd8Rs"),
+        ("backprop", "x", "x=1", "--out", "CANARYq7Zx93kfmVbT2wLd8Rs"),
+    ):
+        code, out, err = padl_command(*words)
+        assert (code, out) == (2, ""), err
+        assert "holds a secret of the environment, which a name tells: give another" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OSError(errno.EFBIG, "File too large", "requests.json"), 2, "padl: requests.json: File too large\n"),
+        (OSError(errno.EMFILE, "Too many open files", "x"), 2, "padl: x: Too many open files\n"),
+        (MemoryError("no room"), 2, "padl: out of memory (no room): less data"),
+    ],
+)
+@pytest.mark.parametrize("words", [("seed=0",), ("-m", "seed=0,1")])
+def test_what_the_machine_refuses_in_a_run_is_no_mistake_of_the_configuration(
+    padl_command, monkeypatch, words, error, code, line
+):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr("padl.cli.commands.train.train", refuse)
+    monkeypatch.setattr("padl.app.sweep.run.Sweep.launch", refuse)
+    told = padl_command("train", *words)
+    assert (told[0], told[2].startswith(line)) == (code, True), told[2]
+
+
+def test_what_padl_itself_gets_wrong_in_a_sweep_is_not_called_the_users_mistake(padl_command, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a wrong line of code")
+
+    monkeypatch.setattr("padl.app.sweep.run.Sweep.launch", broken)
+    with pytest.raises(RuntimeError, match="a wrong line of code"):
+        padl_command("train", "-m", "seed=0,1")
+
+
+def test_ctrl_c_in_the_first_imports_is_no_traceback(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Presses:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'padl.cli.main': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Presses())\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(padl.__file__).parents[1])])}
+    words = [sys.executable, "-m", "padl", "list"]
+    done = subprocess.run(words, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-2, "", "")
 
 
 def test_a_strangers_folder_is_not_run(tmp_path):

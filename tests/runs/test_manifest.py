@@ -51,6 +51,14 @@ def test_a_run_whose_manifest_is_damaged_in_its_course_ends_with_a_line(tmp_path
         run_files.verified_config(tmp_path)
 
 
+def test_a_run_whose_manifest_is_removed_in_its_course_ends_with_a_line(tmp_path, capsys):
+    run_files.write_start(tmp_path, {"seed": 0}, "{}")
+    (tmp_path / "manifest.json").unlink()
+    run_files.write_end(tmp_path, {"steps": 3}, jsonl.BufferedJsonl(tmp_path).written())
+    err = capsys.readouterr().err
+    assert "manifest.json was removed while the run went on: config.yaml is no longer guarded" in err
+
+
 def test_the_rows_of_a_run_that_goes_on_are_read_without_a_digest(tmp_path):
     run_files.write_start(tmp_path, {"seed": 1}, "{}\n")
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "train/loss": 0.5}\n')

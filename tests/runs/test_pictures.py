@@ -1,10 +1,15 @@
 """A picture is drawn in matplotlib's own style, and one that cannot be drawn costs a line."""
 
+import os
+import sys
+
 import matplotlib
 import pytest
 
 import padl
 from padl.runs import pictures
+from padl.runs.pictures import own_style
+from padl.types import PadlError
 
 ROWS = [{"step": 1, "train/loss": 2.0}, {"step": 2, "train/loss": 1.0}]
 
@@ -31,6 +36,19 @@ def test_a_picture_that_cannot_be_drawn_costs_a_line(tmp_path, monkeypatch, caps
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "curves.png could not be drawn (RuntimeError: no ink); all else goes on" in err
+
+
+@pytest.mark.parametrize("where", ["matplotlibrc", "named", "folder/matplotlibrc"])
+def test_a_style_that_is_a_pipe_is_not_waited_for(tmp_path, monkeypatch, where):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(where)
+    monkeypatch.setenv("MATPLOTLIBRC", where.removesuffix("/matplotlibrc"))
+    monkeypatch.delitem(sys.modules, "matplotlib")
+    with pytest.raises(PadlError, match="is matplotlib's style, and cannot be read: not a regular file"), own_style():
+        pass
+    pictures.preload()
+    assert "matplotlib" not in sys.modules
 
 
 def test_an_error_that_the_user_can_mend_comes_through():

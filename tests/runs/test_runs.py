@@ -120,7 +120,7 @@ def test_a_model_is_loaded_without_its_data_and_evaluated_from_any_folder(tmp_pa
     made = padl.train(task={"name": "csv", "path": "table.csv"}, model="linear", steps=20, devices=1, run=run)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    with pytest.raises(PadlError, match="--allow path"):
+    with pytest.raises(PadlError, match="add --allow path"):
         padl.evaluate(made.folder)
     assert padl.evaluate(made.folder, allow="path")["rmse"] == made.summary["final"]["rmse"]
     table.write_text(table.read_text() + "99,1\n")

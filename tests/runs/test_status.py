@@ -5,7 +5,8 @@ from contextlib import ExitStack
 import pytest
 
 from padl.runs.run_folder import read_json, write_json
-from padl.runs.status import read, recording
+from padl.runs.status import interrupt_all, read, recording
+from padl.types import PadlError
 
 
 def content(folder):
@@ -42,6 +43,7 @@ def test_a_run_that_said_how_it_ended_keeps_that(tmp_path):
     [
         (KeyboardInterrupt(), ("interrupted", 5, "KeyboardInterrupt: ")),
         (ValueError("bad\nlong"), ("failed", 5, "ValueError: bad")),
+        (PadlError("steps=0 is too few"), ("failed", 5, "steps=0 is too few")),
     ],
 )
 def test_what_stops_a_run_is_its_status(tmp_path, error, expected):
@@ -80,3 +82,28 @@ def test_a_run_whose_process_number_is_another_processs_now_was_killed(tmp_path)
         assert (read(folder).status, read(folder).reason) == ("interrupted", "killed")
         write_json(folder / "status.json", {**told, "started": 0, "host": "elsewhere"})
         assert read(folder).status == "running"  # nobody can look there
+
+
+def test_a_process_that_ends_at_once_writes_of_all_its_runs_that_they_were_interrupted(tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    with recording(folders[0]):
+        pass
+    with recording(folders[1]) as first, recording(folders[2]) as second:
+        second.end("diverged", 3, "loss nan")
+        first.write(7, {})
+        interrupt_all("SIGINT")
+        told = [content(folder) for folder in folders]
+    assert told == [("finished", 0, ""), ("interrupted", 7, "SIGINT"), ("diverged", 3, "loss nan")]
+
+
+@pytest.mark.parametrize(
+    "change", [{"status": "finishes"}, {"step": "7"}, {"step": 7.0}, {"pid": None}, {"status": []}]
+)
+def test_a_status_that_is_none_is_refused(tmp_path, change):
+    with recording(tmp_path):
+        pass
+    write_json(tmp_path / "status.json", read_json(tmp_path / "status.json") | change)
+    with pytest.raises(PadlError, match=r"status\.json is damaged: it is no status of a run"):
+        read(tmp_path)

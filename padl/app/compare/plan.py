@@ -18,6 +18,7 @@ from padl.app.plugin_errors import one_line_for
 from padl.app.stored_config import allowed
 from padl.compare import trajectories
 from padl.compare.trajectories import Candidate
+from padl.runs.redaction import refuse_secret
 from padl.surfaces.functions import check_start
 from padl.surfaces.landscape import Landscape
 from padl.types import PadlError, one_line, short
@@ -81,6 +82,7 @@ def resolve(config: Mapping[str, Any], allow: str | Collection[str] = ()) -> Com
     if callable(given):
         config = {**config, "surface": label_of(given)}
     settings, output = parse(config)
+    refuse_secret("run.dir", output.dir or "")
     surface = own_landscape(given, settings) if callable(given) else named_landscape(settings, allowed(allow))
     fixed, rates = _rates(settings, surface)
     starts, noise = _starts(settings, surface), surface.noise if settings.noise is None else settings.noise

@@ -21,7 +21,8 @@ from typing import Any
 from flax import nnx
 
 from padl.app.objects import losses, models, optimizers, schedules
-from padl.registry import Entry, Hyperparameter
+from padl.app.objects.signatures import Adapted
+from padl.registry import Entry
 from padl.tasks.own_data import arrays
 from padl.tasks.task import Task
 from padl.types import Kind, PadlError
@@ -137,14 +138,8 @@ def _task(thing: Any, label: str) -> Entry:
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
+class _Made(Adapted):
     """The function of a task that is made already; equal for the same one."""
-
-    made_of: Task
-
-    @property
-    def hyperparameters(self) -> dict[str, Hyperparameter]:
-        return {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Made) and self.made_of is other.made_of

@@ -11,16 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from padl.app.objects.signatures import gathers, hyperparameters_of, label_of, parameters_of
+from padl.app.objects.signatures import Adapted, gathers, hyperparameters_of, label_of, parameters_of
 from padl.losses.reduce import Reduced, Reduction, masked, reduce
 from padl.registry import Hyperparameter
 from padl.types import PadlError
 
 TRIED = 4  # made-up rows
+Form = tuple[tuple[int, ...], Any]  # of one row: its shape, and its dtype
 
 
 @dataclass(frozen=True, eq=False)
-class RowLoss:
+class RowLoss(Adapted):
     """A loss, by a function of predictions and targets.
 
     The function gives a number for each row, or for each element; or one number for a batch, its mean. Then it is
@@ -30,16 +31,7 @@ class RowLoss:
         made_of: the function. first: what it calls its predictions and targets, where it says so.
     """
 
-    made_of: Callable[..., Any]
     first: tuple[str, ...]
-
-    @property
-    def __name__(self) -> str:
-        return label_of(self.made_of)
-
-    @property
-    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return inspect.getdoc(self.made_of)
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
@@ -92,23 +84,26 @@ class RowLoss:
         tried = {name: _known(value, self.hyperparameters[name].default) for name, value in hyperparameters.items()}
         if any(each.required and tried[name] is None for name, each in self.hyperparameters.items()):
             return
-        rng = np.random.default_rng(0)
-        rows = rng.normal(size=(TRIED, *predictions.shape[1:])).astype(predictions.dtype)
-        rows *= 1 + np.arange(TRIED, dtype=rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))  # rows of unlike loss
-        truth = _made_up(rng, (TRIED, *targets.shape[1:]), targets.dtype)
-
-        @jax.jit
-        def both(x: jax.Array, y: jax.Array) -> jax.Array:
-            batch = partial(self._numbers, tried)
-            return jnp.stack([batch(x, y), _of_rows(batch, x, y).mean()])
-
-        with jax.ensure_compile_time_eval():
-            whole, mean = (float(value) for value in both(rows, truth))
+        forms = [(x.shape[1:], jnp.dtype(x.dtype)) for x in (predictions, targets)]
+        whole, mean = _tried(self, *forms, tuple(tried.items()))
         if np.isfinite([whole, mean]).all() and not np.isclose(whole, mean, rtol=1e-3, atol=1e-5):
             raise PadlError(
                 f"loss '{self.__name__}' gives {whole:g} for {TRIED} rows, whose mean is {mean:g}: give one number for"
                 " each row, or their mean"
             )
+
+
+@lru_cache(maxsize=128)
+def _tried(loss: RowLoss, of_row: Form, of_target: Form, hyperparameters: tuple[tuple[str, Any], ...]) -> list[float]:
+    """What a loss gives for made-up rows, and the mean of what it gives for each alone; once for rows of a form."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(TRIED, *of_row[0])).astype(of_row[1])
+    rows *= 1 + np.arange(TRIED, dtype=rows.dtype).reshape(-1, *[1] * (rows.ndim - 1))  # rows of unlike loss
+    truth = _made_up(rng, (TRIED, *of_target[0]), of_target[1])
+    batch = partial(loss._numbers, dict(hyperparameters))
+    both = jax.jit(lambda x, y: jnp.stack([batch(x, y), _of_rows(batch, x, y).mean()]))
+    with jax.ensure_compile_time_eval():
+        return [float(value) for value in both(rows, truth)]
 
 
 def _of_rows(batch: Callable[..., jax.Array], predictions: jax.Array, targets: jax.Array) -> jax.Array:
@@ -124,7 +119,9 @@ def _made_up(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np
 
 
 def _known(value: Any, otherwise: Any) -> Any:
-    return otherwise if isinstance(value, Tracer) else value
+    if isinstance(value, Tracer):
+        return otherwise
+    return value.item() if isinstance(value, (jax.Array, np.generic)) else value
 
 
 @lru_cache(maxsize=128)

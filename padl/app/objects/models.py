@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from padl.app.objects.signatures import hyperparameters_of, label_of, parameters_of
+from padl.app.objects.signatures import Adapted, hyperparameters_of, parameters_of
 from padl.registry import Hyperparameter
 from padl.types import Key, PadlError, one_line
 
@@ -34,7 +34,7 @@ FRAMEWORKS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Builder:
+class Builder(Adapted):
     """A model of PADL's, `(shape, outputs, *, rngs, **hyperparameters) -> nnx.Module`, by a class or function.
 
     Attributes:
@@ -42,14 +42,9 @@ class Builder:
         gets: what that is. outputs: the argument that the number of outputs goes to, "" where none does.
     """
 
-    made_of: Callable[..., Any]
     inputs: str
     gets: Gets
     outputs: str
-
-    @property
-    def __name__(self) -> str:
-        return label_of(self.made_of)
 
     @property
     def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -85,26 +80,16 @@ class Builder:
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class Stored(Adapted):
     """A model with the parameters that an instance has. Two of the same content are equal, and share a program.
 
     Attributes:
         made_of: the class of the instance. graph, state: of it. digest: of all its numbers.
     """
 
-    made_of: type
     graph: Any
     state: Any
     digest: str
-
-    @property
-    def __name__(self) -> str:
-        return label_of(self.made_of)
-
-    @property
-    def hyperparameters(self) -> dict[str, Hyperparameter]:
-        """None: they were given when it was made."""
-        return {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Stored) and (self.graph, self.digest) == (other.graph, other.digest)

@@ -1,14 +1,13 @@
 """Make an optimizer of PADL's of an Optax transformation, or of a function that makes one. optimizer, Factory."""
 
 import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 import optax
 
-from padl.app.objects.signatures import hyperparameters_of, label_of
+from padl.app.objects.signatures import Adapted, hyperparameters_of
 from padl.registry import Hyperparameter
 from padl.types import DOMAINS, PadlError, ScalarOrSchedule
 
@@ -16,14 +15,12 @@ RATE = "learning_rate"
 
 
 @dataclass(frozen=True, eq=False)
-class Fixed:
+class Fixed(Adapted):
     """An optimizer that is one transformation, whose numbers were given as it was made.
 
     Attributes:
         made_of: the transformation.
     """
-
-    made_of: optax.GradientTransformation
 
     @property
     def __name__(self) -> str:
@@ -31,32 +28,17 @@ class Fixed:
         name = getattr(self.made_of.update, "__qualname__", "").partition(".")[0]
         return name if name.isidentifier() else "transformation"
 
-    @property
-    def hyperparameters(self) -> dict[str, Hyperparameter]:
-        """None."""
-        return {}
-
     def __call__(self) -> optax.GradientTransformation:
         return self.made_of
 
 
 @dataclass(frozen=True, eq=False)
-class Factory:
+class Factory(Adapted):
     """An optimizer by a function that makes a transformation, as `optax.lion`. Its learning rate is traced.
 
     Attributes:
         made_of: the function.
     """
-
-    made_of: Callable[..., Any]
-
-    @property
-    def __name__(self) -> str:
-        return label_of(self.made_of)
-
-    @property
-    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return inspect.getdoc(self.made_of)
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:

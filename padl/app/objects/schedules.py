@@ -1,7 +1,5 @@
 """Make a schedule of PADL's of a function of the fraction of training. schedule, Shape."""
 
-import inspect
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -10,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.app.objects.signatures import hyperparameters_of, label_of, parameters_of
+from padl.app.objects.signatures import Adapted, hyperparameters_of, label_of, parameters_of
 from padl.registry import Hyperparameter
 from padl.types import PadlError, one_line
 
@@ -18,23 +16,14 @@ PROBES = np.linspace(0, 1, 11, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
-class Shape:
+class Shape(Adapted):
     """A schedule by a function: fraction of the training done, in [0, 1] -> share of the peak learning rate.
 
     Attributes:
         made_of: the function. fraction: what it calls its argument.
     """
 
-    made_of: Callable[..., Any]
     fraction: str
-
-    @property
-    def __name__(self) -> str:
-        return label_of(self.made_of)
-
-    @property
-    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return inspect.getdoc(self.made_of)
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:

@@ -1,8 +1,9 @@
-"""Read the signature of a stranger's function or class. label_of, parameters_of, hyperparameters_of."""
+"""Read the signature of a stranger's function or class. Adapted, label_of, parameters_of, hyperparameters_of."""
 
 import inspect
 import typing
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -10,6 +11,26 @@ from padl.registry import ANYTHING, Hyperparameter, notes
 from padl.types import DOMAINS, Domain, Traced
 
 PLAIN = (bool, int, float, str)
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """A thing from Python, as PADL calls it.
+
+    Attributes:
+        made_of: the thing.
+    """
+
+    made_of: Any
+
+    @property
+    def __name__(self) -> str:
+        return label_of(self.made_of)
+
+    @property
+    def hyperparameters(self) -> dict[str, Hyperparameter]:
+        """What a user may give by name: nothing, where all was given as the thing was made."""
+        return {}
 
 
 def label_of(thing: Any) -> str:

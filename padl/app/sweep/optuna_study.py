@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from padl import files
 from padl.registry import near
 from padl.runs.owner import is_dead, this_process
-from padl.runs.redaction import has_secret
+from padl.runs.redaction import refuse_secret
 from padl.runs.sink import warn
 from padl.types import Direction, PadlError, one_line
 
@@ -54,8 +54,7 @@ def check_options(options: SearchOptions) -> None:
         if not isinstance(value, int) or value < lowest:
             raise PadlError(f"hydra.sweeper.{key}={value} must be a whole number from {lowest} on")
     for key in ("study", "storage"):
-        if has_secret(str(getattr(options, key))):
-            raise PadlError(f"hydra.sweeper.{key} holds a secret of the environment: give another")
+        refuse_secret(f"hydra.sweeper.{key}", str(getattr(options, key)))
     for library in ("optuna", *(["cmaes"] if options.sampler == "cmaes" else [])):
         _imported(library)
 

@@ -20,8 +20,7 @@ from padl.engine import loop
 from padl.engine.keys import key_of
 from padl.engine.lanes import Lanes, Strategy, compiled
 from padl.engine.sweep import SweepSnapshot
-from padl.runs import array_json, jsonl, run_folder, snapshots
-from padl.runs.run_folder import read_json
+from padl.runs import array_json, checked_json, jsonl, snapshots
 from padl.runs.windows import checked_state
 from padl.types import Device, PadlError, PyTree
 
@@ -138,18 +137,21 @@ def _form(group: Group, lanes: Lanes) -> PyTree:
 def _layout(folder: Path, group: Group, devices: list[Device]) -> Lanes | None:
     """How an earlier process laid this program out; None where it did not begin it."""
     saved = _programs(folder).get(place_of(folder, group).name)
-    if saved is None or saved["members"] != [member.number for member in group.members]:
-        return None
-    return _lanes(saved["lanes"], devices)
+    try:
+        if saved is None or saved["members"] != [member.number for member in group.members]:
+            return None
+        return _lanes(saved["lanes"], devices)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise PadlError(f"{folder / PROGRAMS} is damaged: it does not say the lanes of a program") from error
 
 
 def _write_layout(folder: Path, group: Group, lanes: Lanes) -> None:
     about = {"members": [member.number for member in group.members], "lanes": _described(lanes)}
-    run_folder.write_json(folder / PROGRAMS, {**_programs(folder), place_of(folder, group).name: about})
+    checked_json.write(folder / PROGRAMS, {**_programs(folder), place_of(folder, group).name: about})
 
 
 def _programs(folder: Path) -> dict[str, Any]:
-    return read_json(folder / PROGRAMS) if (folder / PROGRAMS).is_file() else {}
+    return checked_json.read(folder / PROGRAMS) if (folder / PROGRAMS).is_file() else {}
 
 
 def _described(lanes: Lanes) -> dict[str, Any]:

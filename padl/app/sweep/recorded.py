@@ -4,22 +4,22 @@ requests.json has every member's number and configuration, from its launch on. A
 member, and is not trained again where it has ended.
 """
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from padl.app.fingerprint import Fingerprint, check_same, of_all
+from padl.app.fingerprint import Fingerprint, check_same, of_all, say_unused
 from padl.app.objects.stored import with_objects_by_label
 from padl.app.run_spec import RunSpec
-from padl.app.stored_config import refuse_paths_outside, same_wandb_run
+from padl.app.stored_config import path_outside, refuse_paths_outside, same_wandb_run
 from padl.app.sweep.members import ENDED, Member, Requested
 from padl.app.warm_start import digests
 from padl.nested import with_value
-from padl.runs import jsonl, run_files, run_folder
+from padl.runs import checked_json, jsonl, run_files
 from padl.runs import status as statuses
 from padl.runs.redaction import redact_argument
-from padl.runs.run_folder import read_json
 from padl.runs.status import RunStatus
 from padl.types import Device, PadlError
 
@@ -29,7 +29,7 @@ TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.projec
 
 def is_sweep(folder: Path) -> bool:
     """Tell whether a folder is that of a sweep."""
-    return (folder / REQUESTS).is_file()
+    return os.path.isfile(folder / REQUESTS)  # False for too long a name
 
 
 class RecordedSweep:
@@ -58,7 +58,7 @@ class RecordedSweep:
         things: Mapping[str, Any] | None = None,
     ):
         self.folder, self.allow = folder, allow
-        content = read_json(folder / REQUESTS)
+        content = checked_json.read(folder / REQUESTS)
         try:
             self.command: list[str] = list(content["command"])
             self.fingerprint: Fingerprint = {group: dict(values) for group, values in content["fingerprint"].items()}
@@ -71,6 +71,8 @@ class RecordedSweep:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
         self.requests = self._with(things or {})
         self.check_paths(self.requests)
+        if "path" in allow and not any(path_outside(request.config, folder / "member") for request in self.requests):
+            say_unused("path")
 
     def _with(self, things: Mapping[str, Any]) -> list[Requested]:
         """The requests with what came from Python."""
@@ -103,10 +105,13 @@ class RecordedSweep:
         status = statuses.read(folder)
         if status.status not in ENDED:
             return
-        member.folder, member.summary = folder, run_files.verified_json(folder / "summary.json")
+        summary = run_files.verified_json(folder / "summary.json")
+        if not isinstance(summary, Mapping) or summary.get("status") != status.status:
+            raise PadlError(f"{folder / statuses.FILE} says {status.status}, and summary.json does not: one is damaged")
+        member.folder, member.summary = folder, dict(summary)
         restore_rows(member, folder)
         member.run_status = RunStatus(None, durable=False)
-        member.run_status.end(status.status, status.step, status.reason)
+        member.run_status.end(status.status, summary["steps"], summary["reason"])
 
     def folder_of(self, number: int) -> Path | None:
         """Return the folder of a member, None where it has none."""
@@ -137,7 +142,7 @@ def write_requests(
         "wandb_id": wandb_id,
         "members": [_entry(member) for member in members],
     }
-    run_folder.write_json(folder / REQUESTS, content)
+    checked_json.write(folder / REQUESTS, content)
 
 
 def _entry(member: Member) -> dict[str, Any]:

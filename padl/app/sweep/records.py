@@ -1,6 +1,5 @@
 """The records of a sweep: its folder, and for each member a folder, rows on disk, a W&B run, a status."""
 
-import importlib
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from padl.engine import loop
 from padl.runs import jsonl, lock, run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.jsonl import BufferedJsonl
+from padl.runs.pictures import preload
 from padl.runs.processes import is_writer
 from padl.runs.recorder import Recorder
 from padl.runs.redaction import redact, redact_argument
@@ -85,7 +85,7 @@ class SweepRecords:
         self._held.enter_context(lock.hold(self.written_folder))
         self._environment = run_folder.to_json(environment(devices[0], len(devices), self.command))
         if spec.run.plot:  # while the compiler has the turn: it takes most of a second
-            threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
+            threading.Thread(target=preload, daemon=True).start()
         if self.written_folder and not self._wandb_for_each:
             self.wandb = open_wandb(spec, self.folder, run_id=self._recorded.wandb_id if self._recorded else None)
 

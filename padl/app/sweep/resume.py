@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from padl.app.fingerprint import ALLOW
+from padl.app.fingerprint import ALLOW, say_unused
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.stored_config import allowed
 from padl.app.sweep import results
@@ -29,7 +29,10 @@ def reopen(
     Raises:
         PadlError: it is no folder of a sweep, or it is damaged.
     """
-    recorded = RecordedSweep(folder, allowed(allow, ALLOW), todays, things)
+    allow = allowed(allow, ALLOW)
+    if "schedule" in allow:
+        say_unused("schedule")  # a sweep is not extended
+    recorded = RecordedSweep(folder, allow, todays, things)
     return Sweep(recorded.command, say, stop, recorded, results.write_tables)
 
 

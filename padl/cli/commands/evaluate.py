@@ -18,6 +18,7 @@ OPTIONS = Options(
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run")
 OPTIONS.add_argument("--best", action="store_true", help="the parameters with the best evaluation, not the final ones")
+OPTIONS.add_allow_path()
 
 
 def run(arguments: list[str]) -> int:
@@ -33,7 +34,7 @@ def run(arguments: list[str]) -> int:
     from padl.runs.sink import warn
 
     folder, which = Path(options.folders[0]), "best" if options.best else "final"
-    again = saved_runs.evaluations(folder, which)
+    again = saved_runs.evaluations(folder, which, allow=options.allow or ())
     for line in differences_from_record(folder):
         warn(line)
     for side, metrics in again.items():

@@ -1,5 +1,6 @@
 """`padl resume`: go on with a run or a sweep that was stopped, in its own folder, to the same bits."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,8 @@ OPTIONS.add_argument(
 def run(arguments: list[str]) -> int:
     """Go on with what the words name; 75 or 130 where it is stopped again, 3 where it diverges."""
     options = OPTIONS.read(arguments)
-    folders = [word for word in options.words if "=" not in word or Path(word).is_dir()]
-    if len(folders) != 1:
+    folders = [word for word in options.words if "=" not in word or os.path.isdir(word)]  # False for too long a name
+    if len(folders) != 1 or not folders[0].strip():
         OPTIONS.error("padl resume takes the folder of one run or sweep: padl resume runs/...")
     words = [word for word in options.words if word not in folders]
     if len({word.partition("=")[0] for word in words}) < len(words):

@@ -11,12 +11,13 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs, nodes
-from padl.cli.hydra.arguments import MULTIRUN, is_multirun, settings, with_quoted_sign
+from padl.cli.hydra.arguments import is_multirun, settings, with_quoted_sign
 from padl.cli.hydra.errors import Explain, explain
+from padl.registry import near
 from padl.runs.redaction import redact_text
 from padl.types import PadlError
 
@@ -91,7 +92,12 @@ class JointTaskFunction(TaskFunction):
         """
         from hydra.core.utils import JobReturn, JobStatus
 
-        values = self.train(jobs.compose(launcher, overrides, first))
+        requests = jobs.compose(launcher, overrides, first)
+        try:
+            values = self.train(requests)
+        except Exception as error:
+            self.errors.append(error)  # not of the composition, whatever its kind
+            raise
         returns = []
         for job, value in zip(overrides, values, strict=True):
             job_return = JobReturn(overrides=list(job), status=JobStatus.COMPLETED)
@@ -107,17 +113,52 @@ def compose_and_call(arguments: Sequence[str], task: TaskFunction, application: 
         PadlError: what Hydra refuses, as one line. What the task function raised comes through as it is, in a multirun
             the first.
     """
+    arguments = _overrides_first(arguments, application.name)
     if settings(arguments).get("hydra.output_subdir", "null") not in ("null", ""):
         raise PadlError("hydra.output_subdir: Hydra would write a configuration there, secrets and all: leave it out")
     application.prepare()
     try:
         _run(list(arguments), task, application.name)
-    except (BrokenPipeError, PadlError):
+    except PadlError:
         raise
     except Exception as error:
+        if _is_of_the_machine(error) or any(error is raised for raised in task.errors):
+            raise
         raise application.explain(arguments, error) from error
     if task.errors:
         raise _first(task.errors, arguments, application)
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether it is about files, pipes or memory, and not Hydra's own, of which one kind is an OSError too."""
+    from hydra.errors import HydraException
+
+    return isinstance(error, (OSError, MemoryError)) and not isinstance(error, HydraException)
+
+
+def _overrides_first(arguments: Sequence[str], command: str) -> list[str]:
+    """Put the words KEY=VALUE before the options, since argparse wants them in one row.
+
+    Raises:
+        PadlError: an empty word; an option that there is not, or without its value, which Hydra would answer with its
+            usage.
+    """
+    from hydra._internal.utils import get_args_parser
+
+    def refuse(message: str) -> NoReturn:
+        raise PadlError(f"padl {command}: {message}")
+
+    if not all(word.strip() for word in arguments):
+        refuse("one of its words is empty: leave it out")
+    parser = get_args_parser()
+    parser.error = refuse  # pyright: ignore[reportAttributeAccessIssue]
+    values, unknown = parser.parse_known_args(list(arguments))
+    option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+    if option:
+        options = [name for action in parser._actions for name in action.option_strings]
+        raise PadlError(f"padl {command} has no option '{option}'{near(option, options)}; a key is given as KEY=VALUE")
+    overrides = {*values.overrides, *unknown}
+    return [*(w for w in arguments if w in overrides), *(w for w in arguments if w not in overrides)]
 
 
 def _run(arguments: list[str], task: TaskFunction, name: str) -> None:
@@ -125,10 +166,9 @@ def _run(arguments: list[str], task: TaskFunction, name: str) -> None:
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
     with tempfile.TemporaryDirectory() as folder:  # of -m: Hydra writes multirun.yaml there, secrets and all
-        words = [word for word in map(with_quoted_sign, arguments) if word not in MULTIRUN]  # argparse wants one row
-        multirun = [f"hydra.sweep.dir={folder}", "-m"] if is_multirun(arguments) else []
-        sys.argv = [f"padl {name}", *words, *multirun]
-        with _without_secrets() if any(map(SHOWS.match, words)) else contextlib.nullcontext():
+        multirun = [f"hydra.sweep.dir={folder}"] if is_multirun(arguments) else []
+        sys.argv = [f"padl {name}", *multirun, *map(with_quoted_sign, arguments)]
+        with _without_secrets() if any(map(SHOWS.match, arguments)) else contextlib.nullcontext():
             hydra.main(version_base="1.3", config_path=str(nodes.conf_folder()), config_name=name)(task)()
 
 

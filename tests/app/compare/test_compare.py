@@ -39,7 +39,7 @@ REFUSED = [
     ({"surface": "zzz"}, "no surface 'zzz'; there are cos_tan, valley"),
     ({"optimizers": ["gd", "adm"]}, "no optimizer 'adm'; did you mean 'adam'?"),
     ({"optimizers": []}, "optimizers=[] compares nothing"),
-    ({"optimizers": [5]}, "optimizers: 5 must be a name"),
+    ({"optimizers": [5]}, "optimizer=5 must be a name"),
     ({"optimizers": ["adam", "adam"]}, "adam stands there twice"),
     ({"optimizers": [{"name": "adam", "b1": 1.5}]}, "optimizer.b1=1.5 is outside its domain [0, 1)"),
     ({"optimizers": [{"name": "adam", "b9": 0.5}]}, "optimizer 'adam' has no 'optimizer.b9'"),

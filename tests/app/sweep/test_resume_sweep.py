@@ -1,7 +1,5 @@
 """A sweep that was stopped goes on: lanes that ran, programs that had not begun, members that are new."""
 
-import shutil
-
 import pytest
 from asked_to_stop import After
 
@@ -12,7 +10,7 @@ from padl.app.sweep import results
 from padl.app.sweep.members import Requested
 from padl.app.sweep.resume import reopen, train_again
 from padl.app.sweep.run import Sweep
-from padl.runs import run_folder, status
+from padl.runs import checked_json, status
 from padl.types import PadlError
 
 BASE = {
@@ -142,11 +140,11 @@ def test_members_that_are_not_asked_for_again_stay_in_the_sweep(tmp_path, monkey
 
 def test_what_a_folder_does_not_say_is_of_today(tmp_path):
     folder = launch(tmp_path, settings=SETTINGS[:2])
-    content = run_folder.read_json(folder / "requests.json")
+    content = checked_json.read(folder / "requests.json")
     for entry in content["members"]:
         entry["config"] |= {"compilation_cache": str(tmp_path / "theirs"), "device": "gpu", "progress": "live"}
         entry["config"]["wandb"] |= {"mode": "online", "project": "theirs"}
-    run_folder.write_json(folder / "requests.json", content)
+    checked_json.write(folder / "requests.json", content)
     sweep = reopen(folder, todays={"wandb.mode": "disabled"})
     train_again(sweep)
     assert (sweep.spec.settings.compilation_cache, sweep.spec.settings.device) == ("auto", "auto")
@@ -184,7 +182,39 @@ def test_a_folder_that_is_no_sweeps_or_is_damaged_is_refused(tmp_path):
     with pytest.raises(PadlError, match=r"requests\.json"):
         reopen(tmp_path)
     folder = launch(tmp_path, looks=4, settings=SETTINGS[:1])
-    (folder / "requests.json").write_text("{}")
+    written = (folder / "requests.json").read_text()
+    (folder / "requests.json").write_text(written.replace("0.01", "0.02"))
+    with pytest.raises(PadlError, match=r"requests\.json is not as it was written: it is damaged or was edited"):
+        reopen(folder)
+    checked_json.write(folder / "requests.json", {})  # as somebody else could
     with pytest.raises(PadlError, match="is damaged: it does not list the members"):
         reopen(folder)
-    shutil.rmtree(folder)
+    (folder / "requests.json").write_text(written)
+    lanes = (folder / "programs.json").read_text()
+    (folder / "programs.json").write_text(lanes.replace('"count": 1', '"count": 2'))
+    with pytest.raises(PadlError, match=r"programs\.json is not as it was written"):
+        train_again(reopen(folder))
+    for wrong in ({"0000": 3}, {"0000": {"members": [0], "lanes": {}}}, {"0000": {"members": [0], "lanes": 1}}):
+        checked_json.write(folder / "programs.json", wrong)
+        with pytest.raises(PadlError, match=r"programs\.json is damaged: it does not say the lanes"):
+            train_again(reopen(folder))
+
+
+def test_the_status_of_a_member_that_ended_is_held_against_its_summary(tmp_path):
+    folder = launch(tmp_path, settings=SETTINGS[:1])
+    (file,) = folder.glob("0000*/status.json")
+    written = file.read_text()
+    file.write_text(written.replace('"step": 30', '"step": 31'))
+    sweep = reopen(folder)
+    train_again(sweep)
+    assert sweep.members[0].run_status.step == 30
+    file.write_text(written.replace("finished", "diverged"))
+    with pytest.raises(PadlError, match=r"status\.json says diverged, and summary\.json does not: one is damaged"):
+        train_again(reopen(folder))
+
+
+def test_an_allowance_that_nothing_needs_is_said(tmp_path, capsys):
+    folder = launch(tmp_path, looks=4, settings=SETTINGS[:1])
+    train_again(reopen(folder, allow=["versions", "schedule", "path"]))
+    err = capsys.readouterr().err
+    assert [f"--allow {name} changed nothing" in err for name in ("versions", "schedule", "path")] == [True] * 3

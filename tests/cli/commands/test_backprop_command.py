@@ -70,6 +70,18 @@ def test_without_a_folder_a_new_one_is_made_in_runs(padl_command, tmp_path):
     assert str(folder / "circuit.svg") in out
 
 
+def test_a_formula_that_is_too_large_to_draw_is_listed_and_leaves_no_folder(padl_command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    formula = "+".join(["x"] * 151)
+    code, out, _ = padl_command("backprop", formula, "x=1")
+    assert code == 0
+    assert "151 nodes: listed, not drawn (up to 150 are)" in out
+    assert not (tmp_path / "runs").exists()
+    code, out, err = padl_command("backprop", formula, "x=1", "--steps")
+    assert (code, out) == (2, "")
+    assert "--steps shows up to 150 nodes, this has 151: a shorter formula" in err
+
+
 @pytest.mark.parametrize("words", [["-x*y"], ["--steps", "-(x + y)"], ["-x * y", "--steps"]], ids=" ".join)
 def test_a_formula_may_begin_with_a_minus(words):
     request = read([*words, "x=-2", "y=3"])

@@ -1,11 +1,9 @@
 """`padl resume` on a command line: what it composes again of a sweep's command, and what it refuses."""
 
-import json
-
 import pytest
 
 from padl.cli.commands.resume import _with
-from padl.runs import lock
+from padl.runs import checked_json, lock
 
 
 @pytest.fixture
@@ -53,8 +51,7 @@ def test_mistakes_are_one_line(padl_command, sweep):
         code, _, err = padl_command("resume", str(sweep))
         assert (code, "is in use" in err) == (2, True)
         assert (sweep / "results.csv").stat().st_mtime_ns == before
-    content = json.loads((sweep / "requests.json").read_text())
-    (sweep / "requests.json").write_text(json.dumps(content | {"members": 3}))
+    checked_json.write(sweep / "requests.json", checked_json.read(sweep / "requests.json") | {"members": 3})
     code, _, err = padl_command("resume", str(sweep))
     assert code == 2
     assert "does not list the members of a sweep" in err
