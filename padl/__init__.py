@@ -17,7 +17,9 @@ from padl.version import __version__ as __version__
 if TYPE_CHECKING:
     from padl import backprop, losses, models, optimizers, schedules, tasks
     from padl.app.compare.run import trajectories
+    from padl.app.exporting import export
     from padl.app.names import loss, model, names, optimizer, schedule, task
+    from padl.app.predicting import predict
     from padl.app.resume import resume
     from padl.app.saved_runs import evaluate, load
     from padl.app.sweep.grid import sweep
@@ -32,6 +34,8 @@ _HOMES = {
     "trajectories": "padl.app.compare.run",
     "load": "padl.app.saved_runs",
     "evaluate": "padl.app.saved_runs",
+    "predict": "padl.app.predicting",
+    "export": "padl.app.exporting",
     "PadlError": "padl.types",
     "least_squares": "padl.closed_form",
     "normal_equation": "padl.closed_form",
@@ -42,6 +46,7 @@ __all__ = [
     "PadlError",
     "backprop",
     "evaluate",
+    "export",
     "least_squares",
     "load",
     "loss",
@@ -52,6 +57,7 @@ __all__ = [
     "normal_equation",
     "optimizer",
     "optimizers",
+    "predict",
     "resume",
     "schedule",
     "schedules",

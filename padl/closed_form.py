@@ -72,7 +72,7 @@ def normal_equation(X: Any, y: Any) -> LeastSquares:
     as y is near X θ. From about κ(X) = 10⁸ on, XᵀX is singular in float64 though X is not. A RuntimeWarning says so
     each time, with the numbers of this X.
 
-    Args, returns, raises: as `least_squares`, and PadlError where XᵀX is singular.
+    Args, returns, raises: as `least_squares`, and PadlError where XᵀX is singular or overflows.
     """
     X, y = _checked(X, y)
     rank, condition = _rank_and_condition(X)
@@ -83,8 +83,12 @@ def normal_equation(X: Any, y: Any) -> LeastSquares:
         RuntimeWarning,
         stacklevel=2,
     )
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram, moment = X.T @ X, X.T @ y
+    if not (np.isfinite(gram).all() and np.isfinite(moment).all()):
+        raise PadlError("XᵀX or Xᵀy is too large for float64: use padl.least_squares, or another unit")
     try:
-        theta = np.linalg.solve(X.T @ X, X.T @ y)
+        theta = np.linalg.solve(gram, moment)
     except np.linalg.LinAlgError:
         raise PadlError("XᵀX is singular in float64, so the normal equation has no θ: use padl.least_squares") from None
     return LeastSquares(theta, _residual(X, y, theta), rank, condition)

@@ -20,6 +20,14 @@ from padl.types import one_line
 GROUP = "padl.plugins"
 
 
+class Source(NamedTuple):
+    """Where a plugin is: its name, the top-level package of its modules, and what imports it."""
+
+    name: str
+    package: str
+    importer: Callable[[], object]
+
+
 class Plugin(NamedTuple):
     """name: of the distribution or file. broken: why it could not be loaded, "" where it was."""
 
@@ -30,18 +38,18 @@ class Plugin(NamedTuple):
 @cache
 def load() -> tuple[Plugin, ...]:
     """Load all plugins, once."""
-    return tuple(_attempt(name, importer) for name, importer in _found())
+    return tuple(map(_attempt, _sources()))
 
 
-def _found() -> Iterator[tuple[str, Callable[[], object]]]:
+def _sources() -> Iterator[Source]:
     for entry in metadata.entry_points(group=GROUP):
         owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
-        yield owner, entry.load
+        yield Source(owner, entry.module.partition(".")[0], entry.load)
     for folder in folders():
         if not folder.is_dir():
-            yield str(folder), lambda folder=folder: _no_folder(folder)
+            yield Source(str(folder), "", lambda folder=folder: _no_folder(folder))
         for file in sorted(folder.glob("*.py")):
-            yield f"{folder.name}/{file.name}", lambda file=file: _import_file(file)
+            yield Source(f"{folder.name}/{file.name}", _module_name(file), lambda file=file: _import_file(file))
 
 
 def folders() -> list[Path]:
@@ -52,19 +60,23 @@ def folders() -> list[Path]:
     return list(dict.fromkeys(folder.resolve() for folder in ([shipped, *named] if in_checkout else named)))
 
 
-def _attempt(name: str, importer: Callable[[], object]) -> Plugin:
+def _attempt(source: Source) -> Plugin:
     try:
-        with registry.origin(name):
-            importer()
+        with registry.origin(source.name, source.package):
+            source.importer()
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # a plugin may call sys.exit
-        return Plugin(name, one_line(error))
-    return Plugin(name, "")
+        return Plugin(source.name, one_line(error))
+    return Plugin(source.name, "")
+
+
+def _module_name(file: Path) -> str:
+    return f"padl_plugin_{file.stem}"
 
 
 def _import_file(file: Path) -> object:
-    name = f"padl_plugin_{file.stem}"
+    name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None  # a .py file has a spec, and a loader
     assert spec.loader is not None

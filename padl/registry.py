@@ -16,15 +16,20 @@ import math
 import numbers
 import os
 import pkgutil
+import sys
 import types
 import typing
+from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, Union
 
 import numpy as np
+import yaml
 
+from padl.messages import warn
+from padl.origins import MAIN, PADL, Place, loading, place_of
 from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +40,13 @@ def near(word: str, words: Iterable[str]) -> str:
     """`; did you mean 'adam'?`, or nothing when no word is near."""
     close = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that can be hashed, and is not to be changed: the value of a hyperparameter annotated `Mapping`."""
+
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return hash(frozenset(self.items()))
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,8 @@ class Hyperparameter(NamedTuple):
 
 
 def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
-    """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple."""
+    """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple, a
+    mapping with texts as keys as a `FrozenDict`."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if annotation is Any:
         return True, value
@@ -95,6 +108,8 @@ def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
         return value in args and type(value) in map(type, args), value
     if origin is tuple:
         return _coerce_tuple(value, args)
+    if origin in (dict, abc.Mapping):
+        return _coerce_mapping(value, args[1])
     if annotation in (None, type(None)):
         return value is None, value
     if annotation is str and isinstance(value, os.PathLike):
@@ -120,6 +135,20 @@ def _coerce_tuple(value: Any, args: tuple[Any, ...]) -> tuple[bool, Any]:
     return all(fits for fits, _ in items), tuple(v for _, v in items)
 
 
+def _coerce_mapping(value: Any, of: Any) -> tuple[bool, Any]:
+    """A mapping, or a text that is one in YAML, as keys with other signs than letters are given on a command line."""
+    read = value
+    if isinstance(value, str) and value.startswith("{"):
+        with contextlib.suppress(yaml.YAMLError):
+            read = yaml.safe_load(value)
+    if not isinstance(read, Mapping) or not all(isinstance(key, (str, int)) for key in read):
+        return False, value
+    items = {str(key): coerce(item, of) for key, item in read.items()}
+    if not all(fits for fits, _ in items.values()):
+        return False, value
+    return True, FrozenDict({key: item for key, (_, item) in items.items()})
+
+
 def describe(annotation: Any) -> str:
     """An annotation in a user's words: `a number`, `one of relu, tanh`, `a list of whole numbers`."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
@@ -132,6 +161,8 @@ def describe(annotation: Any) -> str:
         return repr(*args) if len(args) == 1 else f"one of {', '.join(map(str, args))}"
     if origin is tuple:
         return f"a list of {describe(args[0]).removeprefix('a ')}s"
+    if origin in (dict, abc.Mapping):
+        return f"a mapping {{name: {describe(args[1])}}}"
     if annotation in (None, type(None)):
         return "null"
     return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(annotation, "")
@@ -144,7 +175,12 @@ def written(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is registered under one name."""
+    """What is registered under one name.
+
+    Attributes:
+        origin: whose it is, in words. place: of the code that registered it, None where that is not known.
+        traits: what else its kind declares.
+    """
 
     kind: Kind
     name: str
@@ -153,6 +189,7 @@ class Entry:
     reference: str
     origin: str
     traits: Mapping[str, Any] = field(default_factory=dict)
+    place: Place | None = None
 
     @cached_property
     def hyperparameters(self) -> dict[str, Hyperparameter]:
@@ -230,20 +267,34 @@ class Registry:
             reference: the paper, and where it matters the equation.
             traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`).
         """
+        place = place_of(sys._getframe(1))
 
         def register(function: F) -> F:
-            self.add(Entry(self.kind, name or function.__name__, function, family, reference, _origin[-1], traits))
+            label = name or function.__name__
+            self.add(Entry(self.kind, label, function, family, reference, place.origin, traits, place))
             return function
 
         return register
 
     def add(self, entry: Entry) -> None:
-        """Raises PadlError when the name is taken, naming both origins."""
-        if taken := self._entries.get(entry.name):
-            raise PadlError(
-                f"two {self.kind}s are called '{entry.name}': one from {taken.origin}, one from {entry.origin}"
-            )
-        self._entries[entry.name] = entry
+        """Register an entry. One that replaces an earlier one of the same place says so in a line.
+
+        Where PADL's own comes after a stranger's of that name, it takes its place, and `check_refused` says so.
+
+        Raises:
+            PadlError: the name is taken, by PADL or from another place; it names both.
+        """
+        taken = self._entries.get(entry.name)
+        if taken is None:
+            self._entries[entry.name] = entry
+        elif _is_same_place(taken, entry):
+            self._entries[entry.name] = entry
+            warn(f"{self.kind} '{entry.name}' from {taken.origin} is replaced")
+        elif entry.origin == PADL:
+            self._entries[entry.name] = entry
+            _refused.append(_twice(entry, taken))
+        else:
+            raise PadlError(_twice(taken, entry))
 
     def make_functions(self, of: Callable[[Any], Callable[..., Any]]) -> None:
         """Put what `of` makes of each registered function in its place, where that is another."""
@@ -264,22 +315,47 @@ class Registry:
         return iter(self._entries.values())
 
 
-_origin = ["padl"]
+_refused: list[str] = []  # what was registered under a name of PADL's before PADL's own was
+
+
+def check_refused() -> None:
+    """Raise PadlError, once, for what was registered under a name of PADL's before PADL's own was."""
+    if _refused:
+        message = _refused[0]
+        _refused.clear()
+        raise PadlError(message)
+
+
+def _twice(first: Entry, second: Entry) -> str:
+    return (
+        f"{first.kind} '{first.name}' is there twice, one from {first.origin}, one from {second.origin}:"
+        " give one of them another name"
+    )
+
+
+def _is_same_place(taken: Entry, entry: Entry) -> bool:
+    """Whether an entry is a later form of one: of `__main__`, or of one qualified name in one module."""
+    if taken.place is None or entry.place is None or not entry.place.is_same_as(taken.place):
+        return False
+    names = {getattr(each.function, "__qualname__", each.name) for each in (taken, entry)}
+    return entry.place.module == MAIN or len(names) == 1
 
 
 @contextlib.contextmanager
-def origin(whose: str) -> Iterator[None]:
-    """What registers inside this context is recorded as coming from `whose`; if it fails, nothing of it stays."""
+def origin(whose: str, package: str = "") -> Iterator[None]:
+    """What registers inside this context is recorded as coming from `whose`; if it fails, nothing of it stays.
+
+    Args:
+        package: only modules of this top-level package are; "" takes all for theirs, PADL's own excepted.
+    """
     before = {kind: dict(REGISTRIES[kind]._entries) for kind in KINDS}
-    _origin.append(whose)
     try:
-        yield
+        with loading(whose, package):
+            yield
     except BaseException:
         for kind in KINDS:
             REGISTRIES[kind]._entries = before[kind]
         raise
-    finally:
-        _origin.pop()
 
 
 def discover(package: str, path: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from padl.registry import schedule
 from padl.types import Domain, Scalar
 
+EXACT = 2.0**-23  # how far float32 may put a fraction, or n × every, from where it is: half of that each
 ABOVE_0 = Domain(0.0, 1.0, low_open=True, search=(1e-3, 0.1), scale="log")
 
 
@@ -37,8 +38,14 @@ def exponential(fraction: jax.Array, *, final: Annotated[Scalar, ABOVE_0] = 0.01
 
 @schedule()
 def step(fraction: jax.Array, *, every: Scalar = 1 / 3, factor: Scalar = 0.1) -> jax.Array:
-    """Multiplied by `factor` in (0, 1] each time another `every` of the training, in (0, 1], is done."""
-    return factor ** jnp.floor(fraction / every * (1 + 1e-6))  # float32 may put a boundary an ulp too late
+    """Multiplied by `factor` in (0, 1] each time another `every` of the training, in (0, 1], is done.
+
+    A boundary on a whole step is exact up to 4 million steps; further on float32 cannot tell fractions so near apart.
+    """
+    n = jnp.round(jnp.asarray(fraction / every))  # the boundary nearest to here
+    high = jax.lax.reduce_precision(jnp.asarray(every, n.dtype), 8, 11)  # n × high is exact, and so is what is past it
+    past = (fraction - n * high) - n * (every - high)
+    return factor ** jnp.where(past >= -EXACT * fraction, n, n - 1)
 
 
 @schedule(reference="Loshchilov & Hutter 2017, arXiv:1608.03983, eq. 5 without restarts")

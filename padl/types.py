@@ -53,6 +53,11 @@ Scalar = Annotated[float | jax.Array, Traced()]
 ScalarOrSchedule = Annotated[float | jax.Array | Schedule, Traced()]
 
 
+def at_least_float32(dtype: Any) -> Any:
+    """Return float32 for half precision and below, and any other dtype of floating point itself."""
+    return jax.numpy.float32 if jax.numpy.finfo(dtype).bits < 32 else dtype
+
+
 def printable(text: str) -> str:
     r"""Write what is not printable as Python does: \x1b for the sign that begins a command to the terminal."""
     if text.isprintable():
@@ -143,6 +148,7 @@ DOMAINS: Mapping[str, Domain] = {
     "noise": NON_NEGATIVE._replace(search=(0.0, 1.0)),
     "condition": Domain(1.0, high_open=True, search=(1.0, 1e4), scale="log"),
     "held_out": Domain(0.0, 1.0, low_open=True, high_open=True),
+    "test": Domain(0.0, 1.0, high_open=True),
     "rows": Domain(2),
     "size": Domain(4, 4096),
     "classes": Domain(2),

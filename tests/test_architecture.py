@@ -14,7 +14,8 @@ from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types", "version", "jax_flags", "files", "nested"},
+    {"types", "version", "jax_flags", "files", "nested", "notebook"},
+    {"messages", "origins", "readable"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

@@ -85,6 +85,16 @@ def test_the_normal_equation_says_how_many_digits_it_loses():
 
 
 @pytest.mark.filterwarnings(SQUARED)
+def test_the_normal_equation_refuses_columns_whose_squares_overflow_and_least_squares_takes_them():
+    X, y = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]]) * 1e200, np.array([3.0, 7.0, 12.0])
+    np.testing.assert_allclose(
+        padl.least_squares(X, y).theta, [1e-200, 1e-200], rtol=1e-12
+    )  # y is the sum of the columns
+    with pytest.raises(PadlError, match=r"too large for float64: use padl.least_squares"):
+        padl.normal_equation(X, y)
+
+
+@pytest.mark.filterwarnings(SQUARED)
 def test_the_normal_equation_refuses_a_singular_matrix():
     with pytest.raises(PadlError, match=r"singular in float64.*use padl.least_squares"):
         padl.normal_equation([[1, 1], [1, 1], [1, 1]], [1, 2, 3])

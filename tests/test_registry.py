@@ -1,5 +1,7 @@
 """Names, signatures as schemas, and plugins."""
 
+import importlib
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import jax.numpy as jnp
@@ -96,10 +98,23 @@ def test_a_plugin_gives_its_own_word_a_domain():
         ("all", int | Literal["all"] | None, "all"),
         (None, int | Literal["all"] | None, None),
         (jnp.float32(2), Scalar, jnp.float32(2)),
+        ({"a": 1, 2: 3}, Mapping[str, float], {"a": 1.0, "2": 3.0}),
+        ("{größe: b, 'a: b': c}", Mapping[str, Literal["b", "c"]], {"größe": "b", "a: b": "c"}),
     ],
 )
 def test_a_value_is_brought_into_its_type(value, annotation, result):
     assert coerce(value, annotation) == (True, result)
+
+
+@pytest.mark.parametrize("value", [1, "a", "{a", "{a: d}", {"a": "d"}, {(1, 2): "b"}, ["b"]])
+def test_what_is_no_mapping_of_its_kind_is_refused(value):
+    assert coerce(value, Mapping[str, Literal["b", "c"]])[0] is False
+
+
+def test_equal_mappings_are_equal_choices():
+    of = lambda value: hash(coerce(value, Mapping[str, str])[1])  # noqa: E731
+    assert of({"a": "b", "c": "d"}) == of({"c": "d", "a": "b"})
+    assert of({"a": "b"}) != of({"a": "c"})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -160,6 +175,85 @@ def registries_restored():
         registry.REGISTRIES[kind]._entries = entries
 
 
+OWN = """
+from padl.registry import schedule
+@schedule()
+def {name}(fraction):
+    "{text}"
+    return fraction
+"""
+
+
+def run_as(module, source):
+    """Run code as that of a module without a file: `__main__` is a prompt's."""
+    exec(source, {"__name__": module})
+
+
+@pytest.mark.usefixtures("registries_restored")
+class TestRegisteringAgain:
+    def test_a_name_from_the_prompt_is_replaced_with_a_line(self, capsys):
+        run_as("__main__", OWN.format(name="own", text="First."))
+        run_as("__main__", OWN.format(name="own", text="Second."))
+        assert capsys.readouterr().err == "padl: schedule 'own' from __main__ is replaced\n"
+        assert registry.schedule.get("own").summary == "Second."
+
+    def test_a_module_that_is_reloaded_replaces_its_own(self, tmp_path, monkeypatch, capsys):
+        (tmp_path / "tools_of_mine.py").write_text(OWN.format(name="own", text="First."))
+        monkeypatch.syspath_prepend(str(tmp_path))
+        tools = importlib.import_module("tools_of_mine")
+        importlib.reload(tools)
+        origin = f"tools_of_mine ({tmp_path / 'tools_of_mine.py'})"
+        assert registry.schedule.get("own").origin == origin
+        assert registry.schedule.get("own").function is tools.own
+        assert capsys.readouterr().err == f"padl: schedule 'own' from {origin} is replaced\n"
+
+    def test_another_function_of_the_same_module_is_refused(self):
+        run_as("tools", OWN.format(name="own", text="First."))
+        with pytest.raises(PadlError, match="schedule 'own' is there twice, one from tools, one from tools"):
+            run_as("tools", OWN.format(name="other", text="Second.").replace("schedule()", "schedule(name='own')"))
+
+    def test_another_module_is_refused_and_both_are_named(self):
+        run_as("tools", OWN.format(name="own", text="First."))
+        with pytest.raises(PadlError, match="one from tools, one from __main__: give one of them another name"):
+            run_as("__main__", OWN.format(name="own", text="Second."))
+        assert registry.schedule.get("own").summary == "First."
+
+    def test_a_name_of_padls_is_refused(self):
+        padl.names("schedule")
+        with pytest.raises(PadlError, match="schedule 'cosine' is there twice, one from padl, one from __main__"):
+            run_as("__main__", OWN.format(name="cosine", text="Mine."))
+
+    def test_a_name_of_padls_that_was_taken_before_padls_own_was_there_is_given_back_and_told_once(self):
+        kept = Registry("schedule")
+        strange = Entry("schedule", "cosine", example, "", "", "this notebook")
+        kept.add(strange)
+        kept.add(Entry("schedule", "cosine", padl.schedules.cosine, "", "", "padl"))
+        assert kept.get("cosine").origin == "padl"
+        with pytest.raises(PadlError, match="one from padl, one from this notebook"):
+            registry.check_refused()
+        registry.check_refused()
+
+    def test_an_error_in_code_from_the_prompt_names_its_line_and_whose_it_is(self):
+        source = "from padl.registry import optimizer\n@optimizer()\ndef bad():\n    raise RuntimeError('oh')\n"
+        exec(compile(source, "<stdin>", "exec"), {"__name__": "__main__"})
+        with pytest.raises(PadlError) as refused:
+            padl.train(task="surface", optimizer="bad", steps=2)
+        line = "<stdin>:4, in bad: RuntimeError: oh (not PADL's own: optimizer 'bad' from __main__)"
+        assert str(refused.value) == line
+
+    def test_what_is_registered_outside_a_plugin_is_never_padls(self):
+        @registry.schedule()
+        def from_this_test(fraction):
+            return fraction
+
+        assert registry.schedule.get("from_this_test").origin == f"{__name__} ({__file__})"
+
+    def test_padls_own_are_padls_whoever_imports_them(self):
+        with registry.origin("a_plugin"):
+            importlib.reload(padl.schedules)
+        assert {entry.origin for entry in registry.schedule if entry.name in ("cosine", "wsd")} == {"padl"}
+
+
 @pytest.mark.usefixtures("registries_restored")
 class TestPlugins:
     def load(self, folder, monkeypatch):
@@ -171,6 +265,32 @@ class TestPlugins:
         (tmp_path / "mine.py").write_text(PLUGIN.format(name="mine"))
         assert self.load(tmp_path, monkeypatch)["mine.py"] == ""
         assert registry.schedule.get("mine").origin == f"{tmp_path.name}/mine.py"
+
+    def test_drop_in_files_of_one_name_are_two_places(self, tmp_path, monkeypatch):
+        for folder in ("a/plugins", "b/plugins"):
+            (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / folder / "mine.py").write_text(PLUGIN.format(name="mine"))
+        monkeypatch.setattr(plugins, "folders", lambda: [tmp_path / "a/plugins", tmp_path / "b/plugins"])
+        padl.names("schedule")
+        assert ["twice" in plugin.broken for plugin in plugins.load.__wrapped__()][-2:] == [False, True]
+
+    def test_a_module_of_others_that_a_plugin_imports_is_not_the_plugins(self, tmp_path, monkeypatch):
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "library_of_others.py").write_text(PLUGIN.format(name="theirs"))
+        text = "import library_of_others\n" + PLUGIN.format(name="mine")
+        (tmp_path / "plugins" / "mine.py").write_text(text)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        assert self.load(tmp_path / "plugins", monkeypatch)["mine.py"] == ""
+        origins = {entry.name: entry.origin for entry in registry.schedule}
+        assert origins["theirs"] == f"library_of_others ({tmp_path / 'library_of_others.py'})"
+        assert origins["mine"] == "plugins/mine.py"
+
+    def test_what_a_plugin_registers_later_is_still_its_own(self, tmp_path, monkeypatch):
+        text = PLUGIN.format(name="mine") + "\ndef more():\n    schedule(name='more')(lambda fraction: fraction)\n"
+        (tmp_path / "later.py").write_text(text)
+        self.load(tmp_path, monkeypatch)
+        importlib.import_module("padl_plugin_later").more()
+        assert registry.schedule.get("more").origin == f"{tmp_path.name}/later.py"
 
     def test_a_broken_plugin_is_kept_with_its_reason_and_stops_nothing(self, tmp_path, monkeypatch):
         (tmp_path / "a.py").write_text(PLUGIN.format(name="half") + "\nraise SystemExit('gone')")

@@ -62,6 +62,21 @@ def test_a_point_is_where_hand_computation_puts_it(name, hyperparameters, fracti
     np.testing.assert_allclose(value, share, rtol=1e-5, atol=F32)
 
 
+def test_a_step_schedule_falls_at_its_whole_step_and_not_one_before_up_to_four_million_steps():
+    falls = jax.jit(lambda count, steps, every: schedules.step(count / steps, every=every, factor=jnp.float32(0.5)))
+    for denominator in (3, 4, 7, 10, 20, 100):
+        for steps in (denominator, 997 * denominator, 3_999_600 // denominator * denominator, 30_000_000):
+            boundaries = np.arange(1, denominator + 1) * (steps // denominator)
+            boundaries = np.resize(boundaries[boundaries <= 4_000_000], 100)  # one shape, one compilation
+            before, at = (
+                falls(jnp.asarray(c, jnp.int32), jnp.float32(steps), jnp.float32(1 / denominator))
+                for c in (boundaries - 1, boundaries)
+            )
+            done = boundaries // (steps // denominator)
+            np.testing.assert_array_equal(before, 0.5 ** (done - 1.0).astype(np.float32))
+            np.testing.assert_array_equal(at, 0.5 ** done.astype(np.float32))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_schedule_stays_between_nothing_and_the_peak_for_all_its_numbers(name):
     shape, numbers = registry.schedule.get(name).split({})

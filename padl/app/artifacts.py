@@ -1,5 +1,6 @@
-"""What stays of a run in its folder beside its rows: summary, parameters, curves. trained, write, draw."""
+"""What stays of a run in its folder beside its rows: summary, parameters, curves. trained, write, draw, figure."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from padl.app.outputs import shown
 from padl.app.run_spec import RunSpec
-from padl.app.summary import Rows
+from padl.app.summary import Rows, rows_of
 from padl.engine import loop
 from padl.engine.experiment import readout
 from padl.runs import checkpoint, curves, run_files
@@ -68,10 +69,25 @@ def write(
 
 def draw(spec: RunSpec, summary: dict[str, Any], rows: Rows, folder: Path) -> None:
     """Draw curves.png, or say why it could not be drawn."""
-    counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
-    title, labels = (f"{spec.title}, {counts}", curves.ON_DATA) if counts else (spec.title, curves.ON_A_SURFACE)
+    title, labels = _wording(summary)
     file = folder / "curves.png"
     attempt(str(file), lambda: curves.draw(rows, shown(spec), title, file, labels))
+
+
+def figure(summary: Mapping[str, Any], history: Mapping[str, np.ndarray], metrics: Sequence[str]) -> Any:
+    """Draw what curves.png shows.
+
+    Args:
+        history: {name: (rows,)}, NaN where a row has not measured something. metrics: as of `shown`.
+    """
+    return curves.figure(rows_of(history), metrics, *_wording(summary))
+
+
+def _wording(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
+    """The title of the curves, and what they are."""
+    counts = " + ".join(f"{n:,} rows {side.replace('_', ' ')}" for side, n in summary["rows"].items() if n)
+    title = summary["title"]
+    return (f"{title}, {counts}", curves.ON_DATA) if counts else (title, curves.ON_A_SURFACE)
 
 
 def _model(spec: RunSpec) -> dict[str, Any]:

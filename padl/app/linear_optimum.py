@@ -13,6 +13,7 @@ from padl.closed_form import LeastSquares, shortest, with_ones
 from padl.losses.regression import mse
 from padl.models.dense import linear
 from padl.tasks.regression import values
+from padl.tasks.standardise import standardise
 from padl.tasks.supervised import Supervised
 
 LARGEST = 5e8  # the larger of rows and columns, times columns squared: a few seconds; above, no run is kept waiting
@@ -46,6 +47,8 @@ def against_optimum(spec: RunSpec, params: Mapping[str, Any] | None) -> dict[str
     objective = _linear(spec)
     if objective is None:
         return {}
+    if objective.predictor.outputs > 1:
+        return {"left_out": "several targets have an optimum each"}
     rows, columns = len(spec.split.train), math.prod(objective.predictor.shape) + 1
     if max(rows, columns) * columns**2 > LARGEST:
         return {"left_out": f"{rows:,} rows of {columns:,} columns are more than is solved beside a run"}
@@ -90,7 +93,7 @@ def _rows(spec: RunSpec, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     stats = {name: np.asarray(value, np.float64) for name, value in spec.split.stats.items()}
     rows = {name: column[numbers].astype(np.float32).astype(np.float64) for name, column in spec.task.rows.items()}
     scalars = {name: float(np.asarray(value)) for name, value in spec.hparams["task"].items()}
-    inputs = (rows["inputs"] - stats["mean"]) / stats["std"]
+    inputs = standardise(rows["inputs"], stats)
     return with_ones(inputs.reshape(len(inputs), -1)), values(rows, stats, scalars)
 
 

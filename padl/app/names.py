@@ -48,9 +48,14 @@ class Part:
 
 @cache
 def load() -> tuple[plugins.Plugin, ...]:
-    """Fill the registries: PADL's own entries, then the plugins, which may use them."""
+    """Fill the registries: PADL's own entries, then the plugins, which may use them.
+
+    Raises:
+        PadlError: something was registered under a name of PADL's; PADL's own has it from now on.
+    """
     for home in HOMES.values():
         importlib.import_module(home)
+    registry.check_refused()
     return plugins.load()
 
 

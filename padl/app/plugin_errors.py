@@ -5,7 +5,6 @@ import re
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,9 +12,10 @@ import numpy as np
 import optax
 
 from padl.app.names import Part
+from padl.origins import HERE, PADL
 from padl.types import Kind, PadlError, one_line
 
-PADL = f"{Path(__file__).parents[1]}{os.sep}"
+ELSEWHERE = re.compile("site-packages|^<(?!stdin|python-input|ipython-input)")  # no files, but what a prompt has
 
 
 @contextmanager
@@ -36,10 +36,9 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
     except PadlError:
         raise
     except Exception as error:
-        plugins = _plugins(parts)
-        if not plugins:
+        if not _strangers(parts):
             raise
-        raise PadlError(f"{_place(error)}: {one_line(error)} ({plugins})") from error
+        raise PadlError(f"{_place(error)}: {one_line(error)}{_strangers(parts)}") from error
 
 
 class TrainingError(PadlError):
@@ -58,23 +57,23 @@ def one_line_in_training(parts: Mapping[Kind, Part]) -> Iterator[None]:
         raise
     except Exception as error:
         place, reason = _told_place(error) or (_place(error), one_line(error))
-        plugins = _plugins(parts)
-        raise TrainingError(f"{place}: {reason}{f' ({plugins})' if plugins else ''}") from error
+        raise TrainingError(f"{place}: {reason}{_strangers(parts)}") from error
 
 
 def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[None]:
     """Do as `one_line_in_training` where a plugin is among the parts; what PADL's own code raises comes through."""
-    return one_line_in_training(parts) if _plugins(parts) else nullcontext()
+    return one_line_in_training(parts) if _strangers(parts) else nullcontext()
 
 
-def _plugins(parts: Mapping[Kind, Part]) -> str:
-    """What of a run is not PADL's own, or nothing."""
-    told = {
-        "plugins in this run": [p for p in parts.values() if p.entry.origin != "padl" and p.thing is None],
-        "from Python in this run": [p for p in parts.values() if p.thing is not None],
-    }
-    lists = {what: ", ".join(f"{p.entry.kind} '{p.entry.name}'" for p in some) for what, some in told.items() if some}
-    return "; ".join(f"{what}: {names}" for what, names in lists.items())
+def _strangers(parts: Mapping[Kind, Part]) -> str:
+    """` (not PADL's own: optimizer 'mine' from this notebook)`, or nothing where all parts are PADL's."""
+    strangers = [part for part in parts.values() if part.thing is not None or part.entry.origin != PADL]
+    names = ", ".join(f"{part.entry.kind} '{part.entry.name}' from {_whose(part)}" for part in strangers)
+    return f" (not PADL's own: {names})" if names else ""
+
+
+def _whose(part: Part) -> str:
+    return part.entry.origin if part.thing is None else "Python"
 
 
 def _told_place(error: Exception) -> tuple[str, str] | None:
@@ -111,7 +110,7 @@ def _builds(optimizer: Part, *fixed: str) -> bool:
 def _place(error: BaseException) -> str:
     """`file:line, in function` of the last frame that is not a library's."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "site-packages" not in f.filename and not f.filename.startswith("<frozen")]
-    theirs = [f for f in ours if not f.filename.startswith(PADL)]
+    ours = [frame for frame in frames if not ELSEWHERE.search(frame.filename)]
+    theirs = [frame for frame in ours if not frame.filename.startswith(f"{HERE}{os.sep}")]
     last = (theirs or ours or frames)[-1]
     return f"{last.filename}:{last.lineno}, in {last.name}"

@@ -15,7 +15,6 @@ import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, say_unused
-from padl.app.objects.sources import things as described
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
@@ -243,7 +242,7 @@ def _note(folder: Path, before: RunSpec, plan: Plan, step: int, command: Sequenc
             warn(f"{key}: {old} -> {new}")
         warn(f"going on after step {step:,} of {plan.steps:,}")
     env = (folder / "env.json").read_text(encoding="utf-8")
-    run_files.write_start(folder, plan.config, env, things=described(plan.parts))
+    run_files.write_start(folder, plan.config, env, plan.files)
     words = [redact_argument(word) for word in command]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     with (folder / "resumes.jsonl").open("a", encoding="utf-8") as file:

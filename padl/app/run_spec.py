@@ -12,12 +12,14 @@ import numpy as np
 
 from padl.app import compatibility
 from padl.app.names import HOMES, Part, part
+from padl.app.objects.sources import things
 from padl.app.saving import interval
 from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
 from padl.data.source import Data, Split
-from padl.data.streamed import held_out_only
+from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
 from padl.runs.redaction import refuse_secret
+from padl.runs.run_files import PYTHON
 from padl.runs.wandb import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
 from padl.types import HParams, Kind, PadlError
@@ -57,8 +59,18 @@ class RunSpec:
     def host_data(self) -> Data:
         """What compiled programs are given of the rows, as NumPy has them."""
         if self.task.streamed:
-            return held_out_only(self.task.rows, self.split)
+            return without_training_rows(self.task.rows, self.split)
         return Data(dict(self.task.rows), self.split)
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What a run folder has beside its config.yaml where there is something to say: {file name: content}.
+
+        data.json: how the data were read and encoded; python.json: what came from Python.
+        """
+        data = None if self.task.describe is None else dict(self.task.describe(self.split))
+        contents = {"data.json": data, PYTHON: things(self.parts)}
+        return {name: content for name, content in contents.items() if content}
 
     @property
     def title(self) -> str:

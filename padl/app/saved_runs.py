@@ -4,9 +4,10 @@ Nothing in a folder is believed before it was held against its manifests and aga
 makes. load, evaluate, check_data, parameters, again, recorded.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import jax
@@ -26,8 +27,9 @@ from padl.app.stored_config import (
     refuse_paths_outside,
     verified_for_today,
 )
+from padl.app.stored_data import stored_data
 from padl.app.summary import of_side
-from padl.app.trained_model import TrainedModel
+from padl.app.trained_model import TrainedModel, words
 from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.jax_flags import pinned
@@ -37,6 +39,8 @@ from padl.tasks import predictor
 from padl.types import PadlError, Params, PyTree, one_line
 
 Which = Literal["best", "final"]
+Side = Literal["held_out", "test"]  # of the rows, to evaluate on
+SIDES: tuple[Side, ...] = ("held_out", "test")
 PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against the model
 
 
@@ -58,9 +62,9 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
     if about["input_shape"] is None or "model" not in config or "loss" not in config:
         raise PadlError(f"{folder} is a run of task '{config['task']['name']}', which has no model")
     model, shape, dtype = part("model", config["model"]), tuple(about["input_shape"]), config.get("dtype", "float32")
-    words = "" if is_from_python(config["loss"]) else part("loss", config["loss"]).entry.traits.get("predictions", "")
+    said = words(None if is_from_python(config["loss"]) else part("loss", config["loss"]))
     with _one_line_for(f"{folder}: its config.yaml and model.json make no model"):
-        rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, words)
+        rebuilt = predictor.rebuild(about["task"], model.choice, shape, dtype, said.predictions)
         like = jax.eval_shape(lambda: rebuilt.init(jax.random.key(0), model.scalars))
     (params, model_state), stats = _saved(folder, which, like), checkpoint.load_stats(folder)
     trained = TrainedModel(
@@ -69,6 +73,8 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
         stats=stats,
         config=config,
         task=about["task"],
+        data=stored_data(folder, about["task"], shape),
+        words=said,
         predictor=rebuilt,
         scalars=model.scalars,
         input_shape=shape,
@@ -79,26 +85,50 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
 
 @pinned()
 def evaluate(
-    folder: str | Path, which: Which = "final", *, allow: str | Collection[str] = (), **things: Any
+    folder: str | Path,
+    which: Which = "final",
+    rows: Side = "held_out",
+    *,
+    allow: str | Collection[str] = (),
+    **things: Any,
 ) -> dict[str, float]:
-    """Evaluate what a run saved, again, on the rows that it held out, on as many devices as it had if they are here.
+    """Evaluate what a run saved, again, on as many devices as it had if they are here.
 
     Args:
-        folder, which: as of `load`. allow: "path" to read data outside the current folder and the one that the run is
-            in.
+        folder, which: as of `load`. rows: "held_out", which chose the best parameters, or "test", which chose nothing.
+        allow: "path" to read data outside the current folder and the one that the run is in.
         things: what came from Python, given again: `task`, `model`, `loss`.
 
     Raises:
-        PadlError: as `load`, and where the data are gone or not what the task accepts, or lie elsewhere.
+        PadlError: as `load`, where the data are gone or not what the task accepts, or lie elsewhere, and where there
+            are no test rows.
     """
-    folder = Path(folder)
+    if rows not in SIDES:
+        raise PadlError(f"rows={rows!r} is none of {', '.join(SIDES)}")
+    found = evaluations(Path(folder), which, (rows,), allow, things)
+    if rows not in found:
+        raise PadlError(f"{folder} has no test rows: train with task.test=0.1, or another share")
+    return found[rows]
+
+
+@pinned()
+def evaluations(
+    folder: Path,
+    which: Which,
+    sides: Sequence[Side] = SIDES,
+    allow: str | Collection[str] = (),
+    things: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[Side, dict[str, float]]:
+    """Evaluate what a run saved, again, on each of these sides that it has; see `evaluate`."""
     config = verified_for_today(folder, allow=allowed(allow), things=things, needs=("task", "model", "loss"))
     unused = [kind for kind in ("optimizer", "schedule") if is_from_python(config.get(kind))]
     plan = resolve(on_devices_here({key: value for key, value in config.items() if key not in unused}, folder))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, which, plan))
     state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
-    return {k: float(v) for k, v in evaluator(plan.experiment)(state, plan.hparams, plan.data).items()}
+    data = {"held_out": plan.data, **({"test": plan.data.testing()} if plan.data.has_test else {})}
+    of_side = {side: evaluator(plan.experiment)(state, plan.hparams, data[side]) for side in sides if side in data}
+    return jax.tree.map(float, of_side)
 
 
 def check_data(folder: Path, spec: RunSpec) -> None:
@@ -147,12 +177,14 @@ def again(folder: Path, allow: str | Collection[str] = ()) -> dict[str, Any]:
     return on_devices_here(config, folder)
 
 
-def recorded(folder: Path, which: Which) -> dict[str, float]:
+def recorded(folder: Path, which: Which, side: Side = "held_out") -> dict[str, float]:
     """Read what the run itself wrote of that evaluation: {} where it has none.
 
     Raises:
         PadlError: its metrics.jsonl, or its summary.json, is missing, or was edited or is damaged.
     """
+    if side == "test":
+        return _recorded_test(folder, which)
     rows = [row for row in run_files.verified_metrics(folder) if of_side(row, "eval")]
     if which == "best" and rows:
         summary = run_files.verified_json(folder / "summary.json")
@@ -161,6 +193,15 @@ def recorded(folder: Path, which: Which) -> dict[str, float]:
             raise PadlError(f"{folder / 'summary.json'} is damaged: it has no best evaluation")
         rows = [row for row in rows if row["step"] == best.get("step")]
     return of_side(rows[-1], "eval") if rows else {}
+
+
+def _recorded_test(folder: Path, which: Which) -> dict[str, float]:
+    summary = run_files.verified_json(folder / "summary.json")
+    test = summary.get("test", {}) if isinstance(summary, Mapping) else None
+    metrics = test.get(which, {}) if isinstance(test, Mapping) else None
+    if not isinstance(metrics, Mapping):
+        raise PadlError(f"{folder / 'summary.json'} is damaged: its test metrics are none")
+    return dict(metrics)
 
 
 def _saved(folder: Path, which: str, like: tuple[Params, PyTree]) -> tuple[Params, PyTree]:

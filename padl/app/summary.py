@@ -1,4 +1,4 @@
-"""What a run comes to: the numbers of summary.json, and its rows as columns. summarise, columns, of_side."""
+"""What a run comes to: the numbers of summary.json, and its rows as columns. summarise, columns, rows_of, of_side."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from padl.app import linear_optimum
+from padl.app.notes import notes
 from padl.app.run_spec import RunSpec
 from padl.app.timing import Times
 from padl.engine import loop
@@ -16,7 +17,7 @@ Rows = list[dict[str, float]]
 
 
 def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, signal: str = "") -> dict[str, Any]:
-    """Sum up a run that ended: its final and best metrics, speed, sizes; its optimum where one is known.
+    """Sum up a run that ended: its final and best metrics, those on test rows, speed, sizes; its optimum where known.
 
     Args:
         rows: all of metrics.jsonl. signal: the name of the one that stopped it.
@@ -35,9 +36,17 @@ def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, sig
         "wall_seconds": times.wall,
         "parameters": sum(int(np.prod(p.shape)) for p in jax.tree.leaves(last.state.params)),
         "batch_size": spec.batch_size,
-        "rows": {"train": len(spec.split.train), "held_out": len(spec.split.held_out)},
+        "rows": _rows(spec),
+        **({"test": last.test} if last.test else {}),
         **({"optimum": optimum} if optimum else {}),
+        **({"notes": lines} if (lines := notes([spec])) else {}),
     }
+
+
+def _rows(spec: RunSpec) -> dict[str, int]:
+    """How many rows each side has; no word of test rows without any."""
+    train, held_out, test = (len(side) for side in (spec.split.train, spec.split.held_out, spec.split.test))
+    return {"train": train, "held_out": held_out, **({"test": test} if test else {})}
 
 
 def _metrics(last: loop.LastChunk, rows: Rows) -> dict[str, Any]:
@@ -68,3 +77,10 @@ def columns(rows: Rows) -> dict[str, np.ndarray]:
     """Turn rows into arrays, {name: (rows,)}, NaN where a row has not measured something."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+
+
+def rows_of(history: Mapping[str, np.ndarray]) -> Rows:
+    """Turn `columns` back into rows, each without what is NaN in it."""
+    arrays = history.values()
+    rows = (dict(zip(history, map(float, values), strict=True)) for values in zip(*arrays, strict=True))
+    return [{name: value for name, value in row.items() if not np.isnan(value)} for row in rows]

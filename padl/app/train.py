@@ -6,7 +6,6 @@ from typing import Any
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.objects.sources import things
 from padl.app.plan import Plan, resolve
 from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
@@ -89,5 +88,5 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     folder = run_folder.create(plan.run.dir, label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
-        run_files.write_start(folder, plan.config, env, things=things(plan.parts))
+        run_files.write_start(folder, plan.config, env, plan.files)
     return folder

@@ -1,6 +1,6 @@
 """One run as it goes: its loop, its records, its snapshots, and what it leaves. RunResult, Beginning, Training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +12,12 @@ import numpy as np
 from padl.app import artifacts
 from padl.app.artifacts import TrainedWeights
 from padl.app.fingerprint import fingerprint
-from padl.app.outputs import open_wandb, run_sinks
+from padl.app.frames import data_frame
+from padl.app.notes import say as say_notes
+from padl.app.outputs import open_wandb, run_sinks, shown
 from padl.app.plan import Plan
 from padl.app.plugin_errors import one_line_of_plugins
+from padl.app.readable_runs import run_card
 from padl.app.saving import Saver, interval
 from padl.app.stopping import StopRequest
 from padl.app.summary import Rows, columns, summarise
@@ -23,6 +26,7 @@ from padl.app.trained_model import TrainedModel, of_run
 from padl.engine import loop
 from padl.engine.experiment import Pretrained
 from padl.engine.memory import is_out_of_memory
+from padl.readable import Card, Readable
 from padl.runs import jsonl, snapshots
 from padl.runs.fault_points import reach
 from padl.runs.jsonl import Jsonl
@@ -34,9 +38,9 @@ from padl.runs.status import RunStatus, recording
 from padl.types import PadlError, PyTree
 
 
-@dataclass
-class RunResult:
-    """What a run gave.
+@dataclass(repr=False)
+class RunResult(Readable):
+    """What a run gave. It shows itself in a few lines.
 
     Attributes:
         status: "finished", "diverged", or "interrupted" by a signal.
@@ -47,6 +51,7 @@ class RunResult:
         model: the trained model with the best parameters, to be called with inputs; None for a task without one.
         folder: of the run, None where none was asked for.
         wandb_folder: of its offline W&B run, None without.
+        shown: names of the metrics that `plot` draws beside the loss.
     """
 
     status: str
@@ -58,6 +63,19 @@ class RunResult:
     model: TrainedModel | None
     folder: Path | None
     wandb_folder: Path | None
+    shown: Sequence[str] = ()
+
+    def card(self) -> Card:
+        """Say what the run came to."""
+        return run_card(self.summary, self.folder)
+
+    def to_frame(self) -> Any:
+        """Make a `pandas.DataFrame` of the history, a row for each of metrics.jsonl; PadlError without pandas."""
+        return data_frame(self.history)
+
+    def plot(self) -> Any:
+        """Draw the curves of curves.png; a matplotlib figure, which a notebook shows."""
+        return artifacts.figure(self.summary, self.history, self.shown)
 
 
 @dataclass
@@ -103,6 +121,7 @@ class Training:
 
     def run(self) -> RunResult:
         """Train. What cannot be had again is written first: parameters, summary, status; then the picture; W&B last."""
+        say_notes([self.plan])
         try:
             summary, weights = self._train()
             if self.folder and self.plan.run.plot and summary["status"] != "interrupted":
@@ -120,6 +139,7 @@ class Training:
             model=of_run(self.plan, weights.best),
             folder=self.asked_folder,
             wandb_folder=self.wandb.run_folder if self.wandb else None,
+            shown=shown(self.plan),
         )
 
     def _train(self) -> tuple[dict[str, Any], TrainedWeights]:

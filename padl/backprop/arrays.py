@@ -15,12 +15,13 @@ def as_numpy(value: Any) -> np.ndarray:
 
 
 def norm(x: np.ndarray | None) -> float:
-    """Compute the Euclidean norm in double precision; NaN for None."""
+    """Compute the Euclidean norm in double precision, of numbers whose squares overflow in it too; NaN for None."""
     if x is None:
         return float("nan")
     magnitudes = np.abs(_in_double_precision(x))
+    power = np.frexp(magnitudes.max(initial=0))[1]  # the largest number × 2^-power is below 1, and nothing is rounded
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(np.sqrt((magnitudes**2).sum()))
+        return float(np.ldexp(np.sqrt((np.ldexp(magnitudes, -power) ** 2).sum()), power))
 
 
 def share_of_zeros(x: np.ndarray | None) -> float:

@@ -6,14 +6,28 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from padl.types import PadlError
 
+
+@jax.custom_jvp
+def relu(x: jax.Array) -> jax.Array:
+    """max(x, 0), with slope 0 at 0; JAX's maximum has ½ there."""
+    return lax.max(x, np.zeros((), x.dtype)[()])
+
+
+@relu.defjvp
+def _relu_jvp(primals: tuple[jax.Array], tangents: tuple[jax.Array]) -> tuple[jax.Array, jax.Array]:
+    (x,), (dx,) = primals, tangents
+    return relu(x), lax.select(x > 0, dx, jnp.zeros_like(dx))
+
+
 CONSTANTS: Mapping[str, float] = {"pi": math.pi, "e": math.e}
-FUNCTIONS: Mapping[str, Callable] = {  # those that are one primitive
+FUNCTIONS: Mapping[str, Callable] = {  # those that are one operation
     "exp": lax.exp,
     "log": lax.log,
     "sin": lax.sin,
@@ -26,8 +40,9 @@ FUNCTIONS: Mapping[str, Callable] = {  # those that are one primitive
     "square": lax.square,
     "max": lax.max,
     "min": lax.min,
+    "relu": relu,
 }
-OPERANDS = dict.fromkeys([*FUNCTIONS, "relu", "softplus"], 1) | {"max": 2, "min": 2}
+OPERANDS = dict.fromkeys([*FUNCTIONS, "softplus"], 1) | {"max": 2, "min": 2}
 EXCERPT = 40  # characters of a formula that a message quotes
 Reference = float | str | int  # a number itself, a variable's name, or the index of the operation that computes it
 
@@ -36,7 +51,7 @@ class Operation(NamedTuple):
     """One operation of a formula.
 
     Attributes:
-        function: of jax.lax, one primitive.
+        function: one primitive of jax.lax, or `relu`.
         operands: what it is applied to.
         text: the part of the formula that it computes, "x + y".
     """

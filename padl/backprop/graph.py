@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from padl.readable import ROWS, Card, Readable, number
 from padl.types import PyTree
+
+NODE_COLUMNS = ("node", "label", "operation", "type", "value", "gradient")  # of what a graph shows of itself
+PLAIN = ("float", "bfloat", "int", "uint", "bool")  # types whose scalars are written as numbers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,8 +49,18 @@ class Node:
 
     def __repr__(self) -> str:
         """`Node(3, mul of 0 and 2, float32[4, 3])`."""
-        of = f" of {' and '.join(map(str, self.parents))}" if self.parents else f" {self.label}".rstrip()
-        return f"Node({self.number}, {self.operation}{of}, {self.dtype}{list(self.shape)})"
+        of = "" if self.parents else f" {self.label}".rstrip()
+        return f"Node({self.number}, {self.made_by}{of}, {self.form})"
+
+    @property
+    def made_by(self) -> str:
+        """`mul of 0 and 2`."""
+        return f"{self.operation} of {' and '.join(map(str, self.parents))}" if self.parents else self.operation
+
+    @property
+    def form(self) -> str:
+        """`float32[4, 3]`."""
+        return f"{self.dtype}{list(self.shape)}"
 
     @property
     def name(self) -> str:
@@ -77,8 +91,8 @@ class EdgeGradient(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Graph:
-    """A computation, run forward and backward.
+class Graph(Readable):
+    """A computation, run forward and backward. It shows its first nodes, and the numbers of those that are scalars.
 
     Attributes:
         nodes: in the order of evaluation, parents before children; `nodes[i].number == i`.
@@ -94,8 +108,13 @@ class Graph:
     output_cotangents: tuple[Any, ...]
     gradients: PyTree = None
 
-    def __repr__(self) -> str:
-        return f"Graph({len(self.nodes):,} nodes, from {len(self.inputs)} inputs to {len(self.outputs)} results)"
+    def card(self) -> Card:
+        """Say how large it is, and what its nodes are."""
+        sizes = {"node": len(self.nodes), "input": len(self.inputs), "result": len(self.outputs)}
+        nodes, inputs, results = (f"{n:,} {word}{'' if n == 1 else 's'}" for word, n in sizes.items())
+        rows = [_row(node) for node in self.nodes[:ROWS]]
+        title = f"graph: {nodes}, from {inputs} to {results}"
+        return Card(title, {}, NODE_COLUMNS, rows, left_out=max(len(self.nodes) - ROWS, 0))
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -136,3 +155,15 @@ class Graph:
             for parent in node.parents:
                 consumers[parent][node.number] = None
         return tuple(map(tuple, consumers))
+
+
+def _row(node: Node) -> list[str]:
+    """The cells of `NODE_COLUMNS`."""
+    return [str(node.number), node.label, node.made_by, node.form, _scalar(node.value), _scalar(node.adjoint)]
+
+
+def _scalar(value: Any) -> str:
+    """A scalar as a number; "" for None and for an array."""
+    if value is None or np.shape(value) or not str(value.dtype).startswith(PLAIN):
+        return ""
+    return number(float(value))

@@ -188,8 +188,6 @@ class _Parser:
         self._advance()
 
     def _apply(self, name: str, operands: tuple[Reference, ...], start: int) -> _Term:
-        if name == "relu":
-            return self._emit(lax.max, (*operands, 0.0), start, self.previous_end)
         if name == "softplus":
             return self._softplus(*operands, start=start)
         return self._emit(FUNCTIONS[name], operands, start, self.previous_end)

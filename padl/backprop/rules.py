@@ -64,22 +64,26 @@ BINARY: Mapping[
     "pow": ("y * x^(y - 1)", "z * log(x)", "c * x^(c - 1)", "z * log(c)"),
     "sub": ("1", "-1", "1", "-1"),
 }
+EDGES: Mapping[str, tuple[str, ...]] = {  # for each operand, what JAX takes where the formula has no value
+    "abs": ("1 at 0",),
+    "pow": ("", "0 at x = 0"),
+}
 DESCRIPTIONS: Mapping[str, str] = {  # what the operation does to g
     "all_gather": "summed over the copies",
     "broadcast_in_dim": "summed over the copies",
-    "clamp": "1 between the bounds, 0 outside",
+    "clamp": "1 between the bounds, else 0",
     "concatenate": "to each its own part",
     "cumlogsumexp": "shared as in a softmax",
-    "cummax": "to the largest so far",
-    "cummin": "to the smallest so far",
+    "cummax": "to the largest so far, shared if equal",
+    "cummin": "to the smallest so far, shared if equal",
     "cumprod": "products of the others",
     "dynamic_slice": "back in place, zeros elsewhere",
     "elu": "1 where x > 0, else exp(x)",
     "expand_dims": "reshaped back",
     "gather": "added at the places read",
     "gelu": "close to 0 left of 0, to 1 right of 0",
-    "hard_tanh": "1 between the bounds, 0 outside",
-    "leaky_relu": "1 where x > 0, else the slope",
+    "hard_tanh": "1 from -1 to 1, else 0",
+    "leaky_relu": "1 where x >= 0, else the slope",
     "lgamma": "digamma(x)",
     "log_softmax": "g - exp(z) * sum(g)",
     "logsumexp": "g * exp(x - z)",
@@ -89,10 +93,10 @@ DESCRIPTIONS: Mapping[str, str] = {  # what the operation does to g
     "psum": "summed over the devices",
     "ragged_dot": "g @ y^T and x^T @ g, for each group",
     "reduce_and": "0",
-    "reduce_max": "to the largest",
-    "reduce_min": "to the smallest",
+    "reduce_max": "to the largest, shared if equal",
+    "reduce_min": "to the smallest, shared if equal",
     "reduce_or": "0",
-    "reduce_prod": "z / x to each",
+    "reduce_prod": "to each the product of the others",
     "reduce_sum": "1 to each",
     "relu": "1 where x > 0, else 0",
     "relu6": "1 between 0 and 6, else 0",
@@ -131,10 +135,19 @@ def rule(operation: str, params: Mapping[str, Any], constants: Constants) -> str
         constants: for each operand False if a gradient goes to it. Else it is constant: the number if it is one, which
             then stands in the formula, "-1 / x^2" for 1 / x; True for any other, "-c / x^2".
     """
-    rules = derivatives(operation, params, constants) or _descriptions(operation, params, constants)
+    formulas = {
+        i: text + _edge(operation, constants, i) for i, text in derivatives(operation, params, constants).items()
+    }
+    rules = formulas or _descriptions(operation, params, constants)
     if len(rules) == 1:
         return next(iter(rules.values()))
     return ", ".join(f"∂{LETTERS[min(position, 4)]}: {text}" for position, text in rules.items())
+
+
+def _edge(operation: str, constants: Constants, position: int) -> str:
+    """Where JAX takes another value than the formula: " (1 at 0)"; "" of a power whose base is constant."""
+    edge = EDGES.get(operation, ())[position : position + 1]
+    return f" ({edge[0]})" if edge and edge[0] and constants[0] is False else ""
 
 
 def derivatives(operation: str, params: Mapping[str, Any], constants: Constants) -> dict[int, str]:
@@ -153,6 +166,8 @@ def derivatives(operation: str, params: Mapping[str, Any], constants: Constants)
         return {}
     if len(active) == 2:
         return dict(enumerate(BINARY[operation][:2]))
+    if operation == "pow" and _is_zero(constants[0]):
+        return {1: "0"}
     return {active[0]: _with_number(BINARY[operation][2 + active[0]], constants[1 - active[0]])}
 
 
@@ -165,6 +180,10 @@ def _power(n: int) -> str:
     if n in (0, 1, 2):
         return ("0", "1", "2 * x")[n]
     return f"{n} / x^{1 - n}" if n < 0 else f"{n} * x^{n - 1}"
+
+
+def _is_zero(constant: bool | float) -> bool:
+    return not isinstance(constant, bool) and constant == 0
 
 
 def _with_number(formula: str, c: bool | float) -> str:
@@ -201,7 +220,7 @@ def _extremum(operation: str, constants: Constants, active: list[int]) -> str:
     if len(active) == 2:
         return "to the larger, halves if equal" if operation == "max" else "to the smaller, halves if equal"
     bound = _with_number("c", constants[1 - active[0]])
-    return f"1 where x {'>' if operation == 'max' else '<'} {bound}, else 0"
+    return f"1 where x {'>' if operation == 'max' else '<'} {bound}, 1/2 at {bound}, else 0"
 
 
 def _matrix_product(dimensions: Any, active: list[int]) -> dict[int, str]:

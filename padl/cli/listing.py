@@ -9,12 +9,12 @@ from rich.table import Table
 
 from padl.app import names
 from padl.cli.formatting import print_line
+from padl.origins import PADL
 from padl.registry import Entry, written
 from padl.runs.console import Output
 from padl.types import KINDS, Kind
 
 PLURALS: dict[Kind, str] = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
-HOUSE = "padl"  # the origin of what no plugin brought
 
 
 def print_list(kinds: Iterable[Kind]) -> None:
@@ -30,7 +30,7 @@ def print_list(kinds: Iterable[Kind]) -> None:
 def _listing(kind: Kind) -> Table:
     """Family by family: name, hyperparameters with defaults, reference; the origin only where one is a plugin's."""
     entries = sorted(names.of(kind), key=lambda entry: (entry.family, entry.name))
-    with_origin = any(entry.origin != HOUSE for entry in entries)
+    with_origin = any(entry.origin != PADL for entry in entries)
     table = Table(title=PLURALS[kind], title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("name", no_wrap=True)
     longest = max((len(word) for entry in entries for word in _defaults(entry)), default=0)

@@ -23,6 +23,8 @@ COMMANDS = {
     "resume": "go on with a run that was stopped, to the same bits; steps=N extends one",
     "rerun": "repeat a run, also one of a sweep, alone",
     "evaluate": "repeat the evaluation of a run, and compare it with what the run recorded",
+    "predict": "predict new rows of a table, or new images, with the model of a run, into a CSV file",
+    "export": "write the model of a run for other programs: safetensors, or a function for JAX",
     "list": "what there is: optimizers, losses, models, tasks, schedules",
     "show": "the card of one of them: rule, arguments with ranges, reference; a loss also as a picture",
     "compare": "optimizers walk down a surface: who gets where, at which learning rates; pictures",
@@ -33,6 +35,7 @@ EXAMPLES = """\
   padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
   padl train -m optimizer=adam,sgd optimizer.learning_rate=1e-3,1e-2 'seed=range(0,4)'
   padl train task=cracks model.channels=[8,16]      a task brings its own model and loss
+  padl predict runs/... new.csv                     classes by name, numbers in their units
   padl train experiment=gradient_descent            several settings under one name
   padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
   padl backprop "(x + y) * z" x=-2 y=5 z=-4         the lecture's circuit

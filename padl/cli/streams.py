@@ -1,6 +1,6 @@
 """Standard streams that take no more: a pipe that nobody reads, a full disk.
 
-refuses, drop, read_or_not, not_done_by_a_pipe.
+refuses, drop, read_or_not, say, not_done_by_a_pipe.
 """
 
 import os
@@ -42,6 +42,14 @@ def read_or_not() -> Iterator[None]:
         drop(sys.stdout)
     except OSError as error:
         raise OSError(error.errno, error.strerror, error.filename or "standard output") from error
+
+
+def say(line: str) -> None:
+    """Print a line of a plan, also where nobody reads it."""
+    from padl.cli.formatting import print_line
+
+    with read_or_not():
+        print_line(line)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from padl.app.fingerprint import Difference
 from padl.app.sweep.results import Results, title
 from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
-from padl.compare import statistics
 from padl.runs.console import Output, print_table
 from padl.runs.redaction import redact
 from padl.types import printable
@@ -26,7 +25,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
     console = Output()
     print_line(summary["title"], style="bold")
     if summary["final"] or summary["best"]:
-        console.print(_metrics(summary["final"], summary["best"]))
+        console.print(_metrics(summary["final"], summary["best"], summary.get("test", {})))
     facts = {
         "status": summary["status"] + (f" ({summary['reason']})" if summary.get("reason") else ""),
         "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
@@ -43,13 +42,16 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
         console.print(Text.assemble((f"{name:>10}", "bold"), "  ", printable(fact)), soft_wrap=True)
 
 
-def _metrics(final: Mapping[str, Any], best: Mapping[str, Any]) -> Table:
+def _metrics(final: Mapping[str, Any], best: Mapping[str, Any], test: Mapping[str, Mapping[str, Any]]) -> Table:
     table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("final", justify="right")
     table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
     for name in final or [name for name in best if name != "step"]:
         table.add_row(cell(name), short(final.get(name), 5), short(best.get(name), 5))
+    tested = [test.get(which, {}) for which in ("final", "best")]
+    for name in tested[0] or tested[1]:
+        table.add_row(cell(f"test/{name}"), *(short(metrics.get(name), 5) for metrics in tested))
     return table
 
 
@@ -79,9 +81,9 @@ def _shortened(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:12]}…"
 
 
-def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float], which: str) -> None:
+def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float], title: str) -> None:
     """Print an evaluation that was repeated, and what the run recorded of it."""
-    table = Table(title=f"{which} parameters, held out", title_justify="left", title_style="bold", header_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
     for column in ("metric", "now", "in the run"):
         table.add_column(column, justify="left" if column == "metric" else "right")
     for name, value in metrics.items():
@@ -96,6 +98,8 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
         heading = f"{title(sweep)}, ranked by best {metric} ({better} is better)"
         print_line(heading, style="bold")
         Output().print(_ranking(results))
+    if results.test:
+        print_line(f"test  {_test(results)}: the best parameters of the first setting, on rows that chose nothing")
     more = len(results.ranked) - MOST_SETTINGS
     if more > 0:
         print_line(f"{more} more settings are in results.csv")
@@ -122,7 +126,7 @@ def _ranking(results: Results) -> Table:
     for place, setting in enumerate(results.ranked[:MOST_SETTINGS], start=1):
         values = [cell(redact(setting.values[key])) for key in keys]
         diverged = [str(setting.diverged or "")] if any_diverged else []
-        table.add_row(str(place), *values, _mean(setting), str(setting.n), *diverged)
+        table.add_row(str(place), *values, _mean(setting.mean, setting.error, setting.n), str(setting.n), *diverged)
     return table
 
 
@@ -132,7 +136,13 @@ def _headers(keys: list[str]) -> list[str]:
     return [word if words.count(word) == 1 else key for key, word in zip(keys, words, strict=True)]
 
 
-def _mean(setting: statistics.Setting) -> str:
-    if not setting.n:
+def _mean(mean: float, error: float, n: int) -> str:
+    if not n:
         return "none"
-    return f"{setting.mean:.5g}" + (f" ± {setting.error:.2g}" if setting.n > 1 else "")
+    return f"{mean:.5g}" + (f" ± {error:.2g}" if n > 1 else "")
+
+
+def _test(results: Results) -> str:
+    """`accuracy 0.9732 ± 0.0031, loss 0.11 ± 0.012 (n = 5)`."""
+    means = ", ".join(f"{name} {_mean(*mean)}" for name, mean in results.test.items())
+    return f"{means} (n = {max(mean.n for mean in results.test.values())})"

@@ -74,11 +74,9 @@ def unbroken(y: np.ndarray) -> list[slice]:
 @own_style()
 def draw(view: View, curves: Sequence[Curve], title: str, file: Path) -> None:
     """Draw two panels, the loss and its gradient, as PNG, SVG or PDF by the suffix of the file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from padl.runs.figures import Picture
 
-    figure = Figure(figsize=SIZE, layout="constrained", dpi=150)
-    FigureCanvasAgg(figure)
+    figure = Picture(figsize=SIZE, layout="constrained", dpi=150)
     figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2)
     _panel(left, view, [(curve.label, curve.value) for curve in curves])

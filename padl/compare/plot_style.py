@@ -10,11 +10,9 @@ DASHES = ("-", "--", "-.", ":")
 
 def blank(title: str, width: float, height: float) -> Any:
     """Make a figure without panels. The size is in inches, of 120 dots."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from padl.runs.figures import Picture
 
-    figure = Figure(figsize=(width, height), layout="constrained", dpi=120)
-    FigureCanvasAgg(figure)
+    figure = Picture(figsize=(width, height), layout="constrained", dpi=120)
     figure.suptitle(title, fontsize=10, wrap=True)
     return figure
 

@@ -1,4 +1,4 @@
-"""Report a comparison in numbers: a row for each lane, a table of what is shown. rows, csv, table, notes."""
+"""Report a comparison in numbers: a row for each lane, a table of what is shown. rows, csv, table, summary_lines."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +24,7 @@ COLUMNS = (
     "steps_to_goal",
     "status",
 )
+SUMMARY = ("optimizer", "rate", "gap", "distance", "steps", "good rates", "decades")
 
 
 def rows(comparison: Comparison) -> Iterator[tuple[Any, ...]]:
@@ -55,20 +56,24 @@ def _cell(value: Any) -> str:
 
 
 def table(comparison: Comparison) -> Table:
-    """Lay out a line for each optimizer at the learning rate it is shown at: means over starts, 80 columns wide."""
+    """Lay out the `summary_lines`, 80 columns wide."""
     lines = Table(header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("optimizer", "rate", "gap", "distance", "steps", "good rates", "decades"):
+    for column in SUMMARY:
         lines.add_column(column, justify="left" if column == "optimizer" else "right")
-    for label, path in comparison.paths.items():
-        lines.add_row(*map(Text, _line(comparison, printable(label), path, comparison.chosen[label])))
+    for line in summary_lines(comparison):
+        lines.add_row(*map(Text, map(printable, line)))
     return lines
+
+
+def summary_lines(comparison: Comparison) -> list[tuple[str, ...]]:
+    """Return the texts of `SUMMARY` for each optimizer, at the learning rate it is shown at: means over starts."""
+    return [_line(comparison, label, path, comparison.chosen[label]) for label, path in comparison.paths.items()]
 
 
 def notes(comparison: Comparison) -> Iterator[str]:
     """Explain the table's words and marks, in a line each."""
-    landscape, chosen, starts = comparison.landscape, comparison.chosen, len(comparison.starts)
-    lines = [_line(comparison, label, path, chosen[label]) for label, path in comparison.paths.items()]
-    cells = [cell for line in lines for cell in line[1:]]
+    landscape, starts = comparison.landscape, len(comparison.starts)
+    cells = [cell for line in summary_lines(comparison) for cell in line[1:]]
     low = f"{landscape.floor:.4g}" + ("" if landscape.exact else ", as far as was found")
     yield "gap: of the last height above the lowest point; distance: of the last point to the nearest lowest one"
     yield f"steps: to the goal, a height of {comparison.goal:.4g}; the lowest is {low}"

@@ -5,7 +5,7 @@ A setting is what members with equal values share; "seed" repeats a setting and 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +15,28 @@ from padl.types import Direction
 Row = Mapping[str, Any]
 EDGE = 0.02  # of a searched range, in its own scale, that still counts as its edge
 ROUNDING = 1e-9  # relative: less than this is no difference between grids
+
+
+class Mean(NamedTuple):
+    """A mean over members.
+
+    Attributes:
+        mean: of the finite values, NaN without any. error: its standard error, NaN for n < 2. n: how many there are.
+    """
+
+    mean: float
+    error: float
+    n: int
+
+
+def mean(values: Iterable[Any]) -> Mean:
+    """Return the mean of the finite values; None counts as none."""
+    every = np.array([math.nan if value is None else value for value in values], float)
+    finite = np.sort(every[np.isfinite(every)])  # sums that do not depend on the order of the rows
+    n = len(finite)
+    # scipy.stats.sem would cost an import of 0.8 s
+    error = float(finite.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return Mean(float(finite.mean()) if n else math.nan, error, n)
 
 
 class Setting(NamedTuple):
@@ -50,15 +72,10 @@ def rank(rows: Sequence[Row], swept: Sequence[str], direction: Direction) -> lis
 
 
 def _setting(seeds: Sequence[Row], swept: Sequence[str]) -> Setting:
-    values = np.array([row["objective"] for row in seeds], float)
-    finite = np.sort(values[np.isfinite(values)])  # sums that do not depend on the order of the rows
     lost = [row for row in seeds if not math.isfinite(row["objective"])]
-    # scipy.stats.sem would cost an import of 0.8 s
     return Setting(
         values={key: seeds[0][key] for key in swept if key != "seed"},
-        mean=float(finite.mean()) if len(finite) else math.nan,
-        error=float(finite.std(ddof=1)) / math.sqrt(len(finite)) if len(finite) > 1 else math.nan,
-        n=len(finite),
+        **mean(row["objective"] for row in seeds)._asdict(),
         diverged=sum(row.get("status", "diverged") == "diverged" for row in lost),
         members=tuple(row["member"] for row in seeds),
     )

@@ -1,5 +1,7 @@
-"""Draw a comparison: paths on the ground, progress by step, and what each learning rate led to. draw, paths."""
+"""Draw a comparison: paths on the ground, progress by step, and what each rate led to. pictures, draw, paths."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,25 @@ from padl.runs.pictures import own_style, save
 WIDTHS = 2.6, 1.3  # of the first path and the last: where paths are the same, all are seen
 
 
+def pictures(comparison: Comparison) -> dict[str, Callable[[], Any]]:
+    """Return what can be drawn: "paths", "progress" and, where any optimizer has several learning rates, "rates".
+
+    Returns:
+        {name of its file: () -> a figure}, drawn in `own_style`.
+    """
+    plots = {"paths": paths, "progress": progress}
+    if any(path.rates is not None and len(path.rates) > 1 for path in comparison.paths.values()):
+        plots["rates"] = rates
+    return {name: own_style()(partial(plot, comparison)) for name, plot in plots.items()}
+
+
 @own_style()
 def draw(comparison: Comparison, folder: Path) -> list[Path]:
-    """Write paths.png, progress.png and, where any optimizer has more than one learning rate, rates.png."""
-    pictures = {"paths": paths, "progress": progress}
-    if any(path.rates is not None and len(path.rates) > 1 for path in comparison.paths.values()):
-        pictures["rates"] = rates
-    files = [folder / f"{name}.png" for name in pictures]
-    for file, picture in zip(files, pictures.values(), strict=True):
-        save(picture(comparison), file)
+    """Write a PNG file for each of the `pictures`."""
+    files = []
+    for name, plot in pictures(comparison).items():
+        files.append(folder / f"{name}.png")
+        save(plot(), files[-1])
     return files
 
 

@@ -1,4 +1,4 @@
-"""Draw a sweep: the objective against each swept value, a map for each pair of numbers, the best curves. draw."""
+"""Draw a sweep: the objective against each swept value, maps of pairs of them, the best curves. pictures, draw."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -15,23 +15,32 @@ from padl.runs.pictures import own_style, save
 NUMBERS, MAPS = 4, 3  # at most so many keys and pairs of them are drawn
 
 
-@own_style()
-def draw(sweep: SweepTable, folder: Path) -> list[Path]:
-    """Draw all that the sweep has something for, at most eight PNG files in `folder`."""
+def pictures(sweep: SweepTable) -> dict[str, Callable[[], Any]]:
+    """Return what can be drawn of the sweep, at most eight pictures, {} where no member has an objective.
+
+    Returns:
+        {name of its file: () -> a figure}, drawn in `own_style`; None where a picture would be empty.
+    """
     ranked = sweep.ranked()
     numbers = numeric(ranked)[:NUMBERS]
     if not any(s.n for s in ranked):
-        return []
+        return {}
     plots: dict[str, Callable[[], Any]] = {f"by_{key}": lambda key=key: against(sweep, ranked, key) for key in numbers}
     if not numbers and len(ranked) > 1:
         plots["by_setting"] = lambda: side_by_side(sweep, ranked)
     for a, b in list(combinations(numbers, 2))[:MAPS]:
         plots[f"map_{a}_{b}"] = lambda a=a, b=b: value_map(sweep, ranked, a, b)
     plots["best_curves"] = lambda: best_curves(sweep, ranked)
+    return {name.replace("/", "_"): own_style()(plot) for name, plot in plots.items()}
+
+
+@own_style()
+def draw(sweep: SweepTable, folder: Path) -> list[Path]:
+    """Draw all that the sweep has something for, as PNG files in `folder`."""
     files = []
-    for name, plot in plots.items():
+    for name, plot in pictures(sweep).items():
         figure = plot()
         if figure is not None:
-            files.append(folder / f"{name.replace('/', '_')}.png")
+            files.append(folder / f"{name}.png")
             save(figure, files[-1])
     return files

@@ -38,11 +38,13 @@ class Split(NamedTuple):
     Attributes:
         train, held_out: int32 row numbers; train is () where the training rows are not on the device.
         stats: what is estimated from the training rows alone.
+        test: int32 numbers of rows that nothing is learned from or chosen by; () without.
     """
 
     train: Any
     held_out: np.ndarray
     stats: PyTree
+    test: Any = ()
 
 
 class Rows(NamedTuple):
@@ -112,6 +114,15 @@ class Data(NamedTuple):
     def held_out(self) -> Rows:
         """The rows that are evaluated on."""
         return Rows(self.rows, self.split.held_out)
+
+    @property
+    def has_test(self) -> bool:
+        """Whether there are test rows."""
+        return not isinstance(self.split.test, tuple)
+
+    def testing(self) -> "Data":
+        """Evaluate on the test rows instead."""
+        return self.evaluating(self.split.test)
 
     def evaluating(self, numbers: Any) -> "Data":
         """Evaluate on these rows, int32 (n,), instead."""

@@ -66,10 +66,12 @@ class Streamed:
         return Position(*divmod(step, len(self.train) // self.batch_size))
 
 
-def held_out_only(columns: Mapping[str, np.ndarray], split: Split) -> Data:
-    """Read the held-out rows, which go to the device where the training rows do not."""
-    held_out = take(columns, split.held_out)
-    return Data(held_out, Split((), np.arange(len(split.held_out), dtype=np.int32), split.stats))
+def without_training_rows(columns: Mapping[str, np.ndarray], split: Split) -> Data:
+    """Read the held-out and the test rows, which go to the device where the training rows do not."""
+    numbers = np.arange(len(split.held_out) + len(split.test), dtype=np.int32)
+    held_out, test = np.split(numbers, [len(split.held_out)])
+    rows = take(columns, np.concatenate([split.held_out, np.asarray(split.test, np.int32)]))
+    return Data(rows, Split((), held_out, split.stats, test if len(test) else ()))
 
 
 def _on_device(dtype: np.dtype) -> np.dtype:

@@ -18,6 +18,7 @@ from padl.data.resident import Resident
 from padl.data.source import Batch, Data
 from padl.engine import keys
 from padl.engine.batch_gradient import BatchGradient
+from padl.engine.clipping import clip_by_global_norm
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
@@ -92,14 +93,15 @@ class Experiment:
         """
         gradients = self.batch_gradient(state, hparams, data, batch)
         value, model_state, statistics, gradient = gradients.differentiate(state.params, state.model_state)
-        clipped = _clipped(gradient, hparams["run"])
+        run = hparams["run"]
+        clipped = clip_by_global_norm(gradient, run["clip_norm"]) if "clip_norm" in run else gradient
         value_fn = gradients.value_at(state.model_state)
         updates, opt_state = self._transformation(hparams).update(
             clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=value_fn
         )
         check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
-        average = _moved(state.average, params, state.step, hparams["run"])
+        average = _moved(state.average, params, state.step, run)
         metrics = {"loss": value, **self.objective.finish(statistics)}
         if "learning_rate" in hparams["optimizer"]:
             metrics["learning_rate"] = self._learning_rate(state.step, hparams)
@@ -153,12 +155,6 @@ def check_updates(updates: PyTree, params: Params) -> None:
     forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", tree) for tree in (updates, params)]
     if forms[0] != forms[1]:
         raise PadlError(f"the optimizer returned updates {forms[0]} for parameters {forms[1]}: they must be alike")
-
-
-def _clipped(gradient: Params, run: dict[str, jax.Array]) -> Params:
-    if "clip_norm" not in run:
-        return gradient
-    return optax.clip_by_global_norm(run["clip_norm"]).update(gradient, optax.EmptyState())[0]
 
 
 def _moved(average: PyTree, params: Params, step: jax.Array, run: dict[str, jax.Array]) -> PyTree:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from padl.data.source import Data
 from padl.engine import loop
 from padl.engine.experiment import Experiment, Pretrained, TrainState
+from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, PyTree
 
 
@@ -21,11 +22,13 @@ class Request(NamedTuple):
 
     Attributes:
         first: begin before. length: steps to do, at most `steps_per_call`. evaluates: evaluate after them.
+        tests: evaluate what is kept on the test rows, if there are any.
     """
 
     first: Any
     length: Any
     evaluates: Any
+    tests: Any
 
 
 class Carry(NamedTuple):
@@ -48,10 +51,14 @@ class Measured(NamedTuple):
     Attributes:
         train: metrics of each of its steps, (steps_per_call,), 0 beyond its length.
         evaluation: NaN where none was asked for.
+        overflowed: as in `loop.Chunk`, 0 where no evaluation was asked for.
+        test: {"final": metrics, "best": metrics} on the test rows, likewise NaN; {} without such rows.
     """
 
     train: Metrics
     evaluation: Metrics
+    overflowed: jax.Array
+    test: dict[str, Metrics]
 
 
 def begin(
@@ -90,21 +97,37 @@ def advance(
         kept = _unless(healthy, new._replace(key=()), carry.state)
         return Carry(kept, carry.best, diverged), {name: train[name].at[i].set(v) for name, v in metrics.items()}
 
-    def evaluate(carry: Carry) -> tuple[Carry, Metrics]:
+    def evaluate(carry: Carry) -> tuple[Carry, Metrics, jax.Array]:
         metrics = experiment.evaluate(carry.state, hparams, data)
         healthy = carry.diverged == 0
         bad = healthy & ~jnp.isfinite(metrics["loss"])
         better = loop.better(criterion, carry.best, carry.state, metrics)
         best = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), better, carry.best)
-        return carry._replace(best=best, diverged=jnp.where(bad, carry.state.step, carry.diverged)), metrics
+        diverged = jnp.where(bad, carry.state.step, carry.diverged)
+        return (
+            carry._replace(best=best, diverged=diverged),
+            metrics,
+            overflowed(carry.state.opt_state, carry.state.params),
+        )
+
+    def test(carry: Carry) -> dict[str, Metrics]:
+        end = loop.Snapshot(carry.state, carry.best)
+        return {name: experiment.evaluate(s, hparams, data.testing()) for name, s in loop.kept(end).items()}
 
     shapes = jax.eval_shape(lambda s: experiment.step(s._replace(key=key), hparams, data)[1], carry.state)
     blank = {name: jnp.zeros((steps_per_call, *x.shape), x.dtype) for name, x in shapes.items()}
     carry, train = jax.lax.fori_loop(0, request.length, step, (carry, blank))
-    _, shapes = jax.eval_shape(evaluate, carry)
-    nothing = {name: jnp.full(x.shape, jnp.nan, x.dtype) for name, x in shapes.items()}
-    carry, evaluation = jax.lax.cond(request.evaluates, evaluate, lambda c: (c, nothing), carry)
-    return carry, Measured(train, evaluation)
+    nothing = _nan_like(jax.eval_shape(evaluate, carry)[1])
+    no_count = jnp.zeros((), jnp.int32)
+    carry, evaluation, count = jax.lax.cond(request.evaluates, evaluate, lambda c: (c, nothing, no_count), carry)
+    if not data.has_test:
+        return carry, Measured(train, evaluation, count, {})
+    untested = _nan_like(jax.eval_shape(test, carry))
+    return carry, Measured(train, evaluation, count, jax.lax.cond(request.tests, test, lambda c: untested, carry))
+
+
+def _nan_like(shapes: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), shapes)
 
 
 def _unless(healthy: jax.Array, new: PyTree, old: PyTree) -> PyTree:

@@ -180,9 +180,9 @@ def _compile(structure: Structure, lanes: Lanes, like: Members, share_counters: 
     lane = partial(_lane, partial(advance, structure.experiment, structure.criterion, structure.steps_per_call))
     share = _batched(lane, per_member, inputs) if lanes.strategy == "vmap" else _one_by_one(lane)
     on = mesh.for_members(list(lanes.devices))
-    function = mesh.over_members(share, on, (per_member, Request(False, False, False), inputs), (per_member, True))
+    function = mesh.over_members(share, on, (per_member, Request(*[False] * 4), inputs), (per_member, True))
     arguments = _widened(shapes_of_one(like), inputs, lanes.count, jax.ShapeDtypeStruct)
-    request = Request(np.bool_(True), np.int32(0), np.bool_(True))
+    request = Request(np.bool_(True), np.int32(0), np.bool_(True), np.bool_(False))
     carry = _widened(one, per_member, lanes.count, jax.ShapeDtypeStruct)
     program = function.lower(carry, request, arguments).compile()
     return Program(

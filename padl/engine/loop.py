@@ -7,7 +7,7 @@ there is one copy of it; where one is asked for, it is copied before.
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,7 @@ import numpy as np
 from padl.data.source import Batch, Data
 from padl.data.streamed import Streamed
 from padl.engine.experiment import Experiment, Pretrained, TrainState, readout
+from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
 Control = Literal["go on", "save", "stop"]  # what the caller wants after a call: a snapshot too, or that and no more
@@ -63,6 +64,7 @@ class Chunk:
         diverged: the step, counted from 1, whose loss is the first that is not finite, or after which the evaluation's
             is not; None where all are.
         snapshot: of the end, where one was due; None elsewhere.
+        overflowed: numbers of the parameters for which the optimizer's state is infinite; 0 without an evaluation.
     """
 
     step: int
@@ -70,6 +72,7 @@ class Chunk:
     evaluation: dict[str, float]
     diverged: int | None
     snapshot: Snapshot | None = None
+    overflowed: int = 0
 
 
 @dataclass(kw_only=True)
@@ -78,11 +81,14 @@ class LastChunk(Chunk):
 
     Attributes:
         stopped: as its caller wanted, before all steps were done.
+        test: metrics on the test rows of the parameters that are kept, {"final": {}, "best": {}}: without those that
+            diverged or do not exist; {} without test rows, and where it stopped.
     """
 
     state: TrainState
     best: Best
     stopped: bool = False
+    test: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 class Call(NamedTuple):
@@ -139,19 +145,19 @@ def run(
     state, best = jax.tree.map(jnp.copy, begun) if start or pretrained else begun  # not the caller's memory
     calls = partial(plan, steps, steps_per_call, eval_every, save_every, int(state.step) if start else 0)
     batches = stream.read_ahead((call.start, call.length) for call in calls()) if stream else None
-    waiting: tuple[int, Metrics, Metrics, Snapshot | None] | None = None
+    waiting: tuple[int, Metrics, Metrics, jax.Array | int, Snapshot | None] | None = None
     stopped = False
     for call in calls():
         if waiting is not None and (wanted := control()) != "go on":
-            waiting = (*waiting[:3], jax.tree.map(jnp.copy, Snapshot(state, best)))
+            waiting = (*waiting[:4], jax.tree.map(jnp.copy, Snapshot(state, best)))
             if stopped := wanted == "stop":
                 break
         batch = None if batches is None else next(batches)
         state, train = _steps(experiment, call.length)(state, hparams, data, batch)
-        evaluation: Metrics = {}
+        evaluation, infinite = {}, 0
         if call.evaluates:
             evaluation = evaluator(experiment)(state, hparams, data)
-            best = _better(criterion)(best, state, evaluation)
+            best, infinite = _judge(criterion)(best, state, evaluation)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
         snapshot = jax.tree.map(jnp.copy, Snapshot(state, best)) if call.saves else None
         if waiting is not None:
@@ -159,12 +165,12 @@ def run(
             if before.diverged is not None:
                 break
             yield before
-        waiting = (call.end, train, evaluation, snapshot)
-    if waiting is None:  # every step was done before `start`
-        yield LastChunk(int(state.step), {}, {}, None, state=state, best=best)
-        return
-    last = _fetch(*waiting)  # of the plan, or before it the one that diverged
-    yield LastChunk(**vars(last), state=state, best=best, stopped=stopped and last.diverged is None)
+        waiting = (call.end, train, evaluation, infinite, snapshot)
+    # Of the plan, or before it the one that diverged; nothing where every step was done before `start`.
+    last = _fetch(*waiting) if waiting else Chunk(int(state.step), {}, {}, None)
+    stopped = stopped and last.diverged is None
+    test = {} if stopped else _tested(experiment, last.diverged, Snapshot(state, best), hparams, data)
+    yield LastChunk(**vars(last), state=state, best=best, stopped=stopped, test=test)
 
 
 def last(chunks: Iterable[Chunk]) -> LastChunk:
@@ -214,20 +220,50 @@ def _next_multiple(done: int, of: int) -> int:
     return (done // of + 1) * of
 
 
-def _fetch(step: int, train: Metrics, evaluation: Metrics, snapshot: Snapshot | None) -> Chunk:
+def _fetch(
+    step: int, train: Metrics, evaluation: Metrics, infinite: jax.Array | int, snapshot: Snapshot | None
+) -> Chunk:
     host = {name: np.asarray(values) for name, values in train.items()}
-    return chunk(step, host, {name: float(value) for name, value in evaluation.items()}, snapshot)
+    return chunk(step, host, {name: float(value) for name, value in evaluation.items()}, int(infinite), snapshot)
 
 
 def chunk(
-    step: int, train: dict[str, np.ndarray], evaluation: dict[str, float], snapshot: Snapshot | None = None
+    step: int,
+    train: dict[str, np.ndarray],
+    evaluation: dict[str, float],
+    infinite: int,
+    snapshot: Snapshot | None = None,
 ) -> Chunk:
     """Collect what the steps up to `step` measured, and whether they diverged."""
     bad = np.flatnonzero(~np.isfinite(train["loss"]))
     diverged = int(step - len(train["loss"]) + bad[0] + 1) if len(bad) else None
     if diverged is None and not math.isfinite(evaluation.get("loss", 0.0)):
         diverged = step  # the last update did it: its own loss was measured before
-    return Chunk(step, train, evaluation, diverged, None if diverged else snapshot)
+    if diverged is not None:
+        return Chunk(step, train, evaluation, diverged)
+    return Chunk(step, train, evaluation, None, snapshot, infinite)
+
+
+def _tested(
+    experiment: Experiment, diverged: int | None, end: Snapshot, hparams: HParams, data: Data
+) -> dict[str, dict[str, float]]:
+    if not data.has_test:
+        return {}
+    measured = {name: evaluator(experiment)(state, hparams, data.testing()) for name, state in kept(end).items()}
+    return chosen(jax.tree.map(float, measured), diverged, int(end.best.step))
+
+
+def kept(end: Snapshot) -> dict[str, TrainState]:
+    """Return states to evaluate: of the final parameters, and of the best."""
+    state, best = end
+    of = lambda *what: state._replace(params=what[0], model_state=what[1], opt_state=(), average=())  # noqa: E731
+    return {"final": of(readout(state), state.model_state), "best": of(best.params, best.model_state)}
+
+
+def chosen(test: dict[str, dict[str, float]], diverged: int | None, best_step: int) -> dict[str, dict[str, float]]:
+    """Leave out of an evaluation on the test rows final parameters that diverged, and best ones that do not exist."""
+    exists = {"final": diverged is None, "best": best_step > 0}
+    return {name: test[name] for name in ("final", "best") if name in test and exists[name]}
 
 
 def begin(
@@ -276,5 +312,10 @@ def evaluator(experiment: Experiment):
 
 
 @lru_cache(maxsize=64)
-def _better(criterion: Criterion):
-    return jax.jit(partial(better, criterion), donate_argnums=0)
+def _judge(criterion: Criterion):
+    """Compile what follows an evaluation: the best so far, and how much of the optimizer's state overflowed."""
+
+    def judge(best: Best, state: TrainState, metrics: Metrics) -> tuple[Best, jax.Array]:
+        return better(criterion, best, state, metrics), overflowed(state.opt_state, state.params)
+
+    return jax.jit(judge, donate_argnums=0)

@@ -17,7 +17,7 @@ from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
 from padl.engine.lanes import Lanes, Members, Structure, compiled
 from padl.engine.memory import is_out_of_memory
-from padl.types import PadlError
+from padl.types import Metrics, PadlError
 
 
 class SweepSnapshot(NamedTuple):
@@ -130,7 +130,8 @@ def _together(
             if wanted == "stop":
                 yield reader.read(*waiting)._replace(stopped=True)
                 return
-        request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates))
+        begins, evaluates = np.bool_(call.start == 0), np.bool_(call.evaluates)
+        request = Request(begins, np.int32(call.length), evaluates, tests=np.bool_(False))
         carry, measured = program.call(carry, request, arguments)
         jax.tree.map(lambda x: x.copy_to_host_async(), measured)
         copy = jax.tree.map(jnp.copy, carry) if call.saves else None
@@ -141,7 +142,12 @@ def _together(
             break
     assert waiting is not None, "a sweep has a step to do"
     progress = reader.read(*waiting)
-    yield progress._replace(chunks=reader.last(progress.chunks, jax.tree.map(np.asarray, carry)))
+    test: dict[str, Metrics] = {}
+    if arguments.data.has_test:
+        request = Request(np.bool_(False), np.int32(0), np.bool_(False), tests=np.bool_(True))
+        carry, measured = program.call(carry, request, arguments)
+        test = measured.test
+    yield progress._replace(chunks=reader.last(progress.chunks, *jax.tree.map(np.asarray, (carry, test))))
 
 
 class _Reader:
@@ -159,12 +165,14 @@ class _Reader:
         """Read what a call measured; an evaluation only where it was asked for."""
         train = {name: np.asarray(x)[:, : call.length] for name, x in measured.train.items()}
         evaluation = {name: np.asarray(x) for name, x in measured.evaluation.items()} if call.evaluates else {}
+        infinite = np.asarray(measured.overflowed)
         chunks = []
         for lane, member in enumerate(self.which):
             if member in self.ended:
                 continue
             ours = {name: x[lane] for name, x in train.items()}
-            chunk = loop.chunk(call.end, ours, {name: float(x[lane]) for name, x in evaluation.items()})
+            evaluated = {name: float(x[lane]) for name, x in evaluation.items()}
+            chunk = loop.chunk(call.end, ours, evaluated, int(infinite[lane]))
             if chunk.diverged is None:
                 chunks.append((member, chunk))
             else:
@@ -173,14 +181,18 @@ class _Reader:
         snapshot = None if carry is None else SweepSnapshot(first, call.end, carry, ended, self.lanes)
         return Progress(chunks, self.which, call.end, len(self.ended), snapshot)
 
-    def last(self, chunks: list[tuple[int, loop.Chunk]], carry: Carry) -> list[tuple[int, loop.Chunk]]:
-        """Make the last chunk of each member, with what training leaves of it."""
+    def last(
+        self, chunks: list[tuple[int, loop.Chunk]], carry: Carry, test: dict[str, Any]
+    ) -> list[tuple[int, loop.Chunk]]:
+        """Make the last chunk of each member, with what training leaves of it, and what that is worth on test rows."""
         ends = self.ended | dict(chunks)
         lasts: list[tuple[int, loop.Chunk]] = []
         for lane, member in enumerate(self.which):
             at_lane = lambda x, lane=lane: x[lane] if x.ndim else x  # noqa: E731
             state, best = jax.tree.map(at_lane, (carry.state, carry.best))
-            lasts.append((member, loop.LastChunk(**vars(ends[member]), state=state, best=best)))
+            end, tested = ends[member], jax.tree.map(lambda x, lane=lane: float(x[lane]), test)
+            tested = loop.chosen(tested, end.diverged, int(best.step))
+            lasts.append((member, loop.LastChunk(**vars(end), state=state, best=best, test=tested)))
         return lasts
 
 

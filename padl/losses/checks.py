@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from padl.losses.reduce import align
+from padl.losses.reduce import align, check_mask, over_last_axes
 from padl.types import PadlError
 
 Ok = jax.Array | None
@@ -41,6 +41,7 @@ def require(holds: Callable[[Any], Any], x: Any, where: Any, what: str, must: st
 
 def _aligned(where: Any, x: np.ndarray) -> np.ndarray:
     """`align` on the host: inside a trace even constants become tracers of JAX."""
+    check_mask(where)
     keep = np.asarray(where)
     return keep.reshape(keep.shape + (1,) * (x.ndim - keep.ndim))
 
@@ -95,5 +96,5 @@ def poisoned(x: jax.Array, *oks: Ok) -> jax.Array:
             continue
         if ok.ndim > x.ndim:
             ok = ok.all(tuple(range(x.ndim, ok.ndim)))
-        x = x * align(jnp.where(ok, 1, jnp.nan).astype(x.dtype), x)
+        x = x * over_last_axes(jnp.where(ok, 1, jnp.nan).astype(x.dtype), x)
     return x

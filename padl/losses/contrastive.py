@@ -14,7 +14,7 @@ from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import unit
 from padl.losses.plot_axes import CONTRAST
-from padl.losses.reduce import Reduced, Reduction, align, alike, floating, masked, reduce
+from padl.losses.reduce import Reduced, Reduction, align, alike, check_mask, floating, masked, reduce
 from padl.losses.stable_costs import softmax_cost
 from padl.registry import loss
 from padl.types import FINITE, POSITIVE, PadlError, Scalar
@@ -75,6 +75,7 @@ def info_nce(
 
 def _allowed(where: jax.Array | None, queries: int, keys: int, paired: bool) -> jax.Array:
     """(queries, keys): which keys each query chooses among."""
+    check_mask(where)
     if where is None:
         return jnp.ones((queries, keys), bool)
     if where.shape == (queries, keys):

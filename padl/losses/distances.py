@@ -45,7 +45,7 @@ def _scaled(d: jax.Array, p: jax.Array | float) -> tuple[jax.Array, jax.Array, j
     m = jax.lax.stop_gradient(size.max(-1, keepdims=True))
     finite = jnp.where((m == 0) | jnp.isinf(m), 1, m)
     r = jnp.where(size == m, 1 + (size - m) / finite, size / finite)  # exactly 1: XLA may divide by a reciprocal
-    r = jnp.where(jnp.isinf(m), size == m, jnp.where(m == 0, 0, r))
+    r = jnp.where(jnp.isinf(m), (size == m).astype(r.dtype), jnp.where(m == 0, 0, r))
     return m, r, jnp.where(m == 0, 1, _power(r, p).sum(-1, keepdims=True))
 
 

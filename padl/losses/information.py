@@ -117,7 +117,10 @@ def _surprise(x: jax.Array) -> jax.Array:
 
 
 def _checked(p: Any, what: str) -> tuple[jax.Array, checks.Ok]:
-    array = p if isinstance(p, (jax.Array, np.ndarray)) else np.asarray(p, np.float32)
+    try:
+        array = p if isinstance(p, (jax.Array, np.ndarray)) else np.asarray(p, np.float32)
+    except (TypeError, ValueError):
+        raise PadlError(f"{what} must be real numbers, one or a list") from None
     return floating(array, what), checks.probabilities(array, None, True, what)
 
 

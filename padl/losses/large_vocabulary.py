@@ -14,10 +14,10 @@ from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.classification import smoothed
 from padl.losses.plot_axes import VOCABULARY
-from padl.losses.reduce import Reduced, Reduction, Weights, align, both, broadcast_weights, mean, reduce
+from padl.losses.reduce import Reduced, Reduction, Weights, align, both, broadcast_weights, floating, mean, reduce
 from padl.losses.stable_costs import softmax_cost
 from padl.registry import loss
-from padl.types import COUNT, FRACTION, NON_NEGATIVE, POSITIVE, PadlError, Scalar
+from padl.types import COUNT, FRACTION, NON_NEGATIVE, POSITIVE, PadlError, Scalar, at_least_float32
 
 
 @loss(
@@ -68,7 +68,7 @@ def linear_cross_entropy(
     if ignore_index is not None:
         keep = both(keep, y != ignore_index)
     ok = checks.labels(targets, w.shape[1], keep if ignore_index is not None else where, validate)
-    dtype = jnp.promote_types(h.dtype, jnp.float32)
+    dtype = floating(h).dtype
     weights = broadcast_weights(weight, jnp.empty(w.shape[1], dtype))
     head = Head(w, bias, weights, label_smoothing, z_loss, softcap)
     h, y = jnp.where(keep[..., None], h, 0), jnp.where(keep, jnp.clip(y, 0, w.shape[1] - 1), 0)
@@ -113,7 +113,7 @@ def _total_jvp(primals, tangents):
         of_head, of_h = back(jnp.ones_like(cost))
         return jax.tree.map(lambda sum_, new: sum_ + new.astype(sum_.dtype), carry, (cost, of_head)), of_h
 
-    dtype = jnp.promote_types(rows[0].dtype, jnp.float32)
+    dtype = at_least_float32(rows[0].dtype)
     zeros = jax.tree.map(lambda a: jnp.zeros(jnp.shape(a), dtype), (0.0, head))
     (total, of_head), of_h = jax.lax.scan(step, zeros, tuple(rows))
     slopes = jax.tree.map(lambda g, d: (g * d.astype(dtype)).sum(), (of_head, of_h.astype(dtype)), (d_head, d_h))
@@ -129,7 +129,7 @@ def _chunks(a: jax.Array, axes: int, chunk: int) -> jax.Array:
 
 def _costs(head: Head, h: jax.Array, y: jax.Array) -> jax.Array:
     """The cost of each token of a chunk: h (C, D), y (C,)."""
-    x = jnp.dot(h, head.kernel, preferred_element_type=jnp.promote_types(h.dtype, jnp.float32))
+    x = jnp.dot(h, head.kernel, preferred_element_type=at_least_float32(h.dtype))
     if head.bias is not None:
         x += head.bias[None].astype(x.dtype)
     if head.softcap is not None:

@@ -9,19 +9,20 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Array, Float, Num
 
-from padl.types import PadlError
+from padl.types import PadlError, at_least_float32
 
 Reduction = Literal["mean", "sum", "none", "sum_and_count"]
 Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
+Mask = Any  # an array of True and False, or None; `check_mask` refuses all else
 Weights = tuple[float, ...] | jax.Array | None  # of classes or elements: constants of the program
 
 
 def reduce(
     values: Float[Array, "*values"],
     *,
-    where: Bool[Array, "..."] | None = None,
+    where: Mask = None,
     counts: Float[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
@@ -29,7 +30,7 @@ def reduce(
 
     Args:
         values: one number for each example or element, float32 or float64.
-        where: keep; broadcasts to `values` from the left, so a mask of examples masks all elements of each.
+        where: True keeps; broadcasts to `values` from the left, so a mask of examples masks all elements of each.
         counts: what each value adds to the mean's denominator, of the shape of `values` (a class weight, by which the
             value is multiplied already); 1 each where not given.
         reduction: "mean" of nothing is 0 with gradient 0 (torch gives NaN); "none" gives 0 where masked.
@@ -59,19 +60,34 @@ def mean(total: jax.Array, count: jax.Array) -> jax.Array:
     return total / jnp.where(count == 0, jnp.inf, count)
 
 
-def align(where: jax.Array, like: jax.Array) -> jax.Array:
-    """A mask of leading axes -> a mask of all axes of `like`; PadlError where it fits no leading axes."""
-    if where.shape != like.shape[: where.ndim]:
-        raise PadlError(f"where of shape {where.shape} masks no leading axes of {like.shape}")
-    return jnp.broadcast_to(where.reshape(where.shape + (1,) * (like.ndim - where.ndim)), like.shape)
+def check_mask(where: Mask) -> None:
+    """Raise PadlError unless a mask is None or an array of True and False: 0.5 would count as True."""
+    dtype = getattr(where, "dtype", None)
+    if where is None or (dtype is not None and jnp.issubdtype(dtype, jnp.bool)):
+        return
+    found = f"a {type(where).__name__}" if dtype is None else f"an array of {dtype}"
+    raise PadlError(f"where must be an array of True and False, not {found}: jnp.array([True, False]), or x > 0")
 
 
-def masked(x: Num[Array, "..."], where: Bool[Array, "..."] | None, fill: float = 0.0) -> Num[Array, "..."]:
+def align(where: Mask, like: jax.Array) -> jax.Array:
+    """A mask of leading axes -> a mask of all axes of `like`; PadlError where it is none, or fits no leading axes."""
+    check_mask(where)
+    return over_last_axes(where, like)
+
+
+def over_last_axes(x: Any, like: jax.Array) -> jax.Array:
+    """Repeat `x`, of leading axes of `like`, over the others; PadlError where it fits no leading axes."""
+    if x.shape != like.shape[: x.ndim]:
+        raise PadlError(f"where of shape {x.shape} masks no leading axes of {like.shape}")
+    return jnp.broadcast_to(x.reshape(x.shape + (1,) * (like.ndim - x.ndim)), like.shape)
+
+
+def masked(x: Num[Array, "..."], where: Mask, fill: float = 0.0) -> Num[Array, "..."]:
     """`x` with `fill` for what `where` leaves out: the loss of it is finite, and no gradient reaches it."""
     return x if where is None else jnp.where(align(where, x), x, jnp.asarray(fill, x.dtype))
 
 
-def both(where: jax.Array | None, keep: jax.Array) -> jax.Array:
+def both(where: Mask, keep: jax.Array) -> jax.Array:
     """What `where` and `keep` both keep; `keep` has all the axes that `where` may have."""
     return keep if where is None else align(where, keep) & keep
 
@@ -81,7 +97,7 @@ def floating(x: Any, what: str = "predictions") -> Float[Array, "..."]:
     x = jnp.asarray(x)
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise PadlError(f"{what} must be real numbers, not {x.dtype.name}: convert with .astype(jnp.float32)")
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return x.astype(at_least_float32(x.dtype))
 
 
 def same_shape(predictions: jax.Array, targets: jax.Array, names: str = "predictions and targets") -> None:
@@ -92,7 +108,7 @@ def same_shape(predictions: jax.Array, targets: jax.Array, names: str = "predict
 
 
 def alike(
-    predictions: Any, targets: Any, where: jax.Array | None, names: str = "predictions and targets"
+    predictions: Any, targets: Any, where: Mask, names: str = "predictions and targets"
 ) -> tuple[jax.Array, jax.Array]:
     """Both in one shape and one dtype of at least float32, 0 where masked."""
     x, y = floating(predictions, names.partition(" and ")[0]), jnp.asarray(targets)

@@ -40,7 +40,7 @@ def _softmax(x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     first = x == m
     behind = jnp.where(first, jnp.where(m == -jnp.inf, jnp.nan, 0), m - x)  # ∞ - ∞ is NaN, also where it need not be
     others = jnp.where(first, 0, jnp.exp(-behind))
-    s = (others.sum(-1, keepdims=True) + (first.sum(-1, keepdims=True) - 1)).astype(x.dtype)
+    s = others.sum(-1, keepdims=True) + (first.sum(-1, keepdims=True, dtype=x.dtype) - 1)
     return behind + jnp.log1p(s), jnp.where(first, -s, others) / (1 + s), first
 
 
@@ -49,7 +49,7 @@ def _softmax_jvp(primals, tangents):
     """Of the mathematics, not of the way to it, which is constant where two logits are the largest."""
     (x,), (dx,) = primals, tangents
     surprise, excess, first = _softmax(x)
-    p = excess + first
+    p = excess + first.astype(excess.dtype)
     mean = (p * dx).sum(-1, keepdims=True)
     return (surprise, excess, first), (mean - dx, p * (dx - mean), _no_tangent(first))
 

@@ -84,9 +84,10 @@ def adadelta(
 
     def direction(g, s, p, t):
         v = decay * s.v + (1 - decay) * g**2
-        delta = jnp.sqrt((s.x + eps) / (v + eps)) * g
+        delta = jnp.sqrt((s.x + eps) * 2.0**40 / (v + eps)) * (g / 2.0**20)  # the quotient alone underflows at 10¹⁷
         # Δ² is written out, in another order: XLA would keep what two results share in memory, for all arrays at once.
-        x = decay * s.x + (1 - decay) * (s.x + eps) / (v + eps) * g**2  # of Δ before any learning rate, as in the paper
+        square = (s.x + eps) * (g / (v + eps) * g)  # and g by v first: where v is ∞ it is 0, and never 0 × ∞
+        x = decay * s.x + (1 - decay) * square  # of Δ before any learning rate, as in the paper
         return delta, Steps(v, x)
 
     return descend(leafwise(init, direction), learning_rate)

@@ -8,8 +8,9 @@ A rule is two functions in the letters of its paper:
 
 `descend` turns the direction into the update -learning_rate * d.
 
-Dtypes: a slot is float32 for parameters of half precision and of the parameter's own dtype otherwise, whatever the
-gradient's; the rule is computed in the slot's dtype; updates come back in the parameter's.
+Dtypes: parameters are real and of floating point, what else raises. A slot is float32 for parameters of half precision
+and of the parameter's own dtype otherwise, whatever the gradient's; the rule is computed, and t comes, in the slot's
+dtype; updates come back in the parameter's.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,10 @@ import jax
 import jax.numpy as jnp
 from optax import GradientTransformationExtraArgs
 
-from padl.types import PyTree, ScalarOrSchedule
+from padl.types import PadlError, PyTree, ScalarOrSchedule, at_least_float32
+
+COMPLEX = "optimise the real and the imaginary part, as two arrays"
+WHOLE = "a step is no whole number; convert them with .astype(jnp.float32), or leave out what is not learned"
 
 
 class State(NamedTuple):
@@ -52,22 +56,22 @@ def leafwise(
     start, advance = shared or ((), lambda nothing, t: nothing)
 
     def init_tree(params: PyTree) -> State:
-        leaves, tree = jax.tree.flatten(params)
-        slots = [init(p.astype(compute_dtype(p))) for p in map(jnp.asarray, leaves)]
+        leaves, tree = jax.tree.flatten(real(params))
+        slots = [init(p.astype(compute_dtype(p))) for p in leaves]
         return State(
             jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.asarray(x, float), start), _by_slot(init, slots, tree)
         )
 
     def direct_tree(grads: PyTree, state: State, params: PyTree) -> tuple[PyTree, State]:
-        leaves, tree = jax.tree.flatten(grads)
-        points = [None] * len(leaves) if params is None else tree.flatten_up_to(params)
+        leaves, tree = jax.tree.flatten(real(grads, "gradients"))
+        points = [None] * len(leaves) if params is None else tree.flatten_up_to(real(params))
         count = state.count + 1
-        now = advance(state.shared, count)
+        now = advance(state.shared, count.astype(float))
         extra = (now,) if shared else ()
         steps = []
         for g, p, s in zip(leaves, points, _by_leaf(init, state.slots, tree), strict=True):
             dtype = compute_dtype(g if p is None else p)
-            d, new = direction(g.astype(dtype), s, p if p is None else p.astype(dtype), count, *extra)
+            d, new = direction(g.astype(dtype), s, p if p is None else p.astype(dtype), count.astype(dtype), *extra)
             steps.append((d, jax.tree.map(lambda a, old: a.astype(old.dtype), new, s)))
         directions = tree.unflatten([d for d, _ in steps])
         return directions, State(count, now, _by_slot(init, [s for _, s in steps], tree))
@@ -89,15 +93,28 @@ def descend(rule: Rule, learning_rate: ScalarOrSchedule) -> GradientTransformati
         rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
         directions, new = rule.direction(updates, state, params)
         like = updates if params is None else params
-        steps = jax.tree.map(lambda d, p: (-jnp.asarray(rate, d.dtype) * d).astype(p.dtype), directions, like)
+        steps = jax.tree.map(
+            lambda d, p: (-jnp.asarray(rate, d.dtype) * d).astype(jnp.result_type(p)), directions, like
+        )
         return steps, new
 
     return GradientTransformationExtraArgs(init, update)
 
 
+def real(tree: PyTree, what: str = "parameters") -> PyTree:
+    """Make arrays of the leaves, which may be Python floats; PadlError for one that is not of real floating point."""
+    arrays = jax.tree.map(jnp.asarray, tree)
+    for path, x in jax.tree.leaves_with_path(arrays):
+        if jnp.issubdtype(x.dtype, jnp.complexfloating):
+            raise PadlError(f"{what}{jax.tree_util.keystr(path)} are {x.dtype.name}: {COMPLEX}")
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            raise PadlError(f"{what}{jax.tree_util.keystr(path)} are {x.dtype.name}: {WHOLE}")
+    return arrays
+
+
 def compute_dtype(p: jax.Array) -> Any:
     """The dtype a rule is computed and kept in: the parameter's, at least float32."""
-    return jnp.promote_types(p.dtype, jnp.float32)
+    return at_least_float32(p.dtype)
 
 
 def _slot_names(init: Callable) -> Any:

@@ -1,4 +1,4 @@
-"""The console: a live line while a run or a sweep goes, plain lines where there is no terminal.
+"""The console: a live line while a run or a sweep goes, in a notebook too; plain lines where there is no terminal.
 
 rich decides about colours, and respects NO_COLOR. Progress goes to standard error, and costs a run nothing where that
 is closed, read by nobody or on a full disk.
@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
+from padl.notebook import is_notebook
+from padl.runs.notebook_line import NotebookLine
 from padl.runs.sink import Row
 
 PLAIN_SECONDS = 5.0  # between two plain lines
@@ -70,13 +72,15 @@ class ConsoleProgress:
 
     Args:
         steps: of the whole run. metrics: names of those shown, as measured on the held-out rows.
-        style: "live" is one line that changes, "plain" a line now and then; "auto" asks the terminal.
+        style: "live" is one line that changes, "plain" a line now and then; "auto" is live on a terminal and in a
+            notebook.
     """
 
     def __init__(self, steps: int, metrics: Sequence[str], style: Style = "auto"):
         self.steps = steps
         self.names = {"train/loss": "loss", **{f"eval/{name}": name for name in metrics if name != "loss"}}
         self.console = _progress_output()
+        self.notebook = NotebookLine() if _is_in_notebook(style) else None
         self.live = _live_line(self.console, steps) if _is_live(style, self.console) else None
         self.started = self.printed = monotonic()
         self.first_step = 0
@@ -92,19 +96,23 @@ class ConsoleProgress:
         text = "  ".join(f"{name} {self.values[name]:.4g}" for name in self.names.values() if name in self.values)
         if self.live:
             self.live.update(self.live.task_ids[0], completed=step, text=text, rate=f"{rate:,.0f} steps/s")
+        elif self.notebook:
+            self.notebook.show(self._line(step, text, rate))
         elif step >= self.steps or step == self.first_step or monotonic() - self.printed > PLAIN_SECONDS:
-            self._print(step, text, rate)
+            self.printed = monotonic()
+            self.console.print(self._line(step, text, rate), markup=False, highlight=False, soft_wrap=True)
 
-    def _print(self, step: int, text: str, rate: float) -> None:
-        self.printed = monotonic()
+    def _line(self, step: int, text: str, rate: float) -> str:
         left = f"{(self.steps - step) / rate:.0f} s left" if rate else ""
         parts = [f"step {step}/{self.steps}", text, f"{rate:,.0f} steps/s" if rate else "", left]
-        self.console.print("  ".join(p for p in parts if p), markup=False, highlight=False, soft_wrap=True)
+        return "  ".join(p for p in parts if p)
 
     def close(self, summary: Mapping[str, Any]) -> None:
-        """Take the live line away."""
+        """Take the live line away; a notebook keeps its last."""
         if self.live:
             self.live.stop()
+        if self.notebook:
+            self.notebook.close()
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -118,11 +126,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 class SweepProgress:
-    """Shows the progress of a sweep: one line for each of its programs, live on a terminal."""
+    """Shows the progress of a sweep: one line for each of its programs, live on a terminal; one in a notebook."""
 
     def __init__(self, style: Style):
         self.console, self.style = _progress_output(), style
         self.live: Progress | None = None
+        self.notebook = NotebookLine() if _is_in_notebook(style) else None
         self.printed = monotonic()
         if _is_live(style, self.console):
             texts = ["{task.description}", "{task.fields[text]}", "eta"]
@@ -145,23 +154,36 @@ class SweepProgress:
         """Show how far a program is, and what is to be said of it."""
         if self.live:
             self.live.update(TaskID(number), completed=done, text=text)
+        elif self.notebook:
+            self.notebook.show(_sweep_line(label, done, total, text))
         elif self.style != "none" and (done >= total or monotonic() - self.printed > PLAIN_SECONDS):
             self.printed = monotonic()
-            self.console.print(f"{label}  {done / total:.0%}  {text}", markup=False, highlight=False, soft_wrap=True)
+            line = _sweep_line(label, done, total, text)
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Take the live lines away."""
+        """Take the live lines away; a notebook keeps its last."""
         if self.live:
             self.live.stop()
+        if self.notebook:
+            self.notebook.close()
+
+
+def _sweep_line(label: str, done: int, total: int, text: str) -> str:
+    return f"{label}  {done / total:.0%}  {text}".rstrip()
 
 
 def _progress_output() -> Output:
     stream: Any = StandardError()
-    return Output(file=stream)
+    return Output(file=stream, force_jupyter=False)  # rich's own line in a notebook would need widgets
+
+
+def _is_in_notebook(style: Style) -> bool:
+    return style in ("auto", "live") and is_notebook()
 
 
 def _is_live(style: Style, console: Console) -> bool:
-    return style == "live" or (style == "auto" and console.is_terminal)
+    return not is_notebook() and (style == "live" or (style == "auto" and console.is_terminal))
 
 
 def _live_line(console: Console, steps: int) -> Progress:

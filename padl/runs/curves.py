@@ -1,5 +1,6 @@
-"""curves.png: how the metrics of a run went, training and held out."""
+"""curves.png: how the metrics of a run went, training and held out. figure, draw."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,28 +22,33 @@ def draw(
     file: Path,
     labels: Mapping[str, str] = ON_DATA,
 ) -> list[Path]:
+    """Draw a `figure` into a PNG file, and return the file."""
+    save(figure(rows, metrics, title, labels), file)
+    return [file]
+
+
+@own_style()
+def figure(
+    rows: Sequence[dict[str, Any]], metrics: Sequence[str], title: str, labels: Mapping[str, str] = ON_DATA
+) -> Any:
     """Draw one panel for the loss and for each metric that was measured, training and held out together.
 
     Args:
         rows: of metrics.jsonl. metrics: names of those drawn beside the loss, without a side ("accuracy").
-        title: says task, seed and size. file: where the PNG goes.
-        labels: what the curves of "train" and "eval" are.
+        title: says task, seed and size. labels: what the curves of "train" and "eval" are.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from padl.runs.figures import Picture
 
     measured = {key.partition("/")[2] for row in rows for key in row}
     names = ["loss", *sorted(measured & set(metrics) - {"loss"})]
     width, height = PANEL[0] * len(names), PANEL[1]
-    figure = Figure(figsize=(width, height), dpi=120)
-    FigureCanvasAgg(figure)
+    figure = Picture(figsize=(width, height), dpi=120)
     room = {"left": 0.75 / width, "right": 1 - 0.15 / width, "bottom": 0.5 / height, "top": 1 - 0.4 / height}
     figure.subplots_adjust(**room, wspace=0.25)  # a layout that measures every text takes as long as all of the drawing
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _panel(axes, rows, name, labels)
     figure.suptitle(title, fontsize=10)
-    save(figure, file)
-    return [file]
+    return figure
 
 
 def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, labels: Mapping[str, str]) -> None:
@@ -58,7 +64,7 @@ def _panel(axes: Any, rows: Sequence[dict[str, Any]], name: str, labels: Mapping
                 marker=".",
                 ms=4 if len(points) < 60 else 0,
             )
-            drawn += [y for _, y in points]
+            drawn += [y for _, y in points if math.isfinite(y)]
     if drawn and min(drawn) > 0 and max(drawn) > LOG_RANGE * min(drawn):
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")  # 10⁻³ would be set as mathematics, which takes long

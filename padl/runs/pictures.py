@@ -1,19 +1,20 @@
 """How pictures are drawn: in matplotlib's own style, whole, and at no cost but a line where one cannot be.
 
-own_style, preload, save, attempt.
+own_style, preload, save, attempt, drawn.
 """
 
 import importlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from padl import files
+from padl.registry import near
 from padl.runs import writing
 from padl.runs.sink import warn
 from padl.types import PadlError, one_line
@@ -78,3 +79,21 @@ def attempt(what: str, draw: Callable[[], list[Path]], but: tuple[type[Exception
     except Exception as error:
         warn(f"{what} could not be drawn ({one_line(error)}); all else goes on")
         return []
+
+
+def drawn(pictures: Mapping[str, Callable[[], Any]], name: str, whose: str) -> Any:
+    """Draw the picture of a name, or for "" the first that there is.
+
+    Args:
+        pictures: {name: () -> a figure, or None where it would be empty}. whose: for the message.
+
+    Raises:
+        PadlError: there is none of that name, or it is empty.
+    """
+    if name and name not in pictures:
+        raise PadlError(f"no picture '{name}'{near(name, pictures)} (there are: {', '.join(pictures) or 'none'})")
+    for figure in map(pictures.__getitem__, [name] if name else pictures):
+        picture = figure()
+        if picture is not None:
+            return picture
+    raise PadlError(f"{whose}: nothing to draw{f' in {name}' if name else ''}, nothing was measured")

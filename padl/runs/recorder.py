@@ -5,7 +5,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from padl.runs.sink import Sink
+from padl.runs.sink import Sink, warn
 from padl.runs.status import stopped
 from padl.runs.windows import Windows
 from padl.types import one_line
@@ -19,12 +19,14 @@ class Measurements(Protocol):
         train: metrics of each step, (steps,), the "loss" among them; {} of no steps.
         evaluation: metrics at their end, {} where none was due.
         diverged: the step that diverged, counted from 1; None where none did.
+        overflowed: numbers of the parameters for which the optimizer's state is infinite.
     """
 
     step: int
     train: dict[str, np.ndarray]
     evaluation: dict[str, float]
     diverged: int | None
+    overflowed: int
 
 
 class Recorder:
@@ -35,12 +37,14 @@ class Recorder:
     Args:
         log_every: steps that the training metrics of a row are averaged over.
         window: what is open of a run that goes on, as `Windows.state` gave it; None begins.
+        name: of the run, where there are several.
     """
 
-    def __init__(self, log_every: int, sink: Sink, window: Mapping[str, Any] | None = None):
-        self.windows, self.sink = Windows(log_every, window), sink
+    def __init__(self, log_every: int, sink: Sink, window: Mapping[str, Any] | None = None, name: str = ""):
+        self.windows, self.sink, self.name = Windows(log_every, window), sink, name
         self.step = self.windows.step
         self.is_open = True
+        self.has_overflowed = False
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +69,21 @@ class Recorder:
         for step, row in self.windows.take(train, evaluation, last):
             self.step = step
             self.sink.write(step, row)
+        if measured.overflowed and not self.has_overflowed:
+            self.has_overflowed = True
+            warn(f"{self.name and self.name + ', '}step {measured.step}: {overflow_line(measured.overflowed)}")
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Close the sink, the first time."""
         if self.is_open:
             self.is_open = False
             self.sink.close(summary)
+
+
+def overflow_line(count: int) -> str:
+    """Say what became of numbers whose squared gradients are infinite."""
+    numbers = "1 number" if count == 1 else f"{count:,} numbers"
+    return (
+        f"the optimizer's state is infinite for {numbers} of the parameters, which an adaptive rule moves no more: "
+        "float32 cannot hold the square of a gradient that large; clip_norm=1 bounds gradients"
+    )

@@ -1,10 +1,12 @@
 """The files of a run that its numbers depend on, held against manifest.json: written, and read back to be used.
 
-config.yaml, env.json and a sweep member's overrides.json are listed from the start of a run, metrics.jsonl and
-summary.json at its end. write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
+config.yaml, env.json, data.json of a table and a sweep member's overrides.json are listed from the start of a run,
+metrics.jsonl and summary.json at its end.
+
+write_start, write_end, verified_config, stored_config, verified_metrics, verified_json.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,21 +43,19 @@ def write_start(
     folder: Path,
     config: Mapping[str, Any],
     env: str,
-    overrides: Sequence[str] | None = None,
+    others: Mapping[str, Any] | None = None,
     durable: bool = True,
-    things: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what is known before a run starts, and the manifest last.
 
     Args:
-        env: `to_json` of its `environment`. overrides: of a sweep's member, as typed; None writes no overrides.json.
-        durable: as in `run_folder.write_bytes`. things: that came from Python, for python.json; none writes none.
+        env: `to_json` of its `environment`.
+        others: {file name: content as JSON} of what else is listed: a sweep member's overrides.json, as typed;
+            data.json, how data were read and encoded; python.json, what came from Python.
+        durable: as in `run_folder.write_bytes`.
     """
     contents = {"config.yaml": to_yaml(config).encode(), "env.json": env.encode()}
-    if overrides is not None:
-        contents["overrides.json"] = to_json(overrides).encode()
-    if things:
-        contents[PYTHON] = to_json(things).encode()
+    contents |= {name: to_json(content).encode() for name, content in (others or {}).items()}
     manifest.write(folder, contents, durable=durable)
 
 

@@ -1,7 +1,7 @@
 """The run folder: config.yaml env.json metrics.jsonl summary.json status.json manifest.json curves.png checkpoint/
 
-Its files are written here and read back here, however damaged; run_files.py holds those that numbers depend on against
-manifest.json. No secret gets in: see `redaction.redact`.
+A table adds data.json. Its files are written here and read back here, however damaged; run_files.py holds those that
+numbers depend on against manifest.json. No secret gets in: see `redaction.redact`.
 """
 
 import errno

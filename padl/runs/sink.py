@@ -3,13 +3,12 @@
 The other sinks are a file each: jsonl.py, console.py, wandb.py, and status.py, which learns how far a run is.
 """
 
-import contextlib
 import math
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from padl.types import Criterion, one_line, printable_lines
+from padl.messages import warn as warn
+from padl.types import Criterion, one_line
 
 Row = Mapping[str, float]
 
@@ -86,10 +85,3 @@ class BestSoFar:
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Do nothing: the value stays."""
-
-
-def warn(message: str) -> None:
-    """Print a line on standard error, what is not printable in it as Python writes it; nowhere where that is closed."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError, ValueError):
-            print(f"padl: {printable_lines(message)}", file=sys.stderr, flush=True)

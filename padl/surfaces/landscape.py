@@ -97,5 +97,5 @@ def lowest(landscape: Landscape, across: int = 25, zooms: int = 8) -> tuple[tupl
 
 def nearest(landscape: Landscape, points: np.ndarray) -> np.ndarray:
     """Return the distance of points (..., D) to the nearest of the minima, (...), NaN for a point that is NaN."""
-    apart = partial(np.linalg.norm, axis=-1)
+    points, apart = np.asarray(points, np.float64), partial(np.linalg.norm, axis=-1)
     return np.min([apart(points - np.array(minimum)) for minimum in landscape.minima], axis=0)

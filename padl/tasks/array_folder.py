@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from padl import files
+from padl.data.split import Holdout
 from padl.registry import task
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
@@ -22,17 +23,19 @@ LARGEST_ARRAY = 2**62  # bytes: none is read whole
     model="mlp",
     reference="the user's own arrays",
 )
-def array_files(path: str = "", classes: int | None = None, held_out: float = 0.2) -> Task:
+def array_files(path: str = "", classes: int | None = None, held_out: float = 0.2, test: float = 0.0) -> Task:
     """Your own arrays: a folder with inputs.npy, (n, ...), and targets.npy, (n,), as `numpy.save` writes them.
 
     The training rows stay on disk and are read a few batches ahead of the device, in the order of a run that has them
-    in memory; the held-out rows are on the device. Checks, and the statistics of the inputs, read every row once.
+    in memory; the held-out and test rows are on the device. Checks, and the statistics of the inputs, read every row
+    once.
 
     Args:
         path: of the folder.
         classes: how many there are, where targets are whole numbers, labels 0 .. classes-1; None takes the largest
             label and one. Targets of floating point are numbers to predict.
-        held_out: share of the rows that are evaluated on, in (0, 1).
+        held_out: share of the rows that choose the best parameters, in (0, 1), stratified where targets are labels.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
 
     Raises:
         PadlError: a file that is missing or no array of numbers, lengths that differ, values that cannot be trained on.
@@ -48,10 +51,14 @@ def array_files(path: str = "", classes: int | None = None, held_out: float = 0.
             raise PadlError(
                 f"task.classes={classes} is for labels, and targets.npy holds {targets.dtype}: leave it out"
             )
-        made = regression(inputs, np.asarray(targets, np.float64), held_out=held_out, where=path, synthetic=False)
+        made = regression(
+            inputs, np.asarray(targets, np.float64), holdout=Holdout(held_out, test), where=path, synthetic=False
+        )
     else:
         classes = classes or int(targets.max(initial=0)) + 1
-        made = classification(inputs, np.asarray(targets), classes, held_out=held_out, where=path, synthetic=False)
+        made = classification(
+            inputs, np.asarray(targets), classes, holdout=Holdout(held_out, test), where=path, synthetic=False
+        )
     return replace(made, streamed=True)
 
 

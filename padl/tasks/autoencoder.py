@@ -158,7 +158,9 @@ def autoencoder(
     model="mlp",
     reference="Kingma & Welling 2014, arXiv:1312.6114; Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
 )
-def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 1.0, held_out: float = 0.2) -> Task:
+def digits_autoencoder(
+    latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 1.0, held_out: float = 0.2, test: float = 0.0
+) -> Task:
     """Handwritten digits through a code of a few numbers and back: a variational autoencoder of two models.
 
     Metrics, in nats for an image: reconstruction, the loss summed over its pixels; kl, what its code tells; their sum,
@@ -168,15 +170,16 @@ def digits_autoencoder(latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 
         latent: numbers of a code.
         beta: β >= 0, the weight of the code's cost against the pixels'; with loss=mse, whose costs are smaller, 1
             leaves the code empty and 0.01 does not.
-        held_out: share of the images that are evaluated on, in (0, 1), stratified by class.
+        held_out: share of the images that choose the best parameters, in (0, 1), stratified by class.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
     """
-    labelled = digits(held_out)
+    labelled = digits(held_out, test)
     images = labelled.rows["inputs"]
     about = {**labelled.about, "kind": "autoencoder", "latent": latent}
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held_out_rows, stats = labelled.split(seed, {})
-        return Split(train, held_out_rows, {**stats, "white": np.float32(images.max())})
+        parts = labelled.split(seed, {})
+        return parts._replace(stats={**parts.stats, "white": np.float32(images.max())})
 
     def objective(config: ObjectiveConfig) -> Variational:
         return Variational(

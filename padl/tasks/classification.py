@@ -8,11 +8,11 @@ import numpy as np
 
 from padl.data.checks import check_labels
 from padl.data.source import Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import CLASSES, of_classes
 from padl.tasks.predictor import Dtype, rebuilds
-from padl.tasks.standardise import check_inputs, input_axes, moments
+from padl.tasks.standardise import InputKinds, check_inputs, input_stats
 from padl.tasks.supervised import ModelPredictor, Problem, Supervised
 from padl.tasks.task import ObjectiveConfig, Task
 from padl.types import Metric
@@ -37,21 +37,28 @@ def classifier(
 
 
 def classification(
-    inputs: np.ndarray, labels: np.ndarray, classes: int, *, held_out: float, where: str, **about: Any
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    *,
+    holdout: Holdout,
+    where: str,
+    kinds: InputKinds | None = None,
+    **about: Any,
 ) -> Task:
     """Make a task of telling classes apart, its split stratified by them.
 
     Args:
         inputs: (n, ...) numbers, standardised on the device. labels: (n,) in 0 .. classes-1.
-        held_out: share of the rows, in (0, 1). where: the data's name in an error. about: for the records.
+        holdout: which rows are not trained on. where: the data's name in an error. about: for the records.
+        kinds: of the inputs, where some are missing or stand for categories.
     """
-    check_inputs(inputs, where)
+    check_inputs(inputs, where, kinds)
     check_labels(labels, classes, where)
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
-        train, held = random_split(len(labels), held_out, seed, labels)
-        centre, spread = moments(inputs[train], input_axes(inputs))
-        return Split(train, held, {"mean": centre, "std": spread})
+        split = split_rows(len(labels), holdout, seed, labels)
+        return split._replace(stats=input_stats(inputs[split.train], kinds))
 
     rows = {"inputs": inputs, "labels": labels.astype(np.int32)}
     about = {"kind": "classification", "rows": len(labels), "classes": classes, **about}

@@ -111,15 +111,16 @@ def reader(about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...
     model="tdnn",
     reference="Graves et al. 2006, ICML; images: Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
 )
-def digit_lines(longest: int = 5, held_out: float = 0.2) -> Task:
+def digit_lines(longest: int = 5, held_out: float = 0.2, test: float = 0.0) -> Task:
     """Lines of handwritten digits, to be read: real images side by side, one to `longest` of them, in any order.
 
     Metric: label_error_rate, the edits from what is read to what is there, as a share of the labels there.
 
     Args:
         longest: digits of a line, at most. held_out: share of the images that no line to learn from holds, in (0, 1).
+        test: share that only the lines hold which the trained parameters are evaluated on once, in [0, 1).
     """
-    singles = digits(held_out)
+    singles = digits(held_out, test)
     height, width, channels = singles.rows["inputs"].shape[1:]
     about = {**singles.about, "kind": "lines", "longest": longest}
 

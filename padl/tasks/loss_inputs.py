@@ -64,6 +64,20 @@ PREDICTIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = {
     "probabilities": jax.nn.sigmoid,
 }  # any other word: the outputs
 
+SHARES: Mapping[str, Callable[[jax.Array], jax.Array]] = {
+    "labels": jax.nn.softmax,
+    "distributions": jax.nn.softmax,
+    "indicators": jax.nn.sigmoid,
+    "signs": jax.nn.sigmoid,
+}  # outputs -> probabilities, of one class among all, or of each against the rest
+
+
+def probabilities(words: Words) -> Callable[[jax.Array], jax.Array] | None:
+    """Return what makes probabilities of outputs that a loss with these words trained; None where they are scores."""
+    if words.predictions not in ("logits", "log_probabilities", "probabilities"):
+        return None
+    return SHARES.get(words.targets)
+
 
 def of_classes(outputs: jax.Array, labels: jax.Array, words: Words) -> tuple[jax.Array, jax.Array]:
     """The arguments of a loss in these words: outputs (batch, classes), labels (batch,)."""

@@ -1,13 +1,20 @@
 """Make a task of your own arrays. arrays."""
 
 import numbers
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
 
+from padl.data.split import Holdout
+from padl.data.table.frames import is_frame
 from padl.registry import check, signature
 from padl.tasks.classification import classification
+from padl.tasks.own_frame import of_frame
 from padl.tasks.regression import regression
+from padl.tasks.table_file import csv
+from padl.tasks.table_split import SplitBy
+from padl.tasks.table_task import TableOptions
 from padl.tasks.task import Task
 from padl.types import PadlError, one_line
 
@@ -22,28 +29,43 @@ def arrays(
     kind: Kind = "auto",
     classes: int | None = None,
     held_out: float = 0.2,
+    test: float = 0.0,
     title: str = "arrays",
+    **options: Any,
 ) -> Task:
-    """Make a task of arrays: predict each target from its input.
+    """Make a task of arrays, or of a data frame: predict each target from its input.
 
     >>> task = padl.tasks.arrays(x, y)                      # x (n, ...), y (n,)
+    >>> task = padl.tasks.arrays(frame, "price", types={"zip": "category"}, missing="impute")
     >>> record = padl.train(task=task, model="mlp")
 
     Args:
         inputs: (n, ...) numbers, as a NumPy or JAX array, a torch tensor or nested lists; standardised by the training
-            rows. targets: (n,), or (n, 1): numbers to predict, or classes: whole numbers, booleans or text.
+            rows. Or a data frame (pandas, polars, Arrow), a dict of columns or a list of rows as dicts: read as the
+            task `csv` reads a file.
+        targets: (n,), or (n, 1): numbers to predict, or classes: whole numbers, booleans or text. Of a data frame also
+            the name of a column, or of several with numbers.
         kind: auto takes targets of floating point for numbers, and text, booleans and whole numbers for classes; whole
             numbers with more than 20 different values that are not most often repeated need it said.
         classes: the targets are the labels 0 .. classes-1; None numbers their different values in their order.
-        held_out: share of the rows that are evaluated on, in (0, 1). title: what the run is called.
+        held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
+        test: share that the trained parameters are evaluated on once, in [0, 1). title: what the run is called.
+        options: of a data frame: drop, types, missing, na, dates, decimal, thousands, as of the task `csv`.
 
     Raises:
-        PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes.
+        PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes; of a
+            data frame, as the task `csv`.
     """
-    given = {"kind": kind, "classes": classes, "held_out": held_out, "title": title}
+    given = {"kind": kind, "classes": classes, "held_out": held_out, "test": test, "title": title}
     hyperparameters = {name: each for name, each in signature(arrays).items() if name in given}
     classes = check(given, hyperparameters, where="", owner="padl.tasks.arrays")["classes"]
     check_title(title)
+    if is_frame(inputs):
+        return of_frame(inputs, targets, kind, classes, SplitBy(held_out, test), _options(options), title)
+    if options:
+        raise PadlError(f"{title}: {next(iter(options))}= is for a data frame, and the inputs are none: leave it out")
+    if isinstance(targets, str):
+        raise PadlError(f"{title}: targets='{targets}' names a column of a data frame, and the inputs are none")
     x, y = _numbers(inputs, title), _targets(targets, title)
     if x.ndim < 2:
         raise PadlError(f"{title}: inputs {x.shape} must be (n, ...): a single column is inputs[:, None]")
@@ -51,13 +73,19 @@ def arrays(
         raise PadlError(f"{title}: inputs {x.shape} hold no numbers")
     if len(x) != len(y):
         raise PadlError(f"{title}: {len(x)} inputs and {len(y)} targets: one target for each input is wanted")
+    about = {"holdout": Holdout(held_out, test), "where": title, "title": title, "synthetic": False}
     if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
         if classes is not None or y.dtype.kind not in "fiu":
             raise PadlError(f"{title}: numbers are to be predicted, and the targets are {_told(y, classes)}")
-        return regression(x, y.astype(np.float64), held_out=held_out, where=title, title=title, synthetic=False)
+        return regression(x, y.astype(np.float64), **about)
     names, labels = _classes(y, classes, title)
-    about = {"title": title, "synthetic": False, "names": names}
-    return classification(x, labels, len(names), held_out=held_out, where=title, **about)
+    return classification(x, labels, len(names), names=names, **about)
+
+
+def _options(options: Mapping[str, Any]) -> TableOptions:
+    """What is said of a data frame, checked as the options of the task `csv`."""
+    known = {name: option for name, option in signature(csv).items() if name in TableOptions._fields}
+    return TableOptions(**check(options, known, where="", owner="padl.tasks.arrays of a data frame"))
 
 
 def _numbers(inputs: Any, title: str) -> np.ndarray:
@@ -74,7 +102,7 @@ def _targets(targets: Any, title: str) -> np.ndarray:
         array = _objects(array, title)
     if array.dtype.kind not in "biufU":
         raise PadlError(f"{title}: targets hold {array.dtype}: give numbers, or text for classes")
-    array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    array = array[:, 0] if array.shape == (len(array), 1) else array
     if array.ndim != 1:
         raise PadlError(f"{title}: targets {array.shape} must be (n,): one for each input")
     return array

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.data.source import Batch, Data, Split
-from padl.data.split import random_split
+from padl.data.split import Holdout, split_rows
 from padl.registry import check, signature
 from padl.tasks.own_data import as_array, check_title
 from padl.tasks.task import Task
@@ -107,6 +107,7 @@ def objective(
     rows: Mapping[str, Any] | None = None,
     metrics: Sequence[Metric | str] = (),
     held_out: float = 0.2,
+    test: float = 0.0,
     title: str = "objective",
 ) -> Task:
     """Make a task of a function to be minimised, without a loss or a model by name.
@@ -125,13 +126,15 @@ def objective(
         rows: {name: array (n, ...)}, of which batches are drawn; None for a task without data.
         metrics: what of that the run shows, and the first says which parameters are the best; a name for what is better
             the smaller, padl.types.Metric(name, "max") for what is better the larger. None given: the loss.
-        held_out: share of the rows that are evaluated on, in (0, 1). title: what the run is called.
+        held_out: share of the rows that choose the best parameters, in (0, 1). title: what the run is called.
+        test: share that the trained parameters are evaluated on once, in [0, 1).
 
     Raises:
         PadlError: rows that are no arrays of one length, or too few to be split.
     """
-    given = {"held_out": held_out}
-    check(given, {"held_out": signature(objective)["held_out"]}, where="", owner="padl.tasks.objective")
+    given = {"held_out": held_out, "test": test}
+    hyperparameters = {name: each for name, each in signature(objective).items() if name in given}
+    check(given, hyperparameters, where="", owner="padl.tasks.objective")
     check_title(title)
     _check_takes("init", init, ("key",))
     _check_takes("loss", loss, ("parameters", "batch", "key"))
@@ -141,9 +144,10 @@ def objective(
     n = len(next(iter(arrays.values()))) if arrays else 0
 
     def split(seed: int, scalars: Mapping[str, float]) -> Split:
+        if n:
+            return split_rows(n, Holdout(held_out, test), seed)._replace(stats={})
         nothing = np.zeros(0, np.int32)
-        train, held = random_split(n, held_out, seed) if n else (nothing, nothing)
-        return Split(train, held, {})
+        return Split(nothing, nothing, {})
 
     declared = tuple(map(_metric, [metrics] if isinstance(metrics, (str, Metric)) else metrics)) or (LOSS,)
     minimised = FunctionObjective(init, loss, evaluate, tuple(metric.name for metric in declared))

@@ -77,15 +77,17 @@ def scorer(
     model="mlp",
     reference="Herbrich et al. 2000; Kozeny 1927; Carman 1937; synthetic measurements",
 )
-def ranking(rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, data_seed: int = 0) -> Task:
+def ranking(
+    rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, test: float = 0.0, data_seed: int = 0
+) -> Task:
     """Packed beds in the order of their permeability, learned from pairs of which one is told to have the higher.
 
     Synthetic: the data of `permeability`. Metric: concordance, the share of all held-out pairs put in the right order.
 
     Args:
-        rows, noise, held_out, data_seed: as in `permeability`.
+        rows, noise, held_out, test, data_seed: as in `permeability`.
     """
-    measured = permeability(rows, noise, held_out, data_seed)
+    measured = permeability(rows, noise, held_out, test, data_seed)
     about = {**measured.about, "kind": "ranking"}
     shape = measured.rows["inputs"].shape[1:]
 

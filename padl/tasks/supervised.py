@@ -14,6 +14,7 @@ from padl.data.source import Batch
 from padl.registry import StaticPartial
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
 from padl.tasks.predictor import Dtype
+from padl.tasks.standardise import standardise
 from padl.types import Key, Metrics, PadlError, Params, PyTree
 
 
@@ -144,7 +145,7 @@ class ModelPredictor:
         """Outputs in float32 for raw inputs (batch, *shape), and the rest of the state after them.
 
         Args:
-            stats: "mean" and "std" of the training inputs. key: the randomness of a training step; None evaluates.
+            stats: of the training inputs, as of `input_stats`. key: the randomness of a training step; None evaluates.
 
         Raises:
             PadlError: the model gives a row of outputs for each frame where one for the input is wanted, or one for
@@ -157,7 +158,7 @@ class ModelPredictor:
         states = from_names(params, bones.params), from_names(arrays, bones.model_state)
         module = nnx.merge(bones.graph, states[0], _streams(bones.rngs, key), states[1], copy=True)
         called = getattr(self.model.function, "call", call)  # a stranger's model says how it is called
-        outputs = called(module, standardise(inputs, stats).astype(dtype), key)
+        outputs = called(module, standardise(inputs.astype(jnp.float32), stats).astype(dtype), key)
         self._check(outputs)
         return outputs.astype(jnp.float32), self._state_after(module, model_state)
 
@@ -229,7 +230,3 @@ class Supervised(MinibatchObjective):
 
     def only_evaluated(self) -> tuple[str, ...]:
         return self.problem.only_evaluated
-
-
-def standardise(inputs: jax.Array, stats: PyTree) -> jax.Array:
-    return (inputs.astype(jnp.float32) - stats["mean"]) / stats["std"]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.data.source import Batch, Data, Split
+from padl.losses.distances import norm
 from padl.registry import task
 from padl.surfaces.functions import SURFACES, VALLEY, Name, check_condition, check_start, tilted
 from padl.tasks.task import Task
@@ -41,7 +42,7 @@ class Descent:
 
     def distance(self, point: jax.Array) -> jax.Array:
         """To the nearest minimum."""
-        return jnp.sqrt(((point[None] - jnp.asarray(SURFACES[self.name].minima)) ** 2).sum(-1)).min()
+        return norm(point[None] - jnp.asarray(SURFACES[self.name].minima, point.dtype), 2.0).min()
 
     def finish(self, statistics: Metrics) -> Metrics:
         return statistics

@@ -5,6 +5,7 @@ data themselves, so that the members of a sweep share one copy of them.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,10 +15,13 @@ import jax
 import numpy as np
 
 from padl.data.source import Batch, Data, Split
+from padl.readable import Card, Readable, number
 from padl.registry import StaticPartial
 from padl.tasks.loss_inputs import Words
 from padl.tasks.predictor import Dtype
-from padl.types import LOSS, Criterion, HParams, Key, Metric, Metrics, PadlError, Params, PyTree
+from padl.types import LOSS, Criterion, HParams, Key, Metric, Metrics, PadlError, Params, PyTree, one_line
+
+LARGE = 2**26  # bytes of rows: more are not split to be shown
 
 
 class Objective(Protocol):
@@ -66,9 +70,9 @@ class ObjectiveConfig(NamedTuple):
     judged_by: str = ""
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task, ready to be trained on.
+@dataclass(frozen=True, repr=False)
+class Task(Readable):
+    """A task, ready to be trained on. It shows its columns, without their numbers.
 
     Attributes:
         objective: ObjectiveConfig -> Objective; None -> Objective for a task that needs no loss and no model.
@@ -79,6 +83,8 @@ class Task:
         metrics: what is measured; the first says which parameters are the best. The loss is measured too.
         about: what a reader wants to know of the data, for the records.
         streamed: the training rows stay on the host, as in a memory-mapped file, and are read ahead of the device.
+        describe: split -> data.json of a run: how its data were read and encoded; None for data that need no saying.
+        said: lines of how the data were read, printed before a run and kept in its summary.
     """
 
     objective: Callable[..., Objective]
@@ -88,6 +94,32 @@ class Task:
     metrics: tuple[Metric, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     streamed: bool = False
+    describe: Callable[[Split], Mapping[str, Any]] | None = None
+    said: tuple[str, ...] = ()
+
+    def card(self) -> Card:
+        """Say what there is to learn, from which columns."""
+        kind, count = str(self.about.get("kind", "")), max(map(len, self.rows.values()), default=0)
+        facts = {
+            "classes": ", ".join(map(str, self.about.get("names", ()))) or number(self.about.get("classes")),
+            "held out": self._held_out() if count else "",
+            "metrics": ", ".join(metric.name for metric in self.metrics),
+            "losses": f"of {', '.join(dict.fromkeys(words.targets for words in self.fits))}" if self.fits else "",
+            "read": "from disk, as rows are needed" if self.streamed else "",
+        }
+        columns = [[name, str(array.shape), str(array.dtype)] for name, array in self.rows.items()]
+        title = f"task: {kind}{f', {count:,} rows' if count else ', no data'}"
+        return Card(title, facts, ("column", "shape", "type"), columns)
+
+    def _held_out(self) -> str:
+        """How many rows, where that is known at once."""
+        if self.streamed or sum(array.nbytes for array in self.rows.values()) > LARGE:
+            return "as the seed says"
+        try:
+            sides = self.split(0, defaultdict(float))
+        except Exception as error:  # a plugin's split: what shows a task raises nothing
+            return f"not known: {one_line(error)}"
+        return f"{len(sides.held_out):,} rows of seed 0"
 
     @property
     def criterion(self) -> Criterion:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import comparing
 import losses
+import reading
 import starting
 import sweep_overhead
 import sweep_program
@@ -29,7 +30,7 @@ from alternation import alternate, print_change
 from harness import BENCHMARKS
 from table import machine, print_results
 
-SUBJECTS = (training, updates, starting, sweeps, sweep_program, sweep_overhead, losses, comparing)
+SUBJECTS = (training, updates, starting, sweeps, sweep_program, sweep_overhead, losses, reading, comparing)
 
 
 def main() -> int:

@@ -95,7 +95,7 @@ def run_program(compiled: GroupProgram) -> float:
     carry, measured = jax.block_until_ready((compiled.program.blank(), None))
     start = perf_counter()
     for call in loop.plan(structure.steps, structure.steps_per_call, structure.eval_every):
-        request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates))
+        request = Request(np.bool_(call.start == 0), np.int32(call.length), np.bool_(call.evaluates), np.bool_(False))
         carry, measured = compiled.program.call(carry, request, arguments)
     jax.block_until_ready((carry, measured))
     return perf_counter() - start

@@ -72,7 +72,7 @@ def compile_group(shared: Group, chunk: int | None = None) -> GroupProgram:
 def in_the_sweep(compiled: GroupProgram, calls: int) -> Timing:
     """Time a member-step, without evaluations."""
     arguments = compiled.program.put(compiled.group.stacked)
-    request = lambda first: Request(np.bool_(first), np.int32(STEPS), np.bool_(False))  # noqa: E731
+    request = lambda first: Request(np.bool_(first), np.int32(STEPS), np.bool_(False), np.bool_(False))  # noqa: E731
     carry, _ = compiled.program.call(compiled.program.blank(), request(True), arguments)
     again = lambda carry: compiled.program.call(carry, request(False), arguments)  # noqa: E731
     return repeat(again, carry, calls, calls * STEPS * compiled.lanes.count)

@@ -7,6 +7,7 @@ from jax import lax
 
 from padl.backprop.parser import parse
 from padl.backprop.rules import BINARY, UNARY, derivatives, rule
+from padl.backprop.tracing.trace import trace
 
 POINTS = (-1.7, -0.4, 0.3, 0.9, 1.4, 2.6)
 BY_NAME = {  # what is not a function of jax.lax of its own name
@@ -83,6 +84,58 @@ def test_the_derivative_of_a_whole_power_is_jaxs_own(n):
     assert evaluate(rule("integer_pow", {"y": n}, (False,)), x=1.3) == pytest.approx(float(true), rel=1e-12)
 
 
+INF = float("inf")
+EDGES = [  # (formula, values, what is shown as the gradient of its first variable, the rule beside it)
+    ("relu(x)", {"x": 0.0}, 0.0, "1 where x > 0, else 0"),
+    ("max(x, 2)", {"x": 2.0}, 0.5, "1 where x > 2, 1/2 at 2, else 0"),
+    ("min(x, 2)", {"x": 2.0}, 0.5, "1 where x < 2, 1/2 at 2, else 0"),
+    ("max(x, y)", {"x": 2.0, "y": 2.0}, 0.5, "to the larger, halves if equal"),
+    ("abs(x)", {"x": 0.0}, 1.0, "x / z (1 at 0)"),
+    ("sqrt(x)", {"x": 0.0}, INF, "1 / (2 * z)"),
+    ("0^x", {"x": 0.0}, 0.0, "0"),
+    ("x^0", {"x": 0.0}, 0.0, "0"),
+    ("x^-1", {"x": 0.0}, -INF, "-1 / x^2"),
+    ("log(x)", {"x": 0.0}, INF, "1 / x"),
+]
+
+
+@pytest.mark.parametrize(("formula", "values", "gradient", "text"), EDGES, ids=[edge[0] for edge in EDGES])
+def test_at_an_edge_the_gradient_shown_is_the_one_that_the_rule_beside_it_says(formula, values, gradient, text):
+    expression = parse(formula)
+    graph = trace(expression, *expression.arguments(values))
+    (node,) = (node for node in graph if node.rule)
+    assert (float(graph.gradients[0]), node.rule) == (gradient, text)
+
+
+FUNCTION_EDGES = {  # (function, point, its gradient, the rule of its node)
+    "clamp": (lambda x: lax.clamp(0.0, x, 1.0), [0.0, 0.5, 1.0], [0, 1, 0], "1 between the bounds, else 0"),
+    "leaky_relu": (jax.nn.leaky_relu, [0.0, -1.0], [1, 0.01], "1 where x >= 0, else the slope"),
+    "hard_tanh": (jax.nn.hard_tanh, [-1.0, 1.0, 1.5], [1, 1, 0], "1 from -1 to 1, else 0"),
+    "relu6": (jax.nn.relu6, [0.0, 3.0, 6.0], [0, 1, 0], "1 between 0 and 6, else 0"),
+    "reduce_max": (
+        lambda x: lax.reduce_max(x, (0,)),
+        [1.0, 1.0, 0.0],
+        [0.5, 0.5, 0],
+        "to the largest, shared if equal",
+    ),
+    "reduce_prod": (
+        lambda x: lax.reduce_prod(x, (0,)),
+        [0.0, 2.0, 3.0],
+        [6, 0, 0],
+        "to each the product of the others",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTION_EDGES)
+def test_the_words_for_a_function_hold_at_its_edges(name):
+    f, point, gradient, text = FUNCTION_EDGES[name]
+    graph = trace(f, np.array(point), cotangent=np.ones(np.shape(f(np.array(point)))), depth=0)
+    assert name in {node.operation for node in graph}
+    np.testing.assert_allclose(graph.gradients[0], gradient, rtol=1e-12)
+    assert rule(name, {}, (False,)) == text
+
+
 @pytest.mark.parametrize("axes", MATRIX_PRODUCTS, ids=MATRIX_PRODUCTS.values())
 @pytest.mark.parametrize("constants", [(False, False), (True, False), (False, True)])
 def test_the_words_for_a_matrix_product_are_what_is_done(axes, constants):
@@ -109,7 +162,11 @@ def test_the_words_for_a_matrix_product_are_what_is_done(axes, constants):
         ("mul", {}, (True, False), "c"),
         ("mul", {}, (-2.0, False), "-2"),
         ("sub", {}, (False, 3.0), "1"),
-        ("max", {}, (False, 0.0), "1 where x > 0, else 0"),
+        ("max", {}, (False, 0.0), "1 where x > 0, 1/2 at 0, else 0"),
+        ("abs", {}, (False,), "x / z (1 at 0)"),
+        ("pow", {}, (False, False), "∂x: y * x^(y - 1), ∂y: z * log(x) (0 at x = 0)"),
+        ("pow", {}, (0.0, False), "0"),
+        ("pow", {}, (2.0, False), "z * log(2)"),
         ("max", {}, (False, False), "to the larger, halves if equal"),
         ("reduce_sum", {}, (False,), "1 to each"),
         ("cumsum", {"reverse": False}, (False,), "summed from the end"),

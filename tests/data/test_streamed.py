@@ -10,7 +10,7 @@ import pytest
 import padl
 from padl.data.resident import Resident
 from padl.data.source import Data, Position, Split
-from padl.data.streamed import Streamed, held_out_only
+from padl.data.streamed import Streamed, without_training_rows
 
 KEY = jax.random.key(5)
 TRAIN = np.arange(0, 40, 2, dtype=np.int32)
@@ -53,7 +53,7 @@ def test_rows_read_ahead_come_in_order_and_the_reader_ends_with_the_run(columns)
 
 
 def test_only_the_held_out_rows_go_to_the_device(columns):
-    data = held_out_only(columns, SPLIT)
+    data = without_training_rows(columns, SPLIT)
     np.testing.assert_array_equal(data.held_out.columns["labels"], SPLIT.held_out)
     with pytest.raises(padl.PadlError, match="those of this task are streamed"):
         data.train  # noqa: B018

@@ -8,6 +8,7 @@ import pytest
 import padl
 from padl.data import source
 from padl.data.source import Data
+from padl.data.split import Holdout
 from padl.engine import experiment as experiments
 from padl.engine import loop, mesh
 from padl.registry import StaticPartial
@@ -20,7 +21,7 @@ from padl.types import Criterion
 RNG = np.random.default_rng(0)
 INPUTS = RNG.standard_normal((48, 3)).astype(np.float32)
 LABELS = (INPUTS.sum(1) > 0).astype(np.int32)
-TASK = classification(INPUTS, LABELS, 2, held_out=1 / 3, where="points")
+TASK = classification(INPUTS, LABELS, 2, holdout=Holdout(1 / 3), where="points")
 MLP = StaticPartial(padl.models.mlp, (("widths", (4,)),))
 KEY = jax.random.key(0)
 
@@ -224,7 +225,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_at_its_step():
 @pytest.mark.parametrize("model", ["mlp", "cnn"])
 def test_four_devices_give_the_result_of_one(model):
     images = RNG.standard_normal((40, 6, 6, 1)).astype(np.float32)
-    task = classification(images, np.arange(40) % 2, 2, held_out=0.2, where="images")
+    task = classification(images, np.arange(40) % 2, 2, holdout=Holdout(0.2), where="images")
     widths = ("widths", (4,)) if model == "mlp" else ("channels", (4,))
     net = StaticPartial(getattr(padl.models, model), (widths, ("norm", "batch")))
     results = []
@@ -299,7 +300,7 @@ def test_a_transformation_of_optax_can_be_run():
 def test_the_linear_model_finds_the_least_squares_solution():
     x = RNG.standard_normal((60, 3)).astype(np.float32)
     y = x @ np.array([1.0, -2.0, 0.5]) + 3.0
-    task = regression(x, y, held_out=0.2, where="plane")
+    task = regression(x, y, holdout=Holdout(0.2), where="plane")
     plane = objective(StaticPartial(padl.models.linear), task=task, loss=padl.losses.mse, word="values")
     hp = hparams(optimizer={"learning_rate": 0.1}, run={"steps": 300.0})
     chunks = run(build(plane, batch=48), 300, 100, 300, hp, data(task), task.criterion)

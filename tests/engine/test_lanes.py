@@ -8,6 +8,7 @@ import pytest
 
 import padl
 from padl.data.source import Data
+from padl.data.split import Holdout
 from padl.engine import lanes, loop, packing, sweep
 from padl.engine.experiment import Experiment, Pretrained
 from padl.engine.lanes import Lanes, Members, Starts, Structure
@@ -19,7 +20,7 @@ from padl.types import PadlError
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.standard_normal((48, 4, 4, 1)).astype(np.float32)
-TASK = classification(INPUTS, (INPUTS.sum((1, 2, 3)) > 0).astype(np.int32), 2, held_out=1 / 3, where="images")
+TASK = classification(INPUTS, (INPUTS.sum((1, 2, 3)) > 0).astype(np.int32), 2, holdout=Holdout(1 / 3), where="images")
 MLP = StaticPartial(padl.models.mlp, (("widths", (4,)), ("norm", "batch")))
 CNN = StaticPartial(padl.models.cnn, (("channels", (3,)), ("norm", "batch")))
 COMPILE = "/jax/core/compile/backend_compile_duration"

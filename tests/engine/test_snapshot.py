@@ -12,6 +12,7 @@ import pytest
 
 import padl
 from padl.data.source import Data
+from padl.data.split import Holdout
 from padl.engine import lanes, loop, sweep
 from padl.engine.experiment import Experiment
 from padl.engine.lanes import Lanes, Members, Structure
@@ -22,7 +23,7 @@ from padl.tasks.task import ObjectiveConfig
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.standard_normal((24, 3)).astype(np.float32)
-TASK = classification(INPUTS, (INPUTS.sum(1) > 0).astype(np.int32), 2, held_out=1 / 3, where="points")
+TASK = classification(INPUTS, (INPUTS.sum(1) > 0).astype(np.int32), 2, holdout=Holdout(1 / 3), where="points")
 MODEL = StaticPartial(padl.models.mlp, (("widths", (4,)), ("norm", "batch")))
 KEY = jax.random.key(3)
 STEPS, SAVE, EVALUATE = 5, 3, 2  # the snapshot falls between two evaluations, and inside an epoch

@@ -45,6 +45,36 @@ def test_a_mask_of_another_shape_is_refused(shape):
         losses.mse(jnp.ones((8, 3)), jnp.ones((8, 3)), where=jnp.ones(shape, bool))
 
 
+KEEP = np.arange(8) % 3 != 0
+
+
+def shape_under(name, where):
+    """The shape of a loss under a mask; its arguments are the trace's own, as JAX keeps the dtype of a constant."""
+    return jax.eval_shape(lambda *arguments: CASES[name](*arguments, where=where), *CASES[name].arguments)
+
+
+NO_MASKS = {
+    "floats": KEEP * 0.5,
+    "integers": KEEP.astype(int),
+    "a list": KEEP.tolist(),
+    "a list of floats": [1.0, 0.0, 0.5],
+    "a bool": True,
+}
+
+
+@pytest.mark.parametrize("what", NO_MASKS)
+@of_every_case
+def test_what_is_no_array_of_true_and_false_is_no_mask_of_any_loss(name, what):
+    with pytest.raises(PadlError, match="where must be an array of True and False, not a"):
+        shape_under(name, NO_MASKS[what])
+
+
+@of_every_case
+def test_a_mask_may_be_numpys(name):
+    ours, theirs = (shape_under(name, keep) for keep in (KEEP, jnp.asarray(KEEP)))
+    assert (ours.shape, ours.dtype) == (theirs.shape, theirs.dtype)
+
+
 # Dtypes: by their shapes and dtypes alone, which compiles nothing
 
 
@@ -64,6 +94,23 @@ def test_a_loss_is_float32_and_its_gradients_come_back_in_half(name, dtype):
     value, gradients = jax.eval_shape(jax.value_and_grad(loss, tuple(range(len(smooth)))), *smooth)
     assert value.dtype == jnp.float32
     assert {g.dtype for g in gradients} == {jnp.dtype(dtype)}
+
+
+@of_every_case
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_no_dtype_is_promoted_in_silence(name, dtype):
+    case = CASES[name]
+    arguments = [jnp.asarray(a, dtype if a.dtype.kind == "f" else None) for a in case.arguments]
+
+    def loss(*smooth):
+        given = list(arguments)
+        for i, a in zip(case.smooth, smooth, strict=True):
+            given[i] = a
+        return case(*given, where=jnp.asarray(KEEP))
+
+    with jax.numpy_dtype_promotion("strict"):
+        slopes = jax.grad(loss, tuple(range(len(case.smooth))))
+        jax.eval_shape(slopes, *(arguments[i] for i in case.smooth))
 
 
 HALVES = ("mse", "cross_entropy", "bce_with_logits", "ctc", "linear_cross_entropy", "cosine_embedding", "kl_div")

@@ -215,6 +215,13 @@ def test_the_lectures_numbers():
     assert float(information.kl_divergence(match, [0.5, 0.5])) == pytest.approx(0.1887219, rel=1e-5)
 
 
+@pytest.mark.parametrize("odd", ["half", 1j, [0.5j, 0.5]])
+def test_what_is_no_number_has_no_information(odd):
+    for function in (information.surprise, information.entropy, information.perplexity):
+        with pytest.raises(PadlError, match="must be real numbers"):
+            function(odd)
+
+
 def test_what_never_comes_tells_nothing():
     sure, ruled_out = jnp.array([1.0, 0.0]), jnp.array([0.0, 1.0])
     assert information.entropy(sure) == 0

@@ -140,6 +140,40 @@ def test_a_scan_of_twenty_steps_keeps_its_carry_and_lowers_a_bowl(name):
     assert float(losses[-1]) <= float(losses[0])
 
 
+# What is optimised
+
+
+@pytest.mark.parametrize(
+    ("bad", "found"),
+    [(1 + 2j, "complex64: optimise the real and the imaginary part"), (3, "int32"), (True, "bool")],
+)
+def test_parameters_that_are_not_of_real_floating_point_are_refused_in_one_line(name, bad, found):
+    tx = padl.optimizer(name)
+    with pytest.raises(padl.PadlError, match=rf"parameters\['a'\]\[0\] are {found}"):
+        tx.init({"a": [jnp.asarray(bad)], "b": PARAMS["b"]})
+    state = tx.init(PARAMS)
+    with pytest.raises(padl.PadlError, match=rf"gradients\['b'\] are {found}"):
+        tx.update({**GRADS, "b": jnp.full(3, bad)}, state, PARAMS)
+
+
+def test_a_python_float_is_a_parameter_as_in_optax(name):
+    tx, theirs = padl.optimizer(name, learning_rate=0.1), optax.sgd(0.1)
+    updates, _ = tx.update(0.3, tx.init(1.5), 1.5)
+    of_array, _ = tx.update(jnp.float32(0.3), tx.init(jnp.float32(1.5)), jnp.float32(1.5))
+    assert jnp.result_type(updates) == jnp.result_type(theirs.update(0.3, theirs.init(1.5), 1.5)[0])
+    assert float(updates) == float(of_array)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_dtype_is_promoted_in_silence(name, dtype):
+    make, scalars = registry.optimizer.get(name).split({})
+    params, grads = (jax.tree.map(lambda x: jnp.asarray(x, dtype), tree) for tree in (PARAMS, GRADS))
+    with jax.numpy_dtype_promotion("strict"):
+        for numbers in (scalars, jax.tree.map(jnp.float32, scalars)):
+            tx = make(**numbers)
+            jax.eval_shape(lambda g, p, tx=tx: update(tx, g, tx.init(p), p), grads, params)
+
+
 # Hyperparameters are data
 
 

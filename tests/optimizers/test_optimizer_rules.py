@@ -143,6 +143,48 @@ def nadam_first_step(b1=0.9, psi=4e-3):
     return mu[2] * (1 - b1) / (1 - mu[1] * mu[2]) + (1 - mu[1]) / (1 - mu[1])
 
 
+SQUARES = ["adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam"]
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_after_a_gradient_whose_square_is_infinite_every_number_is_finite_but_that_mean(name):
+    tx = getattr(optimizers, name)(learning_rate=1.0)
+    params = jnp.ones(2)
+    state = tx.init(params)
+    for size in (1.0, 1.0, 3e19, 1.0, 1.0):
+        updates, state = tx.update(jnp.array([size, 1.0]), state, params)
+        assert np.isfinite(updates).all()
+    assert [bool(jnp.isinf(slot).any()) for slot in state.slots].count(True) == 1
+    assert not any(jnp.isnan(slot).any() for slot in state.slots)
+    assert all(jnp.isfinite(slot[1]) for slot in state.slots)
+
+
+def test_adadelta_has_the_papers_course_for_gradients_whose_squares_almost_overflow():
+    gradients = np.array([1.0, 1.0, 1e18, -1e18, 3e16, 1.0, 1e17])
+    numbers = {"learning_rate": 1.0, "decay": 0.9, "eps": 1e-6}
+    expected = np.array(list(RULES["adadelta"][0](np.zeros(()), gradients, **numbers)))  # in float64
+    tx, x = optimizers.adadelta(**numbers), jnp.zeros(())
+    state, path = tx.init(x), []
+    for g in gradients:
+        updates, state = tx.update(jnp.float32(g), state, x)
+        x = optax.apply_updates(x, updates)
+        path.append(float(x))
+    np.testing.assert_allclose(path, expected, rtol=1e-5)  # float32
+
+
+def test_adam_takes_a_complex_number_as_its_real_and_imaginary_part():
+    """What the refusal advises: |z - (1 + 3j)|², whose minimum is 1 + 3j."""
+    tx, parts = optimizers.adam(0.1), jnp.zeros(2)
+    gradient = jax.grad(lambda z: jnp.abs(jax.lax.complex(z[0], z[1]) - (1 + 3j)) ** 2)
+
+    def step(carry, _):
+        updates, state = tx.update(gradient(carry[0]), carry[1], carry[0])
+        return (optax.apply_updates(carry[0], updates), state), None
+
+    (end, _), _ = jax.lax.scan(step, (parts, tx.init(parts)), length=400)
+    np.testing.assert_allclose(end, [1.0, 3.0], atol=1e-2)  # of 400 steps of at most 0.1
+
+
 def test_adam_without_its_bias_correction_would_take_a_first_step_three_times_too_long():
     rate, b1, b2 = 0.01, 0.9, 0.999
     uncorrected = rate * (1 - b1) / np.sqrt(1 - b2)  # what the lecture's first listing does, for any g

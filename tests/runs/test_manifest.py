@@ -25,7 +25,7 @@ def test_every_file_that_numbers_depend_on_is_listed_with_its_digest(small_run):
 
 
 def test_the_start_of_a_run_is_listed_as_it_begins(tmp_path):
-    run_files.write_start(tmp_path, {"seed": 1}, "{}\n", ["seed=1"])
+    run_files.write_start(tmp_path, {"seed": 1}, "{}\n", {"overrides.json": ["seed=1"]})
     assert manifest.entries(tmp_path).keys() == {*STARTED, "overrides.json"}
     assert run_files.verified_config(tmp_path) == {"seed": 1}
 

@@ -25,6 +25,7 @@ class Steps:
     train: dict
     evaluation: dict
     diverged: int | None = None
+    overflowed: int = 0
 
 
 def steps(start, stop, evaluation=None, diverged=None):
@@ -45,6 +46,17 @@ def test_a_run_and_a_member_of_a_sweep_leave_the_same_bytes(tmp_path):
         {"step": 5, "eval/loss": "NaN"},
         {"step": 7, "train/loss": 6.0, "eval/loss": 0.5},
     ]
+
+
+def test_a_run_says_once_that_its_optimizers_state_is_infinite_and_a_member_by_its_number(capsys):
+    for name, where in (("", "padl: step 4: "), ("member 7", "padl: member 7, step 4: ")):
+        recorder = Recorder(2, Memory(), name=name)
+        for stop, count in ((2, 0), (4, 3), (6, 4)):
+            measured = steps(stop - 2, stop, {"loss": 1.0})
+            measured.overflowed = count
+            recorder.take(measured, last=False)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{where}the optimizer's state is infinite for 3 numbers of the parameters")
 
 
 def test_a_run_is_on_disk_row_by_row_and_a_member_when_it_is_flushed(tmp_path):

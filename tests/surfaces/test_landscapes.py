@@ -11,6 +11,7 @@ from padl.surfaces import logistic
 from padl.surfaces.function_landscapes import closed_form, noisy_valley
 from padl.surfaces.functions import SURFACES
 from padl.surfaces.landscape import Landscape, heights, lowest, nearest, sample_rows
+from padl.tasks.surface_descent import Descent
 from padl.types import PadlError
 
 TEN = ("cos_tan", "valley", "saddle", "rosenbrock", "beale", "himmelblau", "rastrigin", "styblinski_tang")
@@ -159,3 +160,10 @@ def test_two_directions_are_two_and_a_seed_gives_the_same_again():
 def test_a_network_without_filters_has_no_slice():
     with pytest.raises(PadlError, match="no weights of two axes"):
         loss_slice.directions({"bias": np.zeros(3)}, np.random.default_rng(0))
+
+
+def test_the_distance_to_a_minimum_is_finite_where_its_square_is_not():
+    far = nearest(closed_form("valley"), np.array([3e20, 4e20], np.float32))
+    np.testing.assert_allclose(far, 5e20, rtol=1e-6)  # float32
+    distance = Descent("valley", (1.0, 1.0)).distance(jnp.array([3e20, 4e20]))
+    np.testing.assert_allclose(distance, 5e20, rtol=1e-6)

@@ -221,6 +221,8 @@ def test_the_nearest_points_are_found_and_vote_and_a_tie_goes_to_the_nearest():
     points, known = rng.standard_normal((7, 3)) + 50, rng.standard_normal((20, 3)) + 50  # far from 0: nothing cancels
     distances = np.linalg.norm(points[:, None] - known[None], axis=-1)
     np.testing.assert_array_equal(nearest(*map(jnp.asarray, (points, known)), 5), np.argsort(distances)[:, :5])
+    far = (jnp.asarray(1e25 * x) for x in (points, known))  # whose squares overflow
+    np.testing.assert_array_equal(nearest(*far, 5), np.argsort(distances)[:, :5])
     np.testing.assert_array_equal(vote(jnp.array([[1, 2, 2, 3], [4, 3, 3, 4], [5, 6, 7, 8]])), [2, 4, 5])
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import padl
+from padl.data.split import Holdout
 from padl.surfaces.functions import SURFACES
 from padl.tasks import concrete_images
 from padl.types import PadlError
@@ -124,65 +125,6 @@ def test_photographs_are_balanced_and_repeat():
     np.testing.assert_array_equal(images, again)
 
 
-def table(tmp_path, text):
-    file = tmp_path / "table.csv"
-    file.write_text(text)
-    return str(file)
-
-
-GOOD = "size,stone,mass\n" + "".join(f"{i},{'granite' if i % 2 else 'marble'},{i * 0.5}\n" for i in range(20))
-
-
-def test_a_table_of_numbers_is_a_regression_and_text_is_spread_over_columns(tmp_path):
-    task = padl.task("csv", path=table(tmp_path, GOOD))
-    assert task.about["kind"] == "regression"
-    assert task.rows["inputs"].shape == (20, 3)
-    np.testing.assert_array_equal(task.rows["inputs"][:2], [[0, 0, 1], [1, 1, 0]])
-    np.testing.assert_allclose(task.rows["targets"], np.arange(20) * 0.5)
-
-
-def test_a_target_of_text_is_a_classification(tmp_path):
-    task = padl.task("csv", path=table(tmp_path, GOOD), target="stone")
-    assert (task.about["kind"], task.about["names"]) == ("classification", ["granite", "marble"])
-    np.testing.assert_array_equal(task.rows["labels"][:2], [1, 0])
-
-
-def test_whole_numbers_are_classes_unless_said_otherwise(tmp_path):
-    path = table(tmp_path, "x,y\n" + "".join(f"{i},{3 + i % 2}\n" for i in range(10)))
-    assert padl.task("csv", path=path).about["names"] == ["3", "4"]
-    assert padl.task("csv", path=path, kind="regression").about["kind"] == "regression"
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "message"),
-    [
-        ("x,y\n1,2\n3\n", {}, r"table.csv, line 3: 1 fields where the header has 2"),
-        ("x,y\n1,2\n3,4,5\n", {}, r"line 3: 3 fields where the header has 2"),
-        ("x,y\n1,2\n3,nan\n", {}, r"nan in column 'y', row 2 of 2"),
-        ("x,y\n-inf,2\n3,1\n", {}, r"-inf in column 'x', row 1 of 2"),
-        ("x,y\n1,\n2,3\n", {}, r"empty field in column 'y', row 1"),
-        ("x,y\n", {}, "no rows below the header"),
-        ("", {}, "the first line must name two or more columns"),
-        ("x,x\n1,2\n", {}, "each once"),
-        ("x,y\n1,0\n2,1\n3,7\n", {"classes": 2}, r"label 7 in row 3 is outside 0 \.\. 1"),
-        ("x,y\n1,a\n2,b\n", {"kind": "regression"}, "column 'y' holds text"),
-        ("x,y\n1,a\n2,b\n", {"classes": 2}, "wants whole numbers"),
-        ("x,y\n1,2\n2,3\n", {"target": "z"}, "task.target='z' is no column"),
-        ('x,y\n1,"2\n', {}, "cannot be read as CSV"),
-    ],
-)
-def test_a_bad_table_is_refused_with_its_place(tmp_path, text, options, message):
-    with pytest.raises(PadlError, match=message):
-        padl.task("csv", path=table(tmp_path, text), **options)
-
-
-def test_a_table_that_is_not_there_is_refused():
-    with pytest.raises(PadlError, match="No such file"):
-        padl.task("csv", path="gone.csv")
-    with pytest.raises(PadlError, match="needs a table"):
-        padl.task("csv")
-
-
 @pytest.fixture
 def pictures(tmp_path):
     rng = np.random.default_rng(0)
@@ -208,22 +150,6 @@ def test_a_corrupt_picture_is_named(pictures):
     broken.write_bytes(broken.read_bytes()[:60])
     with pytest.raises(PadlError, match=r"dark/3\.png: not a readable image"):
         padl.task("image_folder", path=str(pictures))
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "shown"),
-    [
-        ("header", "a,\x1b[2Jb\n1,\n", r"column '\x1b[2Jb', row 1"),
-        ("line feed", 'a,"b\npadl: all is well"\n1,\n', r"column 'b\npadl: all is well', row 1"),
-        ("cell", "a,b\n1,2\n2,3\n3,\x1b]0;x\x07\n", r"'\x1b]0;x\x07' in column 'b', row 3"),
-        ("columns", "a" * 500 + ",b\n1,2\n", "a" * 80 + " …"),
-    ],
-)
-def test_a_message_shows_what_is_not_printable_of_a_table_and_little_of_a_long_one(tmp_path, name, text, shown):
-    with pytest.raises(PadlError) as refused:
-        padl.task("csv", path=table(tmp_path, text), target="none" if name == "columns" else "")
-    assert shown in str(refused.value)
-    assert str(refused.value).isprintable()
 
 
 def test_only_regular_files_are_read_as_data(tmp_path, pictures):
@@ -305,58 +231,21 @@ def test_data_of_a_task_that_are_not_finite_are_refused_with_their_place(value):
     inputs = np.ones((4, 3), np.float32)
     inputs[2, 1] = value
     with pytest.raises(PadlError, match="in column 'input 2', row 3 of 4"):
-        classification(inputs, np.array([0, 1, 0, 1]), 2, held_out=0.5, where="mine")
+        classification(inputs, np.array([0, 1, 0, 1]), 2, holdout=Holdout(0.5), where="mine")
     with pytest.raises(PadlError, match="in column 'target', row 1 of 4"):
-        regression(np.ones((4, 1)), np.array([value, 0, 0, 0]), held_out=0.5, where="mine")
+        regression(np.ones((4, 1)), np.array([value, 0, 0, 0]), holdout=Holdout(0.5), where="mine")
 
 
 def test_labels_of_a_task_outside_its_classes_are_refused_with_their_row():
     from padl.tasks.classification import classification
 
     with pytest.raises(PadlError, match="label 2 in row 4 is outside 0"):
-        classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, held_out=0.5, where="mine")
+        classification(np.ones((4, 1)), np.array([0, 1, 0, 2]), 2, holdout=Holdout(0.5), where="mine")
 
 
 def test_the_valley_is_one_where_no_condition_is_given():
     made = padl.train(task={"name": "surface", "surface": "valley"}, optimizer={"name": "sgd"}, steps=1)
     assert made.history["train/loss"][0] == pytest.approx(0.5 * (10.0**2 + 100 * 1.0**2))
-
-
-@pytest.mark.parametrize("scale", [1e-21, 1.0, 1e21])
-def test_the_error_of_a_regression_is_measured_in_any_unit(tmp_path, scale):
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal(60)
-    lines = "".join(f"{a},{scale * (2 * a + 0.1 * b)}\n" for a, b in zip(x, rng.standard_normal(60), strict=True))
-    task = {"name": "csv", "path": table(tmp_path, "x,y\n" + lines)}
-    made = padl.train(
-        task=task, model="linear", optimizer={"name": "adam", "learning_rate": 0.05}, steps=200, devices=1
-    )
-    assert 0.05 < made.summary["best"]["rmse"] / scale < 0.2
-    assert "train/r2" not in made.history
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("x,y\n" + "".join(f"{i},{10**9 + i}.5\n" for i in range(9)), "which float32 cannot tell apart"),
-        ("x,y\n1e300,2.5\n1,3.5\n", "too large for float32"),
-        ("x,y\n" + "1,2.5\n" * 9 + "NA,3.5\n", "'NA' in column 'x', row 10, is no number"),
-        ("x;y\n1;2\n", "separated by semicolons"),
-        ("x,y\n" + "".join(f"{i},1.5\n" for i in range(9)), "the target is 1.5 in every row"),
-        ("x,y\n" + "".join(f"id-{i},{i}.5\n" for i in range(40)), "holds 40 different texts"),
-        (
-            "x,y\n" + "".join(f"{(i - 4) * 4e37},{i}.5\n" for i in range(9)),
-            "'x' goes from -1.6e.38 to 1.6e.38, which float",
-        ),
-        (
-            "x,y\n" + "".join(f"{i * 1e-39},{i}.5\n" for i in range(9)),
-            "'x' goes from 0 to 8e-39, which float32 cannot be",
-        ),
-    ],
-)
-def test_a_table_that_would_train_to_nonsense_is_refused(tmp_path, text, message):
-    with pytest.raises(PadlError, match=message):
-        padl.task("csv", path=table(tmp_path, text))
 
 
 def test_pictures_of_more_than_eight_bits_are_refused(pictures):

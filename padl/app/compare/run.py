@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from padl.app.compare.plan import ComparePlan, one_line_for_candidates, resolve
+from padl.app.compare.readable import ReadableComparison, readable
 from padl.app.compilation_cache import use_compilation_cache
 from padl.compare import report
 from padl.compare.comparison import Comparison
@@ -36,7 +37,7 @@ class ComparisonResult(NamedTuple):
 
 def trajectories(
     surface: str | Callable[..., Any] = "rosenbrock", *, allow: str | Collection[str] = (), **settings: Any
-) -> Comparison:
+) -> ReadableComparison:
     """Compare optimizers on a surface: `padl compare` in the same words, but without a folder unless `run` names one.
 
     Args:
@@ -49,7 +50,7 @@ def trajectories(
     Raises:
         PadlError: for the first thing that is wrong, before anything is written.
     """
-    return run({"surface": surface, "run": {"dir": None}, **settings}, [], allow).comparison
+    return readable(run({"surface": surface, "run": {"dir": None}, **settings}, [], allow).comparison)
 
 
 @pinned()

@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import Any
 
 from padl.app import artifacts
-from padl.app.objects.sources import things
 from padl.app.outputs import open_wandb
 from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
@@ -104,7 +103,8 @@ class SweepRecords:
         member.run_status = running.enter_context(recording(member.folder, durable=False, step=step))
         others = (member.best, member.run_status, *([wandb] if wandb else []))
         sinks = Sinks(file, member.history, *others) if file else Sinks(member.history, *others)
-        recorder = Recorder(member.spec.settings.log_every, sinks, state["window"] if state else None)
+        window = state["window"] if state else None
+        recorder = Recorder(member.spec.settings.log_every, sinks, window, f"member {member.number}")
         self._recorders[member.number] = running.enter_context(recorder)  # closed before the status is written
 
     def state_of(self, number: int) -> dict[str, Any]:
@@ -132,8 +132,8 @@ class SweepRecords:
         folder = earlier or self.written_folder / _folder_name(member, self._keys)
         folder.mkdir(exist_ok=earlier is not None)
         overrides = [redact_argument(word) for word in member.request.overrides]
-        described = things(member.spec.parts)
-        run_files.write_start(folder, member.spec.config, self._environment, overrides, durable=False, things=described)
+        written = {"overrides.json": overrides, **member.spec.files}
+        run_files.write_start(folder, member.spec.config, self._environment, written, durable=False)
         return folder
 
     def _row_file(self, member: Member) -> BufferedJsonl | None:

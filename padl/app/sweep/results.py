@@ -12,23 +12,27 @@ from typing import Any
 import numpy as np
 
 from padl.app import artifacts
+from padl.app.frames import data_frame
+from padl.app.readable_runs import sweep_card
 from padl.app.sweep import selection
 from padl.app.sweep.members import ENDED, Member, swept
 from padl.app.sweep.run import Sweep
 from padl.compare import statistics, sweep_plots
 from padl.compare.sweep_table import SweepTable
+from padl.readable import Card, Readable
 from padl.runs import run_folder
 from padl.runs.csv_table import csv_text
-from padl.runs.pictures import attempt
+from padl.runs.pictures import attempt, drawn
 from padl.runs.redaction import redact, redact_argument
 from padl.types import Criterion
 
 Row = dict[str, Any]
+TEST = "test/best/"  # begins the columns of the best parameters on the test rows
 
 
-@dataclass(frozen=True)
-class Results:
-    """A sweep as a tidy table.
+@dataclass(frozen=True, repr=False)
+class Results(Readable):
+    """A sweep as a tidy table. It shows its ranking.
 
     Attributes:
         rows: one for each member: its number, folder, swept values, status, step, objective, steps_to_target, and the
@@ -38,6 +42,7 @@ class Results:
         ranked: the settings over seeds, the best first. warnings: what to beware of, in lines.
         histories: {member: (steps, values)} of the objective.
         folder: of the sweep, None where none was asked for.
+        title: of what all members share, "digits mlp adam".
     """
 
     rows: list[Row]
@@ -48,6 +53,42 @@ class Results:
     warnings: list[str]
     histories: dict[int, tuple[np.ndarray, np.ndarray]]
     folder: Path | None
+    title: str = "a sweep"
+
+    def card(self) -> Card:
+        """Say what the sweep came to."""
+        return sweep_card(self.heading, self.rows, self.ranked, self.objective, self.warnings, self.folder)
+
+    @property
+    def ended(self) -> list[Row]:
+        """The rows of the members that have ended: what is ranked and drawn."""
+        return [row for row in self.rows if row["status"] in ENDED]
+
+    @property
+    def heading(self) -> str:
+        """Of every picture: `digits mlp adam, 16 runs, 8 seeds`."""
+        runs, seeds = len(self.ended), len({row.get("seed") for row in self.rows})
+        return f"{self.title}, {runs} run{'s' if runs != 1 else ''}, {seeds} seed{'s' if seeds > 1 else ''}"
+
+    def to_frame(self) -> Any:
+        """Make a `pandas.DataFrame` of the rows, one for each member; PadlError without pandas."""
+        return data_frame(self.rows)
+
+    def plot(self, picture: str = "") -> Any:
+        """Draw one of the sweep's pictures; a matplotlib figure, which a notebook shows.
+
+        Args:
+            picture: as its file would be called, "by_optimizer.learning_rate", "best_curves"; "" takes the first.
+
+        Raises:
+            PadlError: no picture of that name, or nothing to draw, as no member has an objective.
+        """
+        return drawn(sweep_plots.pictures(self.table), picture, self.heading)
+
+    @property
+    def table(self) -> SweepTable:
+        """What the pictures are drawn from."""
+        return SweepTable(self.ended, self.swept, *self.objective, self.histories, self.heading)
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of `rows` as an array; raises KeyError for one there is not."""
@@ -57,6 +98,14 @@ class Results:
     def best(self) -> dict[str, Any]:
         """The values of the best setting, {} where no member finished."""
         return dict(self.ranked[0].values) if self.ranked and self.ranked[0].n else {}
+
+    @cached_property
+    def test(self) -> dict[str, statistics.Mean]:
+        """On the test rows, the mean over seeds of the best parameters of the best setting; {} without such rows."""
+        members = self.ranked[0].members if self.ranked else ()
+        rows = [row for row in self.rows if row["member"] in members]
+        names = [name for name in (rows[0] if rows else ()) if name.startswith(TEST)]
+        return {name.removeprefix(TEST): statistics.mean(row[name] for row in rows) for name in names}
 
 
 def gather(sweep: Sweep) -> Results:
@@ -75,7 +124,7 @@ def gather(sweep: Sweep) -> Results:
     rows = [{name: row.get(name) for name in names} for row in rows]
     ranked = statistics.rank([row for row in rows if row["status"] in ENDED], keys, objective.direction)
     warnings = statistics.edges(ranked, sweep.bounds) + _measured_once(objective, histories)
-    return Results(rows, keys, objective, target, ranked, warnings, histories, sweep.records.folder)
+    return Results(rows, keys, objective, target, ranked, warnings, histories, sweep.records.folder, title(sweep))
 
 
 def _measured_once(objective: Criterion, histories: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> list[str]:
@@ -95,8 +144,9 @@ def _row(member: Member, keys: list[str]) -> Row:
         "status": "not started" if member.status == "waiting" else member.status,
         "step": summary.get("steps", member.step),
     }
-    for part in ("final", "best"):
-        row |= {f"{part}/{name}": value for name, value in summary.get(part, {}).items()}
+    test = {f"test/{part}": metrics for part, metrics in summary.get("test", {}).items()}
+    for part, metrics in {"final": summary.get("final", {}), "best": summary.get("best", {}), **test}.items():
+        row |= {f"{part}/{name}": value for name, value in metrics.items()}
     return row
 
 
@@ -130,12 +180,8 @@ def _write_tables(sweep: Sweep, results: Results, folder: Path) -> None:
 
 def _draw(sweep: Sweep, results: Results, folder: Path) -> None:
     """Draw the sweep's plots, and curves.png of the best members."""
-    ended = [row for row in results.rows if row["status"] in ENDED]
-    if ended:
-        seeds = len({m.spec.settings.seed for m in sweep.members})
-        heading = f"{title(sweep)}, {len(ended)} runs, {seeds} seed{'s' if seeds > 1 else ''}"
-        table = SweepTable(ended, results.swept, *results.objective, results.histories, heading)
-        attempt(f"the sweep's pictures in {folder}", lambda: sweep_plots.draw(table, folder))
+    if results.ended:
+        attempt(f"the sweep's pictures in {folder}", lambda: sweep_plots.draw(results.table, folder))
     sign = -1 if results.objective.direction == "max" else 1
     finished = [m for m in sweep.members if m.status == "finished" and not math.isnan(m.objective)]
     for member in sorted(finished, key=lambda m: sign * m.objective)[: sweep.spec.sweep.curves]:
@@ -162,6 +208,7 @@ def _described(sweep: Sweep, results: Results) -> dict[str, Any]:
         "programs": sweep.programs,
         "seconds": perf_counter() - sweep.started,
         "ranking": [setting._asdict() for setting in results.ranked],
+        **({"test": {name: mean._asdict() for name, mean in results.test.items()}} if results.test else {}),
         "warnings": results.warnings,
         "bounds": sweep.bounds,
     }

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.notes import say as say_notes
 from padl.app.plugin_errors import TrainingError, one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
 from padl.app.stopping import NEVER, StopRequest
@@ -69,6 +70,7 @@ class Sweep:
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._launches = 0
+        self._said: set[str] = set()  # lines on the data
         self._memo: Memo = {}
         self._warm_starts = WarmStarts()
         self._report_due = 0.0  # on the clock of `perf_counter`
@@ -106,6 +108,7 @@ class Sweep:
         self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
         self._launches += 1
         self.records.open(self.members, devices, self.expected or len(self.members))
+        say_notes(specs, self._said)
         self._say_plan(launched, programs, devices)
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)

@@ -5,11 +5,12 @@ from pathlib import Path
 from padl.cli.exit_codes import DONE
 from padl.cli.options import Options
 
+SIDES = {"held_out": "held out", "test": "test rows"}
 OPTIONS = Options(
     "evaluate",
     usage=["FOLDER [--best] [--allow path]"],
-    about="Evaluate the saved parameters of a run again, on the rows that it held out;\n"
-    "print the result next to what the run recorded.",
+    about="Evaluate the saved parameters of a run again, on the rows that it held out and\n"
+    "on its test rows; print the result next to what the run recorded.",
     examples=[
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c",
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c --best",
@@ -33,8 +34,9 @@ def run(arguments: list[str]) -> int:
     from padl.runs.sink import warn
 
     folder, which = Path(options.folders[0]), "best" if options.best else "final"
-    again = saved_runs.evaluate(folder, which, allow=options.allow or ())
+    again = saved_runs.evaluations(folder, which, allow=options.allow or ())
     for line in differences_from_record(folder):
         warn(line)
-    print_evaluation(again, saved_runs.recorded(folder, which), which)
+    for side, metrics in again.items():
+        print_evaluation(metrics, saved_runs.recorded(folder, which, side), f"{which} parameters, {SIDES[side]}")
     return DONE

@@ -7,11 +7,10 @@ from padl.app.sweep import results
 from padl.app.sweep.run import Sweep
 from padl.app.train import run as train
 from padl.cli.exit_codes import FAILED, of_status
-from padl.cli.formatting import print_line
 from padl.cli.hydra.app import TRAIN as APPLICATION
 from padl.cli.hydra.app import Bounds, JointTaskFunction, TaskFunction, compose_and_call
 from padl.cli.hydra.arguments import is_multirun
-from padl.cli.streams import not_done_by_a_pipe, read_or_not
+from padl.cli.streams import not_done_by_a_pipe, read_or_not, say
 from padl.cli.tables import print_ranking, print_summary
 
 
@@ -42,12 +41,6 @@ def launch(arguments: list[str], sweep: Sweep) -> int:
     finally:
         print_what_there_is(sweep)
     return exit_code(sweep, runs.statuses)
-
-
-def say(line: str) -> None:
-    """Print a line of a plan, also where nobody reads it."""
-    with read_or_not():
-        print_line(line)
 
 
 def print_what_there_is(sweep: Sweep) -> None:

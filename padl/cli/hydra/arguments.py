@@ -23,6 +23,14 @@ def listed(value: str) -> list[str]:
     return [name.strip() for name in value.removeprefix("choice(").removesuffix(")").split(",")]
 
 
+def with_quoted_sign(word: str) -> str:
+    """Quote a value that is one sign of Hydra's grammar: `task.decimal=,` -> `task.decimal=','`."""
+    key, equals, sign = word.partition("=")
+    is_sign = len(sign) == 1 and not sign.isalnum() and sign not in "\\$"
+    quote = '"' if sign == "'" else "'"
+    return f"{key}={quote}{sign}{quote}" if equals and is_sign else word
+
+
 def read_hyperparameters(words: Sequence[str]) -> dict[str, list[Any]]:
     """Read words `delta=0.5,1,2` in the grammar of `padl train -m`: {name: its values}.
 

@@ -52,4 +52,9 @@ def brought(task: Entry, kind: Kind) -> str | None:
 
 
 def _plain(value: Any) -> Any:
+    """A default as Hydra composes it; a mapping is open: it takes keys that it does not have yet."""
+    if isinstance(value, dict):
+        from omegaconf import OmegaConf
+
+        return OmegaConf.create(dict(value), flags={"struct": False})
     return list(value) if isinstance(value, tuple) else value

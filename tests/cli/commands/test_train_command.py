@@ -64,10 +64,10 @@ REFUSED = [
     ("accumulate=5", "accumulate=5 does not divide batch_size=64"),
     # data
     ("task=csv task.path=few.csv", "few.csv, line 3: 1 fields where the header has 2"),
-    ("task=csv task.path=nan.csv", "nan in column 'y', row 2 of 3"),
+    ("task=csv task.path=nan.csv", "'nan', which stands for no value, in column 'y', row 2 of 3"),
     ("task=csv task.path=labels.csv task.classes=2", "label 7 in row 3 is outside 0 .. 1"),
     ("task=csv task.path=empty.csv", "no rows below the header"),
-    ("task=csv task.path=gone.csv", "gone.csv' cannot be read as CSV: No such file or directory"),
+    ("task=csv task.path=gone.csv", "gone.csv' cannot be read as a table: No such file or directory"),
     ("task=image_folder task.path=pictures", "bad.png: not a readable image"),
     ("task=image_folder task.path=gone", "gone' is not a folder"),
     # the machine
@@ -146,7 +146,7 @@ def test_the_composed_configuration_shows_every_hyperparameter(padl_command):
     shown = yaml.safe_load(out)
     assert shown["model"]["name"] == "cnn"
     assert shown["optimizer"] == {"name": "adam", "learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
-    assert shown["task"].keys() == {"name", "rows", "size", "hard_negatives", "held_out", "data_seed"}
+    assert shown["task"].keys() == {"name", "rows", "size", "hard_negatives", "held_out", "test", "data_seed"}
 
 
 def test_every_experiment_composes_into_a_run(padl_command):

@@ -1,0 +1,18 @@
+"""Make a data frame of pandas, which PADL needs for nothing else. data_frame."""
+
+from typing import Any
+
+from padl.types import PadlError
+
+
+def data_frame(table: Any) -> Any:
+    """Make a `pandas.DataFrame` of {column: values}, or of a list of {column: value}.
+
+    Raises:
+        PadlError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise PadlError("to_frame() needs pandas, which is not installed: pip install 'padl[notebook]'") from error
+    return pandas.DataFrame(table)

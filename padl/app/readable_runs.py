@@ -1,0 +1,79 @@
+"""Say in a few lines what a run, a sweep and a trained model are. run_card, sweep_card, model_card."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from padl.compare.statistics import Setting, last_word
+from padl.readable import Card, number
+from padl.types import Criterion, short
+
+
+def run_card(summary: Mapping[str, Any], folder: Path | None) -> Card:
+    """Say what a run came to.
+
+    Args:
+        summary: as in summary.json.
+    """
+    final, best = summary["final"], summary["best"]
+    names = sorted({*final, *best} - {"step"}, key=lambda name: name != summary["decided_by"]["metric"])
+    reason = f" ({summary['reason']})" if summary["reason"] else ""
+    facts = {
+        "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
+        "seconds": f"{summary['wall_seconds']:.1f}, {summary['compile_seconds']:.1f} of them compiling",
+        "parameters": number(summary["parameters"]),
+        "folder": str(folder or "none"),
+    }
+    columns = ["metric", "final", f"best (step {best['step']:,})" if best else "best"]
+    rows = [[name, number(final.get(name)), number(best.get(name))] for name in names]
+    return Card(f"{summary['title']}: {summary['status']}{reason}", facts, columns, rows)
+
+
+def sweep_card(
+    title: str,
+    rows: Sequence[Mapping[str, Any]],
+    ranked: Sequence[Setting],
+    objective: Criterion,
+    warnings: Sequence[str],
+    folder: Path | None,
+) -> Card:
+    """Say what a sweep came to: its settings, the best first. Arguments as in `Results`."""
+    statuses = ", ".join(f"{n:,} {status}" for status, n in Counter(row["status"] for row in rows).items())
+    keys = list(ranked[0].values) if ranked else []
+    words = [last_word(key) for key in keys]
+    columns = [*(words if len(set(words)) == len(keys) else keys), "mean", "± error", "n", "diverged"]
+    table = [[*map(number, setting.values.values()), *_over_seeds(setting)] for setting in ranked]
+    facts = {
+        "members": statuses,
+        "ranked by": f"{objective.metric}, {'larger' if objective.direction == 'max' else 'smaller'} is better",
+        "folder": str(folder or "none"),
+    }
+    return Card(f"sweep: {title}", facts, columns, table, warnings)
+
+
+def _over_seeds(setting: Setting) -> list[str]:
+    mean, error = number(setting.mean), number(setting.error, 2)
+    return [mean if setting.n else "", error if setting.n > 1 else "", number(setting.n), number(setting.diverged)]
+
+
+def model_card(config: Mapping[str, Any], about: Mapping[str, Any], params: Any, input_shape: tuple[int, ...]) -> Card:
+    """Say what a trained model is, and how to call it.
+
+    Args:
+        config: of its run. about: what is known of its task's data.
+    """
+    task, model = config["task"]["name"], config["model"]["name"]
+    classes = [str(name) for name in about.get("names", [])]
+    facts = {
+        "task": ", ".join([task, str(about.get("kind", ""))]).removesuffix(", "),
+        "classes": ", ".join(classes) or number(about.get("classes")),
+        "model": ", ".join([model, *(f"{k}={short(v)}" for k, v in config["model"].items() if k != "name")]),
+        "inputs": f"(n, {str(input_shape)[1:].replace(',)', ')')}",
+        "parameters": number(sum(int(np.prod(p.shape)) for p in jax.tree.leaves(params))),
+        "call": "model(inputs), inputs as the task holds them, not standardised",
+    }
+    return Card(f"trained model: {task} {model}", facts)

@@ -1,0 +1,128 @@
+"""Say what is wrong with a column, and which option settles it."""
+
+import re
+from typing import Any
+
+from padl.data.table.kinds import Column
+from padl.data.table.source_table import excerpt
+from padl.data.table.spelling import CODE, DATE, INFINITE, UNIT, is_grouped
+
+SIMPLE_NAME = re.compile(r"[^\W\d][\w .()/%-]*")  # needs no quotes in YAML
+PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+
+
+def without_options(message: str) -> str:
+    """A message to who predicts, for whom there are no options of the task: what is wrong alone."""
+    said, option, _ = message.removeprefix("task.path=").partition("task.")
+    return said.rpartition(": ")[0] if option else said
+
+
+def shown(text: str) -> str:
+    """A field, as much of it as a message shows."""
+    return excerpt([text])
+
+
+def kind(name: str, kind: str) -> str:
+    """The option that gives a column its kind."""
+    if PLAIN_NAME.fullmatch(name):
+        return f"task.types.{name}={kind}"
+    key = name if SIMPLE_NAME.fullmatch(name) else rf"\"{name}\""
+    return f"""'task.types="{{{key}: {kind}}}"'"""
+
+
+def drop(name: str) -> str:
+    """The option that leaves a column out."""
+    return f"task.drop=[{name}]" if PLAIN_NAME.fullmatch(name) else f"""'task.drop=["{name}"]'"""
+
+
+def unnamed(name: str) -> str:
+    return f"{drop(name)} leaves it out, {kind(name, 'number')} or category takes it by its place"
+
+
+def dates(name: str) -> str:
+    return (
+        "task.dates=days reads dates as days since the first, task.dates=parts as year, month, day and weekday;"
+        f" {kind(name, 'category')} takes them for categories, {drop(name)} leaves them out"
+    )
+
+
+def no_date(name: str, form: str | None) -> str:
+    wanted = f"of the form {form}" if form else "and the others there are no dates of one form that leaves no doubt"
+    return f"{wanted}: write year-month-day, as 2021-03-01, or {drop(name)} leaves the column out"
+
+
+def spelling(place: Any, text: str, look: str) -> str:
+    """How to go on where a text looks like something that is not read without being told to."""
+    told, numbers = place.types.kinds.get(place.name), place.types.numbers
+    others = "" if told else f"; {kind(place.name, 'category')} takes it for a category"
+    others += f", {drop(place.name)} leaves the column out" if others else f"; {drop(place.name)} leaves the column out"
+    if look == INFINITE:
+        return f"no infinity can be trained on: task.na=[{text}] takes it for missing"
+    if look == UNIT and told is None:
+        return f"{kind(place.name, 'number')} reads the number, where all are in one unit{others}"
+    if look in (DATE, CODE):
+        return others[2:]
+    ways = _separators(text, numbers.decimal, numbers.thousands)
+    if not ways:
+        return mostly_numbers(place.name, text) if told is None else f"repair it, or task.na=['{shown(text)}']{others}"
+    return f"{', '.join(ways)}{others}"
+
+
+def _separators(text: str, decimal: str, thousands: str) -> list[str]:
+    """The options that would read a number with separators."""
+    signs = [sign for sign in ",.' \u2019\u00a0\u202f" if sign in text]
+    ways, bare = [], re.sub(r"[^0-9,.]", "", text)
+    if is_grouped(text) and not thousands:
+        sign = next(s for s in reversed(text) if not s.isdigit())
+        ways.append(f"task.thousands={_typed(sign)} reads {re.sub(r'[^0-9+-]', '', text)}")
+    if bare.count(",") == 1 and "." not in bare and decimal != ",":
+        ways.append(f"task.decimal=, reads {bare.replace(',', '.')}")
+    if not ways and len(signs) == 2 and bare.rfind(",") > bare.rfind(".") >= 0:
+        ways.append("task.decimal=, task.thousands=. reads a decimal comma and groups")
+    elif not ways and len(signs) == 2 and signs[0] == "," and not thousands:
+        ways.append("task.thousands=, reads its groups")
+    return ways
+
+
+def _typed(sign: str) -> str:
+    return {" ": "space", "'": "apostrophe", "\u2019": "’", "\u00a0": "nbsp", "\u202f": "nnbsp"}.get(sign, sign)
+
+
+def mostly_numbers(name: str, text: str) -> str:
+    return (
+        f"repair it, or task.na=['{shown(text)}'] takes it for missing, {kind(name, 'category')} takes all for"
+        f" categories, {drop(name)} leaves the column out"
+    )
+
+
+def mixed(name: str) -> str:
+    return f"{kind(name, 'category')} takes all for categories, {drop(name)} leaves the column out"
+
+
+def is_name(name: str, different: int, rows: int) -> str:
+    return (
+        f"column '{name}' holds {different} different texts in {rows} rows: a name or an id, no category:"
+        f" {drop(name)} leaves it out, {kind(name, 'category')} takes it all the same"
+    )
+
+
+def no_value(column: Column) -> str:
+    """Where a column has no value first."""
+    rows, row = int(column.missing.sum()), int(column.missing.argmax()) + 1
+    what = f"'{shown(column.empty)}', which stands for no value," if column.empty else "empty field"
+    return f"{what} in column '{column.name}', row {row} of {len(column.values)} ({rows} such in all)"
+
+
+def word_for_nothing(name: str, word: str) -> str:
+    return f"'{word}' is one of the categories of column '{name}': task.na=['{word}'] takes it for missing"
+
+
+def leading_zero(name: str) -> str:
+    return (
+        f"column '{name}' has numbers that begin with 0, as codes do, and is read as numbers:"
+        f" {kind(name, 'category')} takes them for categories"
+    )
+
+
+def counter(name: str) -> str:
+    return f"column '{name}' counts the rows, and is read as a feature: {drop(name)} leaves it out"
