@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from padl.app.names import Part
 from padl.app.objects import content
 from padl.app.run_spec import RunSpec
-from padl.app.stored_config import PATH
+from padl.app.stored_config import PATH, say_unused
 from padl.nested import flattened
 from padl.runs.environment import flags
 from padl.runs.redaction import redact
@@ -107,11 +107,6 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
     for group in GROUPS:
         if group in allow and group not in {difference.group for difference in different}:
             say_unused(group)
-
-
-def say_unused(name: str) -> None:
-    """Say that something was allowed to differ, and does not."""
-    warn(f"{name} is allowed to differ, and does not: --allow {name} changed nothing")
 
 
 def as_texts(config: Mapping[str, Any]) -> dict[str, str]:

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, say_unused
+from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
-from padl.app.stored_config import allowed, for_today, path_outside, same_wandb_run
+from padl.app.stored_config import allowed, for_today, same_wandb_run, say_path_unused, say_unused
 from padl.app.sweep import results
 from padl.app.sweep.recorded import TODAYS, is_sweep
 from padl.app.sweep.results import Results
@@ -120,8 +120,7 @@ def resume_run(
     stored_config = run_files.stored_config(folder).values
     config = for_today(stored_config, folder, ("compilation_cache", "device"), allow, things)
     config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
-    if "path" in allow and not path_outside({**config, "start": None}, folder):
-        say_unused("path")
+    say_path_unused([{**config, "start": None}], folder, allow)
     _check_status(folder, settings)
     run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from padl.app.fingerprint import say_unused
 from padl.app.names import part
 from padl.app.objects.stored import is_from_python
 from padl.app.plan import resolve, run_key
@@ -23,8 +22,8 @@ from padl.app.stored_config import (
     allowed,
     for_today,
     on_devices_here,
-    path_outside,
     refuse_paths_outside,
+    say_path_unused,
     verified_for_today,
 )
 from padl.app.stored_data import stored_data
@@ -169,8 +168,7 @@ def again(folder: Path, allow: str | Collection[str] = ()) -> dict[str, Any]:
     stored, allow = run_files.stored_config(folder), allowed(allow)
     config = for_today(stored.values, folder, ("compilation_cache", "device", "wandb"), allow)
     refuse_paths_outside({"start": config.get("start")}, folder, allow)
-    if PATH in allow and not path_outside(config, folder):
-        say_unused(PATH)
+    say_path_unused([config], folder, allow)
     if not stored.is_as_written:
         state = "was edited" if stored.is_as_written is False else "has no manifest that guards it"
         warn(f"{folder / 'config.yaml'} {state}: this run is what it says now")

@@ -2,11 +2,11 @@
 
 Where compiled programs come from, the device, W&B and the progress are of today; a path outside the folder's place is
 opened where the user allows it. for_today, verified_for_today, on_devices_here, allowed, refuse_paths_outside,
-path_outside.
+say_path_unused, say_unused.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -142,6 +142,17 @@ def refuse_paths_outside(config: Mapping[str, Any], folder: Path, allow: Collect
             f"{folder} would read {outside}, outside the current folder and the run's own:"
             " if that is meant, add --allow path"
         )
+
+
+def say_path_unused(configs: Iterable[Mapping[str, Any]], folder: Path, allow: Collection[str]) -> None:
+    """Say so where "path" is allowed, and no configuration names a path that needs it; `folder` is their place."""
+    if PATH in allow and not any(path_outside(config, folder) for config in configs):
+        say_unused(PATH)
+
+
+def say_unused(name: str) -> None:
+    """Say that something was allowed to differ, and does not."""
+    warn(f"{name} is allowed to differ, and does not: --allow {name} changed nothing")
 
 
 def path_outside(config: Mapping[str, Any], folder: Path) -> str:

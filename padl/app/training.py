@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from padl.app import artifacts
 from padl.app.artifacts import TrainedWeights
-from padl.app.fingerprint import fingerprint
+from padl.app.fingerprint import Fingerprint, fingerprint
 from padl.app.frames import data_frame
 from padl.app.notes import say as say_notes
 from padl.app.outputs import open_wandb, run_sinks, shown
@@ -205,8 +206,13 @@ class Training:
             "window": recorder.windows.state(),
             "seconds": self.clock.times(self.beginning.seconds).wall,
             "wandb_id": self.wandb.run_id if self.wandb else None,
-            "fingerprint": fingerprint(self.plan, self.plan.device, self.plan.device_count),
+            "fingerprint": self._fingerprint,
         }
+
+    @cached_property
+    def _fingerprint(self) -> Fingerprint:
+        """What the numbers of the run depend on."""
+        return fingerprint(self.plan, self.plan.device, self.plan.device_count)
 
 
 @contextmanager

@@ -10,10 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from padl.app.fingerprint import Fingerprint, check_same, of_all, say_unused
+from padl.app.fingerprint import Fingerprint, check_same, of_all
 from padl.app.objects.stored import with_objects_by_label
 from padl.app.run_spec import RunSpec
-from padl.app.stored_config import path_outside, refuse_paths_outside, same_wandb_run
+from padl.app.stored_config import refuse_paths_outside, same_wandb_run, say_path_unused
 from padl.app.sweep.members import ENDED, Member, Requested
 from padl.app.warm_start import digests
 from padl.nested import with_value
@@ -71,8 +71,7 @@ class RecordedSweep:
             raise PadlError(f"{folder / REQUESTS} is damaged: it does not list the members of a sweep") from error
         self.requests = self._with(things or {})
         self.check_paths(self.requests)
-        if "path" in allow and not any(path_outside(request.config, folder / "member") for request in self.requests):
-            say_unused("path")
+        say_path_unused([request.config for request in self.requests], folder / "member", allow)
 
     def _with(self, things: Mapping[str, Any]) -> list[Requested]:
         """The requests with what came from Python."""

@@ -4,9 +4,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from padl.app.fingerprint import ALLOW, say_unused
+from padl.app.fingerprint import ALLOW
 from padl.app.stopping import NEVER, StopRequest
-from padl.app.stored_config import allowed
+from padl.app.stored_config import allowed, say_unused
 from padl.app.sweep import results
 from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.run import Sweep
