@@ -23,17 +23,21 @@ def check_finite(table: np.ndarray, columns: list[str], where: str) -> None:
 
 
 def check_resolution(table: np.ndarray, columns: list[str], where: str) -> None:
-    """Refuse a column of float64 whose values float32 can hardly hold, or tell apart, by PadlError."""
-    for name, column in zip(columns, table.T, strict=True):
-        largest = np.abs(column).max()
-        if largest > np.finfo(np.float32).max:
-            raise PadlError(f"{where}: {largest:g} in column '{name}' is too large for float32: use another unit")
-        check_span(column.min(keepdims=True), column.max(keepdims=True), [name], where)
-        width = largest * (column / largest).std() if largest else 0.0
-        if 0 < width < 1e-5 * largest:
+    """Refuse a column (rows, columns) whose numbers float32 can hardly hold, or tell apart, by PadlError."""
+    low, high = (end(table, axis=0).astype(np.float64) for end in (np.min, np.max))
+    largest = np.maximum(np.abs(low), np.abs(high))
+    for at in np.flatnonzero(largest > np.finfo(np.float32).max)[:1]:
+        raise PadlError(
+            f"{where}: {largest[at]:g} in column '{columns[at]}' is too large for float32: use another unit"
+        )
+    check_span(low, high, columns, where)
+    for at in np.flatnonzero(high - low < 0.1 * largest):  # all others vary by more than 1e-5 of the largest
+        column = table[:, at]
+        width = (column - column.min()).std(dtype=np.float64)  # the difference is exact for whole numbers too
+        if 0 < width < 1e-5 * largest[at]:
             raise PadlError(
-                f"{where}: column '{name}' varies by {width:.3g} around {largest:.3g}, which float32 cannot tell apart:"
-                " subtract a constant from it"
+                f"{where}: column '{columns[at]}' varies by {width:.3g} around {largest[at]:.3g}, which float32 cannot"
+                " tell apart: subtract a constant from it"
             )
 
 

@@ -12,6 +12,7 @@ from padl.registry import check, signature
 from padl.tasks.classification import classification
 from padl.tasks.own_frame import of_frame
 from padl.tasks.regression import regression
+from padl.tasks.standardise import check_numbers
 from padl.tasks.table_file import csv
 from padl.tasks.table_split import SplitBy
 from padl.tasks.table_task import TableOptions
@@ -73,6 +74,7 @@ def arrays(
         raise PadlError(f"{title}: inputs {x.shape} hold no numbers")
     if len(x) != len(y):
         raise PadlError(f"{title}: {len(x)} inputs and {len(y)} targets: one target for each input is wanted")
+    x = _in_float32(x, title)
     about = {"holdout": Holdout(held_out, test), "where": title, "title": title, "synthetic": False}
     if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
         if classes is not None or y.dtype.kind not in "fiu":
@@ -92,8 +94,14 @@ def _numbers(inputs: Any, title: str) -> np.ndarray:
     array = as_array(inputs, f"{title}: inputs")
     if array.dtype.kind not in "biuf":
         raise PadlError(f"{title}: inputs hold {array.dtype}: give numbers, (n, ...)")
-    wide = array.dtype.kind == "f" and array.dtype.itemsize == 8
-    return array.astype(np.float32) if array.dtype.kind == "b" or wide else array
+    return array
+
+
+def _in_float32(inputs: np.ndarray, title: str) -> np.ndarray:
+    """Booleans and numbers of 64 bits as float32, which can tell them apart; others as they are."""
+    if inputs.dtype.itemsize > 4 and len(inputs):
+        check_numbers(inputs, title)
+    return inputs.astype(np.float32) if inputs.dtype.kind == "b" or inputs.dtype.itemsize > 4 else inputs
 
 
 def _targets(targets: Any, title: str) -> np.ndarray:

@@ -1,12 +1,17 @@
-"""Standardise inputs by the training rows alone. moments, InputKinds, input_stats, standardise, check_inputs."""
+"""Standardise inputs by the training rows alone.
+
+moments, InputKinds, input_stats, standardise; check_inputs, check_numbers: what cannot be.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from padl.data.checks import check_finite, check_span
+from padl.data.checks import check_finite, check_resolution, check_span
 from padl.types import PadlError
+
+SMALLEST_INT32, LARGEST_INT32 = -(2**31), 2**31 - 1
 
 
 class InputKinds(NamedTuple):
@@ -68,14 +73,31 @@ def check_inputs(inputs: np.ndarray, where: str, kinds: InputKinds | None = None
     """Refuse inputs (n, ...) that cannot be trained on.
 
     Raises:
-        PadlError: there are none; one is not finite, or its column cannot be standardised in float32.
+        PadlError: there are none; as `check_numbers`; whole numbers of 64 bits that 32 do not hold, as on the device.
     """
     if not len(inputs):
         raise PadlError(f"{where}: no rows")
-    if np.issubdtype(inputs.dtype, np.floating) and not (kinds and kinds.imputed):
-        table = inputs.reshape(len(inputs), -1)
-        names = [f"input {i + 1}" for i in range(table.shape[1])]
+    if not (kinds and kinds.imputed):
+        check_numbers(inputs, where)
+    if inputs.dtype.kind in "iu" and inputs.dtype.itemsize == 8:
+        low, high = int(inputs.min()), int(inputs.max())
+        if not SMALLEST_INT32 <= low <= high <= LARGEST_INT32:
+            raise PadlError(f"{where}: inputs go from {low:,} to {high:,}, beyond int32: give them as float32")
+
+
+def check_numbers(inputs: np.ndarray, where: str) -> None:
+    """Refuse inputs (n, ...) that float32 cannot hold, tell apart or standardise.
+
+    Raises:
+        PadlError: one is not finite; a column of a table, or a channel, is too large, too narrow or too wide.
+    """
+    kind, size = inputs.dtype.kind, inputs.dtype.itemsize
+    table = inputs.reshape(len(inputs), -1)
+    names = [f"input {i + 1}" for i in range(table.shape[1])]
+    if kind == "f":
         check_finite(table, names, where)
-        axes = input_axes(inputs)
-        low, high = (np.ravel(end(inputs, axis=axes)) for end in (np.min, np.max))
-        check_span(low, high, names, where)
+    together = table if inputs.ndim < 3 else inputs.reshape(-1, inputs.shape[-1])
+    if size > 4 or (size == 4 and kind != "f"):
+        check_resolution(together, names, where)
+    elif kind == "f":
+        check_span(together.min(axis=0), together.max(axis=0), names, where)

@@ -54,7 +54,8 @@ def csv(
         group: a column, as of patients; rows of one value are never on two sides. order: a column of times; the last
             rows are held out, the very last test. split: a column that says train, held_out (or val) or test. These
             columns are no features.
-        drop: columns that are left out. types: {column: number, category, date or drop}; number also reads 5 % and $5.
+        drop: columns that are left out. types: {column: number, category, date or drop}; number also reads 5 %, $5 and
+            5 kg.
         missing: refuse, drop such rows, or impute: the training rows' mean for a number, zeros for a category; a row
             without its target is left out. na: what means so, beside "", NA, NaN, null, none, ?, - in columns of
             numbers and dates.

@@ -76,6 +76,20 @@ def test_a_tensor_that_is_detached_first_and_half_precision_are_read():
         (np.ma.masked_array(X, X > 1), T, {}, "inputs are masked in places"),
         (np.where(X > 1, np.nan, X), T, {}, "nan in column"),
         (X, T * np.inf, {}, "inf in column 'target'"),
+        (X * np.float64(1e300), T, {}, "in column 'input 1' is too large for float32: use another unit"),
+        (X * np.float64(1e-42), T, {}, "'input 1' goes from .* which float32 cannot be standardised by"),
+        (
+            X.astype(np.float64) + 1e8,
+            T,
+            {},
+            "column 'input 1' varies by .* around 1e.08, which float32 cannot tell apart",
+        ),
+        (
+            np.arange(72).reshape(24, 3) + 2**60,
+            T,
+            {},
+            r"varies by 20\.8 around 1\.15e.18, which float32 cannot tell apart",
+        ),
         (X, np.stack([T, T], 1), {}, r"targets \(24, 2\) must be \(n,\)"),
         (X, [None, "a"] * 12, {}, r"target 0 is missing \(None\)"),
         (X, np.array(["a", np.nan] * 12, object), {}, r"target 1 is missing \(nan\)"),
@@ -98,6 +112,20 @@ def test_what_is_no_data_is_one_line(inputs, targets, more, line):
     with pytest.raises(PadlError, match=line) as error:
         arrays(inputs, targets, **more)
     assert "\n" not in str(error.value)
+
+
+def test_whole_numbers_beyond_32_bits_are_the_numbers_that_they_are(tmp_path):
+    large = np.stack([np.arange(24) * 10**9, np.arange(24) % 5], 1)
+    assert (arrays(large, T).rows["inputs"] == large.astype(np.float32)).all()
+    assert (arrays(large.astype(np.uint64), T).rows["inputs"] == large.astype(np.float32)).all()
+    run = {"dir": str(tmp_path), "plot": False}
+    model = padl.load(padl.train(task=arrays(large, T), model="linear", steps=1, devices=1, run=run).folder)
+    np.testing.assert_array_equal(model(large), model(large.astype(np.float32)))
+    np.testing.assert_array_equal(model(large.tolist()), model(large.astype(np.float32)))
+    np.save(tmp_path / "inputs.npy", large)
+    np.save(tmp_path / "targets.npy", T)
+    with pytest.raises(PadlError, match="go from 0 to 23,000,000,000, beyond int32: give them as float32"):
+        padl.task("array_files", path=str(tmp_path))
 
 
 @pytest.mark.parametrize("task", [(X,), [X, Y], X, {"inputs": X}, {"name": (X, Y), "title": "a"}, arrays])

@@ -102,6 +102,19 @@ def test_a_table_in_doubt_is_refused_and_read_with_the_option_that_its_message_n
     np.testing.assert_allclose([*rows["inputs"][0], rows["targets"][0]], first_row, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("kinds", "held_out"),
+    [(["big"] * 40 + [f"k{i}" for i in range(40, 60)], 12), ([f"k{i // 2}" for i in range(100)], 20)],
+    ids=["one large, twenty of one row", "fifty of two rows"],
+)
+def test_of_classes_however_small_the_share_that_is_asked_for_is_held_out(tmp_path, kinds, held_out):
+    task = csv(tmp_path, "x,kind\n" + "".join(f"{i / 7},{kind}\n" for i, kind in enumerate(kinds)))
+    split = task.split(0, {})
+    assert len(split.held_out) == held_out
+    assert set(np.asarray(task.rows["labels"])[split.train]) == set(range(len(set(kinds))))
+    assert f"target 'kind': {len(set(kinds))} classes" in task.said[0]
+
+
 def test_codes_with_underscores_are_never_numbers(tmp_path):
     task = csv(tmp_path, CODES, types={"code": "category"})
     assert task.rows["inputs"].shape == (ROWS, 15)

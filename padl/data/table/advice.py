@@ -5,7 +5,7 @@ from typing import Any
 
 from padl.data.table.kinds import Column
 from padl.data.table.source_table import excerpt
-from padl.data.table.spelling import CODE, DATE, INFINITE, UNIT, is_grouped
+from padl.data.table.spelling import CODE, DATE, FRAMED, INFINITE, UNIT, is_grouped
 
 SIMPLE_NAME = re.compile(r"[^\W\d][\w .()/%-]*")  # needs no quotes in YAML
 PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -41,7 +41,14 @@ def unnamed(name: str) -> str:
 
 def dates(name: str) -> str:
     return (
-        "task.dates=days reads dates as days since the first, task.dates=parts as year, month, day and weekday;"
+        ": task.dates=days reads dates as days since the first, task.dates=parts as year, month, day and weekday;"
+        f" {kind(name, 'category')} takes them for categories, {drop(name)} leaves them out"
+    )
+
+
+def unread_dates(name: str) -> str:
+    return (
+        " or a time, in a form that is not read or leaves a doubt: write year-month-day, as 2021-03-01;"
         f" {kind(name, 'category')} takes them for categories, {drop(name)} leaves them out"
     )
 
@@ -57,10 +64,10 @@ def spelling(place: Any, text: str, look: str) -> str:
     others = "" if told else f"; {kind(place.name, 'category')} takes it for a category"
     others += f", {drop(place.name)} leaves the column out" if others else f"; {drop(place.name)} leaves the column out"
     if look == INFINITE:
-        return f"no infinity can be trained on: task.na=[{text}] takes it for missing"
+        return f"no infinity can be trained on: task.na=[{text}] takes it for missing{others}"
     if look == UNIT and told is None:
         return f"{kind(place.name, 'number')} reads the number, where all are in one unit{others}"
-    if look in (DATE, CODE):
+    if look in (DATE, CODE, FRAMED):
         return others[2:]
     ways = _separators(text, numbers.decimal, numbers.thousands)
     if not ways:
@@ -79,7 +86,7 @@ def _separators(text: str, decimal: str, thousands: str) -> list[str]:
         ways.append(f"task.decimal=, reads {bare.replace(',', '.')}")
     if not ways and len(signs) == 2 and bare.rfind(",") > bare.rfind(".") >= 0:
         ways.append("task.decimal=, task.thousands=. reads a decimal comma and groups")
-    elif not ways and len(signs) == 2 and signs[0] == "," and not thousands:
+    elif not ways and len(signs) == 2 and 0 <= bare.rfind(",") < bare.find(".") and not thousands:
         ways.append("task.thousands=, reads its groups")
     return ways
 
@@ -95,8 +102,25 @@ def mostly_numbers(name: str, text: str) -> str:
     )
 
 
-def mixed(name: str) -> str:
-    return f"{kind(name, 'category')} takes all for categories, {drop(name)} leaves the column out"
+def mixed(name: str, words: list[str]) -> str:
+    """The options where numbers stand among words, which may all be one for nothing."""
+    nothing = f"task.na=['{shown(words[0])}'] takes that for missing, " if len(words) == 1 else ""
+    return f"{nothing}{kind(name, 'category')} takes all for categories, {drop(name)} leaves the column out"
+
+
+def merged(name: str) -> str:
+    return (
+        "and others there are whole numbers too large to be told apart (float64 is exact up to 2^53):"
+        f" {kind(name, 'category')} takes them as they are written, {kind(name, 'number')} rounds them,"
+        f" {drop(name)} leaves the column out"
+    )
+
+
+def whole_dates(name: str) -> str:
+    return (
+        f"column '{name}' may hold dates, and is read as whole numbers: {kind(name, 'date')} reads 20210301 as"
+        " 2021-03-01"
+    )
 
 
 def is_name(name: str, different: int, rows: int) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from padl.data.table import advice
 from padl.data.table.arrow import arrow
 from padl.data.table.kinds import Column, Types
-from padl.data.table.numbers import is_no_value
+from padl.data.table.numbers import is_no_value, merged
 from padl.data.table.source_table import Table
 from padl.data.table.spelling import PLAIN_NUMBERS, NumberFormat
 from padl.data.table.text_columns import ColumnPlace, is_empty, of_text
@@ -90,6 +90,9 @@ def _of_numbers(array: Any, name: str, types: Types, where: str) -> Column:
         )
     if np.isnan(values).all() and name not in types.kinds:
         raise is_empty(where, name)
+    if name not in types.kinds and (large := merged(array, values)).any():
+        row = int(large.argmax())
+        raise PadlError(f"{where}: {array[row].as_py()} in column '{name}', row {row + 1}, {advice.merged(name)}")
     return Column(name, "number", values, empty="NaN or null")
 
 
@@ -99,7 +102,7 @@ def _of_dates(array: Any, name: str, types: Types, where: str) -> Column:
     array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     if types.dates == "refuse" and types.kinds.get(name) != "date":
         first = next((x for x in array if x.is_valid), None)
-        raise PadlError(f"{where}: column '{name}' holds dates{f', as {first}' if first else ''}: {advice.dates(name)}")
+        raise PadlError(f"{where}: column '{name}' holds dates{f', as {first}' if first else ''}{advice.dates(name)}")
     values = array.cast(pa.timestamp("us"), safe=False).to_numpy(zero_copy_only=False)
     if np.isnat(values).all() and name not in types.kinds:
         raise is_empty(where, name)

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 _CLOCK = r"(?P<H>[0-9]{1,2}):(?P<M>[0-9]{2})(?::(?P<S>[0-9]{2})(?:\.(?P<f>[0-9]{1,9}))?)?"
-_TIME = rf"(?:[T ]{_CLOCK}(?P<z>Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?"
+_TIME = rf"(?:[T ]{_CLOCK}(?P<z>Z| ?UTC|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?)?"
 _YEAR, _MONTH, _DAY = r"(?P<y>[0-9]{4})", r"(?P<m>[0-9]{1,2})", r"(?P<d>[0-9]{1,2})"
 FORMS = {
     "year-month-day": re.compile(f"{_YEAR}-{_MONTH}-{_DAY}{_TIME}"),
+    "year-month": re.compile(f"{_YEAR}-(?P<m>[0-9]{{2}})"),
+    "yearmonthday": re.compile(f"{_YEAR}(?P<m>[0-9]{{2}})(?P<d>[0-9]{{2}})"),
     "year/month/day": re.compile(f"{_YEAR}/{_MONTH}/{_DAY}{_TIME}"),
     "day.month.year": re.compile(rf"{_DAY}\.{_MONTH}\.{_YEAR}{_TIME}"),
     "day/month/year": re.compile(f"{_DAY}/{_MONTH}/{_YEAR}{_TIME}"),
@@ -61,10 +63,12 @@ def parse(texts: list[str], form: str) -> np.ndarray | None:
 
 
 def _moment(found: dict[str, Any]) -> datetime:
-    date = f"{found['y']}-{found['m']:0>2}-{found['d']:0>2}"
-    fraction = (found["f"] or "").ljust(6, "0")[:6]
-    clock = f"{found['H'] or '0':0>2}:{found['M'] or '00'}:{found['S'] or '00'}.{fraction}{found['z'] or ''}"
-    return datetime.fromisoformat(f"{date}T{clock}")
+    part = {name: text or "0" for name, text in found.items()} | {"z": found.get("z") or ""}
+    date = f"{part['y']}-{part['m']:0>2}-{part.get('d', '1'):0>2}"
+    fraction = part.get("f", "0").ljust(6, "0")[:6]
+    clock = f"{part.get('H', '0'):0>2}:{part.get('M', '0'):0>2}:{part.get('S', '0'):0>2}"
+    zone = part["z"].strip().replace("UTC", "Z")
+    return datetime.fromisoformat(f"{date}T{clock}.{fraction}{zone}")
 
 
 def in_days(values: np.ndarray, origin: np.datetime64) -> np.ndarray:

@@ -3,16 +3,18 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from padl.data.table.source_table import excerpt
-from padl.data.table.spelling import is_plain
+from padl.data.table.spelling import INFINITE, is_plain, looks_like
 from padl.types import PadlError, printable
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "space": " "}
 WORDS = {sign: word for word, sign in DELIMITERS.items()}
 GUESSED = (",", "\t", ";", "|")
+_names_sign = re.compile(r"sep=([^\w\s\"]|\t)\s*", re.IGNORECASE).fullmatch  # as spreadsheets write
 SAMPLE, LONGEST_SAMPLE = 200, 2**20  # rows and signs by which the layout is told
 MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -94,6 +96,9 @@ def layout_of(text: str, delimiter: str, header: bool | None, where: str) -> Tex
     if blank == len(lines):
         raise PadlError(f"{where}: it is empty: the first line must name two or more columns")
     notes = [f"{blank} blank lines at the beginning are passed over"] if blank else []
+    if named := _names_sign(lines[blank]) if len(lines) > blank + 1 else None:
+        notes.append("its first line names the sign between fields, and is passed over")
+        delimiter, blank = named[1] if delimiter == "auto" else delimiter, blank + 1
     sign = _delimiter(delimiter, lines[blank:], where)
     if sign != "," and delimiter == "auto":
         notes.append(f"its fields are separated by {WORDS[sign]}s")
@@ -153,11 +158,10 @@ def _names(first: list[str], rows: list[list[str]], header: bool | None, where: 
     if header is False:
         return tuple(f"column {i + 1}" for i in range(len(first)))
     names = [printable(name.strip()) for name in first]
-    numbers = [name for name in names if is_plain(name)]
-    if header is None and numbers:
+    if header is None and (why := _why_no_names(names, rows)):
         raise PadlError(
-            f"{where}: the first line holds numbers, as {excerpt(numbers[:1])}, and no names: task.header=false takes"
-            " it for a row, and names the columns column 1, column 2, ...; task.header=true takes it for names"
+            f"{where}: {why}: task.header=false takes it for a row, and names the columns column 1, column 2, ...;"
+            " task.header=true takes it for names"
         )
     if rows and all(len(row) == len(names) - 1 for row in rows) and names[-1] == "":
         names = names[:-1]
@@ -171,3 +175,17 @@ def _names(first: list[str], rows: list[list[str]], header: bool | None, where: 
             " where it is no header, task.header=false"
         )
     return tuple(names)
+
+
+def _why_no_names(names: list[str], rows: list[list[str]]) -> str:
+    """Why the first line may be a row; "" where its fields are names and nothing else."""
+    numbers = [name for name in names if is_plain(name)]
+    if numbers:
+        return f"the first line holds numbers, as {excerpt(numbers[:1])}, and no names"
+    values = [name for name in names if looks_like(name) not in ("", INFINITE)]
+    if values:
+        return f"the first line holds '{excerpt(values[:1])}', {looks_like(values[0])}, and no name"
+    columns = zip(*(map(str.strip, row) for row in rows if len(row) == len(names)), strict=True)
+    pairs = zip(names, columns, strict=False)  # of no rows there are no columns
+    again = [name for name, column in pairs if name and name in column and not any(map(is_plain, column))]
+    return f"the first line may be a row, since '{excerpt(again[:1])}' stands in its column again" if again else ""

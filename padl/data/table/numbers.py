@@ -1,4 +1,7 @@
-"""Read text as numbers, by one rule and a column at a time. all_numbers, read_numbers, is_missing, without_unit."""
+"""Read text as numbers, by one rule and a column at a time.
+
+all_numbers, read_numbers, is_missing, without_unit, merged.
+"""
 
 import re
 from typing import Any, NamedTuple
@@ -6,9 +9,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from padl.data.table.arrow import arrow, compute
-from padl.data.table.spelling import CURRENCY, MISSING, PLAIN, NumberFormat, is_grouped, is_plain, pattern
+from padl.data.table.spelling import (
+    CURRENCY,
+    MISSING,
+    PLAIN,
+    NumberFormat,
+    around_numbers,
+    is_grouped,
+    is_plain,
+    is_unit,
+    pattern,
+)
 
 UNIT = re.compile(rf"{CURRENCY}|%")
+WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*").fullmatch
+EXACT = 2.0**53  # from here on, float64 has no place for every whole number
 
 
 class NumbersOfText(NamedTuple):
@@ -71,7 +86,7 @@ def is_missing(texts: Any, na: tuple[str, ...], words: bool) -> np.ndarray:
 
 
 def without_unit(texts: Any, form: NumberFormat) -> tuple[Any, str]:
-    """Take the currency or the per cent sign off that all texts with a value have; (texts, "") where they have none.
+    """Take the currency, per cent sign or unit off that all texts with a value have; (texts, "") where they have none.
 
     Returns:
         The texts, and the sign.
@@ -80,10 +95,28 @@ def without_unit(texts: Any, form: NumberFormat) -> tuple[Any, str]:
 
     there = pc.unique(where(texts, ~is_missing(texts, form.na, words=True))).to_pylist()
     signs = {match[0] if (match := UNIT.search(text)) else "" for text in there}
-    if len(signs) != 1 or signs == {""}:
+    sign = signs.pop() if len(signs) == 1 else ""
+    if not sign and is_unit(*(frame := around_numbers(there))):
+        sign = frame[1]
+    if not sign:
         return texts, ""
-    (sign,) = signs
     return pc.utf8_trim_whitespace(pc.replace_substring(texts, sign, "", max_replacements=1)), sign
+
+
+def merged(array: Any, values: np.ndarray) -> np.ndarray:
+    """Tell where whole numbers are so large that different ones have one value: bool (n,), False if all keep theirs.
+
+    Args:
+        array: Arrow's, of whole numbers or of texts (n,). values: float64 (n,), what was read of it.
+    """
+    pc = compute()
+
+    large = np.abs(values) >= EXACT
+    if large.any():
+        different = map(str, pc.unique(where(array, large)).to_pylist())
+        whole = {int(text) for text in different if WHOLE(text)}
+        large &= len(set(map(float, whole))) < len(whole)
+    return large
 
 
 def where(array: Any, mask: np.ndarray) -> Any:

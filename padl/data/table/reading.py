@@ -21,6 +21,14 @@ OTHERS = {
     b"\xd0\xcf\x11\xe0": "an old spreadsheet: save it as CSV",
     b"\x93NUMPY": "an array of NumPy: task=array_files reads a folder of them",
     b"%PDF": "a PDF: save the table as CSV",
+    b"BZh": "packed by bzip2: unpack it, or pack it by gzip",
+    b"\xfd7zXZ": "packed by xz: unpack it, or pack it by gzip",
+    b"\x28\xb5\x2f\xfd": "packed by Zstandard: unpack it, or pack it by gzip",
+    b"[{": "JSON: save it as CSV",
+    b'{"': "JSON: save it as CSV",
+    b"version https://git-lfs": "a pointer of Git LFS: 'git lfs pull' brings the table",
+    b"SQLite format 3": "a database of SQLite: save the table as CSV",
+    b"\x89HDF": "a file of HDF5: save the table as CSV or Parquet",
 }
 
 

@@ -1,19 +1,31 @@
-"""What a field of text looks like: a number, one that is written for readers, a date, nothing. looks_like, pattern."""
+"""What a field of text looks like: a number, one that is written for readers, a date, nothing.
+
+looks_like: one text. around_numbers: all texts of a column. pattern: of a number.
+"""
 
 import math
 import re
+import unicodedata
+from collections.abc import Iterable
 from typing import NamedTuple
 
-MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-", "--"})  # in small letters
+MISSING = frozenset({
+    "", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "nat", "null", "none", "?", "-", "--",
+    "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan",
+})  # fmt: skip  # in small letters
 EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 PLAIN = rf"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+){EXPONENT}"  # a number; RE2 reads it too
-CURRENCY = r"(?:[$€£¥₹]|\b(?:USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD)\b)"
-INFINITE, DATE, CODE, UNIT, SEPARATED = (
+CURRENCY = (
+    r"(?:(?:\b[A-Z]{1,2})?[$\u00a2-\u00a5\u20a0-\u20c0]"
+    r"|\b(?:USD|EUR|GBP|JPY|CHF|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|RUB|TRY|BRL|MXN|ZAR|KRW|kr|Rs)\b)"
+)
+INFINITE, DATE, CODE, UNIT, SEPARATED, FRAMED = (
     "an infinity",
     "a date or a time",
     "a code, or a number with underscores",
     "an amount with its unit",
     "a number with separators",
+    "a number among signs that are not read",
 )
 _DIGITS = r"[0-9][0-9.,'\u2019\u00a0\u202f ]*"
 _MONTH = (
@@ -29,8 +41,10 @@ _is_infinite = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE).fullmatch
 _has_unit = re.compile(rf"[+-]?{CURRENCY}\s?[+-]?{_DIGITS}|[+-]?{_DIGITS}\s?(?:{CURRENCY}|%)").fullmatch
 _is_separated = re.compile(rf"[+-]?(?:{_DIGITS}|[.,][0-9]+){EXPONENT}").fullmatch
 _is_underscored = re.compile(r"[+-]?[0-9]+(?:_[0-9]+)+(?:\.[0-9]*)?").fullmatch
+_is_framed = re.compile(rf"([^\w\s+.,-]*)\s?[+-]?{_DIGITS}([^0-9]*)").fullmatch
 _is_date = re.compile(
-    r"(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{4}|[0-9]{2}))(?:[T ].*)?"
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])"
+    r"|(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{4}|[0-9]{2}))(?:[T ].*)?"
     rf"|{_MONTH}[ -][0-9]{{1,4}}(?:,? [0-9]{{4}}|-[0-9]{{2,4}})?"
     rf"|[0-9]{{1,2}}\.?[ -]?{_MONTH}(?:[ -]?[0-9]{{2,4}})?"
     r"|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?: ?[ap]m)?",
@@ -64,7 +78,31 @@ def looks_like(text: str) -> str:
         return CODE
     if _has_unit(text):
         return UNIT
-    return SEPARATED if _is_separated(text) and (not is_plain(text) or is_grouped(text)) else ""
+    if _is_separated(text) and (not is_plain(text) or is_grouped(text)):
+        return SEPARATED
+    return FRAMED if _has_other_signs(text) else ""
+
+
+def around_numbers(texts: Iterable[str]) -> tuple[str, str]:
+    """Return what stands before and after the number in each text of a column, as ("", "kg"): ("", "") where nothing
+    does, or not the same in all, or a text has no number. A name and a number, as k5, is no number among signs."""
+    found = {match.groups() if (match := _is_framed(text)) else ("", "") for text in texts}
+    before, after = found.pop() if len(found) == 1 else ("", "")
+    return before, after.strip()
+
+
+def is_unit(before: str, after: str) -> bool:
+    """Tell whether what stands around numbers is a unit, as kg or ‰, and no sign that may change what they mean."""
+    return not before and (after[:1].isalpha() or after in ("%", "‰", "°"))
+
+
+def _has_other_signs(text: str) -> bool:
+    """Tell whether a text is a number in digits of another script, with another minus, or with signs not to be seen."""
+    shown = "".join(sign for sign in text if unicodedata.category(sign) != "Cf").replace("\u2212", "-")
+    try:
+        return not is_plain(text) and any(map(str.isdecimal, shown)) and math.isfinite(float(shown))
+    except ValueError:
+        return False
 
 
 def pattern(form: NumberFormat, decimal: str) -> str:

@@ -16,15 +16,17 @@ from padl.data.table.numbers import (
     NumbersOfText,
     all_numbers,
     is_missing,
+    merged,
     plain_text,
     read_numbers,
     where,
     without_unit,
 )
-from padl.data.table.spelling import DATE, MISSING, looks_like
+from padl.data.table.spelling import DATE, FRAMED, MISSING, UNIT, around_numbers, is_unit, looks_like
 from padl.types import PadlError
 
 FEW = 20  # different texts that may be categories however few rows there are; above, so many as half the rows
+FIRST_DAY, LAST_DAY = 19000101, 21001231  # of whole numbers that may be dates
 COUNTERS = frozenset({"id", "index", "idx", "row", "rownames", "no", "nr", "unnamed: 0"})
 
 
@@ -51,7 +53,7 @@ def of_text(array: Any, told: str | None, place: ColumnPlace) -> Column:
         PadlError: its kind is in doubt, or it is not of the kind it is told.
     """
     if told in (None, "number") and (values := all_numbers(array, place.types.numbers)) is not None:
-        return Column(place.name, "number", values, notes=() if told else _doubts(array, values, place.name))
+        return Column(place.name, "number", values, notes=() if told else _doubts(array, values, place))
     texts = plain_text(array)
     if told == "category":
         return _categories(texts, place)
@@ -62,7 +64,7 @@ def of_text(array: Any, told: str | None, place: ColumnPlace) -> Column:
     if found.missing.all() and told is None:
         raise is_empty(place.table, place.name)
     if not found.wrong.any():
-        notes = () if told else _doubts(texts, found.values, place.name)
+        notes = () if told else _doubts(texts, found.values, place)
         return Column(place.name, "number", found.values, unit=unit, empty=_empty(texts, found.missing), notes=notes)
     if told == "number":
         text = first(texts, found.wrong)[1]
@@ -87,11 +89,13 @@ def _of_words(texts: Any, found: NumbersOfText, place: ColumnPlace) -> Column:
     looks = {text: look for text in different if (look := looks_like(text))}
     if len(looks) == len(different) and set(looks.values()) == {DATE}:
         if place.types.dates == "refuse":
-            raise place.refused(texts, found.wrong, f"is a date: {advice.dates(place.name)}")
+            way = advice.dates(place.name) if read_dates(different) else advice.unread_dates(place.name)
+            raise place.refused(texts, found.wrong, f"is a date{way}")
         return _dates(texts, place)
     numbers = ~found.missing & ~found.wrong
     if numbers.any() and not looks and numbers.sum() <= found.wrong.sum():
-        raise place.refused(texts, numbers, f"is a number among texts: {advice.mixed(place.name)}")
+        words = _different(texts, found.wrong)
+        raise place.refused(texts, numbers, f"is a number among texts: {advice.mixed(place.name, words)}")
     if numbers.any() and not looks:
         _, text = first(texts, found.wrong)
         raise place.refused(
@@ -101,6 +105,10 @@ def _of_words(texts: Any, found: NumbersOfText, place: ColumnPlace) -> Column:
         odd = np.array([text in looks for text in texts.to_pylist()])
         _, text = first(texts, odd)
         raise place.refused(texts, odd, f"looks like {looks[text]}: {advice.spelling(place, text, looks[text])}")
+    if len(different) > 1 and any(frame := around_numbers(different)):
+        look = UNIT if is_unit(*frame) else FRAMED
+        _, text = first(texts, found.wrong)
+        raise place.refused(texts, found.wrong, f"looks like {look}: {advice.spelling(place, text, look)}")
     if len(different) > max(FEW, len(texts) / 2):
         raise PadlError(f"{place.table}: {advice.is_name(place.name, len(different), len(texts))}")
     return _categories(texts, place)
@@ -150,13 +158,18 @@ def _of_form(texts: list[str], form: str) -> Dates | None:
     return None if values is None else Dates(values, form)
 
 
-def _doubts(texts: Any, values: np.ndarray, name: str) -> tuple[str, ...]:
-    """Lines on numbers that may be none, as codes and the numbers of rows."""
+def _doubts(texts: Any, values: np.ndarray, place: ColumnPlace) -> tuple[str, ...]:
+    """Lines on numbers that may be none, as codes, dates and the numbers of rows; those that merge are refused."""
     pc = compute()
 
+    name = place.name
+    if (large := merged(texts, values)).any():
+        raise place.refused(texts, large, advice.merged(name))
     if not np.array_equal(values, np.floor(values)):
         return ()
     if pc.any(pc.match_substring_regex(texts, "^0[0-9]")).as_py():
         return (advice.leading_zero(name),)
+    if ((values >= FIRST_DAY) & (values <= LAST_DAY)).all() and read_dates(pc.unique(texts).to_pylist()):
+        return (advice.whole_dates(name),)
     is_counter = name.lower() in COUNTERS or name.lower().endswith("_id")
     return (advice.counter(name),) if is_counter and len(values) > 1 and (np.diff(values) == 1).all() else ()

@@ -27,7 +27,7 @@ def test_a_plain_number_is_read_as_python_reads_it(text):
 
 
 @pytest.mark.parametrize("share", [0.05, 0.9])
-@pytest.mark.parametrize("word", ["NA", "N/A", "", "?", "null", "-", "nan", "NaN", "None", "#N/A"])
+@pytest.mark.parametrize("word", ["NA", "N/A", "", "?", "null", "-", "nan", "-NaN", "None", "#N/A", "NaT", "-1.#IND"])
 def test_a_word_for_nothing_is_no_category_of_a_column_of_numbers_however_many_there_are(word, share):
     many = int(60 * share)
     found = column([word] * many + [str(i) for i in range(60 - many)])
@@ -45,16 +45,45 @@ REFUSED = [
     (["$5", "$6"], "looks like an amount with its unit", "task.types.x=number reads the number"),
     (["5 %", "6%"], "looks like an amount with its unit", "task.types.x=number"),
     (["3 EUR", "4 EUR"], "looks like an amount with its unit", "task.types.x=number"),
+    (["US$5", "₽6", "kr 7"], "looks like an amount with its unit", "task.types.x=number"),
+    (
+        ["5 kg", "NA", "-1.5 kg"],
+        "'5 kg' in column 'x', row 1, looks like an amount with its unit",
+        "task.types.x=number",
+    ),
+    (["5‰", "6‰"], "looks like an amount with its unit", "task.types.x=number"),
+    (["(1.50)", "(2)"], "'(1.50)' in column 'x', row 1, looks like a number among signs", "task.types.x=category"),
+    (['="5"', '="6"'], "looks like a number among signs that are not read", "task.drop=[x]"),
+    (["5", "\u22126"], "'\u22126' in column 'x', row 2, looks like a number among signs", "task.types.x=category"),
+    (["\u0665", "\uff16"], "looks like a number among signs that are not read", "task.types.x=category"),
+    (["\u200b5", "6"], r"'\u200b5' in column 'x', row 1, looks like a number among signs", "task.types.x=category"),
+    (["52.0,13.0", "52.5,13.5"], "looks like a number with separators: repair it", "task.types.x=category"),
     (["1_2", "3_4"], "'1_2' in column 'x', row 1, looks like a code", "task.types.x=category"),
     (["1", "1_2"], "'1_2' in column 'x', row 2, looks like a code", "task.types.x=category"),
     (["2021-03-01", "2021-03-02"], "'2021-03-01' in column 'x', row 1, is a date", "task.dates=days"),
-    (["12:30", "12:40"], "'12:30' in column 'x', row 1, is a date", "task.dates=parts"),
-    (["Mar 1 2021", "Apr 2 2021"], "is a date", "task.types.x=category"),
+    (
+        ["12:30", "12:40"],
+        "'12:30' in column 'x', row 1, is a date or a time, in a form that is not read",
+        "write year-m",
+    ),
+    (["2021-03", "2021-04"], "'2021-03' in column 'x', row 1, is a date: ", "task.dates=days"),
+    (["Mar 1 2021", "Apr 2 2021"], "is a date or a time, in a form that is not read", "task.types.x=category"),
     (["red", "2021-03-02"], "'2021-03-02' in column 'x', row 2, looks like a date", "task.drop=[x]"),
     (["1", "2", "oops"], "'oops' in column 'x', row 3, is no number, as most there are", "task.na=['oops']"),
     (["a", "b", "1"], "'1' in column 'x', row 3, is a number among texts", "task.types.x=category"),
     (["1", "inf"], "'inf' in column 'x', row 2, looks like an infinity", "task.na=[inf]"),
     (["1", "1e400"], "'1e400' in column 'x', row 2", "task.na=[1e400]"),
+    (["0a", "02e668"], "'02e668' in column 'x', row 2", "task.types.x=category"),
+    (
+        ["nil", "nil", "5"],
+        "'5' in column 'x', row 3, is a number among texts",
+        "task.na=['nil'] takes that for missing",
+    ),
+    (
+        ["1", "9007199254740993", "9007199254740992"],
+        "row 2, and others there are whole numbers too large",
+        "x=category",
+    ),
     (["NA", "", "?"], "column 'x' holds no value", "task.drop=[x] leaves it out"),
     ([f"id-{i}" for i in range(30)], "holds 30 different texts in 30 rows: a name or an id", "task.drop=[x]"),
 ]
@@ -67,6 +96,27 @@ def test_what_may_be_either_is_refused_with_its_row_and_the_option_that_settles_
     assert message in str(refused.value)
     assert way in str(refused.value)
     assert str(refused.value).startswith("t.csv: ")
+
+
+@pytest.mark.parametrize(
+    "texts", [["k5", "k6"], ["1st", "2nd"], ["0-9", "65+"], ["May", "June"], ["class 1", "class 2"]]
+)
+def test_names_with_numbers_in_them_are_categories(texts):
+    assert column(texts * 2).categories == tuple(sorted(texts))
+
+
+def test_whole_numbers_that_float64_merges_are_refused_unless_it_is_said_what_they_are():
+    large, message = (
+        [2**53, 2**53 + 1, -5],
+        r"9007199254740992 in column 'x', row 1, and others there are whole numbers",
+    )
+    with pytest.raises(PadlError, match=message):
+        column(large)
+    for values in (large, [str(value) for value in large]):
+        assert column(values, kinds={"x": "category"}).categories == ("-5", "9007199254740992", "9007199254740993")
+        assert column(values, kinds={"x": "number"}).values.tolist() == [2.0**53, 2.0**53, -5]
+    assert column([str(10**power) for power in range(20, 30)]).kind == "number"
+    assert column(["1" + 20 * "0", "1e20"]).kind == "number"
 
 
 @pytest.mark.parametrize(
@@ -118,7 +168,9 @@ def test_a_sign_of_a_currency_is_taken_off_where_a_column_is_told_to_be_numbers_
     np.testing.assert_array_equal(found.values, [1250, 5, np.nan])
     assert found.unit == "$"
     assert column(["5%", "10 %"], kinds={"x": "number"}).values.tolist() == [5, 10]
-    for mixed in (["$5", "€6"], ["$5", "6"], ["5 kg", "6 kg"], ["1_2", "3"]):
+    heavy = column(["1,250 kg", "-5 kg"], kinds={"x": "number"}, numbers=NumberFormat(".", ","))
+    assert (heavy.values.tolist(), heavy.unit) == ([1250, -5], "kg")
+    for mixed in (["$5", "€6"], ["$5", "6"], ["5 kg", "6 g"], ["(5)", "(6)"], ["1_2", "3"]):
         with pytest.raises(PadlError, match="is no number"):
             column(mixed, kinds={"x": "number"})
 
@@ -143,6 +195,10 @@ def test_numbers_that_begin_with_zero_or_count_the_rows_are_read_and_said():
     (note,) = typed(table(["1", "2", "3"], "ID"), Types())["ID"].notes
     assert "counts the rows" in note
     assert column(["1", "2", "3"]).notes == ()
+    (note,) = column(["20210301", "20211231"]).notes
+    assert "task.types.x=date reads 20210301 as 2021-03-01" in note
+    assert column(["20210301", "20211231"], kinds={"x": "date"}).values[0] == np.datetime64("2021-03-01", "us")
+    assert column(["20210301", "20211332"]).notes == ()
 
 
 MOMENT = np.datetime64("2021-03-04T00:00:00", "us")
@@ -158,6 +214,8 @@ MOMENT = np.datetime64("2021-03-04T00:00:00", "us")
         (["03/04/2021", "12/31/2021"], MOMENT),
         (["2021-03-04 12:30", "2021-03-05 01:00:30"], MOMENT + np.timedelta64(750, "m")),
         (["2021-03-04T12:30:00Z", "2021-03-05T01:00:00+02:00"], MOMENT + np.timedelta64(750, "m")),
+        (["2021-03-04 12:30:00 UTC", "2021-03-05 01:00:00+02"], MOMENT + np.timedelta64(750, "m")),
+        (["2021-03", "2021-12"], MOMENT - np.timedelta64(3, "D")),
     ],
 )
 def test_dates_are_read_in_the_one_form_that_all_of_them_have(texts, first):

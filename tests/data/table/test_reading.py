@@ -1,6 +1,8 @@
 """Files of tables: delimiters, encodings, headers, quotes, Parquet and Arrow; what is read, said and refused."""
 
+import bz2
 import gzip
+import lzma
 import os
 from itertools import count
 
@@ -34,6 +36,7 @@ def texts(table):
         ("x\ty\n1\ta\n2\tb\n3\tc\n", "its fields are separated by tabs"),
         ("x|y\n1|a\n2|b\n3|c\n", "its fields are separated by pipes"),
         ("x;y\n1;a\n2;b\n3;c\n", "its fields are separated by semicolons"),
+        ("sep=;\nx;y\n1;a\n2;b\n3;c\n", "its first line names the sign between fields, and is passed over"),
         ("\n \nx,y\n1,a\n2,b\n3,c\n", "2 blank lines at the beginning are passed over"),
         ('x, "y"\n1, "a"\n2, "b"\n3, "c"\n', ""),
         ('"x","y"\n"1","a"\n"2","b"\n"3","c"\n', ""),
@@ -64,6 +67,18 @@ def test_a_text_is_read_where_its_layout_is_beyond_doubt_and_that_is_said(tmp_pa
         ('x,y\n1,"2\n', {}, "line 2, cannot be read as CSV: unexpected end of data"),
         ('x,y\n1,"2"b\n', {}, "line 2, cannot be read as CSV"),
         ("0.5,1\n1,2\n", {}, "the first line holds numbers, as 0.5, and no names: task.header=false"),
+        (
+            "2021-03-01,y\n2021-03-02,2\n",
+            {},
+            "the first line holds '2021-03-01', a date or a time, and no name: task.he",
+        ),
+        ('"1,250",y\n"1,300",2\n', {}, "holds '1,250', a number with separators, and no name: task.header=false"),
+        (
+            "NA,b\nc,d\nNA,e\n",
+            {},
+            "the first line may be a row, since 'NA' stands in its column again: task.header=false",
+        ),
+        ("a,red\nb,blue\nc, red\n", {}, "may be a row, since 'red' stands in its column again"),
         ("x,x\n1,2\n", {}, "each once; 'x' is there twice; where it is no header, task.header=false"),
         ("x\n1\n", {}, "must name two or more columns"),
         ("x y\n1 2\n", {}, "task.delimiter=space reads fields separated by blanks"),
@@ -79,6 +94,10 @@ def test_a_text_is_read_where_its_layout_is_beyond_doubt_and_that_is_said(tmp_pa
         ("grö,y\n1,2\n".encode("latin-1"), {"encoding": "ascii"}, "is not ASCII: give another task.encoding"),
         ("x,y\n1,2\n", {"delimiter": "::"}, "task.delimiter=::: one sign, or one of auto, comma"),
         (b"PK\x03\x04...", {}, "a spreadsheet or a ZIP archive"),
+        (bz2.compress(b"x,y\n1,2\n"), {}, "it is packed by bzip2: unpack it"),
+        (lzma.compress(b"x,y\n1,2\n"), {}, "it is packed by xz: unpack it"),
+        ('{"x": 1, "y": 2}\n', {}, "it is JSON: save it as CSV"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", {}, "it is a pointer of Git LFS"),
         (gzip.compress(b"x,y\n1,2\n", mtime=0)[:-9], {}, "cannot be read as a table: Compressed file ended"),
         (b"PAR1 and no more", {}, "cannot be read as a table"),
         (b"ARROW1 and no more", {}, "cannot be read as a table"),
@@ -95,6 +114,8 @@ def test_what_is_refused_is_read_as_it_is_told(tmp_path):
     assert texts(read(write(tmp_path, "0,1\n2,3\n"), TextOptions(header=False))) == [["0", "1"], ["2", "3"]]
     assert read(write(tmp_path, "0,1\n2,3\n"), TextOptions(header=False)).names == ("column 1", "column 2")
     assert read(write(tmp_path, "2019,2020\n2,3\n"), TextOptions(header=True)).names == ("2019", "2020")
+    assert read(write(tmp_path, "x,y\n1,y\n2,n\n"), TextOptions(header=True)).names == ("x", "y")
+    assert read(write(tmp_path, "Na,May\n1,2\n")).names == ("Na", "May")
     assert read(write(tmp_path, "grö,y\n1,2\n".encode("latin-1")), TextOptions(encoding="latin-1")).names == (
         "grö",
         "y",
@@ -116,8 +137,8 @@ def test_the_fast_reader_and_the_slow_one_read_alike(tmp_path):
     rng = np.random.default_rng(0)
     fields = ["", "a", "1", "x y", "é", "3.5", '"q,"', '"a""b"', '"l\nm"']
     rows = "".join(",".join(rng.choice(fields, 4)) + "\n" for _ in range(200))
-    fast = read(write(tmp_path, f"a,b,c,d\nz,1,2,3\n{rows}"))
-    slow = read(write(tmp_path, f'a,b,c,d\nz, "1",2,3\n{rows}'))
+    fast = read(write(tmp_path, f"A,B,C,D\nz,1,2,3\n{rows}"))
+    slow = read(write(tmp_path, f'A,B,C,D\nz, "1",2,3\n{rows}'))
     assert texts(fast) == texts(slow)
     assert len(texts(fast)) == 201
 
