@@ -54,6 +54,8 @@ def read(data: Mapping[str, Any], task: Mapping[str, Any], rows: Any) -> NewRows
     if is_frame(rows):
         _check_described(data)
         return _table(data["encoding"], from_frame(rows))
+    if np.ndim(rows) == 0:
+        raise PadlError(f"rows of type {type(rows).__name__} are neither a table, images nor an array")
     return NewRows(rows, {})
 
 

@@ -66,6 +66,8 @@ def predict(run: str | Path | TrainedModel, rows: Any, which: Which = "best", **
         PadlError: as `padl.load`; rows that are none of these, lack a column or a value; a task that predicts neither
             classes nor numbers.
     """
+    if isinstance(run, TrainedModel) and (things or which != "best"):
+        raise PadlError("which, and things from Python, are for the folder of a run: a model has its parameters")
     model = run if isinstance(run, TrainedModel) else load(run, which, **things)
     targets = _targets(model)
     new = read(model.data, model.task, rows)
@@ -102,8 +104,9 @@ def _outputs(model: TrainedModel, inputs: Any) -> np.ndarray:
     Raises:
         PadlError: one of them is no finite number.
     """
-    batches = range(0, len(inputs), EVALUATION_BATCH)
-    outputs = [np.asarray(model(inputs[start : start + EVALUATION_BATCH])) for start in batches]
+    inputs = np.asarray(inputs)
+    batches = [inputs[start : start + EVALUATION_BATCH] for start in range(0, len(inputs), EVALUATION_BATCH)]
+    outputs = [np.asarray(model(batch)) for batch in batches]
     if not outputs:
         raise PadlError("there are no rows to predict")
     joined = np.concatenate(outputs)

@@ -66,10 +66,18 @@ class TrainedModel(Readable):
             inputs, notes = encode(self.data, inputs)
             for line in notes:
                 warn(line)
-        inputs = jnp.asarray(inputs)
-        if inputs.shape[1:] != self.input_shape:
-            raise PadlError(f"inputs of shape {inputs.shape} given, this model takes (n, {str(self.input_shape)[1:]}")
+        inputs = _array(inputs)
+        if inputs.ndim == 0 or inputs.shape[1:] != self.input_shape:
+            taken = ", ".join(map(str, ("n", *self.input_shape)))
+            raise PadlError(f"inputs of shape {inputs.shape} given, this model takes ({taken})")
         return self.predictor.predict(self.params, self.model_state, self.scalars, inputs, self.stats)
+
+
+def _array(inputs: Any) -> jax.Array:
+    try:
+        return jnp.asarray(inputs)
+    except (TypeError, ValueError) as error:
+        raise PadlError(f"inputs of type {type(inputs).__name__} are no array of numbers, and no data frame") from error
 
 
 def of_run(spec: RunSpec, weights: Weights) -> TrainedModel | None:

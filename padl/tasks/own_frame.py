@@ -1,6 +1,7 @@
 """Make a task of a data frame from Python, by the code that reads tables of files. of_frame."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,11 @@ def of_frame(
     else:
         table, names = _with_targets(table, frame, targets)
     try:
-        return table_task(table, names, kind, classes, by, options, rows=table.rows, title=title)
+        made = table_task(table, names, kind, classes, by, options, rows=table.rows, title=title)
     except PadlError as error:
         raise PadlError(in_python(str(error))) from error
+    said, describe = tuple(map(in_python, made.said)), made.describe
+    return replace(made, said=said, describe=lambda split: {**describe(split), "said": list(said)} if describe else {})
 
 
 def in_python(message: str) -> str:
