@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 
+import jax.export
 import numpy as np
 import pytest
+from own_things import CLASSES, Net, X
 from safetensors.numpy import load_file
 
 import padl
@@ -73,6 +75,17 @@ def test_the_function_gives_the_models_outputs_for_any_number_of_rows(small_run,
     assert about["inputs"] == {"shape": ["rows", 8, 8, 1], "dtype": "float32"}
     assert about["outputs"] == [{"shape": ["rows", 10], "dtype": "float32"}]
     assert about["platforms"] == ["cpu", "cuda", "tpu"]
+
+
+def test_a_model_from_python_is_exported_with_what_it_keeps(tmp_path):
+    record = padl.train(task=CLASSES, model=Net, steps=3, run={"dir": str(tmp_path), "plot": False}, devices=1)
+    model = padl.load(record.folder, model=Net)
+    assert "model       Net, from=python" in repr(model)
+    padl.export(record.folder, "jax", tmp_path / "net.jax", model=Net)
+    exported = jax.export.deserialize(bytearray((tmp_path / "net.jax").read_bytes()))
+    np.testing.assert_allclose(exported.call(X[:7]), model(X[:7]), rtol=1e-5, atol=1e-6)
+    tensors = load_file(padl.export(record.folder, "safetensors", tmp_path / "net.safetensors", model=Net))
+    assert {"first.kernel", "norm.scale", "state.norm.mean"} <= {*tensors}
 
 
 def test_the_final_parameters_are_exported_where_they_are_asked_for(small_run, tmp_path):
