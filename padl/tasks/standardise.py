@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from padl.data.checks import check_finite, check_span
+from padl.data.checks import check_finite, check_span, is_beyond_32_bits
 from padl.types import PadlError
 
 
@@ -68,10 +68,13 @@ def check_inputs(inputs: np.ndarray, where: str, kinds: InputKinds | None = None
     """Refuse inputs (n, ...) that cannot be trained on.
 
     Raises:
-        PadlError: there are none; one is not finite, or its column cannot be standardised in float32.
+        PadlError: there are none; one is not finite, or its column cannot be standardised in float32; whole numbers
+            that 32 bits do not hold.
     """
     if not len(inputs):
         raise PadlError(f"{where}: no rows")
+    if is_beyond_32_bits(inputs):
+        raise PadlError(f"{where}: inputs hold whole numbers beyond 32 bits: give them in floating point")
     if np.issubdtype(inputs.dtype, np.floating) and not (kinds and kinds.imputed):
         table = inputs.reshape(len(inputs), -1)
         names = [f"input {i + 1}" for i in range(table.shape[1])]

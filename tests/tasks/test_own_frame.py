@@ -50,6 +50,25 @@ def test_options_are_those_of_the_task_csv():
     assert task.rows["inputs"].shape == (N, 6)
 
 
+def test_targets_may_be_a_frame_of_their_own():
+    alone = {"size": FRAME["size"]}
+    task = padl.tasks.arrays(alone, {"price": FRAME["price"]})
+    assert (task.rows["targets"] == padl.tasks.arrays(FRAME, "price", drop=["stone"]).rows["targets"]).all()
+    assert padl.tasks.arrays(alone, {"a": FRAME["price"], "b": -FRAME["price"]}).about["targets"] == ["a", "b"]
+    with pytest.raises(PadlError, match="40 inputs and 3 targets"):
+        padl.tasks.arrays(alone, {"price": FRAME["price"][:3]})
+
+
+def test_a_column_splits_a_frame_as_it_splits_a_file():
+    people = np.arange(N) // 4
+    task = padl.tasks.arrays({**FRAME, "person": people}, "price", group="person")
+    split = task.split(0, {})
+    assert not {*people[split.train]} & {*people[split.held_out]}
+    assert "person" not in task.describe(split)["encoding"]["inputs"]
+    with pytest.raises(PadlError, match=r"^group='persons' is no column of arrays"):
+        padl.tasks.arrays({**FRAME, "person": people}, "price", group="persons")
+
+
 @pytest.mark.parametrize(
     ("frame", "targets", "options", "line"),
     [
@@ -85,6 +104,10 @@ class Indexed(list):
         self.index, self.iloc = Index(index), None
 
 
+class Series(Indexed):
+    dtype = float
+
+
 class Index(list):
     def equals(self, other):
         return list(self) == list(other)
@@ -94,9 +117,9 @@ def test_a_frame_and_targets_in_another_order_are_refused(monkeypatch):
     columns = {"size": FRAME["size"]}
     monkeypatch.setattr("padl.tasks.own_frame.from_frame", lambda frame, title: from_frame(columns, title))
     frame = Indexed([], range(N))
-    assert padl.tasks.arrays(frame, Indexed(FRAME["price"], range(N))).rows["inputs"].shape == (N, 1)
+    assert padl.tasks.arrays(frame, Series(FRAME["price"], range(N))).rows["inputs"].shape == (N, 1)
     with pytest.raises(PadlError, match="have not one index"):
-        padl.tasks.arrays(frame, Indexed(FRAME["price"], reversed(range(N))))
+        padl.tasks.arrays(frame, Series(FRAME["price"], reversed(range(N))))
 
 
 def test_options_are_written_as_arguments():
