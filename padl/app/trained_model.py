@@ -10,7 +10,7 @@ import numpy as np
 
 from padl.app.artifacts import Weights
 from padl.app.names import Part
-from padl.app.new_rows import encode
+from padl.app.new_rows import as_inputs, encode
 from padl.app.readable_runs import model_card
 from padl.app.run_spec import RunSpec
 from padl.data.table.frames import is_frame
@@ -66,18 +66,11 @@ class TrainedModel(Readable):
             inputs, notes = encode(self.data, inputs)
             for line in notes:
                 warn(line)
-        inputs = _array(inputs)
+        inputs = jnp.asarray(as_inputs(inputs))
         if inputs.ndim == 0 or inputs.shape[1:] != self.input_shape:
             taken = ", ".join(map(str, ("n", *self.input_shape)))
             raise PadlError(f"inputs of shape {inputs.shape} given, this model takes ({taken})")
         return self.predictor.predict(self.params, self.model_state, self.scalars, inputs, self.stats)
-
-
-def _array(inputs: Any) -> jax.Array:
-    try:
-        return jnp.asarray(inputs)
-    except (TypeError, ValueError) as error:
-        raise PadlError(f"inputs of type {type(inputs).__name__} are no array of numbers, and no data frame") from error
 
 
 def of_run(spec: RunSpec, weights: Weights) -> TrainedModel | None:

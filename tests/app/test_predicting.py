@@ -171,6 +171,25 @@ def test_a_target_that_only_some_rows_have_is_measured_on_these(framed):
     assert "the data frame: column 'paid' holds no such target as the model predicts" in found.notes
 
 
+def test_a_class_that_the_model_does_not_predict_is_told(tmp_path):
+    table = {"x": np.arange(40) / 7, "y": np.array(["low", "high"])[np.arange(40) // 20]}
+    record = train(tmp_path, task=padl.tasks.arrays(table, "y"))
+    found = padl.predict(record.model, {"x": [0.0, 5.0], "y": ["low", "middle"]})
+    assert found.notes[0] == (
+        "the data frame: column 'y' has 'middle', which the model does not predict: they count as wrong (1 row)"
+    )
+    assert found.measured["accuracy"] <= 0.5
+    assert repr(found).startswith("predictions of 2 rows\n  accuracy  0")
+    assert "probability_high" in found._repr_html_()
+
+
+def test_a_target_in_another_unit_is_not_measured(tmp_path):
+    table = {"x": np.arange(40) / 7, "price": [f"${i}.5" for i in range(40)]}
+    record = train(tmp_path, task=padl.tasks.arrays(table, "price", types={"price": "number"}))
+    for price, measured in (("$3", {"rmse"}), ("3", {"rmse"}), ("€3", set())):
+        assert padl.predict(record.model, {"x": [0.0], "price": [price]}).measured.keys() == measured
+
+
 def test_a_table_of_one_column_is_predicted_from(tmp_path):
     table = {"x": np.arange(40) / 7, "y": np.arange(40) % 2}
     record = train(tmp_path, task={"name": "csv", "path": str(write(tmp_path / "t.csv", table))})
@@ -194,6 +213,10 @@ ROW = {"size": 0.5, "stone": "slate", "sold": "2024-03-01"}
         ([], "there are no rows to predict"),
         (np.ones((2, 3)), r"inputs of shape \(2, 3\) given, this model takes \(n, 5\)"),
         (np.full((2, 5), np.inf), "row 1: the model gives no finite number"),
+        (np.ones((2, 5), complex), "rows hold complex128: give numbers"),
+        (np.ma.masked_array(np.ones((2, 5)), [[True] + 4 * [False]] * 2), "rows are masked in places"),
+        ([[1.0, 2.0], [3.0]], "rows are no array"),
+        (np.full((2, 5), 1e300), "row 1: the model gives no finite number"),
         ("gone.csv", "'gone.csv' cannot be read as a table: No such file"),
         (3, "rows of type int are neither a table, images nor an array"),
     ],

@@ -35,10 +35,12 @@ def test_a_line_is_written_for_each_row_and_never_over_a_file(padl_command, beds
     assert [str(np.datetime64(row[1], "D")) for row in rows] == [row[1] for row in rows]
     mean = f"{values.astype(float).mean():.5g}"
     told = err.splitlines()
-    assert len(told) == 2
-    assert told[0].startswith(f"padl: 3 rows: price {mean[:4]}")
-    assert " $ in the mean, " in told[0]
-    assert told[1].startswith("padl: 3 rows: due from 20")
+    assert len(told) == 4
+    assert told[0].endswith("column 'width' has no value in 1 row: the training rows' mean stands for it")
+    assert told[1].endswith("column 'kind' has no value in 1 row: all zeros stand for it")
+    assert told[2].startswith(f"padl: 3 rows: price {mean[:4]}")
+    assert " $ in the mean, " in told[2]
+    assert told[3].startswith("padl: 3 rows: due from 20")
     before = written.read_bytes()
     code, out, err = padl_command("predict", str(run), str(folder / "new.csv"))
     assert (code, out, written.read_bytes()) == (2, "", before)
@@ -72,6 +74,7 @@ def test_standard_output_has_the_table_alone_and_a_known_target_is_compared(padl
         ("predict RUN gone.csv", "'gone.csv' cannot be read as a table: No such file or directory"),
         ("export RUN", "takes the folder of one run and a format"),
         ("export RUN --to", "--to takes one format, safetensors or jax"),
+        ("export RUN --to jax --out -", "padl export writes a file: --out takes its name, and no -"),
         ("export RUN --to onnx", "no format 'onnx' (there are: safetensors, jax)"),
     ],
 )

@@ -90,5 +90,9 @@ def test_numbers_in_another_unit_are_refused():
     described = describe(list(features.values()))
     np.testing.assert_array_equal(encode(described, from_frame({"price": ["$7", "$8"]})).inputs, [[7], [8]])
     np.testing.assert_array_equal(encode(described, from_frame({"price": [7.0]})).inputs, [[7]])
+    (note,) = encode(described, from_frame({"price": [7.0]})).notes
+    assert note == "the data frame: column 'price' has numbers without a unit, which are taken for $"
+    with pytest.raises(PadlError, match=r"'\$7' in column 'price', row 1, is no number, and others have not its unit$"):
+        encode(described, from_frame({"price": ["$7", "8"]}))
     with pytest.raises(PadlError, match=r"column 'price' is in €, and the model was trained on numbers in \$"):
         encode(described, from_frame({"price": ["€7"]}))
