@@ -36,10 +36,10 @@ def test_a_command_of_the_page_runs(padl_command, command):
     assert run(padl_command, command)[0]
 
 
-def test_the_page_says_what_its_first_command_prints_and_its_python_encodes_a_later_table(padl_command, houses, capsys):
+def test_the_page_says_what_its_first_command_prints_and_its_python_predicts_a_later_one(padl_command, houses, capsys):
     assert run(padl_command, COMMANDS[0])[1].startswith(PRINTED)
     (folder,) = (houses / "runs").glob("*-csv-*")
     exec(compile(CODE, "data.md", "exec"), {"folder": folder})
     out = capsys.readouterr().out
-    assert "(12, 6)" in out
+    assert "{'rmse': " in out
     assert "column 'city' has 'Bonn', and no training row has: all zeros (4 rows)" in out

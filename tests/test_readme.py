@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,7 +38,17 @@ def folders(tmp_path):
         assert main(["train", *words, f"run.dir={tmp_path / 'runs'}"]) == 0
         return next(iter((tmp_path / "runs").glob("*sweep*")))
 
-    return {"runs/20260131-120000-digits-adam-3f2a1c": run, "runs/20260131-120000-sweep-digits-a41b07": sweep}
+    def table():
+        rows = [f"{i % 7},{'ab'[i % 2]}" for i in range(40)]
+        Path("new.csv").write_text("\n".join(["x,kind", *rows]))
+        task = {"name": "csv", "path": "new.csv"}
+        return train.run({**config, "task": task, "steps": 20}, ["padl", "train"]).folder
+
+    return {
+        "runs/20260131-120000-digits-adam-3f2a1c": run,
+        "runs/20260131-120000-csv-adam-9c41d2": table,
+        "runs/20260131-120000-sweep-digits-a41b07": sweep,
+    }
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if "runs/2026" in c])

@@ -4,6 +4,7 @@ export, check_new. Neither needs PADL to be read.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,19 +51,23 @@ def export(folder: str | Path, to: str, file: str | Path | None = None, which: W
     if to not in FORMATS:
         raise PadlError(f"no format '{to}'{near(to, FORMATS)} (there are: {', '.join(FORMATS)})")
     if find_spec(NEEDS[to]) is None:
-        raise PadlError(f"--to {to} needs the package {NEEDS[to]}: pip install 'padl[export]'")
+        raise PadlError(f"{to} needs the package {NEEDS[to]}: pip install 'padl[export]'")
     file = Path(folder) / f"model.{to}" if file is None else Path(file).expanduser()
-    check_new(file)
-    for name, content in FORMATS[to](load(folder, which, **things), which).items():
-        check_new(written := file.with_name(file.name + name))
-        writing.write(written, content, durable=False)
+    if Path(folder).is_dir():  # or else it is no run, and `load` says so
+        check_new(file)
+    contents = FORMATS[to](load(folder, which, **things), which)
+    written = {file.with_name(file.name + ending): content for ending, content in contents.items()}
+    for each in written:
+        check_new(each)
+    for each, content in written.items():
+        writing.write(each, content, durable=False)
     return file
 
 
 def check_new(file: Path) -> None:
     """Refuse to write over a file, or into a folder that there is not, by PadlError."""
-    if file.exists():
-        raise PadlError(f"{file} is there already, and is not written over: --out names another file")
+    if os.path.lexists(file):
+        raise PadlError(f"{file} is there already, and is not written over: give another file (--out)")
     if not file.parent.is_dir():
         raise PadlError(f"{file} cannot be written: there is no folder {file.parent}")
 

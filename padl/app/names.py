@@ -145,7 +145,7 @@ def part(kind: Kind, wanted: Any) -> Part:
     if isinstance(thing, str):
         return _part(find(kind, thing), values)
     if thing is None:
-        without = f"{kind}=(" + ", ".join(map(str, values)) + ")" if values else f"{kind}={wanted}"
+        without = f"{kind}={{" + ", ".join(map(str, values)) + "}" if values else f"{kind}={wanted}"
         raise PadlError(f"{without} must be a name, or a name with hyperparameters ('padl list {kind}')")
     found = _of_thing(kind, thing, objects.checked_label(kind, values.pop("label", "")))
     if found.origin != objects.PYTHON:

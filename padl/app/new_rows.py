@@ -1,6 +1,6 @@
-"""Make inputs of new rows as of those that a model was trained on: tables, data frames, images. NewRows, read, encode.
+"""Make inputs of new rows as of those that a model was trained on: tables, data frames, images.
 
-What is read is the user's; data.json of the run says how.
+NewRows, read, as_inputs, encode. What is read is the user's; data.json of the run says how.
 """
 
 import os
@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from padl.data import image_files, image_pixels
+from padl.data.checks import is_beyond_32_bits
 from padl.data.table import advice, encoding
 from padl.data.table.frames import from_frame, is_frame
 from padl.data.table.reading import TextOptions
 from padl.data.table.reading import read as read_table
-from padl.data.table.source_table import Table
+from padl.data.table.source_table import Table, excerpt
+from padl.tasks.own_data import as_array
 from padl.tasks.table_targets import observed
 from padl.types import PadlError, printable
 
@@ -54,7 +58,30 @@ def read(data: Mapping[str, Any], task: Mapping[str, Any], rows: Any) -> NewRows
     if is_frame(rows):
         _check_described(data)
         return _table(data["encoding"], from_frame(rows))
-    return NewRows(rows, {})
+    return NewRows(as_inputs(rows, "rows"), {})
+
+
+def as_inputs(values: Any, what: str = "inputs") -> Any:
+    """Return an array, a tensor or nested lists as an array that a model takes, one of JAX as it is.
+
+    Args:
+        what: it is, in a message.
+
+    Raises:
+        PadlError: it is no array of numbers.
+    """
+    if isinstance(values, jax.Array):
+        array = values
+    else:
+        if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
+            raise PadlError(f"{what} of type {type(values).__name__} are neither a table, images nor an array")
+        array = as_array(values, what)
+        if array.dtype in (np.float64, np.longdouble) or is_beyond_32_bits(array):
+            with np.errstate(over="ignore"):  # an infinity, which no finite prediction comes of
+                array = array.astype(np.float32)
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (np.bool_, np.integer, np.floating)):
+        raise PadlError(f"{what} hold {array.dtype}: give numbers, (n, ...), or a data frame")
+    return array
 
 
 def encode(data: Mapping[str, Any], frame: Any) -> encoding.Encoded:
@@ -103,7 +130,20 @@ def _table(description: encoding.Description, table: Table) -> NewRows:
             known[target["name"]] = observed(target, table, numbers)
         except PadlError:
             notes = (*notes, f"{table.where}: column '{target['name']}' holds no such target as the model predicts")
+        else:
+            notes = (*notes, *_of_other_classes(target, known[target["name"]], table.where))
     return NewRows(inputs, known, notes=(*table.notes, *notes))
+
+
+def _of_other_classes(target: Mapping[str, Any], values: np.ndarray, where: str) -> list[str]:
+    """A line on classes that the model does not predict."""
+    if target["kind"] != "category":
+        return []
+    others = sorted({*values.tolist()} - {*target["classes"], ""})
+    rows = int(np.isin(values, others).sum())
+    names = excerpt([f"'{name}'" for name in others])
+    said = f"{where}: column '{target['name']}' has {names}, which the model does not predict: they count as wrong"
+    return [f"{said} ({rows} {'row' if rows == 1 else 'rows'})"] if others else []
 
 
 def _images(description: Mapping[str, Any], task: Mapping[str, Any], path: Path) -> NewRows:

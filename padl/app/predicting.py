@@ -1,8 +1,9 @@
 """Predict new rows with the model of a run, in the words and units of its targets. predict, Predictions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,15 +11,18 @@ from padl.app import names
 from padl.app.frames import data_frame
 from padl.app.new_rows import NewRows, read
 from padl.app.objects.stored import is_from_python
+from padl.app.readable_runs import predictions_card
 from padl.app.saved_runs import Which, load
 from padl.app.trained_model import TrainedModel
 from padl.data.source import EVALUATION_BATCH
+from padl.readable import Card, Readable
 from padl.tasks import answers
 from padl.tasks.loss_inputs import probabilities
 from padl.types import PadlError
 
 
-class Predictions(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictions(Readable):
     """What a model predicts of rows, in their order.
 
     Attributes:
@@ -35,6 +39,10 @@ class Predictions(NamedTuple):
     targets: tuple[Mapping[str, Any], ...]
     measured: dict[str, float]
     notes: tuple[str, ...]
+
+    def card(self) -> Card:
+        """Say what is predicted of the first rows."""
+        return predictions_card(self.columns, self.measured, self.notes)
 
     def predicted(self, target: str) -> np.ndarray:
         """Return what is predicted of a target, (n,)."""
@@ -66,6 +74,8 @@ def predict(run: str | Path | TrainedModel, rows: Any, which: Which = "best", **
         PadlError: as `padl.load`; rows that are none of these, lack a column or a value; a task that predicts neither
             classes nor numbers.
     """
+    if isinstance(run, TrainedModel) and (things or which != "best"):
+        raise PadlError("which, and things from Python, are for the folder of a run: a model has its parameters")
     model = run if isinstance(run, TrainedModel) else load(run, which, **things)
     targets = _targets(model)
     new = read(model.data, model.task, rows)
@@ -102,8 +112,8 @@ def _outputs(model: TrainedModel, inputs: Any) -> np.ndarray:
     Raises:
         PadlError: one of them is no finite number.
     """
-    batches = range(0, len(inputs), EVALUATION_BATCH)
-    outputs = [np.asarray(model(inputs[start : start + EVALUATION_BATCH])) for start in batches]
+    batches = [inputs[start : start + EVALUATION_BATCH] for start in range(0, len(inputs), EVALUATION_BATCH)]
+    outputs = [np.asarray(model(batch)) for batch in batches]
     if not outputs:
         raise PadlError("there are no rows to predict")
     joined = np.concatenate(outputs)

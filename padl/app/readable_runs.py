@@ -1,4 +1,7 @@
-"""Say in a few lines what a run, a sweep and a trained model are. run_card, sweep_card, model_card."""
+"""Say in a few lines what a run, a sweep, a trained model and its predictions are.
+
+run_card, sweep_card, model_card, predictions_card.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +12,7 @@ import jax
 import numpy as np
 
 from padl.compare.statistics import Setting, last_word
-from padl.readable import Card, number
+from padl.readable import ROWS, Card, number
 from padl.types import Criterion, short
 
 
@@ -77,3 +80,16 @@ def model_card(config: Mapping[str, Any], about: Mapping[str, Any], params: Any,
         "call": "model(inputs), inputs as the task holds them, not standardised",
     }
     return Card(f"trained model: {task} {model}", facts)
+
+
+def predictions_card(columns: Mapping[str, np.ndarray], measured: Mapping[str, float], notes: Sequence[str]) -> Card:
+    """Say what is predicted of the first rows, and how right all is where that is known."""
+    count = len(next(iter(columns.values())))
+    rows = [
+        [number(column[i].item()) if column.dtype.kind == "f" else str(column[i]) for column in columns.values()]
+        for i in range(min(count, ROWS))
+    ]
+    facts = {name: number(float(value)) for name, value in measured.items()}
+    return Card(
+        f"predictions of {count:,} row{'' if count == 1 else 's'}", facts, list(columns), rows, notes, count - len(rows)
+    )

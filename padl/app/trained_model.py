@@ -10,7 +10,7 @@ import numpy as np
 
 from padl.app.artifacts import Weights
 from padl.app.names import Part
-from padl.app.new_rows import encode
+from padl.app.new_rows import as_inputs, encode
 from padl.app.readable_runs import model_card
 from padl.app.run_spec import RunSpec
 from padl.data.table.frames import is_frame
@@ -66,16 +66,11 @@ class TrainedModel(Readable):
             inputs, notes = encode(self.data, inputs)
             for line in notes:
                 warn(line)
-        inputs = inputs if isinstance(inputs, jax.Array) else jnp.asarray(_in_32_bits(np.asarray(inputs)))
-        if inputs.shape[1:] != self.input_shape:
-            raise PadlError(f"inputs of shape {inputs.shape} given, this model takes (n, {str(self.input_shape)[1:]}")
+        inputs = jnp.asarray(as_inputs(inputs))
+        if inputs.ndim == 0 or inputs.shape[1:] != self.input_shape:
+            taken = ", ".join(map(str, ("n", *self.input_shape)))
+            raise PadlError(f"inputs of shape {inputs.shape} given, this model takes ({taken})")
         return self.predictor.predict(self.params, self.model_state, self.scalars, inputs, self.stats)
-
-
-def _in_32_bits(inputs: np.ndarray) -> np.ndarray:
-    """Whole numbers beyond those of JAX as floating point, where JAX would take other ones for them in silence."""
-    is_beyond = inputs.dtype.kind in "iu" and inputs.size and (inputs.min() < -(2**31) or inputs.max() >= 2**31)
-    return inputs.astype(np.float32) if is_beyond else inputs
 
 
 def of_run(spec: RunSpec, weights: Weights) -> TrainedModel | None:

@@ -35,7 +35,7 @@ EXAMPLES = """\
   padl train optimizer=nadam optimizer.learning_rate=0.01 epochs=20
   padl train -m optimizer=adam,sgd optimizer.learning_rate=1e-3,1e-2 'seed=range(0,4)'
   padl train task=cracks model.channels=[8,16]      a task brings its own model and loss
-  padl predict runs/... new.csv                     classes by name, numbers in their units
+  padl predict runs/... new.csv                     classes by name, numbers in units
   padl train experiment=gradient_descent            several settings under one name
   padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
   padl backprop "(x + y) * z" x=-2 y=5 z=-4         the lecture's circuit

@@ -1,6 +1,6 @@
 """Refuse data that cannot be trained on, naming column and row.
 
-check_finite, check_resolution, check_span, check_labels.
+check_finite, check_resolution, check_span, check_labels, is_beyond_32_bits.
 """
 
 import numpy as np
@@ -58,6 +58,14 @@ def check_span(low: np.ndarray, high: np.ndarray, columns: list[str], where: str
             f"{where}: column '{columns[at]}' goes from {low[at]:.3g} to {high[at]:.3g}, which float32 cannot be"
             " standardised by: use another unit"
         )
+
+
+def is_beyond_32_bits(numbers: np.ndarray) -> bool:
+    """Tell whether there are whole numbers of which the device, which has 32 bits for one, would keep a part."""
+    if numbers.dtype.kind not in "iu" or numbers.dtype.itemsize < 8 or not numbers.size:
+        return False
+    limits = np.iinfo(np.int32 if numbers.dtype.kind == "i" else np.uint32)
+    return bool(numbers.min() < limits.min or numbers.max() > limits.max)
 
 
 def check_labels(labels: np.ndarray, classes: int, where: str) -> None:

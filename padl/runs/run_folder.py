@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,17 @@ def config_content(folder: Path) -> bytes:
         return files.read(folder / "config.yaml", LARGEST_CONFIG)
     except OSError as error:
         why = error.strerror or "it cannot be read"
-        raise PadlError(f"{folder} is not the folder of a run: its config.yaml cannot be read ({why})") from error
+        raise PadlError(
+            f"{folder} is not the folder of a run: its config.yaml cannot be read ({why}){_runs_within(folder)}"
+        ) from error
+
+
+def _runs_within(folder: Path) -> str:
+    """Where to look in a folder of runs, as a sweep's is; nothing in another."""
+    with suppress(OSError):
+        first = min(folder.glob("*/config.yaml"), default=None)
+        return f": it holds runs, of which one is wanted, as {first.parent}" if first else ""
+    return ""
 
 
 def parse_config(content: bytes, file: Path) -> dict[str, Any]:

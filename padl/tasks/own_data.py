@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from padl.data.checks import is_beyond_32_bits
 from padl.data.split import Holdout
 from padl.data.table.frames import is_frame
 from padl.registry import check, signature
@@ -45,13 +46,14 @@ def arrays(
             rows. Or a data frame (pandas, polars, Arrow), a dict of columns or a list of rows as dicts: read as the
             task `csv` reads a file.
         targets: (n,), or (n, 1): numbers to predict, or classes: whole numbers, booleans or text. Of a data frame also
-            the name of a column, or of several with numbers.
+            the name of a column, or of several with numbers, or another frame.
         kind: auto takes targets of floating point for numbers, and text, booleans and whole numbers for classes; whole
             numbers with more than 20 different values that are not most often repeated need it said.
         classes: the targets are the labels 0 .. classes-1; None numbers their different values in their order.
         held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
         test: share that the trained parameters are evaluated on once, in [0, 1). title: what the run is called.
-        options: of a data frame: drop, types, missing, na, dates, decimal, thousands, as of the task `csv`.
+        options: of a data frame: drop, types, missing, na, dates, decimal, thousands, and the column that splits it,
+            group, order or split, as of the task `csv`.
 
     Raises:
         PadlError: shapes that do not go together, what is no number, NaN or infinity, too few rows or classes; of a
@@ -62,7 +64,9 @@ def arrays(
     classes = check(given, hyperparameters, where="", owner="padl.tasks.arrays")["classes"]
     check_title(title)
     if is_frame(inputs):
-        return of_frame(inputs, targets, kind, classes, SplitBy(held_out, test), _options(options), title)
+        told = _options(options)
+        by = SplitBy(held_out, test, *(told.pop(name) for name in ("group", "order", "split")))
+        return of_frame(inputs, targets, kind, classes, by, TableOptions(**told), title)
     if options:
         raise PadlError(f"{title}: {next(iter(options))}= is for a data frame, and the inputs are none: leave it out")
     if isinstance(targets, str):
@@ -74,7 +78,9 @@ def arrays(
         raise PadlError(f"{title}: inputs {x.shape} hold no numbers")
     if len(x) != len(y):
         raise PadlError(f"{title}: {len(x)} inputs and {len(y)} targets: one target for each input is wanted")
-    x = _in_float32(x, title)
+    if not len(x):
+        raise PadlError(f"{title}: no rows")
+    x = _in_32_bits(x, title)
     about = {"holdout": Holdout(held_out, test), "where": title, "title": title, "synthetic": False}
     if (_kind(y, classes, title) if kind == "auto" else kind) == "regression":
         if classes is not None or y.dtype.kind not in "fiu":
@@ -84,10 +90,11 @@ def arrays(
     return classification(x, labels, len(names), names=names, **about)
 
 
-def _options(options: Mapping[str, Any]) -> TableOptions:
+def _options(options: Mapping[str, Any]) -> dict[str, Any]:
     """What is said of a data frame, checked as the options of the task `csv`."""
-    known = {name: option for name, option in signature(csv).items() if name in TableOptions._fields}
-    return TableOptions(**check(options, known, where="", owner="padl.tasks.arrays of a data frame"))
+    names = (*TableOptions._fields, "group", "order", "split")
+    known = {name: option for name, option in signature(csv).items() if name in names}
+    return check(options, known, where="", owner="padl.tasks.arrays of a data frame")
 
 
 def _numbers(inputs: Any, title: str) -> np.ndarray:
@@ -97,11 +104,14 @@ def _numbers(inputs: Any, title: str) -> np.ndarray:
     return array
 
 
-def _in_float32(inputs: np.ndarray, title: str) -> np.ndarray:
-    """Booleans and numbers of 64 bits as float32, which can tell them apart; others as they are."""
-    if inputs.dtype.itemsize > 4 and len(inputs):
+def _in_32_bits(inputs: np.ndarray, title: str) -> np.ndarray:
+    """Inputs (n, ...) as the device can hold them; numbers of 64 bits are looked at while they have all their bits."""
+    kind, size = inputs.dtype.kind, inputs.dtype.itemsize
+    if size > 4:
         check_numbers(inputs, title)
-    return inputs.astype(np.float32) if inputs.dtype.kind == "b" or inputs.dtype.itemsize > 4 else inputs
+    if kind == "b" or (kind == "f" and size > 4) or is_beyond_32_bits(inputs):
+        return inputs.astype(np.float32)
+    return inputs
 
 
 def _targets(targets: Any, title: str) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Make a task of a data frame from Python, by the code that reads tables of files. of_frame."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from padl.data.table.arrow import arrow
-from padl.data.table.frames import from_frame
+from padl.data.table.frames import from_frame, is_frame
 from padl.data.table.source_table import Table
 from padl.tasks.table_split import SplitBy
 from padl.tasks.table_targets import TargetKind
@@ -29,7 +30,7 @@ def of_frame(
     """Make a task of a data frame.
 
     Args:
-        targets: the name of a column, or several in a list or tuple; or the targets themselves, (n,).
+        targets: the name of a column, or several in a list or tuple; or the targets themselves, (n,) or a data frame.
 
     Raises:
         PadlError: what is wrong with the frame, where, and the argument that settles it.
@@ -40,9 +41,11 @@ def of_frame(
     else:
         table, names = _with_targets(table, frame, targets)
     try:
-        return table_task(table, names, kind, classes, by, options, rows=table.rows, title=title)
+        made = table_task(table, names, kind, classes, by, options, rows=table.rows, title=title)
     except PadlError as error:
         raise PadlError(in_python(str(error))) from error
+    said, describe = tuple(map(in_python, made.said)), made.describe
+    return replace(made, said=said, describe=lambda split: {**describe(split), "said": list(said)} if describe else {})
 
 
 def in_python(message: str) -> str:
@@ -61,23 +64,31 @@ def _is_names(targets: Any) -> bool:
 
 
 def _with_targets(table: Table, frame: Any, targets: Any) -> tuple[Table, tuple[str, ...]]:
-    """The table with the targets as its last column, and their name."""
-    pa = arrow()
-    name = str(name) if (name := getattr(targets, "name", None)) is not None else "target"
-    if name in table.names:
+    """The table with the targets as its last columns, and their names."""
+    beside = from_frame(targets, f"{table.where}: targets") if is_frame(targets) else _column(targets, table.where)
+    name = next((name for name in beside.names if name in table.names), None)
+    if name is not None:
         raise PadlError(
             f"{table.where}: targets are called '{name}', as a column of the inputs is, which would tell them: give"
             f" targets='{name}' to predict that column, or inputs without it"
         )
-    if len(targets) != table.rows:
-        raise PadlError(f"{table.where}: {table.rows} inputs and {len(targets)} targets: one for each input is wanted")
+    if beside.rows != table.rows:
+        raise PadlError(f"{table.where}: {table.rows} inputs and {beside.rows} targets: one for each input is wanted")
     if all(hasattr(x, "iloc") for x in (frame, targets)) and not targets.index.equals(frame.index):
         raise PadlError(f"{table.where}: the inputs and the targets have not one index: are their rows in one order?")
+    names, columns = (*table.names, *beside.names), (*table.columns, *beside.columns)
+    return table._replace(names=names, columns=columns), beside.names
+
+
+def _column(targets: Any, where: str) -> Table:
+    """Targets (n,) as a table of one column."""
+    pa = arrow()
+    name = str(name) if (name := getattr(targets, "name", None)) is not None else "target"
     try:
         column = targets.to_arrow() if hasattr(targets, "to_arrow") else pa.array(_plain(targets), from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise PadlError(f"{table.where}: the targets are no column ({one_line(error)})") from error
-    return table._replace(names=(*table.names, name), columns=(*table.columns, column)), (name,)
+    except (pa.ArrowException, TypeError, ValueError, KeyError) as error:
+        raise PadlError(f"{where}: the targets are no column ({one_line(error)})") from error
+    return Table((name,), (column,), where)
 
 
 def _plain(targets: Any) -> Any:

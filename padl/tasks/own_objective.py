@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.data.checks import is_beyond_32_bits
 from padl.data.source import Batch, Data, Split
 from padl.data.split import Holdout, split_rows
 from padl.registry import check, signature
@@ -187,4 +188,6 @@ def _arrays(rows: Any, title: str) -> dict[str, np.ndarray]:
     for name, array in arrays.items():
         if array.dtype.kind not in "biuf":
             raise PadlError(f"{title}: rows of '{name}' hold {array.dtype}: give numbers")
+        if is_beyond_32_bits(array):
+            raise PadlError(f"{title}: rows of '{name}' hold whole numbers beyond 32 bits: give floating point")
     return arrays

@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from padl.data.checks import check_finite, check_resolution, check_span
+from padl.data.checks import check_finite, check_resolution, check_span, is_beyond_32_bits
 from padl.types import PadlError
-
-SMALLEST_INT32, LARGEST_INT32 = -(2**31), 2**31 - 1
 
 
 class InputKinds(NamedTuple):
@@ -73,16 +71,14 @@ def check_inputs(inputs: np.ndarray, where: str, kinds: InputKinds | None = None
     """Refuse inputs (n, ...) that cannot be trained on.
 
     Raises:
-        PadlError: there are none; as `check_numbers`; whole numbers of 64 bits that 32 do not hold, as on the device.
+        PadlError: there are none; as `check_numbers`; whole numbers that 32 bits do not hold.
     """
     if not len(inputs):
         raise PadlError(f"{where}: no rows")
     if not (kinds and kinds.imputed):
         check_numbers(inputs, where)
-    if inputs.dtype.kind in "iu" and inputs.dtype.itemsize == 8:
-        low, high = int(inputs.min()), int(inputs.max())
-        if not SMALLEST_INT32 <= low <= high <= LARGEST_INT32:
-            raise PadlError(f"{where}: inputs go from {low:,} to {high:,}, beyond int32: give them as float32")
+    if is_beyond_32_bits(inputs):
+        raise PadlError(f"{where}: inputs hold whole numbers beyond 32 bits: give them in floating point")
 
 
 def check_numbers(inputs: np.ndarray, where: str) -> None:

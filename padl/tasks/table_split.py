@@ -1,5 +1,6 @@
 """How the rows of a table are split, by the words of a task: shares, columns, another file. SplitBy."""
 
+import re
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from padl.data.table.reading import TextOptions, read
 from padl.data.table.source_table import Table, excerpt
 from padl.data.table.spelling import NumberFormat
 from padl.types import PadlError, printable
+
+YEAR_FIRST = re.compile(r"[0-9]{4}(?:[-/. ]?[QWT]?[0-9:]{1,2})*")  # 2024-05, 2024Q1
 
 
 class SplitBy(NamedTuple):
@@ -66,7 +69,8 @@ class SplitBy(NamedTuple):
             PadlError: a column of sides holds another word.
         """
         at = lambda array: array if kept is None else array[kept]  # noqa: E731
-        groups, order = (at(array_of(table, printable(c), numbers)) if c else None for c in (self.group, self.order))
+        groups = at(array_of(table, printable(self.group), numbers)) if self.group else None
+        order = at(_times(table, printable(self.order), numbers)) if self.order else None
         given = _given(table, printable(self.split)) if self.split else np.full(table.rows, TRAIN, np.int8)
         if isinstance(self.test, str):
             if (given == TEST).any():
@@ -76,6 +80,24 @@ class SplitBy(NamedTuple):
             given[rows:] = TEST
         share = 0.0 if isinstance(self.test, str) else self.test
         return Holdout(self.held_out, share, groups, order, at(given) if (given != TRAIN).any() else None)
+
+
+def _times(table: Table, name: str, numbers: NumberFormat) -> np.ndarray:
+    """The values of a column by which rows are in order: numbers, dates, or texts as 2024-05 that sort as times do.
+
+    Raises:
+        PadlError: they are other texts, as 01/02/2024, which may be two dates.
+    """
+    values = array_of(table, name, numbers)
+    if values.dtype.kind == "U":
+        texts = np.unique(values).tolist()
+        other = next((text for text in texts if not YEAR_FIRST.fullmatch(text) or len(text) != len(texts[0])), None)
+        if other is not None:
+            raise PadlError(
+                f"{table.where}: '{excerpt([printable(other)])}' in column '{name}', which task.order names, says no"
+                " time for certain: write numbers, or dates as 2021-03-01"
+            )
+    return values
 
 
 def _given(table: Table, name: str) -> np.ndarray:

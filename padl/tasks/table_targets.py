@@ -149,6 +149,8 @@ def observed(target: Mapping[str, Any], table: Table, numbers: NumberFormat) -> 
     if target["kind"] == "date":
         return in_days(column.values, np.datetime64(target["origin"]))
     if target["kind"] == "number":
+        if column.unit not in ("", target["unit"]):
+            raise PadlError(f"{table.where}: column '{target['name']}' is in {column.unit}")
         return column.values
     names = [text if text in target["classes"] else _of_number(text) for text in column.categories]
     return np.array([*names, ""])[column.values]

@@ -19,6 +19,15 @@ def test_a_traceback_is_shown_where_it_is_asked_for(padl_command, monkeypatch):
         padl_command("train", "optimizer=adm")
 
 
+def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(padl_command, tmp_path):
+    for member in ("0001-seed=1", "0000-seed=0"):
+        (tmp_path / "sweep" / member).mkdir(parents=True)
+        (tmp_path / "sweep" / member / "config.yaml").write_text("")
+    code, _, err = padl_command("evaluate", str(tmp_path / "sweep"))
+    assert code == 2
+    assert err.endswith(f": it holds runs, of which one is wanted, as {tmp_path / 'sweep' / '0000-seed=0'}\n")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -57,6 +57,13 @@ def test_inputs_are_any_numbers_of_any_shape(inputs):
     assert len(arrays(inputs, Y).rows["inputs"]) == 24
 
 
+def test_whole_numbers_that_32_bits_do_not_hold_keep_their_size():
+    whole = np.arange(24)[:, None] * 2**33
+    for numbers in (whole, whole.astype(np.uint64)):
+        np.testing.assert_array_equal(arrays(numbers, Y).rows["inputs"], whole.astype(np.float32))
+    assert arrays(whole // 2**33, Y).rows["inputs"].dtype == np.int64  # which the device holds
+
+
 def test_a_tensor_that_is_detached_first_and_half_precision_are_read():
     tensor = types.SimpleNamespace(detach=lambda: types.SimpleNamespace(cpu=lambda: X))
     assert (arrays(tensor, T).rows["inputs"] == arrays(X, T).rows["inputs"]).all()
@@ -106,6 +113,10 @@ def test_a_tensor_that_is_detached_first_and_half_precision_are_read():
         (X, Y, {"held_out": 1.0}, "outside its domain"),
         (X, Y, {"title": ""}, "must be one line of text"),
         (X, Y, {"title": "a\nb"}, "must be one line of text"),
+        (X[:0], Y[:0], {}, "no rows"),
+        (X.astype(float) + 1.7e9, Y, {}, "'input 1' varies by .*, which float32 cannot tell apart"),
+        ((X * 9).astype(int) + 1_700_000_000, Y, {}, "'input 1' varies by .*, which float32 cannot tell apart"),
+        (X.astype(float)[:, :, None] * 1e300, Y, {}, "e\\+300 in column 'input 1' is too large for float32"),
     ],
 )
 def test_what_is_no_data_is_one_line(inputs, targets, more, line):

@@ -127,6 +127,7 @@ def test_parameters_may_be_any_tree_of_floats_and_ema_and_clipping_reach_them():
         ({"rows": {"x": np.array(["a"] * 20)}}, "rows of 'x' hold <U1"),
         ({"rows": {"x": [[1], [2, 3]]}}, "rows of 'x' are no array"),
         ({"rows": {"x": X[:1]}}, "to hold out"),
+        ({"rows": {"x": np.arange(20) + 2**40}}, "rows of 'x' hold whole numbers beyond 32 bits"),
         ({"held_out": 1.5}, "outside its domain"),
         ({"title": 3}, "must be one line of text"),
         ({"batch_size": 3}, "leave batch_size= out"),

@@ -49,6 +49,18 @@ def test_the_last_rows_in_time_are_held_out_and_the_very_last_test(tmp_path):
     assert task.rows["inputs"].shape == (ROWS, 1)
 
 
+def test_times_are_numbers_dates_or_texts_that_sort_as_they_do(tmp_path):
+    months = [f"{2020 + i // 12}-{i % 12 + 1:02d}" for i in range(ROWS)]
+    for times in (months, [*range(2, ROWS + 2)]):  # as texts, 10 stands before 9
+        path, _ = write(tmp_path / "t.csv", when=times)
+        split = padl.task("csv", path=path, target="price", drop=("patient", "day", "side"), order="when").split(0, {})
+        assert split.held_out.tolist() == [*range(48, ROWS)]
+    for times in ([f"{i % 12 + 1:02d}/03/2024" for i in range(ROWS)], ["2024-5", "2024-10"] * 30, ["a", "b"] * 30):
+        path, _ = write(tmp_path / "t.csv", when=times)
+        with pytest.raises(PadlError, match=r"in column 'when', which task\.order names, says no time for certain"):
+            padl.task("csv", path=path, target="price", drop=("patient", "day", "side"), order="when")
+
+
 def test_a_column_says_which_side_a_row_is_on(tmp_path):
     task, split, rows = read(tmp_path, split="side")
     for side, numbers in (("train", split.train), ("val", split.held_out), ("Test", split.test)):

@@ -75,7 +75,7 @@ class Builder(Adapted):
 
     def call(self, module: nnx.Module, inputs: jax.Array, key: Key | None) -> jax.Array:
         """Call a module that it built, on flattened inputs where it was given their size."""
-        flat = inputs.reshape(len(inputs), -1) if self.inputs and self.gets == "size" else inputs
+        flat = inputs.reshape(inputs.shape[0], -1) if self.inputs and self.gets == "size" else inputs
         return _called(module, flat, key)
 
 

@@ -45,7 +45,7 @@ def with_objects(config: Mapping[str, Any], things: Mapping[str, Any], needs: Co
             label = config[kind]["name"]
             raise PadlError(
                 f"its {kind} '{label}' came from Python, and only Python can give it again (python.json beside it may"
-                f" have its source): {kind}={label} in padl.load, padl.evaluate or padl.resume"
+                f" have its source): {kind}={label} in padl.load, padl.predict, padl.evaluate or padl.resume"
             )
     return filled
 

@@ -33,6 +33,8 @@ def run(arguments: list[str]) -> int:
     options = OPTIONS.read(arguments)
     if len(options.folders) != 1 or not options.folders[0].strip() or options.to is None:
         OPTIONS.error("padl export takes the folder of one run and a format: padl export runs/... --to safetensors")
+    if options.out == "-":
+        OPTIONS.error("padl export writes a file: --out takes its name, and no -")
     from padl.app.exporting import export
     from padl.cli.formatting import print_line
 

@@ -8,13 +8,16 @@ from padl.data.table.source_table import excerpt
 from padl.data.table.spelling import CODE, DATE, FRAMED, INFINITE, UNIT, is_grouped
 
 SIMPLE_NAME = re.compile(r"[^\W\d][\w .()/%-]*")  # needs no quotes in YAML
+OPTION = re.compile(r"(?<!')\btask\.|'task\.(?:types|drop)=")  # and no column 'task.x'
 PLAIN_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def without_options(message: str) -> str:
     """A message to who predicts, for whom there are no options of the task: what is wrong alone."""
-    said, option, _ = message.removeprefix("task.path=").partition("task.")
-    return said.rpartition(": ")[0] if option else said
+    message = message.removeprefix("task.path=")
+    option = OPTION.search(message)
+    end = max(message.rfind(sign, 0, option.start()) for sign in (": ", "; ")) if option else -1
+    return message[:end] if end > 0 else message
 
 
 def shown(text: str) -> str:
@@ -54,7 +57,8 @@ def unread_dates(name: str) -> str:
 
 
 def no_date(name: str, form: str | None) -> str:
-    wanted = f"of the form {form}" if form else "and the others there are no dates of one form that leaves no doubt"
+    doubt = "and the others there are no dates of one form that leaves no doubt"
+    wanted = f"is no date of the form {form}" if form else doubt
     return f"{wanted}: write year-month-day, as 2021-03-01, or {drop(name)} leaves the column out"
 
 

@@ -38,7 +38,7 @@ def typed_column(table: Table, name: str, types: Types) -> Column:
     import pyarrow.types as of
 
     array, told = table.column(name), types.kinds.get(name)
-    if of.is_dictionary(array.type):
+    if of.is_dictionary(array.type) and not isinstance(array.type.value_type, pa.BaseExtensionType):
         array, told = array.cast(array.type.value_type), told or "category"
     if of.is_boolean(array.type) or (_is_number(array.type) and told == "category"):
         array, told = array.cast(pa.string()), told or "category"

@@ -83,7 +83,7 @@ def from_days(days: np.ndarray, origin: np.datetime64, clock: bool) -> np.ndarra
     dates = origin.astype("datetime64[s]") + np.where(there, seconds, 0).astype("timedelta64[s]")
     if not clock:
         dates = (dates + np.timedelta64(12, "h")).astype("datetime64[D]")
-    return np.where(there, dates, np.datetime64("NaT"))
+    return np.where(there, dates, np.array("NaT", dates.dtype))
 
 
 def in_parts(values: np.ndarray) -> dict[str, np.ndarray]:

@@ -132,7 +132,8 @@ def encode(description: Description, table: Table) -> Encoded:
             or `frames.from_frame` of a data frame; columns in any order, the targets may be among them.
 
     Returns:
-        The inputs; and a line for each column that is not known, and for categories that are not: they are all zeros.
+        The inputs; and a line for each column that is not known, for categories that are not, which are all zeros, for
+        missing values that are filled in, and for numbers without their unit.
 
     Raises:
         PadlError: a column is missing, or holds something that it did not hold, or in another unit; a value is missing
@@ -151,6 +152,7 @@ def encode(description: Description, table: Table) -> Encoded:
     for known in described:
         notes += _of_categories(known, columns[known["name"]], table.where)
         _check(known, columns[known["name"]], table.where)
+        notes += _of_values(known, columns[known["name"]], table.where)
     with np.errstate(over="ignore"):
         inputs = _filled(inputs_of(description, columns), description)
     check_finite(inputs, list(description["inputs"]), table.where)
@@ -204,6 +206,17 @@ def _of_categories(known: Mapping[str, Any], column: Column, where: str) -> list
     rows = int(np.isin(column.values, places).sum())
     names = excerpt([f"'{column.categories[i]}'" for i in places])
     return [f"{where}: column '{known['name']}' has {names}, and no training row has: all zeros ({rows} rows)"]
+
+
+def _of_values(known: Mapping[str, Any], column: Column, where: str) -> list[str]:
+    """Lines on values that are missing, and on numbers without the unit that they had."""
+    what, lacks, notes = f"{where}: column '{known['name']}'", int(column.missing.sum()), []
+    if lacks:
+        filled = "all zeros stand for it" if known["kind"] == "category" else "the training rows' mean stands for it"
+        notes.append(f"{what} has no value in {lacks} {'row' if lacks == 1 else 'rows'}: {filled}")
+    if known.get("unit") and not column.unit and lacks < len(column.values):
+        notes.append(f"{what} has numbers without a unit, which are taken for {known['unit']}")
+    return notes
 
 
 def _filled(inputs: np.ndarray, description: Description) -> np.ndarray:

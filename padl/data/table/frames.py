@@ -49,12 +49,17 @@ def _is_rows(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
+def _plain(value: Any) -> Any:
+    """A scalar of NumPy as Python's, which Arrow takes."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _arrow(frame: Any) -> Any:
     pa = arrow()
 
     if _is_rows(frame):
         names = dict.fromkeys(str(name) for row in frame for name in row)
-        rows = [{str(name): value for name, value in row.items()} for row in frame]
+        rows = [{str(name): _plain(value) for name, value in row.items()} for row in frame]
         return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
     if isinstance(frame, Mapping):
         columns = {str(name): np.asarray(values) for name, values in frame.items()}

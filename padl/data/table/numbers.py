@@ -21,7 +21,7 @@ from padl.data.table.spelling import (
     pattern,
 )
 
-UNIT = re.compile(rf"{CURRENCY}|%")
+UNIT_SIGN = re.compile(rf"{CURRENCY}|%")
 WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*").fullmatch
 EXACT = 2.0**53  # from here on, float64 has no place for every whole number
 
@@ -94,7 +94,7 @@ def without_unit(texts: Any, form: NumberFormat) -> tuple[Any, str]:
     pc = compute()
 
     there = pc.unique(where(texts, ~is_missing(texts, form.na, words=True))).to_pylist()
-    signs = {match[0] if (match := UNIT.search(text)) else "" for text in there}
+    signs = {match[0] if (match := UNIT_SIGN.search(text)) else "" for text in there}
     sign = signs.pop() if len(signs) == 1 else ""
     if not sign and is_unit(*(frame := around_numbers(there))):
         sign = frame[1]

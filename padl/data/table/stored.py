@@ -1,6 +1,5 @@
 """Check a description of a table that was stored, before it is believed: anybody can write JSON. check."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from padl.data.table.dates import FORMS, PARTS
 from padl.data.table.encoding import VERSION, input_names
 from padl.types import PadlError
 
+LARGEST = float(np.finfo(np.float32).max)
 Test = Callable[[Any], bool]
 
 
@@ -66,7 +66,7 @@ def _columns(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+    return type(value) in (int, float) and abs(value) <= LARGEST  # False for NaN
 
 
 def _number_or_none(value: Any) -> bool:
@@ -83,7 +83,7 @@ def _parts(value: Any) -> bool:
 
 def _moment(value: Any) -> bool:
     try:
-        return isinstance(value, str) and not np.isnat(np.datetime64(value))
+        return isinstance(value, str) and value[:4].isdecimal() and not np.isnat(np.datetime64(value, "s"))
     except ValueError:
         return False
 

@@ -13,6 +13,7 @@ from padl.data.table.arrow import compute
 from padl.data.table.dates import Dates, parse, read_dates
 from padl.data.table.kinds import Column, Types
 from padl.data.table.numbers import (
+    UNIT_SIGN,
     NumbersOfText,
     all_numbers,
     is_missing,
@@ -68,7 +69,8 @@ def of_text(array: Any, told: str | None, place: ColumnPlace) -> Column:
         return Column(place.name, "number", found.values, unit=unit, empty=_empty(texts, found.missing), notes=notes)
     if told == "number":
         text = first(texts, found.wrong)[1]
-        raise place.refused(texts, found.wrong, f"is no number: {advice.spelling(place, text, looks_like(text))}")
+        what = "is no number, and others have not its unit" if UNIT_SIGN.search(text) else "is no number"
+        raise place.refused(texts, found.wrong, f"{what}: {advice.spelling(place, text, looks_like(text))}")
     return _of_words(texts, found, place)
 
 
@@ -147,7 +149,9 @@ def _dates(texts: Any, place: ColumnPlace) -> Column:
     different, form = coded.dictionary.to_pylist(), place.types.forms.get(place.name)
     read = read_dates(different) if form is None else _of_form(different, form)
     if read is None:
-        raise place.refused(texts, ~missing, advice.no_date(place.name, form))
+        fits = [text for text in different if form and parse([text], form) is not None]
+        wrong = ~missing & ~np.isin(texts.to_pylist(), fits)
+        raise place.refused(texts, wrong if wrong.any() else ~missing, advice.no_date(place.name, form))
     values = np.full(len(texts), np.datetime64("NaT", "us"))
     values[~missing] = read.values[coded.indices.to_numpy()]
     return Column(place.name, "date", values, form=read.form, empty=_empty(texts, missing))

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from padl.data.table.columns import array_of, typed
+from padl.data.table.advice import without_options
+from padl.data.table.columns import array_of, typed, typed_column
 from padl.data.table.kinds import Types
 from padl.data.table.source_table import Table
 from padl.data.table.spelling import NumberFormat
@@ -253,6 +254,9 @@ def test_arrow_says_what_a_column_is():
     assert column(["a", "b", "a"], pa.dictionary(pa.int8(), pa.string())).kind == "category"
     assert column(["2", "1"], pa.large_string()).values.tolist() == [2, 1]
     assert column(["2", "1"], pa.string_view()).values.tolist() == [2, 1]
+    uuids = pa.DictionaryArray.from_arrays(pa.array([0], pa.int8()), pa.array([bytes(16)], pa.uuid()))
+    with pytest.raises(PadlError, match=r"column 'x' holds dictionary<.*>: task\.drop=\[x\] leaves it out"):
+        typed_column(Table(("x",), (uuids,), "t"), "x", Types())
     day = datetime.date(2021, 3, 4)
     assert column([day, None], dates="days").values[0] == MOMENT
     with pytest.raises(PadlError, match=r"holds dates, as 2021-03-04: task\.dates=days"):
@@ -261,6 +265,17 @@ def test_arrow_says_what_a_column_is():
         column([[1], [2]])
     with pytest.raises(PadlError, match=r"inf in column 'x', row 2"):
         column([1.0, np.inf])
+
+
+def test_a_message_to_who_predicts_says_what_is_wrong_and_no_option():
+    for message, said in (
+        ("t.csv: 'x' in column 'a', row 1, is no number: repair it, or task.na=['x']; task.drop=[a]", "is no number"),
+        ("t.csv: 'x' in column 'a b', row 1, is text: 'task.types=\"{a b: category}\"' takes it", "is text"),
+        ("t.csv: names, each once; 'a' is there twice; where it is no header, task.header=false", "is there twice"),
+        ("t.csv: '7' in column 'task.x', row 1, is no number: repair it, or task.na=['7']", "is no number"),
+        ("'t.csv' cannot be read as a table: it is gone", "it is gone"),
+    ):
+        assert without_options(message) == message[: message.index(said) + len(said)]
 
 
 def test_a_column_that_is_no_feature_is_given_as_an_array():

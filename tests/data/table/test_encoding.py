@@ -55,7 +55,8 @@ def test_a_description_that_went_through_json_encodes_the_rows_that_it_was_made_
     described, inputs = description(fill=np.float32([2.5, 0, 0, 1]), seen=np.ones(4))
     encoded = encode(described, from_frame(TRAIN))
     np.testing.assert_array_equal(encoded.inputs, np.where(np.isnan(inputs), 2.5, inputs))
-    assert (encoded.inputs.dtype, encoded.notes) == (np.float32, ())
+    filled = "the data frame: column 'size' has no value in 1 row: the training rows' mean stands for it"
+    assert (encoded.inputs.dtype, encoded.notes) == (np.float32, (filled,))
 
 
 def test_new_rows_are_encoded_by_what_training_rows_said_in_any_order_of_columns():
@@ -65,7 +66,9 @@ def test_new_rows_are_encoded_by_what_training_rows_said_in_any_order_of_columns
     np.testing.assert_array_equal(encoded.inputs, np.float32([[2.5, 0, 0, 4], [7, 0, 0, 1]]))
     assert encoded.notes == (
         "new.csv: columns that the model does not know are passed over: other",
+        "new.csv: column 'size' has no value in 1 row: the training rows' mean stands for it",
         "new.csv: column 'stone' has 'marble', 'slate', and no training row has: all zeros (2 rows)",
+        "new.csv: column 'day' has no value in 1 row: the training rows' mean stands for it",
     )
 
 
@@ -90,7 +93,10 @@ def test_a_column_of_text_stays_one_where_the_new_rows_would_be_read_otherwise()
         ({"stone": ["marble"], "day": ["2021-03-01"]}, "no column size: the model needs it"),
         ({**TRAIN, "size": ["1", "", "2"]}, "no value in column 'size', row 2"),
         ({**TRAIN, "size": ["1", "oops", "2"]}, "'oops' in column 'size', row 2, is no number"),
-        ({**TRAIN, "day": ["2021-03-01", "1.3.2021", "2021-03-01"]}, "of the form year-month-day"),
+        (
+            {**TRAIN, "day": ["2021-03-01", "1.3.2021", "2021-03-01"]},
+            "'1.3.2021' in column 'day', row 2, is no date of the form year-month-day$",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_encoded_is_refused_with_its_place(rows, message):
