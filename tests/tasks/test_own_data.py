@@ -135,7 +135,7 @@ def test_whole_numbers_beyond_32_bits_are_the_numbers_that_they_are(tmp_path):
     np.testing.assert_array_equal(model(large.tolist()), model(large.astype(np.float32)))
     np.save(tmp_path / "inputs.npy", large)
     np.save(tmp_path / "targets.npy", T)
-    with pytest.raises(PadlError, match="go from 0 to 23,000,000,000, beyond int32: give them as float32"):
+    with pytest.raises(PadlError, match="whole numbers beyond 32 bits: give them in floating point"):
         padl.task("array_files", path=str(tmp_path))
 
 
