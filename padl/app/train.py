@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.keywords import TrainKeys, defaults_of, spelled_out
 from padl.app.plan import Plan, resolve
-from padl.app.settings import SweepSettings
+from padl.app.settings import Settings, SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
@@ -20,15 +21,17 @@ from padl.types import KINDS, PadlError
 
 Choose = Any  # a name, a thing from Python, or {"name": one of these, hyperparameters}
 QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
+DEFAULTS: dict[str, Any] = {**defaults_of(Settings), "start": None, **QUIET}  # of the keywords of `train`
 
 
+@spelled_out(DEFAULTS)
 def train(
     task: Choose = "digits",
     model: Choose = None,
     loss: Choose = None,
     optimizer: Choose = "adam",
     schedule: Choose = "constant",
-    **settings: Any,
+    **settings: Unpack[TrainKeys],
 ) -> RunResult:
     """Train once: the same run as `padl train`, in the same words, but quiet and without a folder unless asked for.
 

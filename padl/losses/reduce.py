@@ -5,7 +5,7 @@ because it is replaced before the loss is computed. "sum_and_count" is the exact
 micro-batches and devices: add the sums, add the counts, divide once.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,10 @@ from jaxtyping import Array, Float, Num
 from padl.types import PadlError, at_least_float32
 
 Reduction = Literal["mean", "sum", "none", "sum_and_count"]
-Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
+if TYPE_CHECKING:
+    Reduced = jax.Array  # so that `loss(...) + 1` needs no cast: who asks for the pair knows it
+else:
+    Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
 Mask = Any  # an array of True and False, or None; `check_mask` refuses all else
 Weights = tuple[float, ...] | jax.Array | None  # of classes or elements: constants of the program
 
