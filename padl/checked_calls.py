@@ -61,4 +61,5 @@ def _is_array(value: Any) -> bool:
     """Whether a value is an array, stands for one, or has one in it."""
     if isinstance(value, (list, tuple)):
         return any(map(_is_array, value))
-    return not isinstance(value, numbers.Number) and (hasattr(value, "__array__") or hasattr(value, "__jax_array__"))
+    stands_for_one = hasattr(value, "__array__") or hasattr(value, "__jax_array__")
+    return stands_for_one and not isinstance(value, numbers.Number)  # NumPy's scalars are numbers
