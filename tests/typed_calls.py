@@ -58,7 +58,11 @@ padl.schedules.over(padl.schedules.cosine, peak=1e-3)  # wrong
 run = padl.train(seed=3, steps=100, run={"dir": Path("runs"), "save_every": 100}, wandb={"tags": ["a"]})
 run.summary["final"]["loss"]
 padl.train(model={"name": "mlp", "widths": [8]}, batch_size="all", ema=0.99, clip_norm=None, start={"from": "runs/a"})
+padl.train(task=(np.ones((4, 2)), np.ones(4)), model=nnx.Linear, loss=optax.l2_loss, optimizer=optax.lion(1e-3))
+padl.train(model=nnx.Linear(2, 1, rngs=nnx.Rngs(0)), optimizer=optax.MultiSteps(tx, 2), schedule=lambda done: 1 - done)
 padl.trian()  # wrong
+padl.train(optimizer=0.1)  # wrong
+padl.train("digits", "mlp", "mse", ["adam", "sgd"])  # wrong
 padl.train(sed=3)  # wrong
 padl.train(steps="many")  # wrong
 padl.train(run={"folder": "runs"})  # wrong
