@@ -27,6 +27,7 @@ padl.optimizer(name=3)  # wrong
 
 # Losses
 twice = 2 * padl.losses.huber(x, x, delta=0.5)
+padl.losses.huber(np.ones(3), targets=np.zeros(3), where=np.array([True, False, True]))
 gradient = jax.grad(padl.losses.mse)(x, x)
 padl.losses.cross_entropy(jnp.ones((2, 3)), jnp.zeros(2, int), reduction="none").sum()
 padl.losses.huber(x)  # wrong
@@ -47,6 +48,7 @@ padl.tasks.digit()  # wrong
 
 # Schedules
 padl.schedules.cosine(x, final=0.1)
+padl.schedules.linear(0.5) + padl.schedule("cosine")(0.5)
 rate: optax.Schedule = padl.schedules.over(padl.schedules.cosine, steps=1000, peak=1e-3, final=0.1)
 optax.adam(padl.schedules.over(padl.schedule("cosine"), steps=1000))
 padl.optimizers.adam(padl.schedules.over(partial(padl.schedules.wsd, warmup=0.1), steps=1000))
