@@ -37,7 +37,7 @@ def checked(kind: str, function: F, schema: Callable[[str, F], Mapping[str, Chec
             is_checked = name in hyperparameters and not _is_array(value)
             return hyperparameters[name].check(value, f"{kind}.{name}") if is_checked else value
 
-        if kind == "schedule" and not args and names[0] not in arguments:
+        if kind == "schedule" and not args and not {*names[:1]} <= {*arguments}:
             name = function.__name__
             raise PadlError(f"schedule '{name}' is a function of the fraction of training: {over_steps(name)}")
         looked_at = [*map(look, names, args), *args[len(names) :]]
