@@ -48,7 +48,7 @@ padl.tasks.digit()  # wrong
 
 # Schedules
 padl.schedules.cosine(x, final=0.1)
-padl.schedules.linear(0.5) + padl.schedule("cosine")(0.5)
+shares = padl.schedules.linear(0.5) + padl.schedule("cosine")(0.5)
 rate: optax.Schedule = padl.schedules.over(padl.schedules.cosine, steps=1000, peak=1e-3, final=0.1)
 optax.adam(padl.schedules.over(padl.schedule("cosine"), steps=1000))
 padl.optimizers.adam(padl.schedules.over(partial(padl.schedules.wsd, warmup=0.1), steps=1000))
