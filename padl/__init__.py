@@ -10,12 +10,14 @@
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from padl.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from padl import backprop, losses, models, optimizers, schedules, tasks
+    from padl import registry as registry
+    from padl import types as types
     from padl.app.compare.run import trajectories
     from padl.app.exporting import export
     from padl.app.names import loss, model, names, optimizer, schedule, task
@@ -41,7 +43,7 @@ _HOMES = {
     "normal_equation": "padl.closed_form",
     **dict.fromkeys(("loss", "model", "names", "optimizer", "schedule", "task"), "padl.app.names"),
 }
-_MODULES = ("backprop", "losses", "models", "optimizers", "schedules", "tasks")
+_MODULES = ("backprop", "losses", "models", "optimizers", "registry", "schedules", "tasks", "types")
 __all__ = [
     "PadlError",
     "backprop",
@@ -68,13 +70,14 @@ __all__ = [
     "trajectories",
 ]
 
+if not TYPE_CHECKING:  # a type checker refuses a name that is not imported above
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"padl.{name}")
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'padl' has no attribute '{name}'")
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            return importlib.import_module(f"padl.{name}")
+        if name in _HOMES:
+            return getattr(importlib.import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'padl' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

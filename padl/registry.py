@@ -3,8 +3,9 @@
     @optimizer(family="adam", reference="Kingma & Ba 2015, arXiv:1412.6980")
     def adam(learning_rate: ScalarOrSchedule = 1e-3, ...): ...
 
-The decorated function comes back unchanged. Its signature is the only schema: the config node, the command line, the
-listing, the validation and the split into program and data are all read off it.
+The decorated function comes back with its signature, and looks at the hyperparameters of every call as a call by name
+does. The signature is the only schema: the config node, the command line, the listing, the validation and the split
+into program and data are all read off it.
 """
 
 import contextlib
@@ -28,12 +29,15 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union
 import numpy as np
 import yaml
 
+from padl.argument_domains import PREDICTIONS, TARGETS
+from padl.checked_calls import checked, over_steps
 from padl.messages import warn
 from padl.origins import MAIN, PADL, Place, loading, place_of
 from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
+WORDS = {"targets": TARGETS, "predictions": PREDICTIONS}  # of a loss
 
 
 def near(word: str, words: Iterable[str]) -> str:
@@ -81,6 +85,8 @@ class Hyperparameter(NamedTuple):
         fits, value = coerce(value, self.annotation)
         if not fits:
             raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")
+        if self.traced and callable(value):
+            _refuse_shape(value, where)
         for x in value if isinstance(value, tuple) else (value,):
             if not isinstance(x, numbers.Real) or isinstance(x, bool):
                 continue
@@ -195,7 +201,7 @@ class Entry:
     def hyperparameters(self) -> dict[str, Hyperparameter]:
         """Those that the function declares, or that its signature states."""
         declared = getattr(self.function, "hyperparameters", None)
-        return signature(self.function, self.kind not in ("optimizer", "task")) if declared is None else declared
+        return hyperparameters_of(self.kind, self.function) if declared is None else declared
 
     @property
     def summary(self) -> str:
@@ -213,6 +219,12 @@ class Entry:
         traced = {k: v for k, v in values.items() if k in data and not callable(v)}
         static = tuple((k, v) for k, v in values.items() if k not in traced)
         return StaticPartial(self.function, static), traced
+
+
+def hyperparameters_of(kind: str, function: Callable[..., Any]) -> dict[str, Hyperparameter]:
+    """Return the hyperparameters of a function of this kind: all arguments of an optimizer or a task, and those behind
+    the star of what is given predictions, a shape or a fraction first."""
+    return signature(function, keyword_only=kind not in ("optimizer", "task"))
 
 
 def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
@@ -252,6 +264,27 @@ def check(
     return {k: h.check(values.get(k, h.default), where + k) for k, h in allowed.items()}
 
 
+def _refuse_shape(function: Callable[..., Any], where: str) -> None:
+    """Raise PadlError where a learning rate is to follow a schedule of the fraction of training: it is given steps."""
+    function = getattr(function, "func", function)
+    for entry in REGISTRIES["schedule"]:
+        if entry.function is function:
+            raise PadlError(
+                f"{where} is given the step count, and schedule '{entry.name}' takes the fraction of training: "
+                f"{over_steps(entry.name)}"
+            )
+
+
+def _check_words(loss: str, traits: Mapping[str, Any]) -> None:
+    """Raise PadlError for a word by which a loss declares an argument, and which is not explained."""
+    for key, words in WORDS.items():
+        if key in traits and traits[key] not in words:
+            raise PadlError(
+                f"loss '{loss}': no {key}={traits[key]!r}{near(str(traits[key]), words)} (there are: "
+                f"{', '.join(words)}; one of your own goes into padl.argument_domains.{key.upper()} first)"
+            )
+
+
 class Registry:
     """One kind of things by name. Called, it is the decorator that registers."""
 
@@ -266,11 +299,17 @@ class Registry:
             family: which relatives it stands with in listings.
             reference: the paper, and where it matters the equation.
             traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`).
+
+        Raises:
+            PadlError: the name is taken, or a loss says of its arguments what no word is.
         """
         place = place_of(sys._getframe(1))
 
         def register(function: F) -> F:
             label = name or function.__name__
+            if self.kind == "loss":
+                _check_words(label, traits)
+            function = checked(self.kind, function, hyperparameters_of)
             self.add(Entry(self.kind, label, function, family, reference, place.origin, traits, place))
             return function
 

@@ -16,7 +16,7 @@ PyTree = Any
 Device = Any  # a jax.Device, which type checkers do not take for a type
 Metrics = dict[str, jax.Array]
 HParams = dict[str, dict[str, Any]]  # {"optimizer": {"learning_rate": 1e-3}, ...}: a pytree of scalars
-Schedule = Callable[[jax.Array], jax.Array]
+Schedule = Callable[[jax.Array], jax.typing.ArrayLike]  # of the step count, as Optax's
 Direction = Literal["max", "min"]
 Kind = Literal["optimizer", "loss", "model", "task", "schedule"]
 KINDS: tuple[Kind, ...] = ("optimizer", "loss", "model", "task", "schedule")
@@ -47,6 +47,9 @@ LOSS = Metric("loss")  # every task has it
 
 class Traced:
     """Marks an annotation whose values are arguments of the compiled program, never constants in it."""
+
+    def __repr__(self) -> str:
+        return "traced"
 
 
 Scalar = Annotated[float | jax.Array, Traced()]
@@ -107,6 +110,9 @@ class Domain(NamedTuple):
         above = x > self.low if self.low_open else x >= self.low
         below = x < self.high if self.high_open else x <= self.high
         return bool(above and below)
+
+    def __repr__(self) -> str:
+        return f"in {self}"
 
     def __str__(self) -> str:
         left, right = "(" if self.low_open or math.isinf(self.low) else "[", ")" if self.high_open else "]"

@@ -14,8 +14,8 @@ from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types", "version", "jax_flags", "files", "nested", "notebook"},
-    {"messages", "origins", "readable"},
+    {"types", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
+    {"messages", "origins", "readable", "checked_calls"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},
@@ -62,10 +62,20 @@ def imports(file: Path) -> set[str]:
     return {name for name in modules if name.startswith("padl.")}
 
 
+def for_type_checkers(module: ast.Module) -> set[ast.AST]:
+    """What stands under `if TYPE_CHECKING:`."""
+    blocks = [n for n in ast.walk(module) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {node for block in blocks for statement in block.body for node in ast.walk(statement)}
+
+
 def imported_names(file: Path) -> set[str]:
-    """Whatever a file imports, from anywhere: modules, and with `from` also what may be one of their modules."""
+    """Whatever a file imports, from anywhere: modules, and with `from` also what may be one of their modules.
+
+    What a package lists for type checkers alone is left out: nobody imports it.
+    """
     imported = set()
-    for node in ast.walk(tree(file)):
+    module = tree(file)
+    for node in set(ast.walk(module)) - for_type_checkers(module):
         if isinstance(node, ast.Import):
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -1,16 +1,23 @@
 """Names, signatures as schemas, and plugins."""
 
 import importlib
+import inspect
+import pickle
+import pydoc
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
+import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 import pytest
+from flax import nnx
 
 import padl
-from padl import plugins, registry
+from padl import argument_domains, plugins, registry
 from padl.registry import Entry, Registry, StaticPartial, coerce, signature
-from padl.types import KINDS, Domain, PadlError, Scalar
+from padl.types import KINDS, Domain, PadlError, Scalar, ScalarOrSchedule
 
 
 def example(rate: Scalar = 0.1, count: int = 2, mode: Literal["a", "b"] = "a", off: Scalar | None = None):
@@ -22,8 +29,112 @@ def entry(function=example, name="example", origin="here") -> Entry:
     return Entry("optimizer", name, function, "", "", origin)
 
 
-def test_a_decorated_function_comes_back_unchanged():
-    assert Registry("optimizer")(family="x")(example) is example
+def test_what_the_decorator_gives_back_is_what_is_registered_with_signature_text_and_source():
+    registered = Registry("optimizer")
+    given_back = registered(family="x")(example)
+    assert given_back is registered.get("example").function
+    assert inspect.signature(given_back) == inspect.signature(example)
+    assert (given_back.__doc__, given_back.__qualname__) == (example.__doc__, example.__qualname__)
+    assert inspect.getsource(given_back) == inspect.getsource(example)
+
+
+def test_a_registered_function_survives_pickling():
+    assert pickle.loads(pickle.dumps(padl.optimizers.adam)) is padl.optimizers.adam
+
+
+def test_a_class_is_registered_as_it_is():
+    class Net(nnx.Module):
+        pass
+
+    assert Registry("model")()(Net) is Net
+
+
+def test_help_shows_what_is_traced_and_where_it_may_lie():
+    text = pydoc.plain(pydoc.render_doc(padl.losses.smooth_l1))
+    assert " at 0x" not in text
+    assert "traced, in [0, inf)] = 1.0" in text
+
+
+DIRECT = [  # (a call, the kind and name it is by name, what is wrong)
+    (lambda: padl.optimizers.adam(-1.0), "optimizer", "adam", {"learning_rate": -1.0}),
+    (lambda: padl.optimizers.adam(b1=1.5), "optimizer", "adam", {"b1": 1.5}),
+    (lambda: padl.optimizers.adam(1e-3, 0.9, float("nan")), "optimizer", "adam", {"b2": float("nan")}),
+    (lambda: padl.optimizers.adam("fast"), "optimizer", "adam", {"learning_rate": "fast"}),
+    (lambda: padl.optimizers.adam(np.float32(0)), "optimizer", "adam", {"learning_rate": np.float32(0)}),
+    (lambda: padl.losses.huber(ONES, ONES, delta=-1), "loss", "huber", {"delta": -1}),
+    (lambda: padl.models.mlp((4,), 2, widths=(0,), rngs=nnx.Rngs(0)), "model", "mlp", {"widths": (0,)}),
+    (lambda: padl.models.mlp((4,), 2, activation="tan", rngs=nnx.Rngs(0)), "model", "mlp", {"activation": "tan"}),
+    (lambda: padl.schedules.cosine(0.5, final=2.0), "schedule", "cosine", {"final": 2.0}),
+    (lambda: padl.tasks.permeability(rows=1), "task", "permeability", {"rows": 1}),
+    (lambda: padl.tasks.permeability(100, -0.5), "task", "permeability", {"noise": -0.5}),
+]
+ONES = np.ones(3, np.float32)
+
+
+@pytest.mark.parametrize(("call", "kind", "name", "wrong"), DIRECT, ids=lambda x: x if isinstance(x, str) else "")
+def test_a_direct_call_refuses_a_number_in_the_words_of_a_call_by_name(call, kind, name, wrong):
+    with pytest.raises(PadlError) as direct:
+        call()
+    with pytest.raises(PadlError) as by_name:
+        getattr(padl, kind)(name, **wrong)
+    assert str(direct.value) == str(by_name.value)
+    assert next(iter(wrong)) in str(direct.value)
+
+
+def test_a_direct_call_of_a_plugins_function_looks_at_its_numbers():
+    @Registry("optimizer")()
+    def own(learning_rate: ScalarOrSchedule = 0.1, power: Annotated[Scalar, Domain(0.0, 1.0)] = 0.5):
+        return learning_rate, power
+
+    assert own(1, power=1) == (1.0, 1.0)
+    with pytest.raises(PadlError, match=r"optimizer.power=2.0 is outside its domain \[0, 1\]"):
+        own(power=2)
+
+
+@pytest.mark.parametrize("outside", [jnp.float32(-1), np.array(-1.0), nnx.Param(jnp.float32(-1))])
+def test_an_array_is_taken_as_it_is(outside):
+    padl.optimizers.sgd(outside)
+    assert padl.schedules.linear(0.5, final=outside) == pytest.approx(0.0)
+
+
+def test_hyperparameters_may_be_traced_and_vectors_under_vmap():
+    losses = jax.vmap(lambda delta: padl.losses.huber(ONES, 0 * ONES, delta=delta))(jnp.array([-1.0, 1.0]))
+    np.testing.assert_allclose(losses, [-1.5, 0.5])  # outside of the domain, and not looked at
+
+    def first_step(rate):
+        tx = padl.optimizers.adam(rate, b1=rate)
+        return tx.update(ONES, tx.init(ONES))[0]
+
+    np.testing.assert_allclose(jax.jit(first_step)(0.5), -0.5 * ONES, rtol=1e-4)
+
+
+def test_a_warm_up_from_zero_goes_through_optaxs_inject_hyperparams():
+    warm_up = optax.linear_schedule(0.0, 1e-3, 10)
+    tx = optax.inject_hyperparams(padl.optimizers.adam)(learning_rate=warm_up)
+    updates, _ = tx.update(jnp.ones(2), tx.init(jnp.ones(2)))
+    np.testing.assert_array_equal(updates, 0.0)
+
+
+@pytest.mark.parametrize("shape", [padl.schedules.cosine, padl.schedule("cosine", final=0.1)])
+@pytest.mark.parametrize("make", [padl.optimizers.adam, lambda rate: padl.optimizer("adam", learning_rate=rate)])
+def test_a_schedule_of_the_fraction_is_no_learning_rate_of_the_step(shape, make):
+    with pytest.raises(
+        PadlError, match=r"takes the fraction of training: padl.schedules.over\(padl.schedule\('cosine'\)"
+    ):
+        make(shape)
+
+
+@pytest.mark.parametrize("words", [{"targets": "real"}, {"targets": "values", "predictions": "reals"}])
+def test_a_loss_that_declares_an_argument_by_a_word_there_is_not_is_refused_as_it_is_registered(words):
+    kept = Registry("loss")
+    with pytest.raises(PadlError, match=r"loss 'example': no (targets='real'|predictions='reals').*there are: values"):
+        kept(**words)(example)
+    assert kept.names() == []
+
+
+def test_a_plugin_adds_a_word_of_its_own(monkeypatch):
+    monkeypatch.setitem(argument_domains.TARGETS, "trees", "parse trees")
+    Registry("loss")(targets="trees")(example)
 
 
 def test_a_name_that_is_taken_raises_and_names_both_origins():

@@ -5,6 +5,7 @@ import inspect
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import padl
@@ -23,8 +24,8 @@ POINTS = [  # (schedule, hyperparameters, fraction, share of the peak)
     ("exponential", {"final": 0.01}, 0.0, 1.0),
     ("exponential", {"final": 0.01}, 0.5, 0.1),
     ("exponential", {"final": 0.01}, 1.0, 0.01),
-    ("exponential", {"final": 0.0}, 0.0, 1.0),
-    ("exponential", {"final": 0.0}, 0.5, 0.0),
+    ("exponential", {"final": jnp.float32(0)}, 0.0, 1.0),  # as a number 0 is refused
+    ("exponential", {"final": jnp.float32(0)}, 0.5, 0.0),
     ("step", {"every": 0.25, "factor": 0.5}, 0.0, 1.0),
     ("step", {"every": 0.25, "factor": 0.5}, 0.24, 1.0),
     ("step", {"every": 0.25, "factor": 0.5}, 0.25, 0.5),
@@ -162,3 +163,77 @@ def test_wsd_of_nothing_but_cooldown_is_linear():
     fractions = jnp.asarray(GRID, jnp.float32)
     alone = schedules.wsd(fractions, warmup=0.0, cooldown=1.0, final=0.1)
     np.testing.assert_allclose(alone, schedules.linear(fractions, final=0.1), atol=F32)
+
+
+# Over so many steps, as Optax has them
+
+COUNTS = np.arange(0, 1200, 7)  # of 1000 steps, and further
+IN_OPTAX = {
+    "cosine": (
+        schedules.over(schedules.cosine, steps=1000, peak=3e-3, final=0.1),
+        optax.cosine_decay_schedule(3e-3, 1000, 0.1),
+    ),
+    "linear": (
+        schedules.over(schedules.linear, steps=1000, peak=3e-3, final=0.5),
+        optax.linear_schedule(3e-3, 1.5e-3, 1000),
+    ),
+    "exponential": (
+        schedules.over(schedules.exponential, steps=1000, peak=3e-3, final=0.01),
+        optax.exponential_decay(3e-3, 1000, 0.01, end_value=3e-5),
+    ),
+    "warmup_cosine": (
+        schedules.over(schedules.warmup_cosine, steps=1000, peak=3e-3, warmup=0.2, final=0.1),
+        optax.warmup_cosine_decay_schedule(0.0, 3e-3, 200, 1000, 3e-4),
+    ),
+    "by name": (
+        schedules.over(padl.schedule("cosine", final=0.1), steps=1000, peak=3e-3),
+        optax.cosine_decay_schedule(3e-3, 1000, 0.1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", IN_OPTAX)
+def test_a_schedule_over_steps_is_optaxs_to_rounding(name):
+    ours, theirs = IN_OPTAX[name]
+    np.testing.assert_allclose(ours(jnp.asarray(COUNTS)), theirs(jnp.asarray(COUNTS)), rtol=2e-5, atol=3e-9)
+    np.testing.assert_allclose(jax.jit(ours)(3), theirs(3), rtol=2e-5)
+
+
+def test_optaxs_optimizers_and_padls_take_a_schedule_over_steps_and_walk_one_path():
+    rate = schedules.over(schedules.cosine, steps=4, peak=0.5)
+    paths = []
+    for tx in (padl.optimizers.adam(rate), optax.adam(rate)):
+        x, state, path = jnp.array([1.0, -2.0]), tx.init(jnp.zeros(2)), []
+        for _ in range(5):
+            updates, state = tx.update(2 * x, state)
+            x = x + updates
+            path.append(x)
+        paths.append(path)
+    np.testing.assert_allclose(*paths, rtol=1e-5)
+    np.testing.assert_array_equal(paths[0][4], paths[0][3])  # all of training is done: the rate is 0
+
+
+def test_a_run_with_a_schedule_is_the_run_whose_optimizer_has_it_over_its_steps():
+    run = {"task": "surface", "steps": 40, "devices": 1}
+    inside = padl.optimizers.adam(schedules.over(schedules.cosine, steps=40, peak=0.1, final=0.2))
+    by_name = padl.train(
+        **run, optimizer={"name": "adam", "learning_rate": 0.1}, schedule={"name": "cosine", "final": 0.2}
+    )
+    assert padl.train(**run, optimizer=inside).summary["final"]["loss"] == pytest.approx(
+        by_name.summary["final"]["loss"], rel=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: schedules.over(schedules.cosine, steps=0), r"steps=0 is outside its domain \[1, inf\]"),
+        (lambda: schedules.over(schedules.cosine, steps=10, peak=-1.0), r"peak=-1.0 is outside its domain"),
+        (lambda: schedules.over(schedules.cosine, steps=10, final=2.0), r"schedule.final=2.0 is outside"),
+        (lambda: schedules.over("cosine", steps=10), "takes a schedule, as padl.schedules.cosine, and not 'cosine'"),
+        (lambda: schedules.cosine(final=0.1), r"fraction of training: padl.schedules.over\(padl.schedule\('cosine'\)"),
+    ],
+)
+def test_what_makes_no_schedule_of_steps_is_refused_at_once(call, message):
+    with pytest.raises(padl.PadlError, match=message):
+        call()

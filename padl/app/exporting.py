@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.app.keywords import ModelThing, spelled_out
 from padl.app.saved_runs import Which, load
 from padl.app.trained_model import TrainedModel
 from padl.jax_flags import pinned
@@ -29,7 +30,10 @@ PLATFORMS = ("cpu", "cuda", "tpu")
 ROWS = "rows"  # what the number of rows is called in an exported function
 
 
-def export(folder: str | Path, to: str, file: str | Path | None = None, which: Which = "best", **things: Any) -> Path:
+@spelled_out()
+def export(
+    folder: str | Path, to: str, file: str | Path | None = None, which: Which = "best", **things: Unpack[ModelThing]
+) -> Path:
     """Write the trained model of a run into a file that PADL is not needed for.
 
     safetensors: the parameters under the model's names, as "head.kernel"; the rest of its state under "state.", the

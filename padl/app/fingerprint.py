@@ -125,7 +125,7 @@ def _digest(part: Part) -> str:
 
 
 def _digest_of_source(function: Any) -> str:
-    function = getattr(function, "made_of", function)
+    function = inspect.unwrap(getattr(function, "made_of", function))
     try:
         file = inspect.getsourcefile(function)
         text = Path(file).read_bytes() if file and Path(file).is_file() else inspect.getsource(function).encode()

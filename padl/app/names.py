@@ -106,7 +106,7 @@ def model(name: str, **hyperparameters: Any) -> Callable[..., Any]:
     return _bound("model", name, hyperparameters)
 
 
-def schedule(name: str, **hyperparameters: Any) -> Callable[[jax.Array], jax.Array]:
+def schedule(name: str, **hyperparameters: Any) -> Callable[[Any], jax.Array]:
     """Bind a schedule by name: fraction of the training -> share of the peak. Raises as `optimizer`."""
     return _bound("schedule", name, hyperparameters)
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from padl.app import names
 from padl.app.frames import data_frame
+from padl.app.keywords import ModelThing, spelled_out
 from padl.app.new_rows import NewRows, read
 from padl.app.objects.stored import is_from_python
 from padl.app.readable_runs import predictions_card
@@ -57,7 +58,10 @@ class Predictions(Readable):
         return data_frame(self.columns)
 
 
-def predict(run: str | Path | TrainedModel, rows: Any, which: Which = "best", **things: Any) -> Predictions:
+@spelled_out()
+def predict(
+    run: str | Path | TrainedModel, rows: Any, which: Which = "best", **things: Unpack[ModelThing]
+) -> Predictions:
     """Predict new rows: classes by name with their probabilities, numbers in their units, dates as dates.
 
     >>> found = padl.predict(record.folder, "new.csv")

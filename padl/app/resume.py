@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
+from padl.app.keywords import ResumeKeys, Things, spelled_out
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
@@ -56,14 +57,15 @@ class RunRecord(NamedTuple):
 
 
 @pinned()
+@spelled_out()
 def resume(
     folder: str | Path,
-    settings: Mapping[str, Any] | None = None,
+    settings: ResumeKeys | None = None,
     *,
     allow: Collection[str] = (),
     command: Sequence[str] = (),
     stop: StopRequest = NEVER,
-    **things: Any,
+    **things: Unpack[Things],
 ) -> RunResult | Results:
     """Go on with a run or a sweep where its newest whole snapshot is, in the same folder, rows and W&B run: as
     `padl resume`, but quiet and without W&B unless asked for.
@@ -85,11 +87,11 @@ def resume(
     Raises:
         PadlError: no run there, one that still runs, finished or diverged, no whole snapshot, or one of another run.
     """
-    folder, settings = Path(folder).absolute(), {**QUIET, **(settings or {})}
+    folder, changes = Path(folder).absolute(), {**QUIET, **(settings or {})}
     allow = allowed(allow, ALLOW)
     if is_sweep(folder):
-        return _resume_sweep(folder, settings, allow, stop, things)
-    return resume_run(folder, settings, allow, command, stop, things)
+        return _resume_sweep(folder, changes, allow, stop, things)
+    return resume_run(folder, changes, allow, command, stop, things)
 
 
 def _resume_sweep(

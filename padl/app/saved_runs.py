@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import jax
 import jax.numpy as jnp
 
+from padl.app.keywords import EvaluatedThings, ModelThing, spelled_out
 from padl.app.names import part
 from padl.app.objects.stored import is_from_python
 from padl.app.plan import resolve, run_key
@@ -44,7 +45,8 @@ PROBE_ROWS = 7  # of made-up inputs, by which the saved arrays are held against 
 
 
 @pinned()
-def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedModel:
+@spelled_out()
+def load(folder: str | Path, which: Which = "best", **things: Unpack[ModelThing]) -> TrainedModel:
     """Load the trained model of a run folder, which needs the folder alone, not the data that it was trained on.
 
     Args:
@@ -83,13 +85,14 @@ def load(folder: str | Path, which: Which = "best", **things: Any) -> TrainedMod
 
 
 @pinned()
+@spelled_out()
 def evaluate(
     folder: str | Path,
     which: Which = "final",
     rows: Side = "held_out",
     *,
     allow: str | Collection[str] = (),
-    **things: Any,
+    **things: Unpack[EvaluatedThings],
 ) -> dict[str, float]:
     """Evaluate what a run saved, again, on as many devices as it had if they are here.
 

@@ -1,13 +1,17 @@
 """A run from start to end: plan, folder, training. `padl train` and `padl.train` are both this."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
+
+import optax
+from flax import nnx
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.keywords import TrainKeys, defaults_of, spelled_out
 from padl.app.plan import Plan, resolve
-from padl.app.settings import SweepSettings
+from padl.app.settings import Settings, SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
@@ -16,19 +20,23 @@ from padl.jax_flags import pinned
 from padl.runs import lock, run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.processes import is_writer
+from padl.tasks.task import Task
 from padl.types import KINDS, PadlError
 
-Choose = Any  # a name, a thing from Python, or {"name": one of these, hyperparameters}
+Thing = Task | tuple[Any, Any] | nnx.Module | optax.GradientTransformation | optax.MultiSteps | Callable[..., Any]
+Choose = str | Thing | Mapping[str, Any] | None  # a name, a thing from Python, or {"name": one of these, ...}
 QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
+DEFAULTS: dict[str, Any] = {**defaults_of(Settings), "start": None, **QUIET}  # of the keywords of `train`
 
 
+@spelled_out(DEFAULTS)
 def train(
     task: Choose = "digits",
     model: Choose = None,
     loss: Choose = None,
     optimizer: Choose = "adam",
     schedule: Choose = "constant",
-    **settings: Any,
+    **settings: Unpack[TrainKeys],
 ) -> RunResult:
     """Train once: the same run as `padl train`, in the same words, but quiet and without a folder unless asked for.
 

@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from padl.app import names
+from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
-from padl.losses.argument_domains import PREDICTIONS, TARGETS
 from padl.registry import Entry, describe, near, written
 from padl.runs.console import Output
 from padl.types import KINDS, Domain, PadlError, one_line

@@ -5,23 +5,34 @@ large_vocabulary.py, margin.py. Of vectors: distances.py, embedding.py, contrast
 regions: segmentation.py. Of sequences: sequence.py. The lecture's information theory: information.py.
 
 Beneath them: reduce.py masks and takes means; checks.py validates targets; stable_costs.py and subgradients.py
-hold what a plain formula loses; argument_domains.py says in words what a loss may be given; plot_axes.py along which
-axis `padl show --plot` draws it.
+hold what a plain formula loses; plot_axes.py says along which axis `padl show --plot` draws it.
 """
 
-from collections.abc import Callable
-
-import jax
+from typing import TYPE_CHECKING
 
 from padl import registry
 
 registry.discover(__name__, __path__)
 
+if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
+    from padl.losses.binary import *
+    from padl.losses.classification import *
+    from padl.losses.contrastive import *
+    from padl.losses.distances import *
+    from padl.losses.embedding import *
+    from padl.losses.large_vocabulary import *
+    from padl.losses.likelihood import *
+    from padl.losses.margin import *
+    from padl.losses.regression import *
+    from padl.losses.score_order import *
+    from padl.losses.segmentation import *
+    from padl.losses.sequence import *
+else:
 
-def __getattr__(name: str) -> Callable[..., jax.Array]:
-    if name in registry.loss.names():
-        return registry.loss.get(name).function
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in registry.loss.names():
+            return registry.loss.get(name).function
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

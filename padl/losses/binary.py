@@ -4,12 +4,12 @@ from typing import Annotated
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import LOGIT, LOGITS, PROBABILITY
-from padl.losses.reduce import Reduced, Reduction, Weights, alike, broadcast_weights, class_last, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, Weights, alike, broadcast_weights, class_last, reduce
 from padl.losses.stable_costs import focused_sigmoid_cost, sigmoid_cost
 from padl.registry import loss
 from padl.types import FRACTION, NON_NEGATIVE, Scalar

@@ -4,12 +4,13 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer, Num
+from jaxtyping import Bool, Float, Integer, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import CLASSES, LOG_PROBABILITY
 from padl.losses.reduce import (
+    Array,
     Reduced,
     Reduction,
     Weights,

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import unit
 from padl.losses.plot_axes import CONTRAST
-from padl.losses.reduce import Reduced, Reduction, align, alike, check_mask, floating, masked, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, align, alike, check_mask, floating, masked, reduce
 from padl.losses.stable_costs import softmax_cost
 from padl.registry import loss
 from padl.types import FINITE, POSITIVE, PadlError, Scalar

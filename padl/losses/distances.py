@@ -7,10 +7,10 @@ from typing import Annotated
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Bool, Float, Num
 
 from padl.losses.plot_axes import DISTANCE
-from padl.losses.reduce import Reduced, Reduction, alike, class_last, masked, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, alike, class_last, masked, reduce
 from padl.losses.subgradients import absolute
 from padl.registry import loss
 from padl.types import Domain, Scalar

@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.distances import Power, cosine, norm
 from padl.losses.plot_axes import ANGLE, TRIPLET
-from padl.losses.reduce import Reduced, Reduction, alike, class_last, masked, reduce, same_shape
+from padl.losses.reduce import Array, Reduced, Reduction, alike, class_last, masked, reduce, same_shape
 from padl.losses.subgradients import at_least_0
 from padl.registry import loss
 from padl.types import NON_NEGATIVE, POSITIVE, Domain, Scalar

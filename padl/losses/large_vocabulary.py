@@ -8,13 +8,25 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.classification import smoothed
 from padl.losses.plot_axes import VOCABULARY
-from padl.losses.reduce import Reduced, Reduction, Weights, align, both, broadcast_weights, floating, mean, reduce
+from padl.losses.reduce import (
+    Array,
+    Reduced,
+    Reduction,
+    Weights,
+    align,
+    both,
+    broadcast_weights,
+    floating,
+    mean,
+    pair,
+    reduce,
+)
 from padl.losses.stable_costs import softmax_cost
 from padl.registry import loss
 from padl.types import COUNT, FRACTION, NON_NEGATIVE, POSITIVE, PadlError, Scalar, at_least_float32
@@ -81,7 +93,7 @@ def linear_cross_entropy(
     if reduction == "sum":
         return total
     _, count = reduce(jnp.ones(y.shape, total.dtype), where=keep, counts=counts, reduction="sum_and_count")
-    return (total, count) if reduction == "sum_and_count" else mean(total, count)
+    return pair(total, count) if reduction == "sum_and_count" else mean(total, count)
 
 
 class Head(NamedTuple):

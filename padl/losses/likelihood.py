@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import COUNT, DIVERGENCE, SPREAD
-from padl.losses.reduce import Reduced, Reduction, align, alike, floating, masked, mean, reduce, same_shape
+from padl.losses.reduce import Array, Reduced, Reduction, align, alike, floating, masked, mean, reduce, same_shape
 from padl.losses.subgradients import counted
 from padl.registry import loss
 from padl.types import POSITIVE, PadlError, Scalar

@@ -4,13 +4,13 @@ from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Integer, Num
+from jaxtyping import Bool, Float, Integer, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.classification import labelled
 from padl.losses.plot_axes import CLASSES, DISSIMILAR, MARGIN, SETS
-from padl.losses.reduce import Reduced, Reduction, Weights, alike, class_last, floating, masked, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, Weights, alike, class_last, floating, masked, reduce
 from padl.losses.subgradients import above_0, at_least_0
 from padl.registry import loss
 from padl.types import FINITE, Scalar

@@ -5,16 +5,21 @@ because it is replaced before the loss is computed. "sum_and_count" is the exact
 micro-batches and devices: add the sums, add the counts, divide once.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Num
+from jaxtyping import Float, Num
 
 from padl.types import PadlError, at_least_float32
 
 Reduction = Literal["mean", "sum", "none", "sum_and_count"]
-Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
+if TYPE_CHECKING:
+    Array = Any  # JAX's and NumPy's
+    Reduced = jax.Array  # so that `loss(...) + 1` needs no cast: who asks for the pair knows it
+else:
+    Array = jax.Array
+    Reduced = jax.Array | tuple[jax.Array, jax.Array]  # the pair is that of "sum_and_count"
 Mask = Any  # an array of True and False, or None; `check_mask` refuses all else
 Weights = tuple[float, ...] | jax.Array | None  # of classes or elements: constants of the program
 
@@ -49,10 +54,15 @@ def reduce(
         return total
     count = jnp.asarray(values.size, values.dtype) if counts is None else counts.sum()
     if reduction == "sum_and_count":
-        return total, count
+        return pair(total, count)
     if reduction == "mean":
         return mean(total, count)
     raise PadlError(f"reduction={reduction!r} is none of mean, sum, none, sum_and_count")
+
+
+def pair(total: jax.Array, count: jax.Array) -> Reduced:
+    """What "sum_and_count" gives."""
+    return total, count  # pyright: ignore[reportReturnType]
 
 
 def mean(total: jax.Array, count: jax.Array) -> jax.Array:

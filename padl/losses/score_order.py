@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import ORDER
-from padl.losses.reduce import Reduced, Reduction, alike, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, alike, reduce
 from padl.losses.subgradients import at_least_0
 from padl.registry import loss
 from padl.types import FINITE, Scalar

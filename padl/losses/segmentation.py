@@ -3,12 +3,12 @@
 from typing import Annotated
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Bool, Float, Num
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import OVERLAP
-from padl.losses.reduce import Reduced, Reduction, align, alike, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, align, alike, reduce
 from padl.registry import loss
 from padl.types import NON_NEGATIVE, PadlError, Scalar
 

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Bool, Float, Integer
+from jaxtyping import Bool, Float, Integer
 
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import ONE_FRAME
-from padl.losses.reduce import Reduced, Reduction, floating, masked, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, floating, masked, reduce
 from padl.registry import loss
 from padl.types import PadlError
 

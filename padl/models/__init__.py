@@ -8,19 +8,22 @@ sequence: for each of its frames), and called as `model(x)` to evaluate and `mod
 randomness of one step.
 """
 
-from collections.abc import Callable
-
-from flax import nnx
+from typing import TYPE_CHECKING
 
 from padl import registry
 
 registry.discover(__name__, __path__)
 
+if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
+    from padl.models.convolutional import *
+    from padl.models.dense import *
+    from padl.models.sequence import *
+else:
 
-def __getattr__(name: str) -> Callable[..., nnx.Module]:
-    if name in registry.model.names():
-        return registry.model.get(name).function
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in registry.model.names():
+            return registry.model.get(name).function
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

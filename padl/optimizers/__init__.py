@@ -4,19 +4,22 @@ leafwise.py lifts a rule to trees; descent.py follows the gradient and its memor
 moments.py does both.
 """
 
-from collections.abc import Callable
-
-from optax import GradientTransformationExtraArgs
+from typing import TYPE_CHECKING
 
 from padl import registry
 
 registry.discover(__name__, __path__)
 
+if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
+    from padl.optimizers.adaptive import *
+    from padl.optimizers.descent import *
+    from padl.optimizers.moments import *
+else:
 
-def __getattr__(name: str) -> Callable[..., GradientTransformationExtraArgs]:
-    if name in registry.optimizer.names():
-        return registry.optimizer.get(name).function
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in registry.optimizer.names():
+            return registry.optimizer.get(name).function
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

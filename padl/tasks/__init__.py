@@ -11,20 +11,30 @@ Of things from Python: own_data.py makes a task of arrays, own_frame.py of a dat
 functions.
 """
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from padl import registry
 from padl.tasks.own_data import arrays as arrays
 from padl.tasks.own_objective import objective as objective
-from padl.tasks.task import Task
 
 registry.discover(__name__, __path__)
 
+if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
+    from padl.tasks.array_folder import *
+    from padl.tasks.autoencoder import *
+    from padl.tasks.embedding import *
+    from padl.tasks.images import *
+    from padl.tasks.line_reading import *
+    from padl.tasks.pair_ranking import *
+    from padl.tasks.surface_descent import *
+    from padl.tasks.table_file import *
+    from padl.tasks.tabular import *
+else:
 
-def __getattr__(name: str) -> Callable[..., Task]:
-    if name in registry.task.names():
-        return registry.task.get(name).function
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name in registry.task.names():
+            return registry.task.get(name).function
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

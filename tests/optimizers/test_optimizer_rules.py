@@ -249,8 +249,11 @@ def in_optax():
         "sgd": (optimizers.sgd(0.1), optax.sgd(0.1)),
         "momentum": (optimizers.momentum(0.1, 0.7), optax.sgd(0.1, momentum=0.7)),
         "nesterov": (optimizers.nesterov(0.1, 0.7), optax.sgd(0.1, momentum=0.7, nesterov=True)),
-        # Optax has eps inside the root here; without it, and from 0, the rules are one
-        "adagrad": (optimizers.adagrad(0.1, eps=0.0), optax.adagrad(0.1, initial_accumulator_value=0.0, eps=0.0)),
+        # Optax has eps inside the root here; without it, and from 0, the rules are one. As a number 0 is refused.
+        "adagrad": (
+            optimizers.adagrad(0.1, eps=jnp.float32(0)),
+            optax.adagrad(0.1, initial_accumulator_value=0.0, eps=0.0),
+        ),
         "rmsprop": (optimizers.rmsprop(0.1, 0.8, 1e-3), optax.rmsprop(0.1, 0.8, 1e-3, eps_in_sqrt=False)),
         "adadelta": (optimizers.adadelta(0.5, 0.8, 1e-3), optax.adadelta(0.5, 0.8, 1e-3)),
         "adam": (optimizers.adam(0.1, **m), optax.adam(0.1, **m)),

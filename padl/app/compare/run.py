@@ -3,14 +3,16 @@
 import io
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import jax
 import numpy as np
 
 from padl.app.compare.plan import ComparePlan, one_line_for_candidates, resolve
 from padl.app.compare.readable import ReadableComparison, readable
+from padl.app.compare.settings import CompareSettings
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.keywords import CompareKeys, defaults_of, spelled_out
 from padl.compare import report
 from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
@@ -21,6 +23,8 @@ from padl.runs.environment import environment
 from padl.runs.pictures import attempt
 from padl.runs.processes import is_writer
 from padl.runs.status import recording
+
+QUIET: dict[str, Any] = {"run": {"dir": None}}
 
 
 class ComparisonResult(NamedTuple):
@@ -35,8 +39,12 @@ class ComparisonResult(NamedTuple):
     pictures: list[Path]
 
 
+@spelled_out({**defaults_of(CompareSettings), **QUIET})
 def trajectories(
-    surface: str | Callable[..., Any] = "rosenbrock", *, allow: str | Collection[str] = (), **settings: Any
+    surface: str | Callable[..., Any] = "rosenbrock",
+    *,
+    allow: str | Collection[str] = (),
+    **settings: Unpack[CompareKeys],
 ) -> ReadableComparison:
     """Compare optimizers on a surface: `padl compare` in the same words, but without a folder unless `run` names one.
 
@@ -50,7 +58,7 @@ def trajectories(
     Raises:
         PadlError: for the first thing that is wrong, before anything is written.
     """
-    return readable(run({"surface": surface, "run": {"dir": None}, **settings}, [], allow).comparison)
+    return readable(run({"surface": surface, **QUIET, **settings}, [], allow).comparison)
 
 
 @pinned()

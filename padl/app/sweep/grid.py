@@ -3,21 +3,23 @@
 import itertools
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from padl.app import names
+from padl.app.keywords import SweepRunKeys, spelled_out
 from padl.app.objects import labelled, shown_value
 from padl.app.settings import Settings, schema
 from padl.app.sweep import results
 from padl.app.sweep.members import Requested
 from padl.app.sweep.results import Results
 from padl.app.sweep.run import Sweep
-from padl.app.train import Choose, quietly
+from padl.app.train import DEFAULTS, Choose, quietly
 from padl.nested import with_value
 from padl.registry import near
 from padl.types import KINDS, PadlError
 
 
+@spelled_out({**DEFAULTS, "sweep": None})
 def sweep(
     task: Choose = "digits",
     model: Choose = None,
@@ -26,7 +28,7 @@ def sweep(
     schedule: Choose = "constant",
     *,
     over: Mapping[str, Iterable[Any]],
-    **settings: Any,
+    **settings: Unpack[SweepRunKeys],
 ) -> Results:
     """Train every combination of the values in `over`, those of one structure in one compiled program.
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from padl import registry
+from padl import argument_domains, registry
 from padl.app import names
 from padl.cli.cards import EXPLAINED, facts, state_arrays
 from padl.cli.docstrings import fitted
@@ -190,6 +190,8 @@ def test_what_cannot_be_drawn_is_one_line_and_nothing_is_written(padl_command, t
 def plugin_losses(monkeypatch):
     """Losses of a plugin: of values, of something of its own, and one that fails."""
     monkeypatch.setattr(registry.loss, "_entries", dict(names.of("loss")._entries))
+    for words in (argument_domains.TARGETS, argument_domains.PREDICTIONS):
+        monkeypatch.setitem(words, "trees", "parse trees")
     with registry.origin("a_plugin"):
 
         @loss(targets="values")
@@ -225,4 +227,4 @@ class TestPlugins:
 
     def test_the_words_of_a_plugin_stand_on_its_card_as_they_are(self, padl_command):
         out = " ".join(padl_command("show", "of_trees")[1].split())
-        assert out.endswith("predictions trees targets trees round yes tests cubed origin a_plugin")
+        assert out.endswith("predictions parse trees targets parse trees round yes tests cubed origin a_plugin")

@@ -1,0 +1,65 @@
+"""Make a registered function look at its hyperparameters at every call, as a call by name does. checked."""
+
+import functools
+import inspect
+import numbers
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from padl.types import PadlError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Checks(Protocol):
+    """What looks at a value: a hyperparameter."""
+
+    def check(self, value: Any, where: str) -> Any: ...
+
+
+def checked(kind: str, function: F, schema: Callable[[str, F], Mapping[str, Checks]]) -> F:
+    """Return `function` with a look at its hyperparameters; a class, or another thing that can be called, as it is.
+
+    An array is taken as it is: it may be traced, and the first learning rate of a schedule may be 0.
+
+    Args:
+        kind: in whose words a value is refused. schema: the hyperparameters of a function of this kind; asked once, at
+            the first call.
+    """
+    if not inspect.isfunction(function):
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **arguments: Any) -> Any:
+        names, hyperparameters = _signature(kind, function, schema)
+
+        def look(name: str, value: Any) -> Any:
+            is_checked = name in hyperparameters and not _is_array(value)
+            return hyperparameters[name].check(value, f"{kind}.{name}") if is_checked else value
+
+        if kind == "schedule" and not args and not {*names[:1]} <= {*arguments}:
+            name = function.__name__
+            raise PadlError(f"schedule '{name}' is a function of the fraction of training: {over_steps(name)}")
+        looked_at = [*map(look, names, args), *args[len(names) :]]
+        return function(*looked_at, **{name: look(name, value) for name, value in arguments.items()})
+
+    return call  # pyright: ignore[reportReturnType]
+
+
+def over_steps(schedule: str) -> str:
+    """Say how a schedule of the fraction becomes one of the step count, as Optax's are."""
+    return f"padl.schedules.over(padl.schedule('{schedule}'), steps=1000, peak=0.01) is one of the step count"
+
+
+@functools.cache
+def _signature(kind: str, function: Any, schema: Callable[[str, Any], Mapping[str, Checks]]) -> tuple[Any, Any]:
+    """The names of the arguments in their order, and the hyperparameters among them."""
+    return list(inspect.signature(function).parameters), schema(kind, function)
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is an array, stands for one, or has one in it."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_array, value))
+    stands_for_one = hasattr(value, "__array__") or hasattr(value, "__jax_array__")
+    return stands_for_one and not isinstance(value, numbers.Number)  # NumPy's scalars are numbers
