@@ -28,11 +28,13 @@ class Requested:
 
     Attributes:
         overrides: `key=value`, as typed. values: of these keys, in Python's types. config: every name and value.
+        note: a line to say of the configuration, "" for none.
     """
 
     overrides: list[str]
     values: dict[str, Any]
     config: dict[str, Any]
+    note: str = ""
 
 
 @dataclass(eq=False)

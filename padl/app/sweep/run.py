@@ -70,7 +70,8 @@ class Sweep:
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._launches = 0
-        self._said: set[str] = set()  # lines on the data
+        self._batches = (0, 0)  # of a search: launches of this process, and members in them
+        self._said: set[str] = set()  # lines on configurations and data
         self._memo: Memo = {}
         self._warm_starts = WarmStarts()
         self._report_due = 0.0  # on the clock of `perf_counter`
@@ -108,8 +109,8 @@ class Sweep:
         self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
         self._launches += 1
         self.records.open(self.members, devices, self.expected or len(self.members))
-        say_notes(specs, self._said)
-        self._say_plan(launched, programs, devices)
+        self._say_notes(requests, specs)
+        self._say_plan(launched, programs, devices, self._batch(len(requests)))
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
@@ -159,7 +160,23 @@ class Sweep:
         of_launches = [[member for member in self.members if member.launch == launch] for launch in left]
         return [group for members in [*of_launches, new] for group in groups(members, self._warm_starts)]
 
-    def _say_plan(self, launched: Sequence[Member], programs: list[Group], devices: list[Device]) -> None:
+    def _say_notes(self, requests: Sequence[Requested], specs: Sequence[RunSpec]) -> None:
+        """Say of configurations and data what was not said before."""
+        for note in dict.fromkeys(request.note for request in requests if request.note not in {"", *self._said}):
+            warn(note)
+            self._said.add(note)
+        say_notes(specs, self._said)
+
+    def _batch(self, size: int) -> str:
+        """`batch 1 of 2: ` of a search, whose launches are batches of trials; "" of a grid, or of a single batch."""
+        number, done = self._batches[0] + 1, self._batches[1] + size
+        self._batches = (number, done)
+        total = number + math.ceil(max(0, (self.expected or 0) - done) / size)
+        return f"batch {number} of {total}: " if total > 1 else ""
+
+    def _say_plan(
+        self, launched: Sequence[Member], programs: list[Group], devices: list[Device], batch: str = ""
+    ) -> None:
         different = list(dict.fromkeys(launched))
         ended = sum(member.status != "waiting" for member in different)
         repeated = len(launched) - len(different) + (0 if self.recorded else ended)
@@ -168,7 +185,7 @@ class Sweep:
         if self.recorded and ended:
             self.say(f"{_count(ended, 'run')} had ended, not run again")
         if ended < len(different):
-            self.say(_plan_line(len(different) - ended, programs, devices))
+            self.say(batch + _plan_line(len(different) - ended, programs, devices))
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
