@@ -203,8 +203,13 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type or outside a domain."""
-        return check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type, one outside its domain, or
+        what the entry says of some together that would do nothing, or not what they say."""
+        checked = check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+        conflict = self.traits.get("conflict", no_conflict)(checked)
+        if conflict:
+            raise PadlError(f"{self.kind} '{self.name}': {conflict}")
+        return checked
 
     def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
         """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
@@ -213,6 +218,11 @@ class Entry:
         traced = {k: v for k, v in values.items() if k in data and not callable(v)}
         static = tuple((k, v) for k, v in values.items() if k not in traced)
         return StaticPartial(self.function, static), traced
+
+
+def no_conflict(values: Mapping[str, Any]) -> str:
+    """Say what is wrong with some hyperparameters together, as {name: value}; "" where nothing is."""
+    return ""
 
 
 def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
@@ -265,7 +275,8 @@ class Registry:
         Args:
             family: which relatives it stands with in listings.
             reference: the paper, and where it matters the equation.
-            traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`).
+            traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`). Of any
+                kind `conflict`: {every hyperparameter: value} -> a line on those that together would do nothing.
         """
         place = place_of(sys._getframe(1))
 

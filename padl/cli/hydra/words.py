@@ -101,7 +101,7 @@ def _no_option(
     value = value if equals else (follows[0] if follows and "=" not in follows[0] else "VALUE")
     key = name.lstrip("-")
     refused = f"padl {command} has no option '{name}'"
-    if key.partition(".")[0] in names or (equals and not near(name, options)):
+    if key.partition(".")[0] in names:
         return f"{refused}; a key is given without dashes: {key}={value}"
     return f"{refused}{near(name, options)}; a key is given as KEY=VALUE"
 
