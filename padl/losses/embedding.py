@@ -101,7 +101,7 @@ def triplet_margin(
         predictions, positives, negatives: embeddings a, p and n on the last axis, of one shape.
         margin: m > 0, a distance.
         p: of the L_p distance, in (0, ∞].
-        eps: added to each coordinate of a difference of it; torch has 10⁻⁶, by which d(a, a) is not 0 and has a slope of 1.
+        eps: added to each coordinate of a difference; torch has 10⁻⁶, by which d(a, a) is not 0 and has a slope of 1.
         swap: let the positive stand in for the anchor where it is the nearer one to the negative.
         distance: minkowski, cosine (1 - cos), or from Python any function of two arrays.
         where: of the batch. reduction: see `padl.losses.reduce`.
