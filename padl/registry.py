@@ -276,7 +276,8 @@ class Registry:
             family: which relatives it stands with in listings.
             reference: the paper, and where it matters the equation.
             traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`). Of any
-                kind `conflict`: {every hyperparameter: value} -> a line on those that together would do nothing.
+                kind `conflict`: {every hyperparameter: value} -> a line on those that together would do nothing; and
+                `same_value`: {hyperparameter: what it is for}, of those that change no value.
         """
         place = place_of(sys._getframe(1))
 
