@@ -50,12 +50,13 @@ def sweep_card(
     keys = list(settings[0][1].values) if settings else []
     words = [last_word(key) for key in keys]
     several = len(rankings) > 1
+    of_task = several and "task" not in keys
     columns = [
-        *(["task"] if several else []), *(words if len(set(words)) == len(keys) else keys),
+        *(["task"] if of_task else []), *(words if len(set(words)) == len(keys) else keys),
         "mean", "± error", "n", "diverged",
     ]  # fmt: skip
     table = [
-        [*([task] if several else []), *map(number, setting.values.values()), *_over_seeds(setting)]
+        [*([task] if of_task else []), *map(number, setting.values.values()), *_over_seeds(setting)]
         for task, setting in settings
     ]
     by = [
