@@ -47,22 +47,21 @@ def same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def outcome(look: Look, values: Mapping[str, Any]) -> Any:
-    """What follows, or the line that refuses it."""
-    try:
-        return look(values)
-    except PadlError as refused:
-        return f"refused: {refused}"
-
-
 def does_something(entry: Entry, name: str, look: Look, base: Mapping[str, Any] | None = None, words=WORDS) -> bool:
-    """Whether any other value of a hyperparameter is followed by something else, or is refused together with others."""
+    """Whether any other value of a hyperparameter is followed by something else; or is refused, by name, where none
+    that is taken is."""
     base, hyperparameter = dict(base or {}), entry.hyperparameters[name]
     hyperparameter = hyperparameter._replace(default=base.get(name, hyperparameter.default))
-    before = look(base)
+    before, refused = look(base), False
     values = other_values(hyperparameter, words)
     assert values, f"no other value of {name} is known: {hyperparameter.annotation}"
-    return any(not same(before, outcome(look, {**base, name: value})) for value in values)
+    for value in values:
+        try:
+            if not same(before, look({**base, name: value})):
+                return True
+        except PadlError as error:
+            refused |= name in str(error)
+    return refused
 
 
 # Optimizers
