@@ -14,17 +14,30 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Checks(Protocol):
     """What looks at a value: a hyperparameter."""
 
+    @property
+    def default(self) -> Any: ...
+
     def check(self, value: Any, where: str) -> Any: ...
 
 
-def checked(kind: str, function: F, schema: Callable[[str, F], Mapping[str, Checks]]) -> F:
+Conflict = Callable[[Mapping[str, Any]], str]
+
+
+def no_conflict(values: Mapping[str, Any]) -> str:
+    """Say what is wrong with some hyperparameters together, as {name: value}; "" where nothing is."""
+    return ""
+
+
+def checked(
+    kind: str, function: F, schema: Callable[[str, F], Mapping[str, Checks]], conflict: Conflict = no_conflict
+) -> F:
     """Return `function` with a look at its hyperparameters; a class, or another thing that can be called, as it is.
 
     An array is taken as it is: it may be traced, and the first learning rate of a schedule may be 0.
 
     Args:
         kind: in whose words a value is refused. schema: the hyperparameters of a function of this kind; asked once, at
-            the first call.
+            the first call. conflict: looks at all of them together, where none is an array.
     """
     if not inspect.isfunction(function):
         return function
@@ -41,9 +54,22 @@ def checked(kind: str, function: F, schema: Callable[[str, F], Mapping[str, Chec
             name = function.__name__
             raise PadlError(f"schedule '{name}' is a function of the fraction of training: {over_steps(name)}")
         looked_at = [*map(look, names, args), *args[len(names) :]]
-        return function(*looked_at, **{name: look(name, value) for name, value in arguments.items()})
+        named = {name: look(name, value) for name, value in arguments.items()}
+        together = {**dict(zip(names, looked_at, strict=False)), **named}
+        _refuse_conflict(f"{kind} '{function.__name__}'", conflict, hyperparameters, together)
+        return function(*looked_at, **named)
 
     return call  # pyright: ignore[reportReturnType]
+
+
+def _refuse_conflict(
+    owner: str, conflict: Conflict, schema: Mapping[str, Checks], arguments: Mapping[str, Any]
+) -> None:
+    """Raise PadlError for hyperparameters that do not go together; one that is an array may be traced."""
+    values = {name: arguments.get(name, each.default) for name, each in schema.items()}
+    line = "" if any(map(_is_array, values.values())) else conflict(values)
+    if line:
+        raise PadlError(f"{owner}: {line}")
 
 
 def over_steps(schedule: str) -> str:

@@ -30,7 +30,7 @@ import numpy as np
 import yaml
 
 from padl.argument_domains import PREDICTIONS, TARGETS
-from padl.checked_calls import checked, over_steps
+from padl.checked_calls import checked, no_conflict, over_steps
 from padl.messages import warn
 from padl.origins import MAIN, PADL, Place, loading, place_of
 from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
@@ -209,8 +209,13 @@ class Entry:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type or outside a domain."""
-        return check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type, one outside its domain, or
+        what the entry says of some together that would do nothing, or not what they say."""
+        checked = check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+        conflict = self.traits.get("conflict", no_conflict)(checked)
+        if conflict:
+            raise PadlError(f"{self.kind} '{self.name}': {conflict}")
+        return checked
 
     def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
         """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
@@ -298,7 +303,9 @@ class Registry:
         Args:
             family: which relatives it stands with in listings.
             reference: the paper, and where it matters the equation.
-            traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`).
+            traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`). Of any
+                kind `conflict`: {every hyperparameter: value} -> a line on those that together would do nothing; and
+                `same_value`: {hyperparameter: what it is for}, of those that change no value.
 
         Raises:
             PadlError: the name is taken, or a loss says of its arguments what no word is.
@@ -309,7 +316,7 @@ class Registry:
             label = name or function.__name__
             if self.kind == "loss":
                 _check_words(label, traits)
-            function = checked(self.kind, function, hyperparameters_of)
+            function = checked(self.kind, function, hyperparameters_of, traits.get("conflict", no_conflict))
             self.add(Entry(self.kind, label, function, family, reference, place.origin, traits, place))
             return function
 

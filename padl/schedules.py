@@ -7,7 +7,7 @@ its form, and a sweep over peaks or lengths is one program. `fraction` may be an
 count of it, as Optax's optimizers take it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
 import jax
@@ -25,6 +25,24 @@ else:
 
 EXACT = 2.0**-23  # how far float32 may put a fraction, or n × every, from where it is: half of that each
 ABOVE_0 = Domain(0.0, 1.0, low_open=True, search=(1e-3, 0.1), scale="log")
+
+
+def _no_decay_left(values: Mapping[str, Any]) -> str:
+    if values["warmup"] >= 1 and values["final"] > 0:
+        return f"warmup={values['warmup']:g} leaves no time to fall to final={values['final']:g}: shorten it"
+    return ""
+
+
+def _phases_overlap(values: Mapping[str, Any]) -> str:
+    warmup, cooldown, final = (values[name] for name in ("warmup", "cooldown", "final"))
+    if warmup + cooldown > 1 + EXACT:
+        return (
+            f"warmup={warmup:g} and cooldown={cooldown:g} are {warmup + cooldown:g} of the training together, and the"
+            " peak would never be reached: at most 1"
+        )
+    if cooldown == 0 and final > 0:
+        return f"without a cooldown the rate never falls to final={final:g}: give cooldown, or leave final out"
+    return ""
 
 
 @schedule()
@@ -47,7 +65,7 @@ def exponential(fraction: Fraction, *, final: Annotated[Scalar, ABOVE_0] = 0.01)
 
 @schedule()
 def step(fraction: Fraction, *, every: Scalar = 1 / 3, factor: Scalar = 0.1) -> jax.Array:
-    """Multiplied by `factor` in (0, 1] each time another `every` of the training, in (0, 1], is done.
+    """Multiplied by `factor` in (0, 1] each time another `every` of the training, in (0, 1), is done.
 
     A boundary on a whole step is exact up to 4 million steps; further on float32 cannot tell fractions so near apart.
     """
@@ -63,16 +81,23 @@ def cosine(fraction: Fraction, *, final: Scalar = 0.0) -> jax.Array:
     return final + (1 - final) * 0.5 * (1 + jnp.cos(jnp.pi * fraction))
 
 
-@schedule(reference="Goyal et al. 2017, arXiv:1706.02677, section 2.2 (warmup); Loshchilov & Hutter 2017 (cosine)")
+@schedule(
+    reference="Goyal et al. 2017, arXiv:1706.02677, section 2.2 (warmup); Loshchilov & Hutter 2017 (cosine)",
+    conflict=_no_decay_left,
+)
 def warmup_cosine(fraction: Fraction, *, warmup: Scalar = 0.1, final: Scalar = 0.0) -> jax.Array:
     """A line from 0 to the peak over the first `warmup` of training, in [0, 1]; then `cosine`."""
     rest = (fraction - warmup) / _positive(1 - warmup)
     return jnp.where(fraction < warmup, fraction / _positive(warmup), cosine(rest, final=final))
 
 
-@schedule(reference="Hu et al. 2024, arXiv:2404.06395, section 4 (warmup, stable, decay)")
+@schedule(reference="Hu et al. 2024, arXiv:2404.06395, section 4 (warmup, stable, decay)", conflict=_phases_overlap)
 def wsd(fraction: Fraction, *, warmup: Scalar = 0.05, cooldown: Scalar = 0.2, final: Scalar = 0.0) -> jax.Array:
-    """Warm up over the first `warmup` of training, stay, fall on a line to `final` over the last `cooldown` of it."""
+    """Warm up over the first `warmup` of training, stay, fall on a line to `final` over the last `cooldown` of it.
+
+    Raises:
+        PadlError: warmup + cooldown > 1, as the peak would never be reached; a `final` without a cooldown.
+    """
     up = jnp.where(fraction < warmup, fraction / _positive(warmup), 1.0)
     done = jnp.clip((fraction - (1 - cooldown)) / _positive(cooldown), 0, 1)
     return up * jnp.where(cooldown > 0, linear(done, final=final), 1.0)

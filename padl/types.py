@@ -143,7 +143,7 @@ DOMAINS: Mapping[str, Domain] = {
     "cooldown": FRACTION._replace(search=(0.0, 0.5)),
     "final": FRACTION._replace(search=(0.0, 0.1)),
     "factor": Domain(0.0, 1.0, low_open=True, search=(0.1, 0.9)),
-    "every": Domain(0.0, 1.0, low_open=True, search=(0.1, 0.5)),
+    "every": Domain(0.0, 1.0, low_open=True, high_open=True, search=(0.1, 0.5)),
     # models
     "dropout": Domain(0.0, 1.0, high_open=True, search=(0.0, 0.5)),
     "widths": COUNT,

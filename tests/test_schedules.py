@@ -10,6 +10,7 @@ import pytest
 
 import padl
 from padl import registry, schedules
+from padl.types import PadlError
 
 NAMES = padl.names("schedule")
 GRID = np.linspace(0, 1, 101)
@@ -30,7 +31,6 @@ POINTS = [  # (schedule, hyperparameters, fraction, share of the peak)
     ("step", {"every": 0.25, "factor": 0.5}, 0.24, 1.0),
     ("step", {"every": 0.25, "factor": 0.5}, 0.25, 0.5),
     ("step", {"every": 0.25, "factor": 0.5}, 0.8, 0.125),
-    ("step", {"every": 1.0, "factor": 0.5}, 0.99, 1.0),
     ("cosine", {}, 0.0, 1.0),
     ("cosine", {}, 1 / 3, 0.75),
     ("cosine", {}, 0.5, 0.5),
@@ -52,7 +52,8 @@ POINTS = [  # (schedule, hyperparameters, fraction, share of the peak)
     ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 1.0, 0.0),
     ("wsd", {"warmup": 0.0}, 0.0, 1.0),
     ("wsd", {"cooldown": 0.0}, 1.0, 1.0),
-    ("wsd", {"warmup": 0.0, "cooldown": 0.0, "final": 0.3}, 1.0, 1.0),
+    ("wsd", {"warmup": 0.0, "cooldown": 0.0}, 1.0, 1.0),
+    ("wsd", {"warmup": 0.7, "cooldown": 0.3}, 0.7, 1.0),
     ("wsd", {"warmup": 0.0, "cooldown": 1.0}, 0.25, 0.75),
 ]
 
@@ -61,6 +62,26 @@ POINTS = [  # (schedule, hyperparameters, fraction, share of the peak)
 def test_a_point_is_where_hand_computation_puts_it(name, hyperparameters, fraction, share):
     value = getattr(schedules, name)(jnp.float32(fraction), **hyperparameters)
     np.testing.assert_allclose(value, share, rtol=1e-5, atol=F32)
+
+
+@pytest.mark.parametrize(
+    ("name", "hyperparameters", "message"),
+    [
+        ("wsd", {"warmup": 0.9, "cooldown": 0.5}, "the peak would never be reached"),
+        ("wsd", {"warmup": 0.81}, "warmup=0.81 and cooldown=0.2 are 1.01 of the training together"),
+        ("wsd", {"cooldown": 0.0, "final": 0.3}, "without a cooldown the rate never falls to final=0.3"),
+        ("warmup_cosine", {"warmup": 1.0, "final": 0.1}, "leaves no time to fall to final=0.1"),
+    ],
+)
+def test_phases_that_do_not_fit_into_the_training_are_refused_by_name_by_call_and_before_a_run(
+    name, hyperparameters, message
+):
+    with pytest.raises(PadlError, match=message):
+        padl.schedule(name, **hyperparameters)
+    with pytest.raises(PadlError, match=message):
+        getattr(schedules, name)(jnp.float32(0.5), **hyperparameters)
+    with pytest.raises(PadlError, match=message):
+        padl.train(task="surface", schedule={"name": name, **hyperparameters}, steps=3)
 
 
 def test_a_step_schedule_falls_at_its_whole_step_and_not_one_before_up_to_four_million_steps():

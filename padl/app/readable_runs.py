@@ -39,22 +39,34 @@ def run_card(summary: Mapping[str, Any], folder: Path | None) -> Card:
 def sweep_card(
     title: str,
     rows: Sequence[Mapping[str, Any]],
-    ranked: Sequence[Setting],
-    objective: Criterion,
+    rankings: Mapping[str, tuple[Criterion, Sequence[Setting]]],
     warnings: Sequence[str],
     folder: Path | None,
 ) -> Card:
-    """Say what a sweep came to: its settings, the best first. Arguments as in `Results`."""
+    """Say what a sweep came to: its settings, the best first. Other arguments as in `Results`.
+
+    Args:
+        rankings: {task: what its settings are ranked by, and they, the best first}; of one task under no name.
+    """
     statuses = ", ".join(f"{n:,} {status}" for status, n in Counter(row["status"] for row in rows).items())
-    keys = list(ranked[0].values) if ranked else []
+    settings = [(task, setting) for task, (_, ranked) in rankings.items() for setting in ranked]
+    keys = list(settings[0][1].values) if settings else []
     words = [last_word(key) for key in keys]
-    columns = [*(words if len(set(words)) == len(keys) else keys), "mean", "± error", "n", "diverged"]
-    table = [[*map(number, setting.values.values()), *_over_seeds(setting)] for setting in ranked]
-    facts = {
-        "members": statuses,
-        "ranked by": f"{objective.metric}, {'larger' if objective.direction == 'max' else 'smaller'} is better",
-        "folder": str(folder or "none"),
-    }
+    several = len(rankings) > 1
+    of_task = several and "task" not in keys
+    columns = [
+        *(["task"] if of_task else []), *(words if len(set(words)) == len(keys) else keys),
+        "mean", "± error", "n", "diverged",
+    ]  # fmt: skip
+    table = [
+        [*([task] if of_task else []), *map(number, setting.values.values()), *_over_seeds(setting)]
+        for task, setting in settings
+    ]
+    by = [
+        f"{f'{task}: ' if several else ''}{metric}, {'larger' if direction == 'max' else 'smaller'} is better"
+        for task, ((metric, direction), _) in rankings.items()
+    ]
+    facts = {"members": statuses, "ranked by": "; ".join(by), "folder": str(folder or "none")}
     return Card(f"sweep: {title}", facts, columns, table, warnings)
 
 

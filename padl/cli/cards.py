@@ -23,9 +23,12 @@ EXPLAINED: Mapping[str, Mapping[Any, str]] = {
     "targets": TARGETS,
     "convex": {True: "yes, in the predictions", False: "no"},
 }  # the values of these traits, in words
-LABELS = {"decides": "best by"}  # of traits whose name alone does not say what they are
+LABELS = {
+    "decides": "best by",
+    "same_value": "changes no value",
+}  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view",)  # drawn by --plot
+HIDDEN = ("view", "conflict")  # drawn by --plot, or said where it is met
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 PARAMETERS = 10_000  # of the model by which the arrays of a state are counted
 

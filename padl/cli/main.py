@@ -111,7 +111,7 @@ def _dispatch(arguments: list[str]) -> int:
         return DONE
     if command in HELP:
         return _dispatch([rest[0], "--help"])
-    if command == "--version":
+    if "--version" in arguments:
         return _print_version()
     if command in COMPLETION:
         from padl.cli.completion import complete

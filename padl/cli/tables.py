@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from padl.app.fingerprint import Difference
-from padl.app.sweep.results import Results, title
-from padl.app.sweep.run import Sweep
+from padl.app.sweep.results import Results
 from padl.cli.formatting import cell, print_line, short
 from padl.runs.console import Output, print_table
 from padl.runs.redaction import redact
@@ -91,18 +90,10 @@ def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float]
     Output().print(table)
 
 
-def print_ranking(sweep: Sweep, results: Results) -> None:
-    """Print the settings of a sweep, the best first; what to beware of; where everything is."""
-    if results.ranked:
-        metric, better = results.objective.metric, {"max": "higher", "min": "lower"}[results.objective.direction]
-        heading = f"{title(sweep)}, ranked by best {metric} ({better} is better)"
-        print_line(heading, style="bold")
-        Output().print(_ranking(results))
-    if results.test:
-        print_line(f"test  {_test(results)}: the best parameters of the first setting, on rows that chose nothing")
-    more = len(results.ranked) - MOST_SETTINGS
-    if more > 0:
-        print_line(f"{more} more settings are in results.csv")
+def print_ranking(results: Results) -> None:
+    """Print the settings of a sweep, the best first, of each task by itself; what to beware of; where all is."""
+    for ranking in results.rankings.values():
+        _print_ranking(ranking)
     for status, count in Counter(row["status"] for row in results.rows).items():
         if status != "finished":
             print_line(f"{count} run{'s' if count > 1 else ''} {status}")
@@ -112,6 +103,18 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
         print_line(f"folder  {results.folder}")
         if any(row["status"] in ("interrupted", "failed", "not started") for row in results.rows):
             print_line(f"go on   padl resume {results.folder}")
+
+
+def _print_ranking(results: Results) -> None:
+    if results.ranked and results.objective:
+        metric, better = results.objective.metric, {"max": "higher", "min": "lower"}[results.objective.direction]
+        print_line(f"{results.title}, ranked by best {metric} ({better} is better)", style="bold")
+        Output().print(_ranking(results))
+    if results.test:
+        print_line(f"test  {_test(results)}: the best parameters of the first setting, on rows that chose nothing")
+    more = len(results.ranked) - MOST_SETTINGS
+    if more > 0:
+        print_line(f"{more} more settings are in results.csv")
 
 
 def _ranking(results: Results) -> Table:

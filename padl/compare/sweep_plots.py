@@ -15,8 +15,11 @@ from padl.runs.pictures import own_style, save
 NUMBERS, MAPS = 4, 3  # at most so many keys and pairs of them are drawn
 
 
-def pictures(sweep: SweepTable) -> dict[str, Callable[[], Any]]:
+def pictures(sweep: SweepTable, task: str = "") -> dict[str, Callable[[], Any]]:
     """Return what can be drawn of the sweep, at most eight pictures, {} where no member has an objective.
+
+    Args:
+        task: begins the names, where a sweep is of several.
 
     Returns:
         {name of its file: () -> a figure}, drawn in `own_style`; None where a picture would be empty.
@@ -31,14 +34,15 @@ def pictures(sweep: SweepTable) -> dict[str, Callable[[], Any]]:
     for a, b in list(combinations(numbers, 2))[:MAPS]:
         plots[f"map_{a}_{b}"] = lambda a=a, b=b: value_map(sweep, ranked, a, b)
     plots["best_curves"] = lambda: best_curves(sweep, ranked)
-    return {name.replace("/", "_"): own_style()(plot) for name, plot in plots.items()}
+    named = {f"{task} {name}" if task else name: plot for name, plot in plots.items()}
+    return {name.replace("/", "_").replace(" ", "_"): own_style()(plot) for name, plot in named.items()}
 
 
 @own_style()
-def draw(sweep: SweepTable, folder: Path) -> list[Path]:
-    """Draw all that the sweep has something for, as PNG files in `folder`."""
+def draw(sweep: SweepTable, folder: Path, task: str = "") -> list[Path]:
+    """Draw all that the sweep has something for, as PNG files in `folder`; `task` as of `pictures`."""
     files = []
-    for name, plot in pictures(sweep).items():
+    for name, plot in pictures(sweep, task).items():
         figure = plot()
         if figure is not None:
             files.append(folder / f"{name}.png")

@@ -19,6 +19,7 @@ from padl.data.source import Batch, Data
 from padl.engine import keys
 from padl.engine.batch_gradient import BatchGradient
 from padl.engine.clipping import clip_by_global_norm
+from padl.engine.dependence import depends
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
 
@@ -94,11 +95,18 @@ class Experiment:
         gradients = self.batch_gradient(state, hparams, data, batch)
         value, model_state, statistics, gradient = gradients.differentiate(state.params, state.model_state)
         run = hparams["run"]
-        clipped = clip_by_global_norm(gradient, run["clip_norm"]) if "clip_norm" in run else gradient
         value_fn = gradients.value_at(state.model_state)
-        updates, opt_state = self._transformation(hparams).update(
-            clipped, state.opt_state, state.params, value=value, grad=gradient, value_fn=value_fn
-        )
+
+        def update(given: Params) -> tuple[Params, PyTree]:
+            return self._transformation(hparams).update(
+                given, state.opt_state, state.params, value=value, grad=gradient, value_fn=value_fn
+            )
+
+        if "clip_norm" in run:
+            check_uses_gradient(lambda given: update(given)[0], gradient)
+            updates, opt_state = update(clip_by_global_norm(gradient, run["clip_norm"]))
+        else:
+            updates, opt_state = update(gradient)
         check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
         average = _moved(state.average, params, state.step, run)
@@ -157,9 +165,26 @@ def check_updates(updates: PyTree, params: Params) -> None:
         raise PadlError(f"the optimizer returned updates {forms[0]} for parameters {forms[1]}: they must be alike")
 
 
+def check_uses_gradient(update: Callable[[Params], Params], gradient: Params) -> None:
+    """Refuse, while tracing, to clip the gradient of a rule that does not look at what it is given.
+
+    Raises:
+        PadlError: it takes another, by `value_fn` or `grad`, which would stay as it is.
+    """
+    if jax.tree.leaves(gradient) and not depends(update, gradient):
+        raise PadlError(
+            "clip_norm would do nothing: this optimizer takes its own gradient, of value_fn or grad, not the one that"
+            " is clipped; leave clip_norm out"
+        )
+
+
 def _moved(average: PyTree, params: Params, step: jax.Array, run: dict[str, jax.Array]) -> PyTree:
-    """average += (1 - d)(params - average), d = min(decay, (1 + t) / (10 + t)): the start is soon forgotten."""
+    """The mean of all parameters so far, those of i steps ago with weight dⁱ, d = ema.
+
+    average += (1 - d) / (1 - dᵗ) (params - average) after update t: Kingma & Ba 2015, section 3, corrects its bias so.
+    """
     if "ema" not in run:
         return average
-    d = jnp.minimum(run["ema"], (1 + step) / (10 + step))
-    return jax.tree.map(lambda a, p: a + (1 - d).astype(a.dtype) * (p - a), average, params)
+    c = 1 - run["ema"]  # exact in float32 from d = 1/2 on
+    share = c / -jnp.expm1((step + 1) * jnp.log1p(-c))
+    return jax.tree.map(lambda a, p: a + share.astype(a.dtype) * (p - a), average, params)

@@ -1,7 +1,7 @@
 """Losses of how far apart embeddings lie, two or three at a time. cosine_embedding, triplet_margin."""
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -62,6 +62,12 @@ def cosine_embedding(
     return reduce(values, where=where, reduction=reduction)
 
 
+def _of_minkowski(values: Mapping[str, Any]) -> str:
+    if values["distance"] != "minkowski" and (values["p"], values["eps"]) != (2.0, 0.0):
+        return "p and eps are of distance=minkowski: leave them out"
+    return ""
+
+
 @loss(
     family="embedding",
     targets="triplets",
@@ -70,6 +76,7 @@ def cosine_embedding(
     convex=False,
     view=TRIPLET,
     reference="Schroff et al. 2015, arXiv:1503.03832, eq. 2; swap: Balntas et al. 2016, BMVC",
+    conflict=_of_minkowski,
 )
 def triplet_margin(
     predictions: Float[Array, "*batch features"],

@@ -41,6 +41,7 @@ from padl.types import COUNT, FRACTION, NON_NEGATIVE, POSITIVE, PadlError, Scala
     elicits="the probabilities of the tokens (strictly proper)",
     view=VOCABULARY,
     reference="Wijmans et al. 2024, arXiv:2411.09009; chunks of tokens: Hsu et al. 2024, arXiv:2410.10989",
+    same_value={"chunk": "tokens at once: memory and speed alone"},
 )
 def linear_cross_entropy(
     predictions: Float[Array, "*batch width"],

@@ -1,7 +1,8 @@
 """Losses of a predicted distribution. kl_div, gaussian_nll, poisson_nll, crps_gaussian."""
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,15 @@ from padl.registry import loss
 from padl.types import POSITIVE, PadlError, Scalar
 
 Eps = Annotated[Scalar, POSITIVE]
+EPS = 1e-8  # of `poisson_nll`
+
+
+def _eps_of_rates(values: Mapping[str, Any]) -> str:
+    return (
+        "eps is for rates: give log_input=false, or leave it out"
+        if values["log_input"] and values["eps"] != EPS
+        else ""
+    )
 
 
 @loss(
@@ -149,6 +159,7 @@ def _spread(spread: jax.Array, like: jax.Array, what: str) -> jax.Array:
     elicits="the mean",
     view=COUNT,
     reference="Nelder & Wedderburn 1972, J. R. Stat. Soc. A 135(3); torch.nn.PoissonNLLLoss",
+    conflict=_eps_of_rates,
 )
 def poisson_nll(
     predictions: Float[Array, "*values"],
@@ -156,7 +167,7 @@ def poisson_nll(
     *,
     log_input: bool = True,
     full: bool = False,
-    eps: Eps = 1e-8,
+    eps: Eps = EPS,
     validate: bool = True,
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 import padl
@@ -16,7 +17,7 @@ from padl.tasks.classification import classification
 from padl.tasks.loss_inputs import Words
 from padl.tasks.regression import regression
 from padl.tasks.task import ObjectiveConfig
-from padl.types import Criterion
+from padl.types import Criterion, PadlError
 
 RNG = np.random.default_rng(0)
 INPUTS = RNG.standard_normal((48, 3)).astype(np.float32)
@@ -156,17 +157,41 @@ def test_the_average_of_parameters_is_what_is_evaluated():
     assert float(judged["loss"]) == pytest.approx(last.evaluation["loss"], rel=1e-6)
 
 
-def test_the_average_follows_its_recurrence():
-    hp, d = hparams(run={"steps": 40.0, "ema": 0.9}), data()
-    experiment = build()
+@pytest.mark.parametrize("decay", [0.0, 0.9, 0.9999])
+def test_the_average_is_the_mean_of_all_parameters_so_far_with_weights_that_decay(decay):
+    hp, d = hparams(run={"steps": 40.0, "ema": decay}), data()
+    experiment, history = build(), []
     state, step = jax.jit(experiment.init)(KEY, hp), jax.jit(experiment.step)
-    average = {name: np.asarray(p, np.float64) for name, p in state.params.items()}
-    for t in range(5):
+    for t in range(1, 6):
         state, _ = step(state, hp, d)
-        decay = min(0.9, (1 + t) / (10 + t))
-        average = {name: a + (1 - decay) * (np.asarray(state.params[name]) - a) for name, a in average.items()}
-    for name, a in average.items():
-        np.testing.assert_allclose(state.average[name], a, rtol=1e-5, atol=1e-6)
+        history.append(state.params)
+        weights = np.float64(decay) ** np.arange(t - 1, -1, -1.0)
+        for name, a in state.average.items():
+            parameters = np.stack([np.asarray(params[name], np.float64) for params in history])
+            wanted = np.tensordot(weights / weights.sum(), parameters, 1)
+            np.testing.assert_allclose(a, wanted, rtol=1e-4, atol=1e-5)  # 1 - 0.9999 has 13 bits in float32
+
+
+def test_every_decay_of_the_average_has_a_course_of_its_own_from_the_second_step_on():
+    zero, one = jnp.zeros(()), jnp.ones(())
+    step = jax.vmap(lambda decay, t: experiments._moved(zero, one, t, {"ema": decay}), (0, None))
+    decays = jnp.array([0.9, 0.99, 0.999, 0.9999])
+    for t in (1, 600, 100_000):
+        assert len(set(np.asarray(step(decays, t)).tolist())) == 4
+
+
+def test_clipping_a_gradient_that_a_rule_does_not_look_at_is_refused():
+    def own_gradient(learning_rate):
+        def update(grads, state, params, *, value_fn, **_):
+            return jax.tree.map(lambda g: -learning_rate(0) * g, jax.grad(value_fn)(params)), state
+
+        return optax.GradientTransformationExtraArgs(lambda params: (), update)
+
+    hp = hparams(run={"steps": 40.0, "clip_norm": 1.0})
+    trace = lambda built: jax.eval_shape(built.step, jax.eval_shape(built.init, KEY, hp), hp, data())  # noqa: E731
+    with pytest.raises(PadlError, match="clip_norm would do nothing: this optimizer takes its own gradient"):
+        trace(build(optimizer=own_gradient))
+    trace(build(optimizer=padl.optimizers.sgd))
 
 
 def test_the_learning_rate_is_the_peak_times_the_shape_of_the_fraction_done():

@@ -12,7 +12,7 @@ from padl.app.summary import Rows
 from padl.nested import flattened
 from padl.runs.sink import BestSoFar, Memory
 from padl.runs.status import RunStatus
-from padl.types import PadlError
+from padl.types import Criterion, PadlError
 
 ONE_FOR_ALL = (
     "device", "devices", "compilation_cache", "progress", "run.dir", "run.plot",
@@ -28,11 +28,13 @@ class Requested:
 
     Attributes:
         overrides: `key=value`, as typed. values: of these keys, in Python's types. config: every name and value.
+        note: a line to say of the configuration, "" for none.
     """
 
     overrides: list[str]
     values: dict[str, Any]
     config: dict[str, Any]
+    note: str = ""
 
 
 @dataclass(eq=False)
@@ -42,7 +44,7 @@ class Member:
     Attributes:
         number: its place in the sweep. launch: in which launch of the sweep it was, counted from 0.
         request: what was asked for. spec: the same, checked.
-        best: the best value of the sweep's objective so far. history: its rows.
+        best: the best value so far of what it is judged by. history: its rows.
         folder, run_status: None until it begins; the folder for good where none was asked for.
         summary: as in summary.json; {} until it ends.
     """
@@ -76,6 +78,11 @@ class Member:
     def step(self) -> int:
         """The step of its last row; 0 without."""
         return int(self.rows[-1]["step"]) if self.rows else 0
+
+    @property
+    def criterion(self) -> Criterion:
+        """What it is judged by."""
+        return self.best.criterion
 
     @property
     def objective(self) -> float:

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -36,28 +36,38 @@ class Results(Readable):
 
     Attributes:
         rows: one for each member: its number, folder, swept values, status, step, objective, steps_to_target, and the
-            final and best metrics; what a member has not is None.
-        swept: the keys that take several values. objective: what members are ranked by.
+            final and best metrics; what a member has not is None. Of several tasks also the task, and what its
+            objective is of.
+        swept: the keys that take several values. objective: what members are ranked by; None where members are of
+            several tasks, which only `of_each` ranks.
         target: the value that steps_to_target is about; None where no member has one.
         ranked: the settings over seeds, the best first. warnings: what to beware of, in lines.
         histories: {member: (steps, values)} of the objective.
         folder: of the sweep, None where none was asked for.
         title: of what all members share, "digits mlp adam".
+        of_each: where members are of several tasks, the results of each, ranked by its own objective: {task: results}.
     """
 
     rows: list[Row]
     swept: list[str]
-    objective: Criterion
+    objective: Criterion | None
     target: float | None
     ranked: list[statistics.Setting]
     warnings: list[str]
     histories: dict[int, tuple[np.ndarray, np.ndarray]]
     folder: Path | None
     title: str = "a sweep"
+    of_each: Mapping[str, "Results"] = field(default_factory=dict)
 
     def card(self) -> Card:
         """Say what the sweep came to."""
-        return sweep_card(self.heading, self.rows, self.ranked, self.objective, self.warnings, self.folder)
+        rankings = {task: (part.objective, part.ranked) for task, part in self.rankings.items() if part.objective}
+        return sweep_card(self.heading, self.rows, rankings, self.warnings, self.folder)
+
+    @property
+    def rankings(self) -> dict[str, "Results"]:
+        """The results that rank: those of each task, or these themselves, under no name."""
+        return dict(self.of_each) or {"": self}
 
     @property
     def ended(self) -> list[Row]:
@@ -83,11 +93,15 @@ class Results(Readable):
         Raises:
             PadlError: no picture of that name, or nothing to draw, as no member has an objective.
         """
-        return drawn(sweep_plots.pictures(self.table), picture, self.heading)
+        every: dict[str, Any] = {}
+        for task, part in self.rankings.items():
+            every |= sweep_plots.pictures(part.table, task)
+        return drawn(every, picture, self.heading)
 
     @property
     def table(self) -> SweepTable:
-        """What the pictures are drawn from."""
+        """What the pictures of one ranking are drawn from."""
+        assert self.objective is not None, "a picture is of one task"
         return SweepTable(self.ended, self.swept, *self.objective, self.histories, self.heading)
 
     def column(self, name: str) -> np.ndarray:
@@ -110,21 +124,62 @@ class Results(Readable):
 
 def gather(sweep: Sweep) -> Results:
     """Make the results of what has been launched so far, which must be something."""
-    assert sweep.objective is not None
-    objective, members, keys = sweep.objective, sweep.members, swept(sweep.members)
+    members = _by_task(sweep.members)
+    if len(members) == 1:
+        return _ranked(sweep, sweep.members)
+    of_each = {label: _ranked(sweep, some, label) for label, some in members.items()}
+    rows = {row["member"]: row for part in of_each.values() for row in part.rows}
+    histories = {member: course for part in of_each.values() for member, course in part.histories.items()}
+    warnings = [f"{label}: {warning}" for label, part in of_each.items() for warning in part.warnings]
+    return Results(
+        rows=_with_equal_columns([rows[member.number] for member in sweep.members]),
+        swept=swept(sweep.members),
+        objective=None,
+        target=None,
+        ranked=[],
+        warnings=warnings,
+        histories=histories,
+        folder=sweep.records.folder,
+        title=title(sweep.members),
+        of_each=of_each,
+    )
+
+
+def _by_task(members: Sequence[Member]) -> dict[str, list[Member]]:
+    """The members of each task, and of each metric where one task is judged by several."""
+    names: dict[str, dict[Criterion, list[Member]]] = {}
+    for member in members:
+        of_name = names.setdefault(str(member.spec.config["task"]["name"]), {})
+        of_name.setdefault(member.criterion, []).append(member)
+    return {
+        name if len(of_name) == 1 else f"{name} {criterion.metric}": some
+        for name, of_name in names.items()
+        for criterion, some in of_name.items()
+    }
+
+
+def _ranked(sweep: Sweep, members: Sequence[Member], label: str = "") -> Results:
+    """The results of members of one task; `label` is theirs among several."""
+    objective, keys = members[0].criterion, swept(sweep.members)
     histories = {m.number: selection.course(m.rows, objective.metric) for m in members}
-    rows = [{**_row(m, keys), "objective": m.objective} for m in members]
+    task = {"task": members[0].spec.config["task"]["name"], "objective_of": objective.metric} if label else {}
+    rows = [{**_row(m, keys, task), "objective": m.objective} for m in members]
     setting = sweep.spec.sweep.target
     target = setting if setting is not None else statistics.target(rows)
     for row in rows:
         course = histories[row["member"]]
         reached = None if target is None else statistics.steps_to(*course, target, objective.direction)
         row["steps_to_target"] = reached
-    names = dict.fromkeys(name for row in rows for name in row)
-    rows = [{name: row.get(name) for name in names} for row in rows]
+    rows = _with_equal_columns(rows)
     ranked = statistics.rank([row for row in rows if row["status"] in ENDED], keys, objective.direction)
     warnings = statistics.edges(ranked, sweep.bounds) + _measured_once(objective, histories)
-    return Results(rows, keys, objective, target, ranked, warnings, histories, sweep.records.folder, title(sweep))
+    folder = sweep.records.folder
+    return Results(rows, keys, objective, target, ranked, warnings, histories, folder, title(members))
+
+
+def _with_equal_columns(rows: Sequence[Row]) -> list[Row]:
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name) for name in names} for row in rows]
 
 
 def _measured_once(objective: Criterion, histories: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> list[str]:
@@ -134,12 +189,13 @@ def _measured_once(objective: Criterion, histories: Mapping[int, tuple[np.ndarra
     return [f"{objective.metric} was measured once a run: a smaller {knob} shows its course"]
 
 
-def _row(member: Member, keys: list[str]) -> Row:
-    """The columns of results.csv that a member has."""
+def _row(member: Member, keys: list[str], task: Mapping[str, Any]) -> Row:
+    """The columns of results.csv that a member has; `task` says of which it is, where there are several."""
     summary = member.summary
     row = {
         "member": member.number,
         "folder": member.folder.name if member.folder else None,
+        **task,
         **{key: member.values.get(key) for key in keys},
         "status": "not started" if member.status == "waiting" else member.status,
         "step": summary.get("steps", member.step),
@@ -180,13 +236,15 @@ def _write_tables(sweep: Sweep, results: Results, folder: Path) -> None:
 
 def _draw(sweep: Sweep, results: Results, folder: Path) -> None:
     """Draw the sweep's plots, and curves.png of the best members."""
-    if results.ended:
-        attempt(f"the sweep's pictures in {folder}", lambda: sweep_plots.draw(results.table, folder))
-    sign = -1 if results.objective.direction == "max" else 1
-    finished = [m for m in sweep.members if m.status == "finished" and not math.isnan(m.objective)]
-    for member in sorted(finished, key=lambda m: sign * m.objective)[: sweep.spec.sweep.curves]:
-        assert member.folder is not None  # as the sweep has one
-        artifacts.draw(member.spec, member.summary, member.rows, member.folder)
+    for task, part in results.rankings.items():
+        if part.ended:
+            attempt(f"the sweep's pictures in {folder}", lambda: sweep_plots.draw(part.table, folder, task))  # noqa: B023
+    for members in _by_task(sweep.members).values():
+        sign = -1 if members[0].criterion.direction == "max" else 1
+        finished = [m for m in members if m.status == "finished" and not math.isnan(m.objective)]
+        for member in sorted(finished, key=lambda m: sign * m.objective)[: sweep.spec.sweep.curves]:
+            assert member.folder is not None  # as the sweep has one
+            artifacts.draw(member.spec, member.summary, member.rows, member.folder)
 
 
 def table_as_csv(rows: list[Row]) -> str:
@@ -200,17 +258,25 @@ def _described(sweep: Sweep, results: Results) -> dict[str, Any]:
     """The content of sweep.json."""
     return {
         "command": [redact_argument(word) for word in sweep.records.command],
-        "objective": results.objective._asdict(),
-        "target": results.target,
         "swept": results.swept,
         "members": len(results.rows),
         "statuses": Counter(row["status"] for row in results.rows),
         "programs": sweep.programs,
         "seconds": perf_counter() - sweep.started,
+        **_ranking(results),
+        **({"of_each": {task: _ranking(part) for task, part in results.of_each.items()}} if results.of_each else {}),
+        "bounds": sweep.bounds,
+    }
+
+
+def _ranking(results: Results) -> dict[str, Any]:
+    """What members were ranked by, and how they rank."""
+    return {
+        "objective": results.objective and results.objective._asdict(),
+        "target": results.target,
         "ranking": [setting._asdict() for setting in results.ranked],
         **({"test": {name: mean._asdict() for name, mean in results.test.items()}} if results.test else {}),
         "warnings": results.warnings,
-        "bounds": sweep.bounds,
     }
 
 
@@ -219,13 +285,14 @@ def _end_wandb(sweep: Sweep, results: Results) -> None:
     if wandb:
         wandb.table("results", list(results.rows[0]), [list(row.values()) for row in results.rows])
         statuses = Counter(row["status"] for row in results.rows)
-        wandb.close({"statuses": dict(statuses), "best": results.best})
+        best = {task: part.best for task, part in results.of_each.items()} or results.best
+        wandb.close({"statuses": dict(statuses), "best": best})
     sweep.records.wait()
 
 
-def title(sweep: Sweep) -> str:
+def title(members: Sequence[Member]) -> str:
     """Return `digits mlp adam`, of what all members share."""
-    spec, keys = sweep.spec, swept(sweep.members)
-    task = [] if "task" in keys else [str(spec.task.about.get("title", spec.config["task"]["name"]))]
-    shared = [spec.config[k]["name"] for k in ("model", "optimizer") if k in spec.config and k not in keys]
-    return " ".join([*task, *shared]) or "a sweep"
+    tasks = {str(m.spec.task.about.get("title", m.spec.config["task"]["name"])) for m in members}
+    names = [{m.spec.config[kind]["name"] for m in members if kind in m.spec.config} for kind in ("model", "optimizer")]
+    shared = [next(iter(each)) for each in [tasks, *names] if len(each) == 1]
+    return " ".join(shared) or "a sweep"

@@ -27,7 +27,7 @@ from padl.jax_flags import pinned
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
 from padl.runs.sink import BestSoFar, warn
-from padl.types import Criterion, Device, PadlError
+from padl.types import Device, PadlError
 
 REPORT_SECONDS = 5.0  # between two writings of what a sweep has come to, at least
 
@@ -44,7 +44,7 @@ class Sweep:
     Attributes:
         expected: how many members there will be, where the one who launches knows; else those launched so far.
         bounds: of the keys that a search draws from ranges, {key: (low, high)}.
-        members: all that were launched. objective: what they are judged by, None before the first launch.
+        members: all that were launched.
         records: what is kept of them.
         programs: what each program was, and what it took. failures: what raised of those that did not end.
         started: on the clock of `perf_counter`.
@@ -63,14 +63,14 @@ class Sweep:
         self.expected: int | None = None
         self.bounds: dict[str, tuple[float, float]] = {}
         self.members: list[Member] = []
-        self.objective: Criterion | None = None
         self.records = SweepRecords(command, recorded)
         self.programs: list[dict[str, Any]] = []
         self.failures: list[TrainingError] = []
         self.started = perf_counter()
         self._by_identity: dict[str, Member] = {}
         self._launches = 0
-        self._said: set[str] = set()  # lines on the data
+        self._batches = (0, 0)  # of a search: launches of this process, and members in them
+        self._said: set[str] = set()  # lines on configurations and data
         self._memo: Memo = {}
         self._warm_starts = WarmStarts()
         self._report_due = 0.0  # on the clock of `perf_counter`
@@ -98,18 +98,19 @@ class Sweep:
             self._load(self.recorded)
         specs = self._checked(requests)
         devices = _devices(specs[0])
-        self.objective = self.objective or selection.of_all(specs)
-        launched = self._launched(requests, specs, self.objective)
+        if self.expected is not None:
+            selection.of_all(specs)
+        launched = self._launched(requests, specs)
         programs = self._programs(launched)
         for group in programs:
-            selection.check_measured(self.objective, group.members[0].spec, group.outline.metrics)
+            selection.check_measured(group.members[0].criterion, group.members[0].spec, group.outline.metrics)
         use_compilation_cache(specs[0].settings.compilation_cache)
         self.stop.check()
         self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
         self._launches += 1
         self.records.open(self.members, devices, self.expected or len(self.members))
-        say_notes(specs, self._said)
-        self._say_plan(launched, programs, devices)
+        self._say_notes(requests, specs)
+        self._say_plan(launched, programs, devices, self._batch(len(requests)))
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
@@ -118,8 +119,7 @@ class Sweep:
         """Take the members that an earlier process had; those that have ended with what they came to."""
         specs = check_all(recorded.requests, self._memo)
         recorded.check_same(specs, _devices(specs[0]))
-        self.objective = selection.of_all(specs)
-        self.members = self._launched(recorded.requests, specs, self.objective)
+        self.members = self._launched(recorded.requests, specs)
         for member, launch in zip(self.members, recorded.launches, strict=True):
             member.launch = launch
             recorded.restore(member)
@@ -128,8 +128,7 @@ class Sweep:
     def launch_and_judge(self, requests: Sequence[Requested]) -> list[float]:
         """Launch members and return the objective of each: infinitely bad for one that diverged."""
         members = self.launch(requests)
-        assert self.objective is not None  # since the launch
-        return [selection.or_worst(member.objective, self.objective.direction) for member in members]
+        return [selection.or_worst(member.objective, member.criterion.direction) for member in members]
 
     def _checked(self, requests: Sequence[Requested]) -> list[RunSpec]:
         if not requests:
@@ -139,10 +138,11 @@ class Sweep:
             raise PadlError("sweep.over is for a search: add hydra/sweeper=padl_optuna, or give the keys values")
         return specs
 
-    def _launched(self, requests: Sequence[Requested], specs: Sequence[RunSpec], objective: Criterion) -> list[Member]:
+    def _launched(self, requests: Sequence[Requested], specs: Sequence[RunSpec]) -> list[Member]:
         members = []
         for request, spec in zip(requests, specs, strict=True):
-            member = Member(len(self._by_identity), self._launches, request, spec, BestSoFar(objective))
+            best = BestSoFar(selection.of(spec))
+            member = Member(len(self._by_identity), self._launches, request, spec, best)
             members.append(self._by_identity.setdefault(identity(spec), member))
         return members
 
@@ -159,7 +159,23 @@ class Sweep:
         of_launches = [[member for member in self.members if member.launch == launch] for launch in left]
         return [group for members in [*of_launches, new] for group in groups(members, self._warm_starts)]
 
-    def _say_plan(self, launched: Sequence[Member], programs: list[Group], devices: list[Device]) -> None:
+    def _say_notes(self, requests: Sequence[Requested], specs: Sequence[RunSpec]) -> None:
+        """Say of configurations and data what was not said before."""
+        for note in dict.fromkeys(request.note for request in requests if request.note not in {"", *self._said}):
+            warn(note)
+            self._said.add(note)
+        say_notes(specs, self._said)
+
+    def _batch(self, size: int) -> str:
+        """`batch 1 of 2: ` of a search, whose launches are batches of trials; "" of a grid, or of a single batch."""
+        number, done = self._batches[0] + 1, self._batches[1] + size
+        self._batches = (number, done)
+        total = number + math.ceil(max(0, (self.expected or 0) - done) / size)
+        return f"batch {number} of {total}: " if total > 1 else ""
+
+    def _say_plan(
+        self, launched: Sequence[Member], programs: list[Group], devices: list[Device], batch: str = ""
+    ) -> None:
         different = list(dict.fromkeys(launched))
         ended = sum(member.status != "waiting" for member in different)
         repeated = len(launched) - len(different) + (0 if self.recorded else ended)
@@ -168,7 +184,7 @@ class Sweep:
         if self.recorded and ended:
             self.say(f"{_count(ended, 'run')} had ended, not run again")
         if ended < len(different):
-            self.say(_plan_line(len(different) - ended, programs, devices))
+            self.say(batch + _plan_line(len(different) - ended, programs, devices))
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
@@ -215,8 +231,7 @@ class Sweep:
 
     def _news(self, group: Group) -> str:
         """Best value so far, and how many diverged."""
-        assert self.objective is not None  # since the launch
-        metric, direction = self.objective
+        metric, direction = group.members[0].criterion
         best = selection.best([member.best.value for member in group.members], direction)
         diverged = sum(member.status == "diverged" for member in group.members)
         words = [f"best {metric.partition('/')[2]} {best:.4g}"] if math.isfinite(best) else []

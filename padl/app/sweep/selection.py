@@ -11,7 +11,7 @@ from padl.types import Criterion, Direction, PadlError
 
 
 def of_all(specs: Sequence[RunSpec]) -> Criterion:
-    """Return the objective of a sweep's members.
+    """Return the objective of a search's members: a sampler compares them all.
 
     Raises:
         PadlError: they have not the same one.

@@ -16,7 +16,7 @@ from padl.compare.surface_captions import title
 from padl.runs.console import Output
 from padl.types import PadlError
 
-APPLICATION = Application("compare", lambda: None, explain_keys(KEYS, "compare"))
+APPLICATION = Application("compare", lambda: None, explain_keys(KEYS, "compare"), lambda: {key: [] for key in KEYS})
 
 
 def run(arguments: list[str]) -> int:

@@ -11,13 +11,15 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs, nodes
 from padl.cli.hydra.arguments import is_multirun, settings, with_quoted_sign
-from padl.cli.hydra.errors import Explain, explain
-from padl.registry import near
+from padl.cli.hydra.errors import Explain, explain, names_to_choose
+from padl.cli.hydra.typed import let_typed_rule
+from padl.cli.hydra.words import Names, prepared
+from padl.messages import warn
 from padl.runs.redaction import redact_text
 from padl.types import PadlError
 
@@ -32,14 +34,16 @@ class Application(NamedTuple):
         name: of its command, and of its file in conf/.
         prepare: gives Hydra the nodes that it composes from.
         explain: (arguments, what Hydra raised for them) -> a mistake in one line.
+        names: its keys with the names that each takes.
     """
 
     name: str
     prepare: Callable[[], None]
     explain: Explain
+    names: Names
 
 
-TRAIN = Application("train", nodes.store, explain)
+TRAIN = Application("train", nodes.store, explain, names_to_choose)
 
 
 class TaskFunction:
@@ -55,10 +59,15 @@ class TaskFunction:
 
     def __call__(self, config: Any) -> Any:
         """Called by Hydra; returns what the function does, None where it raised."""
+        from hydra.core.hydra_config import HydraConfig
         from omegaconf import OmegaConf
 
         try:
-            return self.function(OmegaConf.to_container(config, resolve=True))  # pyright: ignore[reportArgumentType]
+            plain: Any = OmegaConf.to_container(config, resolve=True)
+            plain, line = let_typed_rule(plain, settings(HydraConfig.get().overrides.task))
+            if line:
+                warn(line)
+            return self.function(plain)
         except Exception as error:
             self.errors.append(error)
 
@@ -113,9 +122,7 @@ def compose_and_call(arguments: Sequence[str], task: TaskFunction, application: 
         PadlError: what Hydra refuses, as one line. What the task function raised comes through as it is, in a multirun
             the first.
     """
-    arguments = _overrides_first(arguments, application.name)
-    if settings(arguments).get("hydra.output_subdir", "null") not in ("null", ""):
-        raise PadlError("hydra.output_subdir: Hydra would write a configuration there, secrets and all: leave it out")
+    arguments = prepared(arguments, application.name, application.names)
     application.prepare()
     try:
         _run(list(arguments), task, application.name)
@@ -134,31 +141,6 @@ def _is_of_the_machine(error: Exception) -> bool:
     from hydra.errors import HydraException
 
     return isinstance(error, (OSError, MemoryError)) and not isinstance(error, HydraException)
-
-
-def _overrides_first(arguments: Sequence[str], command: str) -> list[str]:
-    """Put the words KEY=VALUE before the options, since argparse wants them in one row.
-
-    Raises:
-        PadlError: an empty word; an option that there is not, or without its value, which Hydra would answer with its
-            usage.
-    """
-    from hydra._internal.utils import get_args_parser
-
-    def refuse(message: str) -> NoReturn:
-        raise PadlError(f"padl {command}: {message}")
-
-    if not all(word.strip() for word in arguments):
-        refuse("one of its words is empty: leave it out")
-    parser = get_args_parser()
-    parser.error = refuse  # pyright: ignore[reportAttributeAccessIssue]
-    values, unknown = parser.parse_known_args(list(arguments))
-    option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
-    if option:
-        options = [name for action in parser._actions for name in action.option_strings]
-        raise PadlError(f"padl {command} has no option '{option}'{near(option, options)}; a key is given as KEY=VALUE")
-    overrides = {*values.overrides, *unknown}
-    return [*(w for w in arguments if w in overrides), *(w for w in arguments if w not in overrides)]
 
 
 def _run(arguments: list[str], task: TaskFunction, name: str) -> None:

@@ -48,8 +48,10 @@ def _read_hyperparameter(word: str) -> tuple[str, list[Any]]:
     from hydra.core.override_parser.types import QuotedString, Transformer
     from hydra.errors import HydraException
 
+    from padl.cli.hydra.ranges import with_ranges_listed
+
     try:
-        override = OverridesParser.create().parse_override(word)
+        (override,) = with_ranges_listed([OverridesParser.create().parse_override(word)])
         key, value = override.key_or_group, override.value()
         values = list(override.sweep_iterator(Transformer.identity)) if override.is_sweep_override() else [value]
     except (HydraException, ValueError) as error:

@@ -1,6 +1,8 @@
 """Explain in one line what Hydra refused: an unknown name or key, what does not parse, or else its own words."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -9,7 +11,8 @@ from padl.app import names
 from padl.app.run_spec import AUTO
 from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, schema
 from padl.cli.hydra.arguments import is_multirun, listed, settings
-from padl.cli.hydra.nodes import GROUPS, brought, conf_folder, conf_names
+from padl.cli.hydra.nodes import GROUPS, brought
+from padl.cli.hydra.words import conf_files, conf_names, own_folder
 from padl.registry import Entry, near
 from padl.types import KINDS, Kind, PadlError
 
@@ -20,12 +23,13 @@ SECTIONS = {"start": StartSettings, "run": Run, "wandb": WandbSettings, "sweep":
 
 def explain(arguments: Sequence[str], error: Exception) -> PadlError:
     """What is wrong with the words of `padl train`, from what Hydra raised for them."""
-    message, overrides = _message(error), settings(arguments)
+    message, overrides, own = _message(error), settings(arguments), own_folder(arguments)
     line = (
         _bad_syntax(error, message)
         or _range_in_grid(message)
-        or _bad_name(overrides, is_multirun(arguments))
-        or _unknown_key(overrides)
+        or _several_values(message, overrides)
+        or _bad_name(overrides, is_multirun(arguments), own)
+        or _unknown_key(overrides, own)
         or f"the configuration cannot be composed: {message}"
     )
     return PadlError(line)
@@ -50,6 +54,12 @@ def explain_keys(keys: Sequence[str], command: str) -> Explain:
     return explain_words
 
 
+def names_to_choose() -> dict[str, list[str]]:
+    """The keys of `padl train`, with the names that each takes."""
+    keys: dict[str, list[str]] = {key: [] for key in (*schema(Settings), *SECTIONS)}
+    return {**keys, **{group: conf_names(group) for group in GROUPS}, **{kind: names.names(kind) for kind in KINDS}}
+
+
 def _message(error: Exception) -> str:
     """Hydra's own words in one line, without its links and its advice on environment variables."""
     return " ".join(str(error).split("\nSee https")[0].split("\nSet the environment")[0].split())
@@ -72,23 +82,36 @@ def _bad_syntax(error: Exception, message: str) -> str | None:
 
 
 def _range_in_grid(message: str) -> str | None:
+    if "RangeSweep" in message:
+        return "a range stands alone: give 'optimizer.b1=range(0.1,0.4,0.1)', or a list of all values"
     if "does not support sweep type" not in message:
         return None
     return "interval(...) is for a search, a grid needs values: add hydra/sweeper=padl_optuna, or list them"
 
 
-def _bad_name(overrides: Mapping[str, str], multirun: bool) -> str | None:
+def _several_values(message: str, overrides: Mapping[str, str]) -> str | None:
+    """Several values of a key without -m."""
+    ambiguous = re.search(r"Ambiguous value for argument '([^=']+)=", message)
+    key = ambiguous.group(1).lstrip("+") if ambiguous else ""
+    if key not in overrides or key in (*KINDS, *GROUPS):
+        return None
+    values = overrides[key]
+    return f"{key}={values} gives several values: add -m to run each; a list is '{key}=[{values}]'"
+
+
+def _bad_name(overrides: Mapping[str, str], multirun: bool, own: Path | None) -> str | None:
     """A group without a name, with several, or with one there is not."""
     for key, value in overrides.items():
         if key in KINDS and value in ("", "null"):
             return f"{key}={value} names nothing: leave it out for the usual {key}, or give a name"
         if key in (*KINDS, *GROUPS) and "," in value and not multirun:
             return f"{key}={value} gives several names: add -m to run each"
-        for name in listed(value):
-            if key in KINDS and (key, name) != ("loss", AUTO) and name not in names.of(key).names():
+        for name in listed(value) if key in (*KINDS, *GROUPS) and not value.startswith("glob(") else ():
+            there = conf_names(key, own)
+            if key in GROUPS and name not in there:
+                return f"no {key} '{name}'{near(name, there)} (there are: {', '.join(there)})"
+            if key in KINDS and (key, name) != ("loss", AUTO) and name not in (*names.of(key).names(), *there):
                 return _unknown_name(key, name)
-            if key in GROUPS and name not in conf_names(key):
-                return f"no {key} '{name}'{near(name, conf_names(key))} (there are: {', '.join(conf_names(key))})"
     return None
 
 
@@ -100,9 +123,9 @@ def _unknown_name(kind: Kind, name: str) -> str:
     raise AssertionError(f"there is a {kind} '{name}'")
 
 
-def _unknown_key(overrides: Mapping[str, str]) -> str | None:
+def _unknown_key(overrides: Mapping[str, str], own: Path | None) -> str | None:
     """The first key there is not, with what the entry that it belongs to has."""
-    chosen = _chosen_entries({**_names_of_experiment(overrides.get("experiment")), **overrides})
+    chosen = _chosen_entries({**_names_of_experiment(overrides.get("experiment", ""), own), **overrides})
     keys = _keys(chosen)
     for key in overrides:
         if key in keys or key.startswith(("hydra.", "hydra/")):
@@ -116,13 +139,14 @@ def _unknown_key(overrides: Mapping[str, str]) -> str | None:
     return None
 
 
-def _names_of_experiment(name: str | None) -> dict[str, str]:
-    """The names that conf/experiment/NAME.yaml puts in place."""
-    if name not in conf_names("experiment"):
-        return {}
-    content: Any = yaml.safe_load((conf_folder() / "experiment" / f"{name}.yaml").read_text(encoding="utf-8"))
-    defaults = [item for item in content.get("defaults", []) if isinstance(item, dict)]
-    return {key.removeprefix("override /"): value for item in defaults for key, value in item.items()}
+def _names_of_experiment(name: str, own: Path | None) -> dict[str, str]:
+    """The names that experiment/NAME.yaml puts in place."""
+    for file in conf_files("experiment", own):
+        if file.stem == name:
+            content: Any = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            defaults = [item for item in content.get("defaults", []) if isinstance(item, dict)]
+            return {key.removeprefix("override /"): value for item in defaults for key, value in item.items()}
+    return {}
 
 
 def _chosen_entries(overrides: Mapping[str, str]) -> dict[Kind, Entry | None]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from padl.app.sweep.members import Requested, refusal
 from padl.cli.hydra.errors import explain_job
+from padl.cli.hydra.typed import let_typed_rule
 from padl.types import PadlError
 
 Config = dict[str, Any]
@@ -48,8 +49,9 @@ def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Re
     for number, job in enumerate(jobs, start=first):
         try:
             words = [read(word) for word in job]
-            config = _config(loader, master, job, words, number, composed)
-            members.append(Requested(list(job), {word.key: word.value for word in words}, config))
+            values = {word.key: word.value for word in words}
+            config, line = let_typed_rule(_config(loader, master, job, words, number, composed), values)
+            members.append(Requested(list(job), values, config, line))
         except Exception as error:
             wrong.setdefault(str(explain_job(job, error)), []).append(list(job))
     if wrong:

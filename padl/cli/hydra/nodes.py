@@ -20,11 +20,6 @@ def conf_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
 
 
-def conf_names(group: str) -> list[str]:
-    """The names of a group of conf/: its files."""
-    return sorted(file.stem for file in (conf_folder() / group).glob("*.yaml"))
-
-
 def store() -> None:
     """Give Hydra a node for every registered entry."""
     from hydra.core.config_store import ConfigStore

@@ -1,10 +1,14 @@
-"""Read Hydra's parsed overrides as what a search may draw: `interval(0,1)`, `range(0,10,2)`, `choice(a,b)`, `a,b`."""
+"""Read Hydra's parsed overrides as what a search may draw: `interval(0,1)`, `range(0,10,2)`, `choice(a,b)`, `a,b`.
+
+read; with_ranges_listed, which puts the numbers of a range in its place, without its stop.
+"""
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from padl.app.sweep.search_space import Dimension, tidy
+from padl.app.sweep.search_space import Dimension
 from padl.types import PadlError
 
 
@@ -35,6 +39,32 @@ def read(overrides: Sequence[Any]) -> Ranges:
         else:
             ranges.dimensions.append(_dimension(key, override))
     return ranges
+
+
+def with_ranges_listed(overrides: Sequence[Any]) -> list[Any]:
+    """Put the numbers of a range in its place: `range(0.1,0.4,0.1)` is 0.1, 0.2, 0.3, without its stop as everywhere.
+
+    Hydra adds binary fractions up, and comes out at 0.4, or just below it, or not.
+    """
+    from hydra.core.override_parser.types import ChoiceSweep
+
+    for override in overrides:
+        if override.is_range_sweep():
+            sweep = override.value()
+            override._value = ChoiceSweep(list=_numbers(sweep), shuffle=sweep.shuffle, tags=sweep.tags)
+    return list(overrides)
+
+
+def _numbers(sweep: Any) -> list[Any]:
+    """The numbers of a range, each as exact as it is written."""
+    bounds = (sweep.start, sweep.stop, sweep.step)
+    if all(isinstance(x, int) for x in bounds):
+        return list(range(*bounds))
+    if not all(map(math.isfinite, bounds)):
+        raise PadlError(f"range({sweep.start},{sweep.stop},{sweep.step}): a range ends at numbers")
+    start, stop, step = (Decimal(str(x)) for x in bounds)
+    count = max(0, math.ceil((stop - start) / step)) if step else 0
+    return [float(start + i * step) for i in range(count)]
 
 
 def _options(override: Any) -> list[str]:
@@ -68,7 +98,7 @@ def _interval(key: str, sweep: Any) -> Dimension:
 def _stepped(key: str, sweep: Any) -> Dimension:
     """`range(0,10,2)`, as everywhere without its stop."""
     integer = all(isinstance(x, int) for x in (sweep.start, sweep.stop, sweep.step))
-    values = [x if integer else tidy(x) for x in sweep.range()]
+    values = _numbers(sweep)
     if not values:
         return Dimension(key, low=sweep.start, high=-math.inf)
     return Dimension(key, low=min(values), high=max(values), step=abs(sweep.step), integer=integer)

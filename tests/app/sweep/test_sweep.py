@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import padl
+from padl.app.run_spec import check
 from padl.app.sweep import programs, results, selection
 from padl.app.sweep.members import Requested, check_all, swept
 from padl.app.sweep.run import Sweep
@@ -204,8 +205,6 @@ def test_what_is_wrong_with_any_member_is_said_at_once_and_nothing_is_run(padl_c
         (("seed=0,1", "sweep.objective=eval/acuracy"), "no metric 'eval/acuracy'; did you mean 'eval/accuracy'?"),
         (("seed=0,1", "sweep.over=[optimizer.b1]"), "add hydra/sweeper=padl_optuna"),
         (("seed=0,1", "sweep.objective=train/learning_rate"), "no metric 'train/learning_rate'"),
-        (("task=digits,surface",), "not judged by the same metric (digits by eval/accuracy, surface by eval/loss)"),
-        (("task=surface,digits",), "not judged by the same metric"),
         (("seed=0,1", "sweep.exact=true", "sweep.chunk=2"), "leave sweep.strategy and sweep.chunk out"),
         (("device=cpu,gpu",), "device is one for the whole sweep"),
         (("run.plot=true,false",), "run.plot is one for the whole sweep"),
@@ -479,3 +478,53 @@ def test_the_csv_has_no_secret(monkeypatch):
 def test_what_is_one_for_the_whole_sweep_tells_no_members_apart():
     first, second = SimpleNamespace(values={"seed": 0, "wandb.mode": "offline"}), SimpleNamespace(values={"seed": 1})
     assert swept([first, second]) == ["seed"]
+
+
+def test_members_of_several_tasks_are_ranked_within_each_and_files_say_so(padl_command, tmp_path):
+    words = ("task=permeability,surface", "optimizer.learning_rate=0.1,0.01,0.001", "seed=0,1")
+    lengths = [word for word in SMALL if not word.startswith("model")]
+    code, out, err = padl_command("train", "-m", *words, *lengths, "wandb.mode=disabled", "sweep.curves=0")
+    assert code == 0, err
+    for task, metric in (("permeability mlp adam", "eval/rmse"), ("rosenbrock adam", "eval/loss")):
+        assert f"{task}, ranked by best {metric} (lower is better)" in out.splitlines()
+    (folder,) = (tmp_path / "runs").iterdir()
+    rows = table(folder)
+    assert [row["member"] for row in rows] == [str(i) for i in range(12)]
+    assert {(row["task"], row["objective_of"]) for row in rows} == {
+        ("permeability", "eval/rmse"),
+        ("surface", "eval/loss"),
+    }
+    told = json.loads((folder / "sweep.json").read_text())
+    assert (told["objective"], told["ranking"]) == (None, [])
+    for task, ranking in told["of_each"].items():
+        of_task = [row for row in rows if row["task"] == task]
+        assert ranking["objective"] == {"metric": of_task[0]["objective_of"], "direction": "min"}
+        assert [setting["n"] for setting in ranking["ranking"]] == [2, 2, 2]
+        first = [float(row["objective"]) for row in of_task if int(row["member"]) in ranking["ranking"][0]["members"]]
+        assert ranking["ranking"][0]["mean"] == pytest.approx(sum(first) / 2)
+        means = [setting["mean"] for setting in ranking["ranking"]]
+        assert means == sorted(means)
+        reached = [row["steps_to_target"] for row in of_task if float(row["objective"]) <= ranking["target"]]
+        assert all(reached)
+    pictures = {file.name for file in folder.glob("*.png")}
+    assert {f"{task}_best_curves.png" for task in told["of_each"]} <= pictures
+
+
+def test_results_of_several_tasks_show_themselves_and_have_a_ranking_for_each():
+    found = padl.sweep(over={"task": ["surface", "permeability"], "learning_rate": [0.1, 0.01]}, steps=3)
+    assert (found.ranked, found.best, found.objective) == ([], {}, None)
+    assert {task: part.objective.metric for task, part in found.of_each.items()} == {
+        "surface": "eval/loss",
+        "permeability": "eval/rmse",
+    }
+    assert len(found.rows) == 4
+    assert "surface: eval/loss, smaller is better; permeability: eval/rmse, smaller" in " ".join(repr(found).split())
+    assert all(part.best["optimizer.learning_rate"] in (0.1, 0.01) for part in found.of_each.values())
+
+
+def test_a_search_over_tasks_of_different_metrics_is_refused():
+    specs = [
+        check({"task": task, "run": {"dir": None}, "wandb": {"mode": "disabled"}}) for task in ("digits", "surface")
+    ]
+    with pytest.raises(padl.PadlError, match=r"not judged by the same metric \(digits by eval/accuracy, surface by"):
+        selection.of_all(specs)

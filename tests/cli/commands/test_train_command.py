@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 import padl
-from padl.cli.hydra import nodes
+from padl.cli.hydra.words import conf_names
 
 QUICK = ("steps=4", "wandb.mode=disabled", "progress=none", "devices=1", "run.save=false", "run.plot=false")
 
@@ -28,6 +28,29 @@ REFUSED = [
     ("seed=[1", "the configuration cannot be composed"),
     ("experiment=cracks model.channels=[8] seeed=3", "no key 'seeed'; did you mean 'seed'?"),
     ("optimizer=sgd,adam", "optimizer=sgd,adam gives several names: add -m"),
+    # words that are no KEY=VALUE, and options
+    ("adam", "'adam' is no KEY=VALUE; did you mean optimizer=adam?"),
+    ("optimizer adam", "'optimizer' is no KEY=VALUE; did you mean optimizer=adam?"),
+    ("steps 100", "'steps' is no KEY=VALUE; did you mean steps=100?"),
+    ("experiment=cracks cosin", "'cosin' is no KEY=VALUE; did you mean schedule=cosine?"),
+    ("--optimizer=adam", "padl train has no option '--optimizer'; a key is given without dashes: optimizer=adam"),
+    ("--optimizer adam", "padl train has no option '--optimizer'; a key is given without dashes: optimizer=adam"),
+    ("--multirn", "padl train has no option '--multirn'; did you mean '--multirun'?"),
+    ("optimizer.learning_rate=1e-3,1e-2", "gives several values: add -m to run each; a list is"),
+    ("-m optimizer.b1=range(0.1,0.4,0.1),0.7", "a range stands alone"),
+    # what is Hydra's
+    ("--config-dir gone experiment=my", "--config-dir gone: there is no such folder"),
+    ("hydra.searchpath=[gone]", "hydra.searchpath: there is no folder gone"),
+    ("hydra.run.dir=other", "hydra.run.dir is Hydra's, and PADL does not use it: use run.dir=FOLDER"),
+    ("-m seed=0,1 hydra.run.dir=other", "hydra.run.dir is Hydra's, and PADL does not use it: use run.dir=FOLDER"),
+    ("-m seed=0,1 hydra.sweep.dir=other", "use run.dir=FOLDER, in which each sweep makes a folder"),
+    ("-m seed=0,1 hydra.sweep.subdir=other", "use run.dir=FOLDER, in which each sweep makes a folder"),
+    ("hydra.job.name=other", "hydra.job.name is Hydra's, and PADL does not use it: use run.dir=FOLDER"),
+    ("hydra.output_subdir=other", "Hydra would write a configuration there, secrets and all"),
+    ("hydra.mode=MULTIRUN seed=0,1", "hydra.mode is Hydra's, and PADL does not use it: -m runs several"),
+    ("sweep=learning_rate", "sweep=learning_rate is for several runs at once: add -m"),
+    ("hydra.sweeper.trials=3", "hydra.sweeper.trials is for several runs at once: add -m"),
+    ("hydra/launcher=basic", "hydra/launcher is for several runs at once: add -m"),
     # wrong types
     ("optimizer.learning_rate=fast", "optimizer.learning_rate='fast' is not a number"),
     ("steps=1.5", "steps=1.5 is not a whole number"),
@@ -131,6 +154,46 @@ def test_multirun_runs_every_combination(padl_command, tmp_path):
     assert len(list((tmp_path / "runs").glob("*-surface-*"))) == 4
 
 
+@pytest.fixture
+def own_folder(tmp_path):
+    """A user's own folder of configurations."""
+    own = tmp_path / "own"
+    for group, text in (
+        ("experiment", "# @package _global_\noptimizer:\n  learning_rate: 0.5\nepochs: 3\n"),
+        ("sweep", "# @package _global_\nhydra:\n  sweeper:\n    params:\n      seed: 0,1\n"),
+    ):
+        (own / group).mkdir(parents=True)
+        (own / group / "mine.yaml").write_text(text)
+    return "--config-dir=own"
+
+
+@pytest.mark.parametrize("plus", ["", "+"])
+def test_experiment_and_sweep_take_a_plus_or_none(padl_command, own_folder, plus):
+    one = ("task=permeability", "model=linear", *QUICK, "run.dir=null")
+    code, out, err = padl_command("train", own_folder, f"{plus}experiment=mine", *one)
+    assert (code, err) == (0, "padl: steps=4 was typed and rules: epochs=3, of a file, is left out\n")
+    code, out, err = padl_command("train", own_folder, "-m", f"{plus}sweep=mine", f"{plus}experiment=mine", *one)
+    assert code == 0, err
+    assert out.startswith("2 runs in 1 program")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("group", ["experiment", "sweep"])
+def test_a_name_that_is_in_neither_folder_is_told_those_of_both(padl_command, own_folder, group):
+    code, _, err = padl_command("train", "-m", own_folder, f"{group}=min", *QUICK)
+    assert code == 2
+    assert f"no {group} 'min'; did you mean 'mine'? (there are: " in err
+    assert {"digits_adam", "learning_rate"} & set(err.replace(",", " ").split())
+
+
+def test_a_range_of_binary_fractions_stops_before_its_stop(padl_command):
+    rates = "optimizer.learning_rate=range(0.1,0.4,0.1)"
+    code, out, err = padl_command("train", "-m", "task=permeability", "model=linear", rates, *QUICK, "run.dir=null")
+    assert code == 0, err
+    ranked = [line.split()[1] for line in out.splitlines() if line.strip()[:1].isdigit()][1:]
+    assert sorted(ranked) == ["0.1", "0.2", "0.3"]
+
+
 def test_plain_progress_is_lines_and_respects_no_color(padl_command, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     words = [q for q in QUICK if not q.startswith("progress")]
@@ -150,7 +213,7 @@ def test_the_composed_configuration_shows_every_hyperparameter(padl_command):
 
 
 def test_every_experiment_composes_into_a_run(padl_command):
-    for name in nodes.conf_names("experiment"):
+    for name in conf_names("experiment"):
         code, out, err = padl_command("train", "--cfg", "job", f"experiment={name}")
         assert code == 0, err
         config = yaml.safe_load(out)

@@ -36,6 +36,13 @@ class PadlSweeper(BasicSweeper):
         self.task_function = task_function
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
+    def split_arguments(self, overrides: list[Any], max_batch_size: int | None) -> list[list[list[str]]]:
+        if hasattr(self.task_function, "launch"):
+            from padl.cli.hydra.ranges import with_ranges_listed
+
+            overrides = with_ranges_listed(overrides)
+        return super().split_arguments(overrides, max_batch_size)
+
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         if not (hasattr(self.task_function, "launch") and isinstance(self.launcher, PadlLauncher)):
             super().validate_batch_is_legal(batch)

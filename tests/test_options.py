@@ -1,0 +1,199 @@
+"""No hyperparameter does nothing: of every item of every kind, plugins too, each is changed, and something follows.
+
+What follows is looked at where the item works: an optimizer's course, a schedule's shape, a model's outputs, a task's
+rows, split, objective and loss. Losses are looked at in tests/losses/test_loss_options.py. An item that has a
+hyperparameter which changes no value says so where it is registered, in its trait `same_value`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+from perturbed import WORDS, as_data, other_values
+
+from padl.app import names
+from padl.app.run_spec import check
+from padl.data.source import Data
+from padl.registry import Entry
+from padl.types import Kind, PadlError
+
+Look = Callable[[Mapping[str, Any]], Any]  # {hyperparameter: value} -> what follows, to be compared with `same`
+
+
+def hyperparameters(kind: Kind) -> list[Any]:
+    return [
+        pytest.param(entry, name, id=f"{entry.name}-{name}")
+        for entry in names.of(kind)
+        for name in entry.hyperparameters
+        if name not in entry.traits.get("same_value", {})
+    ]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two things are equal, arrays to the bit."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, (np.ndarray, jax.Array)) or isinstance(b, (np.ndarray, jax.Array)):
+        a, b = np.asarray(a), np.asarray(b)
+        return (a.shape, a.dtype) == (b.shape, b.dtype) and a.tobytes() == b.tobytes()
+    return bool(a == b)
+
+
+def does_something(entry: Entry, name: str, look: Look, base: Mapping[str, Any] | None = None, words=WORDS) -> bool:
+    """Whether any other value of a hyperparameter is followed by something else; or is refused, by name, where none
+    that is taken is."""
+    base, hyperparameter = dict(base or {}), entry.hyperparameters[name]
+    hyperparameter = hyperparameter._replace(default=base.get(name, hyperparameter.default))
+    before, refused = look(base), False
+    values = other_values(hyperparameter, words)
+    assert values, f"no other value of {name} is known: {hyperparameter.annotation}"
+    for value in values:
+        try:
+            if not same(before, look({**base, name: value})):
+                return True
+        except PadlError as error:
+            refused |= name in str(error)
+    return refused
+
+
+# Optimizers
+
+PARAMS = {"w": jnp.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]]), "b": jnp.array([0.5, -0.25, 2.0])}
+
+
+BOTTOMS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32) * 4
+
+
+def height(params, t):
+    return sum(jnp.sum(jnp.square(x - jnp.broadcast_to(BOTTOMS[t], x.shape))) / 2 for x in jax.tree.leaves(params))
+
+
+def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
+    """Where four steps lead, each down a bowl of its own."""
+    optimizer = optax.with_extra_args_support(
+        entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()})
+    )
+    params, state = PARAMS, optimizer.init(PARAMS)
+    for t in range(4):
+        value, grad = jax.value_and_grad(height)(params, t)
+        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=partial(height, t=t))
+        params = optax.apply_updates(params, updates)
+    return params
+
+
+@pytest.mark.parametrize(("entry", "name"), hyperparameters("optimizer"))
+def test_every_hyperparameter_of_an_optimizer_changes_its_course(entry, name):
+    assert does_something(entry, name, partial(walk, entry))
+
+
+# Schedules
+
+
+def shape(entry: Entry, values: Mapping[str, Any]) -> Any:
+    scalars = {k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()}
+    return entry.function(jnp.linspace(0, 1, 101, endpoint=False), **scalars)
+
+
+@pytest.mark.parametrize(("entry", "name"), hyperparameters("schedule"))
+def test_every_hyperparameter_of_a_schedule_changes_its_shape(entry, name):
+    assert does_something(entry, name, partial(shape, entry))
+
+
+# Models
+
+SHAPES = ((6, 6, 1), (6, 8, 1), (16, 4), (5,))  # of an input: an image, a line, frames, features
+
+
+def outputs(entry: Entry, values: Mapping[str, Any]) -> Any:
+    """The arrays of a model and what it gives, in training, for the first shape of inputs that it takes."""
+    scalars = {k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()}
+    for shape in SHAPES:
+        try:
+            model = entry.function(shape, 3, rngs=nnx.Rngs(0), **scalars)
+        except PadlError:
+            continue
+        state = [np.shape(x) for x in jax.tree.leaves(nnx.state(model))]
+        return state, model(jnp.linspace(-1, 1, 2 * np.prod(shape)).reshape(2, *shape), jax.random.key(0))
+    raise AssertionError(f"model '{entry.name}' takes none of {SHAPES}")
+
+
+@pytest.mark.parametrize(("entry", "name"), hyperparameters("model"))
+def test_every_hyperparameter_of_a_model_changes_its_outputs(entry, name):
+    assert does_something(entry, name, partial(outputs, entry))
+
+
+# Tasks
+
+QUIET = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none", "steps": 2, "optimizer": "sgd"}
+SMALL = {"rows": 40, "size": 16}  # where a task draws its rows
+COLUMNS = "number,gap,price,colour,day,patient,time,side,class"
+SIGNS = (*COLUMNS.split(","), ",", ".", "space", "semicolon", "latin-1", "7")
+
+
+@pytest.fixture(scope="module")
+def own_data(tmp_path_factory) -> dict[str, dict[str, Any]]:
+    """Tasks of a user's own data: {name: where they are, and what a table needs to be read at all}."""
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("own")
+    rng = np.random.default_rng(0)
+    lines = [
+        f"{rng.normal():.3f},{'' if i % 9 == 4 else i % 8},{1000 + i},{'red' if i % 3 else 'blue'},"
+        f"2026-01-{1 + i % 28:02},p{i % 12},{i},{'held_out' if i % 4 == 0 else 'train'},{i % 2}"
+        for i in range(48)
+    ]
+    (folder / "table.csv").write_text("\n".join([COLUMNS, *lines]) + "\n")
+    for i in range(16):
+        (folder / "images" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 255, (20, 20, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / "ab"[i % 2] / f"{i}.png")
+    (folder / "arrays").mkdir()
+    np.save(folder / "arrays" / "inputs.npy", rng.normal(size=(24, 3)).astype(np.float32))
+    np.save(folder / "arrays" / "targets.npy", np.arange(24) % 2)
+    return {
+        "csv": {"path": str(folder / "table.csv"), "missing": "drop", "dates": "days", "group": "patient"},
+        "image_folder": {"path": str(folder / "images"), "size": 16},
+        "array_files": {"path": str(folder / "arrays")},
+    }
+
+
+@cache
+def fact(name: str, depth: int, values: tuple[tuple[str, Any], ...]) -> Any:
+    """What a task with these hyperparameters is, what is learned, or what a step changes: the cheap first."""
+    model = names.find("task", name).traits.get("model")
+    model = None if model is None else {"name": model, **small(names.find("model", model))}
+    spec = check({"task": {"name": name, **dict(values)}, "model": model, **QUIET})
+    task = spec.task
+    if depth == 0:
+        sides = list(map(np.asarray, jax.tree.leaves(spec.split)))
+        return task.digest, sides, task.fits, task.metrics, dict(task.about)
+    if depth == 1:
+        return repr(spec.experiment.objective)
+    init, step = programs(spec.experiment)
+    state, metrics = step(init(jax.random.key(0), spec.hparams), spec.hparams, Data(dict(task.rows), spec.split))
+    return state.params, metrics
+
+
+@cache
+def programs(experiment):
+    """Those of equal experiments, whose hyperparameters are data."""
+    return jax.jit(experiment.init), jax.jit(experiment.step)
+
+
+def small(model: Entry) -> dict[str, Any]:
+    return {key: value for key, value in {"widths": (4,), "channels": (2,)}.items() if key in model.hyperparameters}
+
+
+@pytest.mark.parametrize(("entry", "name"), [p for p in hyperparameters("task") if p.values[1] != "path"])
+def test_every_hyperparameter_of_a_task_changes_its_data_its_split_or_what_is_learned(entry, name, own_data):
+    base = {key: value for key, value in SMALL.items() if key in entry.hyperparameters} | own_data.get(entry.name, {})
+    looks = (lambda values, depth=depth: fact(entry.name, depth, tuple(values.items())) for depth in range(3))
+    assert any(does_something(entry, name, look, base, SIGNS) for look in looks)
