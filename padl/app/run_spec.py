@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.app import compatibility
+from padl.app import compatibility, early_stopping
+from padl.app.debug import overfit
 from padl.app.names import HOMES, Part, part
 from padl.app.objects.sources import things
 from padl.app.saving import interval
-from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
+from padl.app.settings import Run, Settings, StartSettings, StopSettings, SweepSettings, WandbSettings, as_config, parse
 from padl.data.source import Data, Split
 from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
@@ -34,15 +35,17 @@ class RunSpec:
     """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
 
     Attributes:
-        config: every name and value. settings, start, run, wandb, sweep: its keys by group. parts: the five names.
+        config: every name and value. settings, start, stop, run, wandb, sweep: its keys by group. parts: the five
+            names.
         task: its data and objective. split, hparams: as NumPy has them.
-        experiment: without devices to share a batch.
+        said: lines on what debug=overfit changed. experiment: without devices to share a batch.
         steps, eval_every, batch_size: as they are used; batch_size is None for a task without rows.
     """
 
     config: dict[str, Any]
     settings: Settings
     start: StartSettings
+    stop: StopSettings
     run: Run
     wandb: WandbSettings
     sweep: SweepSettings
@@ -54,6 +57,7 @@ class RunSpec:
     steps: int
     eval_every: int
     batch_size: int | None
+    said: tuple[str, ...]
 
     @property
     def host_data(self) -> Data:
@@ -93,7 +97,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     """
     memo = {} if memo is None else memo
     config = dict(config)
-    settings, start, run, wandb, sweep = parse(config)
+    settings, start, stop, run, wandb, sweep = parse(config)
     _check_start(start)
     _check_folder(run, wandb)
     interval(run.save_every)
@@ -101,16 +105,24 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     task, split = _task_and_split(parts["task"], settings.seed, memo)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
     compatibility.check_names({kind: part.entry for kind, part in parts.items()}, task, config)
-    task = _judged(task, parts, memo)
+    task, said = _judged(task, parts, memo), []
+    sizes = settings
+    if settings.debug == "overfit":
+        task, split, sizes = overfit.one_batch(task, split, settings)
+        parts, turned_off = overfit.without_regularisation(parts)
+        said = [overfit.said(len(split.train), turned_off)]
     rows = len(split.train) or None
-    batch_size = compatibility.batch_size(settings, parts["optimizer"].entry, rows)
+    batch_size = compatibility.batch_size(sizes, parts["optimizer"].entry, rows)
     steps = compatibility.steps(settings, rows, batch_size)
+    eval_every = settings.eval_every or -(-steps // EVALUATIONS)
+    early_stopping.check(stop, steps, eval_every)
     objective, optimizer, schedule = _objective(task, parts, settings), parts["optimizer"], parts["schedule"]
     names = {kind: part.config for kind, part in parts.items()}
     return RunSpec(
-        config={**names, **asdict(settings), "start": as_config(start), "run": asdict(run), "wandb": asdict(wandb)},
+        config={**names, **asdict(settings), **_groups(start, stop, run, wandb)},
         settings=settings,
         start=start,
+        stop=stop,
         run=run,
         wandb=wandb,
         sweep=sweep,
@@ -120,9 +132,15 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         experiment=Experiment(objective, optimizer.choice, schedule.choice, batch_size, settings.accumulate),
         hparams=_hparams(parts, settings, steps),
         steps=steps,
-        eval_every=settings.eval_every or -(-steps // EVALUATIONS),
+        eval_every=eval_every,
         batch_size=batch_size,
+        said=tuple(said),
     )
+
+
+def _groups(*groups: Any) -> dict[str, dict[str, Any]]:
+    """The groups of settings that tell what a run is, as a configuration has them."""
+    return dict(zip(("start", "stop", "run", "wandb"), map(as_config, groups), strict=True))
 
 
 def _check_start(start: StartSettings) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.debug import with_debug
 from padl.app.plan import Plan, resolve
 from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
@@ -49,6 +50,7 @@ def train(
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
+    config = with_debug(config)
     quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
         logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}

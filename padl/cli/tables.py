@@ -38,6 +38,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
         facts["go on"] = f"padl resume {folder}"
     if wandb_folder:
         facts["W&B"] = f"wandb sync {wandb_folder}"
+    facts |= summary.get("debug", {})
     for name, fact in facts.items():
         console.print(Text.assemble((f"{name:>10}", "bold"), "  ", printable(fact)), soft_wrap=True)
 
