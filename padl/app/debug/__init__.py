@@ -17,11 +17,10 @@ LENGTHS = {"steps": "epochs", "epochs": "steps"}  # two ways to say one thing
 
 def with_debug(config: Mapping[str, Any]) -> dict[str, Any]:
     """Put what `debug=NAME` sets under what a configuration gives itself, as Hydra does on the command line."""
-    name, complete = config.get("debug"), dict(config)
-    if name not in get_args(Debug):
+    complete, given = dict(config), flattened(config)
+    if config.get("debug") not in get_args(Debug):
         return complete  # none, or refused where it is checked
-    given = flattened(config)
-    for key, value in flattened(overrides("debug", name)).items():
+    for key, value in flattened(overrides("debug", config["debug"])).items():
         if key not in given and LENGTHS.get(key) not in given:
             complete = with_value(complete, key, value)
     return complete

@@ -99,7 +99,7 @@ class NonfiniteHunt:
         if not arrays:
             return f"the loss is {float(metrics['loss'])}"
         name, kind = next(iter(arrays.items()))
-        more = f" and {len(arrays) - 1:,} more arrays" if len(arrays) > 1 else ""
+        more = f" (one of {len(arrays):,} arrays)" if len(arrays) > 1 else ""
         where = _operation(kind, self._update(state, batch))
         gradient = "loss and gradient are finite; " if plan.task.fits else ""
         return f"{gradient}the update makes the first {kind}, in {name}{more}{where}"
