@@ -23,7 +23,7 @@ from padl.runs.redaction import refuse_secret
 from padl.runs.run_files import PYTHON
 from padl.runs.wandb import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
-from padl.types import HParams, Kind, PadlError
+from padl.types import LOSS, HParams, Kind, PadlError
 
 Memo = dict[Any, Any]
 EVALUATIONS = 20  # of a run that does not say how often
@@ -99,18 +99,18 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     config = dict(config)
     settings, start, stop, run, wandb, sweep = parse(config)
     _check_start(start)
-    _check_folder(run, wandb)
+    _check_folder(run, wandb, settings)
     interval(run.save_every)
     parts: dict[Kind, Part] = {"task": part("task", _chosen(config, "task", "digits"))}
     task, split = _task_and_split(parts["task"], settings.seed, memo)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
     compatibility.check_names({kind: part.entry for kind, part in parts.items()}, task, config)
-    task, said = _judged(task, parts, memo), []
-    sizes = settings
+    sizes, said = settings, ()
     if settings.debug == "overfit":
-        task, split, sizes = overfit.one_batch(task, split, settings)
+        split, sizes = overfit.one_batch(split, settings)
         parts, turned_off = overfit.without_regularisation(parts)
-        said = [overfit.said(len(split.train), turned_off)]
+        said = (overfit.line(len(split.train), turned_off),)
+    task = _judged(task, parts, settings, memo)
     rows = len(split.train) or None
     batch_size = compatibility.batch_size(sizes, parts["optimizer"].entry, rows)
     steps = compatibility.steps(settings, rows, batch_size)
@@ -134,7 +134,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         steps=steps,
         eval_every=eval_every,
         batch_size=batch_size,
-        said=tuple(said),
+        said=said,
     )
 
 
@@ -148,7 +148,9 @@ def _check_start(start: StartSettings) -> None:
         raise PadlError("start.which and start.only say what to take of another run: add start.from=FOLDER")
 
 
-def _check_folder(run: Run, wandb: WandbSettings) -> None:
+def _check_folder(run: Run, wandb: WandbSettings, settings: Settings) -> None:
+    if settings.debug == "profile" and run.dir is None:
+        raise PadlError("debug=profile writes its trace into the run folder: give run.dir")
     if wandb.mode != "disabled" and run.dir is None:
         raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
     if run.dir == "":
@@ -168,10 +170,11 @@ def _task_and_split(part: Part, seed: int, memo: Memo) -> tuple[Task, Split]:
     return task, memo[key, seed]
 
 
-def _judged(task: Task, parts: Mapping[Kind, Part], memo: Memo) -> Task:
-    """The task, its best parameters those of the least loss where the loss says so: a quantile is not found by the
-    least error."""
+def _judged(task: Task, parts: Mapping[Kind, Part], settings: Settings, memo: Memo) -> Task:
+    """The task, its best parameters those of the least loss where the loss says so, as a quantile is not found by the
+    least error, or where a batch is learnt by heart."""
     metric = parts["loss"].entry.traits.get("judged_by") if "loss" in parts else None
+    metric = LOSS.name if settings.debug == "overfit" else metric
     if metric is None:
         return task
     key = (parts["task"].choice, tuple(parts["task"].scalars.items()), metric)

@@ -121,9 +121,8 @@ class Training:
             self.early.replay(beginning.rows)
         self.clock.begun_at = beginning.step
         self.wandb = open_wandb(plan, self.folder, run_id=beginning.wandb_id) if self.folder else None
-        is_hunted = plan.settings.debug == "nan"  # and keeps a state in memory after each call
-        is_kept = self.folder and plan.run.save and not is_hunted
-        self.hunt = _hunt(plan, beginning) if is_hunted else None
+        self.hunt = _hunt(plan, beginning) if plan.settings.debug == "nan" else None  # with each state in memory
+        is_kept = plan.run.save and not self.hunt
         store = SnapshotStore(self.folder / snapshots.FOLDER, plan.run.keep) if self.folder and is_kept else None
         self.saver = Saver(store, interval(plan.run.save_every), stop)
 
@@ -214,10 +213,12 @@ class Training:
             return self.hunt.answer()
         if mode == "overfit":
             return overfit.verdict(self.memory.rows, len(self.plan.split.train), self.plan.stop.target)
-        if mode == "profile" and last.diverged is None and self.folder:
-            from padl.app.debug import profile
+        if mode == "profile" and last.diverged:
+            return "no trace, as the run diverged: debug=nan says where"
+        if mode == "profile" and self.asked_folder:
+            from padl.app.debug.profile import trace_steps
 
-            return profile.trace_steps(self.plan, loop.Snapshot(last.state, last.best), self.folder)
+            return trace_steps(self.plan, loop.Snapshot(last.state, last.best), self.asked_folder)
         return ""
 
     def _steps(self) -> int:

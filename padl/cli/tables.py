@@ -107,6 +107,11 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
     for status, count in Counter(row["status"] for row in results.rows).items():
         if status != "finished":
             print_line(f"{count} run{'s' if count > 1 else ''} {status}")
+    stopped = sum(row["status"] == "finished" and bool(row.get("reason")) for row in results.rows)
+    if stopped:
+        print_line(
+            f"{stopped} run{'s' if stopped > 1 else ''} stopped early: the column reason of results.csv says why"
+        )
     for warning in results.warnings:
         print_line(f"beware: {warning}")
     if results.folder:

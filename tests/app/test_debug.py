@@ -133,7 +133,7 @@ def in_python(**settings):
 def test_nan_names_the_step_and_layer_of_an_overflow_in_the_forward_pass():
     result, answer = found("nan", optimizer={"name": "sgd", "learning_rate": 1e30}, steps=20, eval_every=20)
     assert (result.status, answer[:7]) == ("diverged", "step 2:")
-    assert "first infinity, in the forward pass" in answer
+    assert "in the forward pass: the value of node" in answer
     assert "dot_general (layer blocks" in answer or "dot_general (layer head" in answer
 
 
@@ -213,10 +213,15 @@ def test_profile_writes_a_trace_with_the_steps_and_their_operations(anywhere):
     assert len(products) >= 5
 
 
+def test_profile_needs_a_folder():
+    with pytest.raises(PadlError, match=r"give run\.dir"):
+        found("profile")
+
+
 @pytest.mark.parametrize("mode", ["nan", "profile"])
 def test_in_a_sweep_what_looks_into_one_run_is_refused(mode):
     with pytest.raises(PadlError, match=f"debug={mode} looks into a single run"):
-        padl.sweep(over={"seed": [0, 1]}, debug=mode, run={"dir": None})
+        padl.sweep(over={"seed": [0, 1]}, debug=mode)
 
 
 def test_a_sweep_of_overfit_judges_each_member(anywhere):

@@ -20,7 +20,7 @@ from padl.backprop import first_nonfinite, trace
 from padl.data.source import Batch
 from padl.engine import loop
 from padl.engine.experiment import Pretrained, TrainState
-from padl.types import PyTree
+from padl.types import PadlError, PyTree
 
 KINDS = {"NaN": (jnp.isnan, jax.debug_nans), "infinity": (jnp.isinf, jax.debug_infs)}
 LIBRARIES = ("jax", "jaxlib", "flax", "numpy")  # whose frames say nothing about where an operation was written
@@ -53,7 +53,10 @@ class NonfiniteHunt:
         if not self.ill:
             return f"no NaN and no infinity in {self.done:,} steps: losses, parameters, the optimizer's state"
         step, state, evaluation = self._first_step()
-        return f"step {step:,}: {evaluation or self._explained(state)}"
+        try:
+            return f"step {step:,}: {evaluation or self._explained(state)}"
+        except PadlError as error:
+            return f"step {step:,}, which cannot be taken apart ({error})"
 
     def _state_before(self) -> TrainState:
         if self.before is not None:

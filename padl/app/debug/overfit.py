@@ -8,14 +8,13 @@ import numpy as np
 from padl.app.names import Part
 from padl.app.settings import Settings
 from padl.data.source import Split
-from padl.tasks.task import Task
-from padl.types import LOSS, Kind, PadlError
+from padl.types import Kind, PadlError
 
 ROWS = 32  # of the batch where batch_size gives no number
 
 
-def one_batch(task: Task, split: Split, settings: Settings) -> tuple[Task, Split, Settings]:
-    """Leave some training rows, evenly spaced, and evaluate on the same ones, judged by the loss.
+def one_batch(split: Split, settings: Settings) -> tuple[Split, Settings]:
+    """Leave some training rows, evenly spaced, all of them in every batch, and hold out the same ones.
 
     Raises:
         PadlError: a task without rows.
@@ -26,7 +25,6 @@ def one_batch(task: Task, split: Split, settings: Settings) -> tuple[Task, Split
     places = np.linspace(0, len(split.train) - 1, min(wanted, len(split.train))).astype(int)
     rows = split.train[places]
     return (
-        task.judged_by(LOSS.name),
         split._replace(train=rows, held_out=rows, test=()),
         replace(settings, batch_size="all"),
     )
@@ -46,7 +44,7 @@ def without_regularisation(parts: Mapping[Kind, Part]) -> tuple[dict[Kind, Part]
     return changed, lines
 
 
-def said(rows: int, lines: Sequence[str]) -> str:
+def line(rows: int, lines: Sequence[str]) -> str:
     """Say what is trained on, and what was turned off."""
     off = f"; turned off: {', '.join(lines)}" if lines else ""
     return f"debug=overfit: {rows} training rows, held out are the same{off}"
