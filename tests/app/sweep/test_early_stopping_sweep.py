@@ -144,3 +144,17 @@ def test_from_python_the_reason_is_a_column(tmp_path):
     found = padl.sweep(over={"stop.patience": [1, 2], "seed": [0]}, **settings)
     assert list(found.column("step")) == [20, 30]
     assert found.rows[0]["reason"] == "stopped at step 20: no better eval/accuracy in 1 evaluation"
+
+
+def test_a_search_judges_a_member_that_stopped_by_its_best(padl_command, tmp_path):
+    pytest.importorskip("optuna")
+    search = ["hydra/sweeper=padl_optuna", "optimizer.learning_rate=interval(1e-3,1e-2)", "hydra.sweeper.trials=2"]
+    quiet = ["wandb.mode=disabled", "progress=none", "devices=1", "run.plot=false", "model.widths=[4]"]
+    stops = ["steps=60", "eval_every=5", "stop.target=0.15", f"run.dir={tmp_path}"]
+    code, out, _ = padl_command("train", "-m", *search, "hydra.sweeper.batch=2", *quiet, *stops)
+    assert code == 0
+    assert "2 runs stopped early: the column reason of results.csv says why" in out
+    (folder,) = tmp_path.iterdir()
+    for row in csv.DictReader((folder / "results.csv").read_text().splitlines()):
+        assert (row["status"], row["objective"]) == ("finished", row["best/accuracy"])
+        assert row["best/step"] == row["step"]
