@@ -104,20 +104,34 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
     more = len(results.ranked) - MOST_SETTINGS
     if more > 0:
         print_line(f"{more} more settings are in results.csv")
-    for status, count in Counter(row["status"] for row in results.rows).items():
-        if status != "finished":
-            print_line(f"{count} run{'s' if count > 1 else ''} {status}")
-    stopped = sum(row["status"] == "finished" and bool(row.get("reason")) for row in results.rows)
-    if stopped:
-        print_line(
-            f"{stopped} run{'s' if stopped > 1 else ''} stopped early: the column reason of results.csv says why"
-        )
+    for line in _on_members(sweep, results):
+        print_line(line)
     for warning in results.warnings:
         print_line(f"beware: {warning}")
     if results.folder:
         print_line(f"folder  {results.folder}")
         if any(row["status"] in ("interrupted", "failed", "not started") for row in results.rows):
             print_line(f"go on   padl resume {results.folder}")
+
+
+def _on_members(sweep: Sweep, results: Results) -> list[str]:
+    """How many ended otherwise than after all their steps, and what `debug` found of them."""
+    statuses = Counter(row["status"] for row in results.rows)
+    lines = [f"{_runs(count)} {status}" for status, count in statuses.items() if status != "finished"]
+    stopped = sum(row["status"] == "finished" and bool(row.get("reason")) for row in results.rows)
+    if stopped:
+        lines.append(f"{_runs(stopped)} stopped early: the column reason of results.csv says why")
+    verdicts = [text for member in sweep.members if (text := member.summary.get("debug", {}).get("overfit"))]
+    if verdicts:
+        learnt = sum(text.startswith("learnt") for text in verdicts)
+        lines.append(
+            f"debug=overfit: {learnt} of {_runs(len(verdicts))} learnt the batch; summary.json has each verdict"
+        )
+    return lines
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def _ranking(results: Results) -> Table:
