@@ -105,6 +105,7 @@ class Domain(NamedTuple):
     high_open: bool = False
     search: tuple[float, float] | None = None
     scale: Literal["linear", "log", "log1m"] = "linear"  # log1m: evenly spaced in log(1 - x), as decay rates want it
+    off: float | None = None  # of what keeps a model from learning its training rows by heart: the value that does not
 
     def __contains__(self, x: Any) -> bool:
         above = x > self.low if self.low_open else x >= self.low
@@ -135,7 +136,7 @@ DOMAINS: Mapping[str, Domain] = {
     "b1": DECAY._replace(search=(0.5, 0.99)),
     "b2": DECAY._replace(search=(0.9, 0.9999)),
     "eps": POSITIVE._replace(search=(1e-12, 1e-2), scale="log"),
-    "weight_decay": NON_NEGATIVE._replace(search=(1e-6, 1.0), scale="log"),
+    "weight_decay": NON_NEGATIVE._replace(search=(1e-6, 1.0), scale="log", off=0.0),
     # losses
     "delta": Domain(0.0, low_open=True, search=(0.01, 10.0), scale="log"),
     # schedules, all in fractions of the training
@@ -145,7 +146,7 @@ DOMAINS: Mapping[str, Domain] = {
     "factor": Domain(0.0, 1.0, low_open=True, search=(0.1, 0.9)),
     "every": Domain(0.0, 1.0, low_open=True, high_open=True, search=(0.1, 0.5)),
     # models
-    "dropout": Domain(0.0, 1.0, high_open=True, search=(0.0, 0.5)),
+    "dropout": Domain(0.0, 1.0, high_open=True, search=(0.0, 0.5), off=0.0),
     "widths": COUNT,
     "channels": COUNT,
     "window": COUNT,
@@ -172,6 +173,8 @@ DOMAINS: Mapping[str, Domain] = {
     "devices": COUNT,
     "log_every": COUNT,
     "eval_every": COUNT,
+    "patience": COUNT,
+    "min_change": NON_NEGATIVE,
     "steps_per_call": COUNT,
     "clip_norm": POSITIVE._replace(search=(0.1, 10.0), scale="log"),
     "ema": DECAY._replace(search=(0.9, 0.9999)),

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypedDict, TypeVar
 
 import jax
 
-from padl.app.settings import schema
+from padl.app.settings import Debug, schema
 from padl.compare.comparison import Mode
 from padl.engine.mesh import Platform
 from padl.runs.console import Style
@@ -35,6 +35,14 @@ class RunKeys(TypedDict, total=False):
 StartKeys = TypedDict(
     "StartKeys", {"from": Text | None, "which": Literal["best", "final"], "only": str}, total=False
 )  # `start={...}`, of settings.StartSettings
+
+
+class StopKeys(TypedDict, total=False):
+    """`stop={...}`, of settings.StopSettings."""
+
+    patience: int | None
+    min_change: float
+    target: float | None
 
 
 class WandbKeys(TypedDict, total=False):
@@ -61,7 +69,7 @@ class SweepKeys(TypedDict, total=False):
 
 
 class TrainKeys(TypedDict, total=False):
-    """What `padl.train` takes beside its five names, of settings.Settings; and three of its groups."""
+    """What `padl.train` takes beside its five names, of settings.Settings; and four of its groups."""
 
     seed: int
     steps: int | None
@@ -78,7 +86,9 @@ class TrainKeys(TypedDict, total=False):
     eval_every: int | None
     steps_per_call: int
     progress: Style
+    debug: Debug | None
     start: Text | StartKeys | None
+    stop: StopKeys | None
     run: RunKeys | None
     wandb: WandbKeys | None
 

@@ -21,6 +21,7 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
     """
     tasks = list({id(spec.task): spec.task for spec in specs}.values())
     lines = [line for task in tasks for line in [*task.said, *_lacking(task, [s for s in specs if s.task is task])]]
+    lines += [line for spec in specs for line in spec.said]
     return list(dict.fromkeys(lines))
 
 

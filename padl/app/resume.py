@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.early_stopping import early_stopping
 from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
 from padl.app.keywords import ResumeKeys, Things, spelled_out
 from padl.app.plan import Plan, resolve
@@ -38,7 +39,8 @@ from padl.runs.windows import checked_state
 from padl.types import PadlError
 
 QUIET = {"progress": "none", "wandb.mode": "disabled"}
-CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project")
+STOPS = ("stop.patience", "stop.min_change", "stop.target")
+CHANGEABLE = ("steps", "epochs", *STOPS, "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project")
 
 
 class RunRecord(NamedTuple):
@@ -74,8 +76,9 @@ def resume(
 
     Args:
         folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
-        settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; also
-            "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project".
+        settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; another
+            `stop.patience`, `stop.min_change`, `stop.target` lets one go on that these had stopped; also "progress",
+            "run.save_every", "run.keep", "wandb.mode", "wandb.project".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
         things: what came from Python, given again: `task`, `model`, `loss`, `optimizer`, `schedule`; of a sweep the
@@ -123,7 +126,7 @@ def resume_run(
     config = for_today(stored_config, folder, ("compilation_cache", "device"), allow, things)
     config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
     say_path_unused([{**config, "start": None}], folder, allow)
-    _check_status(folder, settings)
+    finished = _check_status(folder, settings)
     run_files.verified_json(folder / "env.json")
     with Clock() as clock, lock.hold(folder):
         stored = _newest(folder)
@@ -138,6 +141,8 @@ def resume_run(
         goes_otherwise = is_extended and _check_extension(before, plan, stored.step, allow)
         if "schedule" in allow and not goes_otherwise:
             say_unused("schedule")
+        if finished:
+            _check_is_not_done(folder, plan, stored.step)
         beginning = _beginning(folder, plan, stored, saved)
         _note(folder, before, plan, stored.step, command)
         return Training(plan, folder, clock, stop, beginning).run()
@@ -154,14 +159,18 @@ def _check_words(settings: Mapping[str, Any]) -> None:
             raise PadlError(f"{key}=null extends nothing: give a number")
 
 
-def _check_status(folder: Path, settings: Mapping[str, Any]) -> None:
+def _check_status(folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Tell whether the run had finished; raises PadlError where nothing can go on."""
     status = statuses.read(folder)
     if status.status == "running":
         raise PadlError(f"{folder} is running, as process {status.pid} on {status.host}: stop that first")
     if status.status == "diverged":
         raise PadlError(f"{folder} diverged ({status.reason}), and would again: another optimizer or learning rate")
-    if status.status == "finished" and not ("steps" in settings or "epochs" in settings):
-        raise PadlError(f"{folder} is finished, after {status.step} steps: steps=N with a larger N extends it")
+    if status.status == "finished" and not {"steps", "epochs", *STOPS} & set(settings):
+        goes_on = "another stop.patience or stop.target, or null for none, goes on"
+        how = goes_on if status.reason else "steps=N with a larger N extends it"
+        raise PadlError(f"{folder} is finished, {status.reason or f'after {status.step} steps'}: {how}")
+    return status.status == "finished"
 
 
 def _newest(folder: Path) -> snapshots.StoredSnapshot:
@@ -220,6 +229,20 @@ def _check_extension(before: RunSpec, plan: Plan, done: int, allow: Collection[s
             f"the first {done} would have gone otherwise; schedule=constant can be extended, --allow schedule goes on"
         )
     return goes_otherwise
+
+
+def _check_is_not_done(folder: Path, plan: Plan, done: int) -> None:
+    """Raise PadlError where a run that finished would take no step more."""
+    if plan.steps <= done:
+        raise PadlError(f"{folder} is finished, after {done} steps: steps=N with a larger N extends it")
+    early = early_stopping(plan.stop, plan.task.criterion)
+    if early:
+        early.replay(row for row in run_folder.read_metrics(folder) if row["step"] <= done)
+    if early and early.reason:
+        raise PadlError(
+            f"{folder} is finished, and takes no step more with these stop.*: it would have {early.reason}; another "
+            "stop.patience or stop.target, or null for none, goes on"
+        )
 
 
 def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot, saved: RunRecord) -> Beginning:

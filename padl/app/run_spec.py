@@ -10,11 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.app import compatibility
+from padl.app import compatibility, early_stopping
+from padl.app.debug import overfit
 from padl.app.names import HOMES, Part, part
 from padl.app.objects.sources import things
 from padl.app.saving import interval
-from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
+from padl.app.settings import Run, Settings, StartSettings, StopSettings, SweepSettings, WandbSettings, as_config, parse
 from padl.data.source import Data, Split
 from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
@@ -22,7 +23,7 @@ from padl.runs.redaction import refuse_secret
 from padl.runs.run_files import PYTHON
 from padl.runs.wandb import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
-from padl.types import HParams, Kind, PadlError
+from padl.types import LOSS, HParams, Kind, PadlError
 
 Memo = dict[Any, Any]
 EVALUATIONS = 20  # of a run that does not say how often
@@ -34,15 +35,17 @@ class RunSpec:
     """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
 
     Attributes:
-        config: every name and value. settings, start, run, wandb, sweep: its keys by group. parts: the five names.
+        config: every name and value. settings, start, stop, run, wandb, sweep: its keys by group. parts: the five
+            names.
         task: its data and objective. split, hparams: as NumPy has them.
-        experiment: without devices to share a batch.
+        said: lines on what debug=overfit changed. experiment: without devices to share a batch.
         steps, eval_every, batch_size: as they are used; batch_size is None for a task without rows.
     """
 
     config: dict[str, Any]
     settings: Settings
     start: StartSettings
+    stop: StopSettings
     run: Run
     wandb: WandbSettings
     sweep: SweepSettings
@@ -54,6 +57,7 @@ class RunSpec:
     steps: int
     eval_every: int
     batch_size: int | None
+    said: tuple[str, ...]
 
     @property
     def host_data(self) -> Data:
@@ -93,24 +97,32 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     """
     memo = {} if memo is None else memo
     config = dict(config)
-    settings, start, run, wandb, sweep = parse(config)
+    settings, start, stop, run, wandb, sweep = parse(config)
     _check_start(start)
-    _check_folder(run, wandb)
+    _check_folder(run, wandb, settings)
     interval(run.save_every)
     parts: dict[Kind, Part] = {"task": part("task", _chosen(config, "task", "digits"))}
     task, split = _task_and_split(parts["task"], settings.seed, memo)
     parts |= _other_parts(config, parts["task"].entry.traits, task)
     compatibility.check_names({kind: part.entry for kind, part in parts.items()}, task, config)
-    task = _judged(task, parts, memo)
+    sizes, said = settings, ()
+    if settings.debug == "overfit":
+        split, sizes = overfit.one_batch(split, settings)
+        parts, turned_off = overfit.without_regularisation(parts)
+        said = (overfit.line(len(split.train), turned_off),)
+    task = _judged(task, parts, settings, memo)
     rows = len(split.train) or None
-    batch_size = compatibility.batch_size(settings, parts["optimizer"].entry, rows)
+    batch_size = compatibility.batch_size(sizes, parts["optimizer"].entry, rows)
     steps = compatibility.steps(settings, rows, batch_size)
+    eval_every = settings.eval_every or -(-steps // EVALUATIONS)
+    early_stopping.check(stop, steps, eval_every)
     objective, optimizer, schedule = _objective(task, parts, settings), parts["optimizer"], parts["schedule"]
     names = {kind: part.config for kind, part in parts.items()}
     return RunSpec(
-        config={**names, **asdict(settings), "start": as_config(start), "run": asdict(run), "wandb": asdict(wandb)},
+        config={**names, **asdict(settings), **_groups(start, stop, run, wandb)},
         settings=settings,
         start=start,
+        stop=stop,
         run=run,
         wandb=wandb,
         sweep=sweep,
@@ -120,9 +132,15 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         experiment=Experiment(objective, optimizer.choice, schedule.choice, batch_size, settings.accumulate),
         hparams=_hparams(parts, settings, steps),
         steps=steps,
-        eval_every=settings.eval_every or -(-steps // EVALUATIONS),
+        eval_every=eval_every,
         batch_size=batch_size,
+        said=said,
     )
+
+
+def _groups(*groups: Any) -> dict[str, dict[str, Any]]:
+    """The groups of settings that tell what a run is, as a configuration has them."""
+    return dict(zip(("start", "stop", "run", "wandb"), map(as_config, groups), strict=True))
 
 
 def _check_start(start: StartSettings) -> None:
@@ -130,7 +148,9 @@ def _check_start(start: StartSettings) -> None:
         raise PadlError("start.which and start.only say what to take of another run: add start.from=FOLDER")
 
 
-def _check_folder(run: Run, wandb: WandbSettings) -> None:
+def _check_folder(run: Run, wandb: WandbSettings, settings: Settings) -> None:
+    if settings.debug == "profile" and run.dir is None:
+        raise PadlError("debug=profile writes its trace into the run folder: give run.dir")
     if wandb.mode != "disabled" and run.dir is None:
         raise PadlError(f"wandb.mode={wandb.mode} writes into the run folder: give run.dir, or wandb.mode=disabled")
     if run.dir == "":
@@ -150,10 +170,11 @@ def _task_and_split(part: Part, seed: int, memo: Memo) -> tuple[Task, Split]:
     return task, memo[key, seed]
 
 
-def _judged(task: Task, parts: Mapping[Kind, Part], memo: Memo) -> Task:
-    """The task, its best parameters those of the least loss where the loss says so: a quantile is not found by the
-    least error."""
+def _judged(task: Task, parts: Mapping[Kind, Part], settings: Settings, memo: Memo) -> Task:
+    """The task, its best parameters those of the least loss where the loss says so, as a quantile is not found by the
+    least error, or where a batch is learnt by heart."""
     metric = parts["loss"].entry.traits.get("judged_by") if "loss" in parts else None
+    metric = LOSS.name if settings.debug == "overfit" else metric
     if metric is None:
         return task
     key = (parts["task"].choice, tuple(parts["task"].scalars.items()), metric)

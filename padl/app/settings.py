@@ -11,6 +11,8 @@ from padl.registry import Hyperparameter, check, near, signature
 from padl.runs.console import Style
 from padl.types import KINDS, Domain, PadlError, Scalar
 
+Debug = Literal["fast", "overfit", "nan", "profile"]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -32,6 +34,16 @@ class StartSettings:
     from_: str | None = None
     which: Literal["best", "final"] = "best"
     only: str = "*"
+
+
+@dataclass(frozen=True)
+class StopSettings:
+    """What ends a run before its last step: so many evaluations in a row without a better one of the metric that
+    decides, better by more than so much; or a value of it."""
+
+    patience: int | None = None
+    min_change: float = 0.0
+    target: float | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +90,10 @@ class Settings:
     eval_every: int | None = None
     steps_per_call: int = 50
     progress: Style = "auto"
+    debug: Debug | None = None
+
+
+Groups = tuple[Settings, StartSettings, StopSettings, Run, WandbSettings, SweepSettings]
 
 
 @cache
@@ -91,9 +107,11 @@ def as_config(group: Any) -> dict[str, Any]:
     return {name.rstrip("_"): value for name, value in asdict(group).items()}
 
 
-def parse(config: dict[str, Any]) -> tuple[Settings, StartSettings, Run, WandbSettings, SweepSettings]:
+def parse(config: dict[str, Any]) -> Groups:
     """Read the settings of a configuration, without its five names; PadlError for what does not belong."""
-    groups = {"start": StartSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
+    groups = {
+        "start": StartSettings, "stop": StopSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings
+    }  # fmt: skip
     keys = [*KINDS, *schema(Settings), *groups]
     for key in config:
         if key not in keys:
@@ -101,7 +119,7 @@ def parse(config: dict[str, Any]) -> tuple[Settings, StartSettings, Run, WandbSe
     top = {k: v for k, v in config.items() if k in schema(Settings)}
     settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
     inner = [_group(config.get(name), kind, name) for name, kind in groups.items()]
-    return settings, *inner
+    return settings, *inner  # pyright: ignore[reportReturnType]
 
 
 def _group(values: Any, kind: type, name: str) -> Any:

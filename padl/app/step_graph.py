@@ -45,6 +45,8 @@ def at_step(config: Mapping[str, Any]) -> StepGraph:
     Raises:
         PadlError: a configuration that is wrong, or a task without a model.
     """
+    if config.get("debug") is not None:
+        raise PadlError(f"debug={config['debug']} is for padl train: padl backprop looks at one step as it is")
     plan = _planned(config)
     pretrained = WarmStarts().of(plan)
     trains = config.get("steps") is not None or config.get("epochs") is not None
@@ -83,7 +85,9 @@ def _planned(config: Mapping[str, Any]) -> Plan:
 
 def _traced(plan: Plan, state: TrainState, where: str, remark: str) -> StepGraph:
     rows = f"{plan.batch_size:,} rows" if plan.batch_size else "one batch"
-    return StepGraph(trace(_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark)
+    return StepGraph(
+        trace(batch_loss(plan, state), state.params), f"{plan.title}: the gradient of {where}, {rows}", remark
+    )
 
 
 def _trained(plan: Plan, pretrained: Pretrained | tuple[()], steps: int) -> tuple[TrainState, int | None]:
@@ -99,8 +103,9 @@ def _trained(plan: Plan, pretrained: Pretrained | tuple[()], steps: int) -> tupl
     return last.state, last.diverged
 
 
-def _loss(plan: Plan, state: TrainState) -> Callable[[Params], jax.Array]:
-    """The mean loss of the step's batch by its parameters, in one part: parts have graphs of their own."""
+def batch_loss(plan: Plan, state: TrainState) -> Callable[[Params], jax.Array]:
+    """Make the mean loss of the step's batch a function of the parameters, in one part: parts have graphs of their
+    own."""
     batch = None if plan.stream is None else plan.stream.batch(int(state.step))
     gradient = replace(plan.experiment, accumulate=1).batch_gradient(state, plan.hparams, plan.data, batch)
 

@@ -16,18 +16,21 @@ from padl.engine.experiment import readout
 Rows = list[dict[str, float]]
 
 
-def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, signal: str = "") -> dict[str, Any]:
+def summarise(
+    spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, reason: str = "", found: str = ""
+) -> dict[str, Any]:
     """Sum up a run that ended: its final and best metrics, those on test rows, speed, sizes; its optimum where known.
 
     Args:
-        rows: all of metrics.jsonl. signal: the name of the one that stopped it.
+        rows: all of metrics.jsonl. reason: why it ended before its last step: the name of the signal, or a sentence.
+        found: what `debug` found.
     """
     criterion = spec.task.criterion
     optimum = linear_optimum.against_optimum(spec, None if last.diverged else readout(last.state))
     return {
         "title": spec.title,
         "status": "diverged" if last.diverged else "interrupted" if last.stopped else "finished",
-        "reason": _reason(last) if last.diverged else signal if last.stopped else "",
+        "reason": _reason(last) if last.diverged else reason,
         "steps": last.diverged or last.step,
         "decided_by": {"metric": criterion.metric, "direction": criterion.direction},
         **_metrics(last, rows),
@@ -39,6 +42,7 @@ def summarise(spec: RunSpec, last: loop.LastChunk, rows: Rows, times: Times, sig
         "rows": _rows(spec),
         **({"test": last.test} if last.test else {}),
         **({"optimum": optimum} if optimum else {}),
+        **({"debug": {str(spec.settings.debug): found}} if found else {}),
         **({"notes": lines} if (lines := notes([spec])) else {}),
     }
 

@@ -9,6 +9,7 @@ from flax import nnx
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.debug import with_debug
 from padl.app.keywords import TrainKeys, defaults_of, spelled_out
 from padl.app.plan import Plan, resolve
 from padl.app.settings import Settings, SweepSettings
@@ -26,7 +27,7 @@ from padl.types import KINDS, PadlError
 Thing = Task | tuple[Any, Any] | nnx.Module | optax.GradientTransformation | optax.MultiSteps | Callable[..., Any]
 Choose = str | Thing | Mapping[str, Any] | None  # a name, a thing from Python, or {"name": one of these, ...}
 QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
-DEFAULTS: dict[str, Any] = {**defaults_of(Settings), "start": None, **QUIET}  # of the keywords of `train`
+DEFAULTS: dict[str, Any] = {**defaults_of(Settings), "start": None, "stop": None, **QUIET}  # of the keywords of `train`
 
 
 @spelled_out(DEFAULTS)
@@ -57,6 +58,7 @@ def train(
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
+    config = with_debug(config)
     quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
         logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}

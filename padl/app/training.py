@@ -12,6 +12,8 @@ import numpy as np
 
 from padl.app import artifacts
 from padl.app.artifacts import TrainedWeights
+from padl.app.debug import overfit
+from padl.app.early_stopping import early_stopping
 from padl.app.fingerprint import Fingerprint, fingerprint
 from padl.app.frames import data_frame
 from padl.app.notes import say as say_notes
@@ -115,9 +117,14 @@ class Training:
         self.asked_folder, self.folder = folder, folder if is_writer() else None
         self.memory = Memory()
         self.memory.rows += beginning.rows
+        self.early = early_stopping(plan.stop, plan.task.criterion)
+        if self.early:
+            self.early.replay(beginning.rows)
         self.clock.begun_at = beginning.step
         self.wandb = open_wandb(plan, self.folder, run_id=beginning.wandb_id) if self.folder else None
-        store = SnapshotStore(self.folder / snapshots.FOLDER, plan.run.keep) if self.folder and plan.run.save else None
+        self.hunt = _hunt(plan, beginning) if plan.settings.debug == "nan" else None  # with each state in memory
+        is_kept = plan.run.save and not self.hunt
+        store = SnapshotStore(self.folder / snapshots.FOLDER, plan.run.keep) if self.folder and is_kept else None
         self.saver = Saver(store, interval(plan.run.save_every), stop)
 
     def run(self) -> RunResult:
@@ -169,7 +176,8 @@ class Training:
             if last.diverged is None:
                 self._save(last.step, loop.Snapshot(last.state, last.best), recorder, rows)
             times = self.clock.times(self.beginning.seconds)
-            summary = summarise(self.plan, last, self.memory.rows, times, self.stop.reason)
+            reason = self.stop.reason if last.stopped else self.early.reason if self.early else ""
+            summary = summarise(self.plan, last, self.memory.rows, times, reason, self._found(last))
             recorder.close(summary)
         return last, summary
 
@@ -177,20 +185,46 @@ class Training:
         """The chunks of the loop, each recorded, its state saved where that is due."""
         plan, saver = self.plan, self.saver
         chunks = loop.run(
-            plan.experiment, plan.key, plan.hparams, plan.data, steps=plan.steps,
+            plan.experiment, plan.key, plan.hparams, plan.data, steps=self._steps(),
             steps_per_call=plan.settings.steps_per_call, eval_every=plan.eval_every, criterion=plan.task.criterion,
             stream=plan.stream, pretrained=self.beginning.pretrained, start=self.beginning.start,
-            save_every=saver.steps, control=saver.control,
+            save_every=saver.steps, control=self._control, ends=self.early and self.early.ends,
         )  # fmt: skip
         for chunk in chunks:
             self.clock.mark(chunk.step)
             if chunk.evaluation:
                 reach("after_evaluation")
             ends = isinstance(chunk, loop.LastChunk)
+            if self.hunt:
+                self.hunt.look(chunk)
             recorder.take(chunk, last=ends and not chunk.stopped)
             if chunk.snapshot and not ends:
                 self._save(chunk.step, chunk.snapshot, recorder, rows)
             yield chunk
+
+    def _control(self) -> loop.Control:
+        """What is wanted after each call; looking for a NaN wants every state."""
+        wanted = self.saver.control()
+        return "save" if self.hunt and wanted == "go on" else wanted
+
+    def _found(self, last: loop.LastChunk) -> str:
+        """What `debug` found, in words; "" where it looks for nothing, or was stopped."""
+        mode = None if last.stopped else self.plan.settings.debug
+        if self.hunt and mode:
+            return self.hunt.answer()
+        if mode == "overfit":
+            return overfit.verdict(self.memory.rows, len(self.plan.split.train), self.plan.stop.target)
+        if mode == "profile" and last.diverged:
+            return "no trace, as the run diverged: debug=nan says where"
+        if mode == "profile" and self.asked_folder:
+            from padl.app.debug.profile import trace_steps
+
+            return trace_steps(self.plan, loop.Snapshot(last.state, last.best), self.asked_folder)
+        return ""
+
+    def _steps(self) -> int:
+        """How many steps to do, those before among them: none more where it had only to be closed."""
+        return self.beginning.step if self.early and self.early.reason else self.plan.steps
 
     def _save(self, step: int, snapshot: loop.Snapshot, recorder: Recorder, rows: Jsonl | None) -> None:
         """Begin to save a state, with what the rows have come to."""
@@ -213,6 +247,12 @@ class Training:
     def _fingerprint(self) -> Fingerprint:
         """What the numbers of the run depend on."""
         return fingerprint(self.plan, self.plan.device, self.plan.device_count)
+
+
+def _hunt(plan: Plan, beginning: Beginning) -> Any:
+    from padl.app.debug.nonfinite import NonfiniteHunt  # with all that takes a step apart
+
+    return NonfiniteHunt(plan, beginning.pretrained, beginning.start)
 
 
 @contextmanager

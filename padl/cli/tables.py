@@ -11,6 +11,7 @@ from rich.text import Text
 
 from padl.app.fingerprint import Difference
 from padl.app.sweep.results import Results
+from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
 from padl.runs.console import Output, print_table
 from padl.runs.redaction import redact
@@ -37,6 +38,7 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
         facts["go on"] = f"padl resume {folder}"
     if wandb_folder:
         facts["W&B"] = f"wandb sync {wandb_folder}"
+    facts |= summary.get("debug", {})
     for name, fact in facts.items():
         console.print(Text.assemble((f"{name:>10}", "bold"), "  ", printable(fact)), soft_wrap=True)
 
@@ -90,13 +92,12 @@ def print_evaluation(metrics: Mapping[str, float], recorded: Mapping[str, float]
     Output().print(table)
 
 
-def print_ranking(results: Results) -> None:
+def print_ranking(sweep: Sweep, results: Results) -> None:
     """Print the settings of a sweep, the best first, of each task by itself; what to beware of; where all is."""
     for ranking in results.rankings.values():
         _print_ranking(ranking)
-    for status, count in Counter(row["status"] for row in results.rows).items():
-        if status != "finished":
-            print_line(f"{count} run{'s' if count > 1 else ''} {status}")
+    for line in _on_members(sweep, results):
+        print_line(line)
     for warning in results.warnings:
         print_line(f"beware: {warning}")
     if results.folder:
@@ -115,6 +116,26 @@ def _print_ranking(results: Results) -> None:
     more = len(results.ranked) - MOST_SETTINGS
     if more > 0:
         print_line(f"{more} more settings are in results.csv")
+
+
+def _on_members(sweep: Sweep, results: Results) -> list[str]:
+    """How many ended otherwise than after all their steps, and what `debug` found of them."""
+    statuses = Counter(row["status"] for row in results.rows)
+    lines = [f"{_runs(count)} {status}" for status, count in statuses.items() if status != "finished"]
+    stopped = sum(row["status"] == "finished" and bool(row.get("reason")) for row in results.rows)
+    if stopped:
+        lines.append(f"{_runs(stopped)} stopped early: the column reason of results.csv says why")
+    verdicts = [text for member in sweep.members if (text := member.summary.get("debug", {}).get("overfit"))]
+    if verdicts:
+        learnt = sum(text.startswith("learnt") for text in verdicts)
+        lines.append(
+            f"debug=overfit: {learnt} of {_runs(len(verdicts))} learnt the batch; summary.json has each verdict"
+        )
+    return lines
+
+
+def _runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def _ranking(results: Results) -> Table:

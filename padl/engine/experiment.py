@@ -94,6 +94,17 @@ class Experiment:
         """
         gradients = self.batch_gradient(state, hparams, data, batch)
         value, model_state, statistics, gradient = gradients.differentiate(state.params, state.model_state)
+        params, opt_state = self.update(state, hparams, gradients, value, gradient)
+        average = _moved(state.average, params, state.step, hparams["run"])
+        metrics = {"loss": value, **self.objective.finish(statistics)}
+        if "learning_rate" in hparams["optimizer"]:
+            metrics["learning_rate"] = self._learning_rate(state.step, hparams)
+        return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
+
+    def update(
+        self, state: TrainState, hparams: HParams, gradients: BatchGradient, value: jax.Array, gradient: Params
+    ) -> tuple[Params, PyTree]:
+        """Move the parameters by a gradient of `gradients`, whose loss is `value`; with the optimizer's new state."""
         run = hparams["run"]
         value_fn = gradients.value_at(state.model_state)
 
@@ -109,11 +120,7 @@ class Experiment:
             updates, opt_state = update(gradient)
         check_updates(updates, state.params)
         params: Any = optax.apply_updates(state.params, updates)
-        average = _moved(state.average, params, state.step, run)
-        metrics = {"loss": value, **self.objective.finish(statistics)}
-        if "learning_rate" in hparams["optimizer"]:
-            metrics["learning_rate"] = self._learning_rate(state.step, hparams)
-        return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
+        return params, opt_state
 
     def evaluate(self, state: TrainState, hparams: HParams, data: Data) -> Metrics:
         """Compute loss and metrics of the parameters to keep, on the held-out rows."""

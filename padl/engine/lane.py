@@ -36,13 +36,13 @@ class Carry(NamedTuple):
 
     Attributes:
         state: without its key, which never changes. best: as in `loop`.
-        diverged: the step, counted from 1, whose loss is the first that is not finite, or after which the evaluation's
-            is not; 0 while all are.
+        ended: the step, counted from 1, at which it diverged: whose loss is the first that is not finite, or after
+            which the evaluation's is not; or after which the caller ended it, who writes that here; 0 while it goes on.
     """
 
     state: TrainState
     best: loop.Best
-    diverged: jax.Array
+    ended: jax.Array
 
 
 class Measured(NamedTuple):
@@ -84,7 +84,8 @@ def advance(
     data: Data,
     pretrained: Pretrained | tuple[()],
 ) -> tuple[Carry, Measured]:
-    """Do one call of a run. From the step on at which it diverges, its state stays what it was before."""
+    """Do one call of a run. One that ended stays what it was: its best, and its state but for the counters of its
+    steps; from the step on at which it diverges, what it was before that step."""
     fresh = partial(begin, experiment, criterion, key, hparams, pretrained)
     carry = jax.lax.cond(request.first, lambda _: fresh(), lambda c: c, carry)
 
@@ -92,20 +93,20 @@ def advance(
         carry, train = both
         state = carry.state._replace(key=key)
         new, metrics = experiment.step(state, hparams, data)
-        healthy = (carry.diverged == 0) & jnp.isfinite(metrics["loss"])
-        diverged = jnp.where((carry.diverged == 0) & ~healthy, new.step, carry.diverged)
-        kept = _unless(healthy, new._replace(key=()), carry.state)
-        return Carry(kept, carry.best, diverged), {name: train[name].at[i].set(v) for name, v in metrics.items()}
+        healthy = (carry.ended == 0) & jnp.isfinite(metrics["loss"])
+        ended = jnp.where((carry.ended == 0) & ~healthy, new.step, carry.ended)
+        kept = _kept(healthy, new._replace(key=()), carry.state)
+        return Carry(kept, carry.best, ended), {name: train[name].at[i].set(v) for name, v in metrics.items()}
 
     def evaluate(carry: Carry) -> tuple[Carry, Metrics, jax.Array]:
         metrics = experiment.evaluate(carry.state, hparams, data)
-        healthy = carry.diverged == 0
+        healthy = carry.ended == 0
         bad = healthy & ~jnp.isfinite(metrics["loss"])
         better = loop.better(criterion, carry.best, carry.state, metrics)
         best = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), better, carry.best)
-        diverged = jnp.where(bad, carry.state.step, carry.diverged)
+        ended = jnp.where(bad, carry.state.step, carry.ended)
         return (
-            carry._replace(best=best, diverged=diverged),
+            carry._replace(best=best, ended=ended),
             metrics,
             overflowed(carry.state.opt_state, carry.state.params),
         )
@@ -130,9 +131,12 @@ def _nan_like(shapes: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), shapes)
 
 
-def _unless(healthy: jax.Array, new: PyTree, old: PyTree) -> PyTree:
-    """`new` where healthy; counters go on, so that all members of a sweep share them."""
-    return jax.tree.map(lambda a, b: a if is_counter(a) else jnp.where(healthy, a, b), new, old)
+def _kept(healthy: jax.Array, new: TrainState, old: TrainState) -> TrainState:
+    """`new` where healthy; counters of the optimizer and of steps go on, so that all members of a sweep share them."""
+    choose = lambda a, b: jnp.where(healthy, a, b)  # noqa: E731
+    kept = jax.tree.map(choose, new, old)
+    rule = jax.tree.map(lambda a, b: a if is_counter(a) else choose(a, b), new.opt_state, old.opt_state)
+    return kept._replace(step=new.step, opt_state=rule)
 
 
 def is_counter(x: Any) -> bool:

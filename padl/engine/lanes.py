@@ -240,7 +240,10 @@ def _one_by_one(lane: Callable[..., Any]) -> Callable[..., tuple[Carry, Measured
             return at(carry), request, _each(members, at)
 
         def turn(i: jax.Array, both: tuple[Carry, Measured]) -> tuple[Carry, Measured]:
-            after = lane(*arguments(i, both[0]))
+            mine, asked, member = arguments(i, both[0])
+            goes_on = mine.ended == 0  # one that ended takes no time
+            length, evaluates = jnp.where(goes_on, asked.length, 0), asked.evaluates & goes_on
+            after = lane(mine, asked._replace(length=length, evaluates=evaluates), member)
             return jax.tree.map(lambda all, x: jax.lax.dynamic_update_index_in_dim(all, x, i, 0), both, after)
 
         _, shapes = jax.eval_shape(lane, *arguments(0, carry))

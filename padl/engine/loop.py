@@ -22,6 +22,7 @@ from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
 Control = Literal["go on", "save", "stop"]  # what the caller wants after a call: a snapshot too, or that and no more
+Ends = Callable[[int, float], bool]  # (updates done, value of the metric that decides) -> whether the run ends there
 
 
 def go_on() -> Control:
@@ -108,6 +109,10 @@ class Call(NamedTuple):
         """Updates done after it."""
         return self.start + self.length
 
+    def asks(self, steps: int) -> bool:
+        """Tell whether a run of so many steps could end after it, before its last step."""
+        return self.evaluates and self.end < steps
+
 
 def run(
     experiment: Experiment,
@@ -124,6 +129,7 @@ def run(
     start: Snapshot | None = None,
     save_every: int | None = None,
     control: Callable[[], Control] = go_on,
+    ends: Ends | None = None,
 ) -> Iterator[Chunk]:
     """Train, chunk by chunk.
 
@@ -137,6 +143,8 @@ def run(
         start: go on from there, to the same bits as a run that never stopped; None begins. Its arrays are copied.
         save_every: hand out a snapshot after so many steps, and after the last; None never does.
         control: asked while each call is computed what is wanted after it; a run that is stopped hands out a snapshot.
+        ends: asked after each evaluation but the last whether the run ends there; None always goes on, and so the
+            device need not wait for an answer.
 
     Yields:
         A Chunk for each call, a LastChunk for the last. After one that diverged no other follows.
@@ -166,6 +174,8 @@ def run(
                 break
             yield before
         waiting = (call.end, train, evaluation, infinite, snapshot)
+        if ends and call.asks(steps) and ends(call.end, float(evaluation[criterion.metric])):
+            break
     # Of the plan, or before it the one that diverged; nothing where every step was done before `start`.
     last = _fetch(*waiting) if waiting else Chunk(int(state.step), {}, {}, None)
     stopped = stopped and last.diverged is None

@@ -6,6 +6,7 @@ one in the programs of `loop.py`, to the bit.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,6 +20,8 @@ from padl.engine.lanes import Lanes, Members, Structure, compiled
 from padl.engine.memory import is_out_of_memory
 from padl.types import Metrics, PadlError
 
+MemberEnds = Callable[[int, int, float], bool]  # (member, updates done, value of the metric that decides), as loop.Ends
+
 
 class SweepSnapshot(NamedTuple):
     """All that a sweep needs to go on, with the same lanes.
@@ -26,7 +29,7 @@ class SweepSnapshot(NamedTuple):
     Attributes:
         first: the first of the members that are in the program; those before it are done.
         step: updates done. carry: of their lanes; of members run alone a `loop.Snapshot`; None before they begin.
-        ended: {member: the chunk in which it diverged}. lanes: how they are laid out.
+        ended: {member: the chunk in which it diverged or was ended}. lanes: how they are laid out.
     """
 
     first: int
@@ -40,9 +43,9 @@ class Progress(NamedTuple):
     """What one call measured.
 
     Attributes:
-        chunks: (member, what it measured); none of a member that diverged before. Its last is a `loop.LastChunk`, which
-            for one that diverged comes when the others are done too.
-        lanes: member numbers in the program. step: updates done. diverged: how many of the lanes.
+        chunks: (member, what it measured); none of a member that ended before. Its last is a `loop.LastChunk`, which
+            for one that ended early comes when the others are done too.
+        lanes: member numbers in the program. step: updates done.
         snapshot: of the end of the call, where one was due; None elsewhere.
         stopped: no call follows, as the caller wanted; nor are there last chunks of members that are not done.
     """
@@ -50,9 +53,14 @@ class Progress(NamedTuple):
     chunks: list[tuple[int, loop.Chunk]]
     lanes: range
     step: int
-    diverged: int
     snapshot: SweepSnapshot | None = None
     stopped: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Whether its chunks are the last of all members in the program."""
+        last = [isinstance(chunk, loop.LastChunk) for _, chunk in self.chunks]
+        return not self.stopped and bool(last) and all(last)
 
 
 def run(
@@ -63,6 +71,7 @@ def run(
     start: SweepSnapshot | None = None,
     save_every: int | None = None,
     control: Callable[[], loop.Control] = loop.go_on,
+    ends: MemberEnds | None = None,
 ) -> Iterator[Progress]:
     """Train all members, `lanes.count` at a time.
 
@@ -70,21 +79,22 @@ def run(
         say: called with a line where memory did not suffice and fewer lanes are tried.
         start: go on from there, with its lanes, to the same bits as a sweep that never stopped; None begins.
         save_every: hand out a snapshot after so many steps of the members in the program; None never does.
-        control: as in `loop.run`.
+        control: as in `loop.run`. ends: likewise, asked of each member that goes on. One that ends keeps its lane until
+            all in the program have ended: batched it takes its time as before, one after the other almost none.
 
     Raises:
         PadlError: a single lane is too much.
     """
     lanes = start.lanes if start else lanes
     if lanes.strategy == "alone":
-        yield from _alone(structure, members, lanes, start, save_every, control)
+        yield from _alone(structure, members, lanes, start, save_every, control, ends)
         return
     first = start.first if start else 0
     while first < members.size:
         count = min(lanes.count, members.size - first)
         which, begun = range(first, first + count), False
         try:
-            for progress in _together(structure, members, lanes, which, start, save_every, control):
+            for progress in _together(structure, members, lanes, which, start, save_every, control, ends):
                 begun = True
                 yield progress
                 if progress.stopped:
@@ -115,6 +125,7 @@ def _together(
     start: SweepSnapshot | None,
     save_every: int | None,
     control: Callable[[], loop.Control],
+    ends: MemberEnds | None,
 ) -> Iterator[Progress]:
     """Train these members at once. The lanes beyond the last member repeat it, and are not looked at."""
     numbers = np.minimum(which.start + np.arange(lanes.count), which.stop - 1)
@@ -134,11 +145,12 @@ def _together(
         request = Request(begins, np.int32(call.length), evaluates, tests=np.bool_(False))
         carry, measured = program.call(carry, request, arguments)
         jax.tree.map(lambda x: x.copy_to_host_async(), measured)
-        copy = jax.tree.map(jnp.copy, carry) if call.saves else None
         if waiting is not None:
             yield reader.read(*waiting)
-        waiting = (call, measured, copy)
-        if len(reader.ended) == len(which):
+        if ends and call.asks(s.steps):
+            carry = reader.ask(ends, call.end, measured.evaluation[s.criterion.metric], carry)
+        waiting = (call, measured, jax.tree.map(jnp.copy, carry) if call.saves else None)
+        if reader.all_ended:
             break
     assert waiting is not None, "a sweep has a step to do"
     progress = reader.read(*waiting)
@@ -154,12 +166,32 @@ class _Reader:
     """Takes what the lanes measured apart, member by member.
 
     Attributes:
-        ended: of those that diverged, the chunk in which they did.
+        ended: of those that diverged or were ended, the chunk in which they did, once it is read.
+        steps: (lanes,), at which each ended, as far as was asked; 0 where it went on.
     """
 
     def __init__(self, which: range, lanes: Lanes, ended: dict[int, loop.Chunk]):
         self.which, self.lanes = which, lanes
         self.ended = dict(ended)
+        self.steps = np.zeros(lanes.count, np.int32)
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether no member has a step to do, as far as is known."""
+        return all(step or member in self.ended for member, step in zip(self.which, self.steps, strict=False))
+
+    def ask(self, ends: MemberEnds, step: int, values: jax.Array, carry: Carry) -> Carry:
+        """Ask of each member that goes on whether it ends after this step, and end it in its lane.
+
+        Args:
+            values: of the metric that decides, (lanes,).
+        """
+        self.steps, measured = np.array(carry.ended), np.asarray(values)
+        for lane, member in enumerate(self.which):
+            if not self.steps[lane] and ends(member, step, float(measured[lane])):
+                self.steps[lane] = step
+        self.steps[len(self.which) :] = self.steps[len(self.which) - 1]
+        return carry._replace(ended=jax.device_put(self.steps.copy(), carry.ended.sharding))
 
     def read(self, call: loop.Call, measured: Measured, carry: Carry | None) -> Progress:
         """Read what a call measured; an evaluation only where it was asked for."""
@@ -173,13 +205,13 @@ class _Reader:
             ours = {name: x[lane] for name, x in train.items()}
             evaluated = {name: float(x[lane]) for name, x in evaluation.items()}
             chunk = loop.chunk(call.end, ours, evaluated, int(infinite[lane]))
-            if chunk.diverged is None:
+            if chunk.diverged is None and self.steps[lane] != call.end:
                 chunks.append((member, chunk))
             else:
                 self.ended[member] = chunk
         first, ended = self.which.start, dict(self.ended)
         snapshot = None if carry is None else SweepSnapshot(first, call.end, carry, ended, self.lanes)
-        return Progress(chunks, self.which, call.end, len(self.ended), snapshot)
+        return Progress(chunks, self.which, call.end, snapshot)
 
     def last(
         self, chunks: list[tuple[int, loop.Chunk]], carry: Carry, test: dict[str, Any]
@@ -203,6 +235,7 @@ def _alone(
     start: SweepSnapshot | None,
     save_every: int | None,
     control: Callable[[], loop.Control],
+    ends: MemberEnds | None,
 ) -> Iterator[Progress]:
     """One member after the other, in the programs of a single run."""
     device, s = lanes.devices[0], structure
@@ -217,11 +250,11 @@ def _alone(
         chunks = loop.run(
             s.experiment, key, hparams, data, steps=s.steps, steps_per_call=s.steps_per_call,
             eval_every=s.eval_every, criterion=s.criterion, pretrained=starts and starts.of_one, start=begun,
-            save_every=save_every, control=control,
+            save_every=save_every, control=control, ends=ends and partial(ends, member),
         )  # fmt: skip
         for chunk in chunks:
             snapshot = SweepSnapshot(member, chunk.step, chunk.snapshot, {}, lanes) if chunk.snapshot else None
-            diverged, stopped = int(chunk.diverged is not None), isinstance(chunk, loop.LastChunk) and chunk.stopped
-            yield Progress([(member, chunk)], range(member, member + 1), chunk.step, diverged, snapshot, stopped)
+            stopped = isinstance(chunk, loop.LastChunk) and chunk.stopped
+            yield Progress([(member, chunk)], range(member, member + 1), chunk.step, snapshot, stopped)
             if stopped:
                 return

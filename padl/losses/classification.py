@@ -126,7 +126,7 @@ def cross_entropy(
     *,
     weight: Weights = None,
     ignore_index: int | None = None,
-    label_smoothing: Annotated[Scalar, FRACTION._replace(search=(0.0, 0.3))] = 0.0,
+    label_smoothing: Annotated[Scalar, FRACTION._replace(search=(0.0, 0.3), off=0.0)] = 0.0,
     axis: int = -1,
     validate: bool = True,
     where: Bool[Array, "..."] | None = None,

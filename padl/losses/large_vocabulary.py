@@ -51,7 +51,7 @@ def linear_cross_entropy(
     *,
     weight: Weights = None,
     ignore_index: int | None = None,
-    label_smoothing: Annotated[Scalar, FRACTION] = 0.0,
+    label_smoothing: Annotated[Scalar, FRACTION._replace(off=0.0)] = 0.0,
     z_loss: Annotated[Scalar, NON_NEGATIVE] = 0.0,
     softcap: Annotated[Scalar, POSITIVE] | None = None,
     chunk: Annotated[int, COUNT] = 256,

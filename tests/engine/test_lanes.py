@@ -1,5 +1,7 @@
 """Many runs in one program: what a member computes, what it shares, what disturbs it, what is compiled."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,22 +47,23 @@ def members(rates=(0.05, 0.02, 0.1, 0.01), **optimizer):
     return Members(keys, lanes.stack([hparams(r, **optimizer) for r in rates]), Data(dict(TASK.rows), splits))
 
 
-def run(what, who, strategy="vmap", count=4, devices=2, say=lambda line: None):
+def run(what, who, strategy="vmap", count=4, devices=2, say=lambda line: None, ends=None):
     laid = Lanes(strategy, count, tuple(jax.devices()[:devices]))
     chunks = {i: [] for i in range(who.size)}
-    for progress in sweep.run(what, who, laid, say=say):
+    for progress in sweep.run(what, who, laid, say=say, ends=ends):
         for member, chunk in progress.chunks:
             chunks[member].append(chunk)
     return chunks
 
 
-def alone(what, who, member):
+def alone(what, who, member, ends=None):
     keys, hp, data, _ = who.take(np.array(member))
     options = {
         "steps": what.steps,
         "steps_per_call": what.steps_per_call,
         "eval_every": what.eval_every,
         "criterion": what.criterion,
+        "ends": ends,
     }
     key = jax.random.wrap_key_data(keys)
     return list(loop.run(what.experiment, key, jax.device_put(hp), jax.device_put(data), **options))
@@ -147,7 +150,69 @@ def test_a_member_that_diverges_is_frozen_at_its_step_and_disturbs_no_other(stra
 def test_when_all_have_diverged_no_further_step_is_taken():
     seen = list(sweep.run(structure(steps=200), members((1e30,) * 4), Lanes("vmap", 4, tuple(jax.devices()[:2]))))
     assert seen[-1].step < 50
-    assert seen[-1].diverged == 4
+    assert seen[-1].done
+    assert len([chunk for _, chunk in seen[-1].chunks if chunk.diverged]) == 4
+
+
+@pytest.mark.parametrize("strategy", ["vmap", "map", "alone"])
+def test_a_member_that_is_ended_stays_what_the_run_alone_is_there_and_disturbs_no_other(strategy):
+    what, who, asked = structure(steps=20), members(), []
+
+    def ends(member, step, value):
+        asked.append((member, step))
+        return (member, step) == (1, 6)
+
+    laid = {"count": 1, "devices": 1} if strategy == "alone" else {}
+    together, untouched = run(what, who, strategy, **laid, ends=ends), run(what, who, strategy, **laid)
+    ours, ref = together[1][-1], alone(what, who, 1, ends=lambda step, value: step == 6)[-1]
+    assert isinstance(ours, loop.LastChunk)
+    assert [chunk.step for chunk in together[1]] == [5, 6]
+    assert {step for member, step in asked if member == 1} == {6}
+    assert {step for member, step in asked if member == 0} == {6, 12, 18}  # the last evaluation ends it anyway
+    close = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6)
+    same = np.testing.assert_array_equal if strategy == "alone" else close
+    for part in ("params", "model_state"):
+        jax.tree.map(same, getattr(ours.state, part), getattr(ref.state, part))
+        jax.tree.map(same, getattr(ours.best, part), getattr(ref.best, part))
+    assert int(ours.best.step) == int(ref.best.step)
+    assert ours.evaluation == untouched[1][1].evaluation
+    for member in (0, 2, 3):
+        np.testing.assert_array_equal(losses(together[member]), losses(untouched[member]))
+
+
+@pytest.mark.parametrize("strategy", ["vmap", "map"])
+def test_when_all_are_ended_no_further_step_is_taken(strategy):
+    laid = Lanes(strategy, 4, tuple(jax.devices()[:2]))
+    seen = list(sweep.run(structure(steps=200), members(), laid, ends=lambda *_: True))
+    assert [progress.step for progress in seen] == [5, 6]
+    assert [progress.done for progress in seen] == [False, True]
+
+
+def test_one_by_one_a_member_that_is_ended_takes_no_step_more():
+    steps = []
+
+    def counted(learning_rate):
+        inner = optax.sgd(learning_rate)
+
+        def update(grads, state, params=None, **_):
+            jax.debug.callback(lambda: steps.append(1))
+            return inner.update(grads, state, params)
+
+        return optax.GradientTransformationExtraArgs(inner.init, update)
+
+    who = without_momentum(members())
+    run(structure(optimizer=counted, steps=20), who, "map", devices=1, ends=lambda member, step, _: member < 3)
+    jax.effects_barrier()
+    assert len(steps) == 3 * 6 + 20
+
+
+def test_ending_members_compiles_no_program_of_its_own():
+    what, who = structure(steps=20), members()
+    run(what, who)
+    heard, listener = compilations()
+    run(what, who, ends=lambda member, step, value: member == 2)
+    jax.monitoring.unregister_event_duration_listener(listener)
+    assert heard.count(COMPILE) == 0
 
 
 def test_a_structure_is_one_compiled_program_whatever_its_numbers_and_however_long_it_runs():

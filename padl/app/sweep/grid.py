@@ -90,7 +90,7 @@ def _full_name(key: str, base: Mapping[str, Any]) -> str:
     group = key.partition(".")[0]
     if key == "start":
         return "start.from"
-    if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "start", "run", "wandb")):
+    if key in KINDS or key in schema(Settings) or ("." in key and group in (*KINDS, "start", "stop", "run", "wandb")):
         return key
     if "." in key:
         raise PadlError(f"over: no key '{key}'{near(group, KINDS)} (write it as model.widths)")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from padl.app.early_stopping import EarlyStopping, early_stopping
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.summary import Rows
 from padl.nested import flattened
@@ -47,6 +48,7 @@ class Member:
         best: the best value so far of what it is judged by. history: its rows.
         folder, run_status: None until it begins; the folder for good where none was asked for.
         summary: as in summary.json; {} until it ends.
+        early: what may end it before its last step; None where nothing does.
     """
 
     number: int
@@ -58,6 +60,10 @@ class Member:
     folder: Path | None = None
     run_status: RunStatus | None = None
     summary: dict[str, Any] = field(default_factory=dict)
+    early: EarlyStopping | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.early = early_stopping(self.spec.stop, self.spec.task.criterion)
 
     @property
     def status(self) -> str:
@@ -110,6 +116,9 @@ def check_all(requests: Sequence[Requested], memo: Memo) -> list[RunSpec]:
     if wrong:
         raise PadlError(refusal(wrong, [request.overrides for request in requests]))
     _check_shared(requests, specs)
+    for mode in ("nan", "profile"):
+        if any(spec.settings.debug == mode for spec in specs):
+            raise PadlError(f"debug={mode} looks into a single run: leave -m out, and give each key one value")
     return specs
 
 

@@ -40,27 +40,45 @@ class ProgramRun:
         group = self.group
         with Clock() as clock:
             start = program_snapshots.begin(self.folder, group, self.devices)
+            self._go_on(start, running)
             saver = self._saver()
             calls = sweep.run(
                 group.structure, group.stacked, start.lanes, say=warn, start=start.snapshot, save_every=saver.steps,
-                control=saver.control,
+                control=saver.control, ends=self._ends(),
             )  # fmt: skip
             for call in calls:
-                self._record(call, start, clock, running)
+                self._record(call, clock, running)
                 self._save(call, saver)
-                yield call.lanes.start * group.structure.steps + len(call.lanes) * call.step
+                step = group.structure.steps if call.done else call.step
+                yield call.lanes.start * group.structure.steps + len(call.lanes) * step
             saver.close()
         if self.stop.signal:
             self.records.interrupt([m for m in group.members if m.status == "running"], self.stop.reason)
         program_snapshots.remove(self.folder, group)
         self.described = self._description(start, clock)
 
-    def _record(self, call: sweep.Progress, start: program_snapshots.Start, clock: Clock, running: ExitStack) -> None:
+    def _go_on(self, start: program_snapshots.Start, running: ExitStack) -> None:
+        """Go on with the records of the members in the lanes, before an evaluation asks what they have measured."""
+        for member in self.group.members:
+            if member.number in start.members and member.status == "waiting":
+                self.records.begin(member, running, start.members[member.number])
+        for i, chunk in (start.snapshot.ended if start.snapshot else {}).items():
+            if (early := self.group.members[i].early) and chunk.diverged is None:  # whose last rows are not written yet
+                early.ends(chunk.step, chunk.evaluation[self.group.structure.criterion.metric])
+
+    def _ends(self) -> sweep.MemberEnds | None:
+        """What says after an evaluation whether a member ends there; None where nothing ends one."""
+        early = [member.early for member in self.group.members]
+        if not any(early):
+            return None
+        return lambda i, step, value: (one := early[i]) is not None and one.ends(step, value)
+
+    def _record(self, call: sweep.Progress, clock: Clock, running: ExitStack) -> None:
         """Record what a call measured; members of its lanes that an earlier process trained to their end have that."""
         members, seconds = self.group.members, perf_counter() - self.begun
         for i in call.lanes:
             if members[i].status == "waiting":
-                self.records.begin(members[i], running, start.members.get(members[i].number))
+                self.records.begin(members[i], running)
         times = Times(call.step / max(seconds - clock.compiling, 1e-9), clock.compiling, seconds)
         for i, chunk in call.chunks:
             if members[i].status == "running":
@@ -75,7 +93,7 @@ class ProgramRun:
     def _save(self, call: sweep.Progress, saver: Saver) -> None:
         """Save the lanes where that is due; those that are at their end are recorded member by member."""
         snapshot, group = call.snapshot, self.group
-        if snapshot is None or snapshot.step == group.structure.steps:
+        if snapshot is None or call.done:
             return
         folders = [member.folder for member in group.members if member.status == "running" and member.folder]
         about = lambda: program_snapshots.record(group, snapshot, self.records.state_of)  # noqa: E731

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 from padl.app import artifacts
+from padl.app.debug import overfit
 from padl.app.outputs import open_wandb
 from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
@@ -160,7 +161,10 @@ class SweepRecords:
             self._end(member, last, times)
 
     def _end(self, member: Member, last: loop.LastChunk, times: Times) -> None:
-        member.summary = summary = summarise(member.spec, last, member.rows, times)
+        spec, reason = member.spec, member.early.reason if member.early else ""
+        is_overfit = spec.settings.debug == "overfit"
+        found = overfit.verdict(member.rows, len(spec.split.train), spec.stop.target) if is_overfit else ""
+        member.summary = summary = summarise(spec, last, member.rows, times, reason, found)
         self._recorders.pop(member.number).close(summary)
         file = self._files.pop(member.number, None)
         if member.folder and file:
@@ -184,11 +188,13 @@ class SweepRecords:
 
 
 def _go_on_with_rows(member: Member, folder: Path, state: Mapping[str, Any] | None) -> None:
-    """Cut a member's rows off behind what its program's snapshot knows, all of them without one, and read those."""
+    """Cut a member's rows off behind what its program's snapshot knows, all of them without one, and take those."""
     written = jsonl.written(state["metrics"]) if state else jsonl.NOTHING
     jsonl.check_begins(folder, written)
     jsonl.cut(folder, written)
     restore_rows(member, folder)
+    if member.early:
+        member.early.replay(member.rows)
 
 
 def _folder_name(member: Member, keys: Sequence[str]) -> str:

@@ -199,6 +199,7 @@ def _row(member: Member, keys: list[str], task: Mapping[str, Any]) -> Row:
         **{key: member.values.get(key) for key in keys},
         "status": "not started" if member.status == "waiting" else member.status,
         "step": summary.get("steps", member.step),
+        **({"reason": summary["reason"]} if summary.get("reason") else {}),
     }
     test = {f"test/{part}": metrics for part, metrics in summary.get("test", {}).items()}
     for part, metrics in {"final": summary.get("final", {}), "best": summary.get("best", {}), **test}.items():

@@ -13,8 +13,9 @@ OPTIONS = Options(
     usage=["FOLDER [--allow NAME ...]", "RUN steps=N", "SWEEP KEY=A,B,C"],
     about="Go on with a run or a sweep that was stopped, where its newest snapshot is: in\n"
     "its folder, rows and W&B run, to the bits of the one that never stopped.\n"
-    "steps=N with a larger N extends a run; KEY=A,B,C with more values adds members\n"
-    "to a sweep. What its numbers depend on must be as it was; what differs is shown,\n"
+    "steps=N with a larger N extends a run, stop.patience=N or null lets one go on\n"
+    "that had stopped early; KEY=A,B,C with more values adds members to a sweep.\n"
+    "What its numbers depend on must be as it was; what differs is shown,\n"
     "and refused unless it is allowed.",
     examples=[
         "padl resume runs/20260131-120000-digits-adam-3f2a1c",

@@ -48,7 +48,7 @@ def print_what_there_is(sweep: Sweep) -> None:
     sweep_results = results.finish(sweep)
     if sweep_results:
         with read_or_not():
-            print_ranking(sweep_results)
+            print_ranking(sweep, sweep_results)
 
 
 def exit_code(sweep: Sweep, statuses: list[str]) -> int:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from padl.app.sweep.members import Requested
 from padl.cli.hydra import jobs, nodes
-from padl.cli.hydra.arguments import is_multirun, settings, with_quoted_sign
+from padl.cli.hydra.arguments import is_multirun, settings, with_debug_as_text, with_quoted_sign
 from padl.cli.hydra.errors import Explain, explain, names_to_choose
 from padl.cli.hydra.typed import let_typed_rule
 from padl.cli.hydra.words import Names, prepared
@@ -149,7 +149,7 @@ def _run(arguments: list[str], task: TaskFunction, name: str) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # without it Hydra prints and exits by itself
     with tempfile.TemporaryDirectory() as folder:  # of -m: Hydra writes multirun.yaml there, secrets and all
         multirun = [f"hydra.sweep.dir={folder}"] if is_multirun(arguments) else []
-        sys.argv = [f"padl {name}", *multirun, *map(with_quoted_sign, arguments)]
+        sys.argv = [f"padl {name}", *multirun, *map(with_quoted_sign, map(with_debug_as_text, arguments))]
         with _without_secrets() if any(map(SHOWS.match, arguments)) else contextlib.nullcontext():
             hydra.main(version_base="1.3", config_path=str(nodes.conf_folder()), config_name=name)(task)()
 

@@ -23,6 +23,12 @@ def listed(value: str) -> list[str]:
     return [name.strip() for name in value.removeprefix("choice(").removesuffix(")").split(",")]
 
 
+def with_debug_as_text(word: str) -> str:
+    """Write `+debug=nan` as `debug='nan'`: the group is there without a plus, and nan would be read as a number."""
+    key, _, name = word.partition("=")
+    return f"debug='{name}'" if key in ("debug", "+debug") and name.isalpha() else word
+
+
 def with_quoted_sign(word: str) -> str:
     """Quote a value that is one sign of Hydra's grammar: `task.decimal=,` -> `task.decimal=','`."""
     key, equals, sign = word.partition("=")

@@ -3,21 +3,15 @@
 A task's node also puts its own loss and model in place. No node says what to import.
 """
 
-from pathlib import Path
 from typing import Any
 
 from padl.app import names
+from padl.app.conf import conf_folder as conf_folder
 from padl.app.run_spec import AUTO
 from padl.registry import Entry
 from padl.types import KINDS, Kind
 
-GROUPS = ("experiment", "sweep")  # folders of conf/
-
-
-def conf_folder() -> Path:
-    """conf/, in a checkout next to the package and in a wheel inside it."""
-    inside = Path(__file__).parents[2] / "conf"
-    return inside if inside.is_dir() else Path(__file__).parents[3] / "conf"
+GROUPS = ("experiment", "sweep", "debug")  # folders of conf/
 
 
 def store() -> None:

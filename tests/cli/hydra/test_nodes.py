@@ -2,10 +2,10 @@
 
 import yaml
 
-from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, schema
+from padl.app.settings import Run, Settings, StartSettings, StopSettings, SweepSettings, WandbSettings, schema
 from padl.cli.hydra import nodes
 
-GROUPS = {"start": StartSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
+GROUPS = {"start": StartSettings, "stop": StopSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
 
 
 def test_every_knob_of_train_yaml_is_a_setting_and_every_setting_a_knob():
@@ -17,6 +17,7 @@ def test_every_knob_of_train_yaml_is_a_setting_and_every_setting_a_knob():
             name: {k: h.default for k, h in schema(kind).items()}
             for name, kind in (
                 ("start", StartSettings),
+                ("stop", StopSettings),
                 ("run", Run),
                 ("wandb", WandbSettings),
                 ("sweep", SweepSettings),
