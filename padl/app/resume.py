@@ -37,7 +37,9 @@ from padl.runs.windows import checked_state
 from padl.types import PadlError
 
 QUIET = {"progress": "none", "wandb.mode": "disabled"}
-CHANGEABLE = ("steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project")
+CHANGEABLE = (
+    "steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project", "wandb.entity",
+)  # fmt: skip
 
 
 class RunRecord(NamedTuple):
@@ -73,7 +75,7 @@ def resume(
     Args:
         folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
         settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; also
-            "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project".
+            "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project", "wandb.entity".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
         things: what came from Python, given again: `task`, `model`, `loss`, `optimizer`, `schedule`; of a sweep the

@@ -6,11 +6,13 @@ from typing import Any
 
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
+from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
 from padl.app.settings import SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
+from padl.app.wandb_environment import completed
 from padl.app.warm_start import WarmStarts
 from padl.jax_flags import pinned
 from padl.runs import lock, run_files, run_folder
@@ -51,7 +53,7 @@ def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
     quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
-        logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
+        logged = {"mode": None} if group == "wandb" and config.get(group) else {}
         if isinstance(quiet[group], Mapping | None):
             quiet[group] = {**QUIET[group], **logged, **(quiet[group] or {})}
     return quiet
@@ -70,11 +72,12 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
     """
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
-        plan = resolve(config)
+        plan = resolve(completed(config, alone=True))
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
         beginning = Beginning(pretrained=WarmStarts().of(plan))
+        say_rules(config, plan)
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):
             return Training(plan, folder, clock, stop, beginning).run()

@@ -21,6 +21,11 @@ from padl.types import one_line
 
 WORKER = Path(__file__).with_name("wandb_worker.py")
 Mode = Literal["offline", "online"]
+SAID_IN_OPTIONS = (
+    "WANDB_PROJECT", "WANDB_ENTITY", "WANDB_RUN_GROUP", "WANDB_NAME", "WANDB_JOB_TYPE", "WANDB_NOTES", "WANDB_TAGS",
+    "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_DIR",
+)  # fmt: skip
+PARAMETERS = "WANDB_SWEEP_PARAM_PATH"
 Told = Mapping[str, Any]
 _connected: dict[Any, "WandbProcess"] = {}
 _lock = threading.Lock()
@@ -40,8 +45,10 @@ def _environment(mode: Mode) -> dict[str, str]:
     """What the process sees: where nothing is to leave the machine, W&B's reports are off, and there is no key."""
     environment = dict(os.environ) | {"WANDB_SILENT": "true", "WANDB_QUIET": "true"}
     offline = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE") if mode == "offline" else ()
-    for name in ("WANDB_SERVICE", *offline):  # that of the user's own runs
+    for name in ("WANDB_SERVICE", *SAID_IN_OPTIONS, *offline):  # the service is that of the user's own runs
         environment.pop(name, None)
+    if PARAMETERS in environment:  # of a run of W&B's sweeps: a path from here
+        environment[PARAMETERS] = os.path.abspath(environment[PARAMETERS])
     return environment | ({"WANDB_ERROR_REPORTING": "false"} if mode == "offline" else {})
 
 

@@ -47,7 +47,7 @@ def test_the_environment_says_what_is_needed_to_run_it_again(small_run):
     env = run_folder.read_json(small_run.folder / "env.json")
     assert env["versions"].keys() >= {"padl", "jax", "optax", "flax", "numpy"}
     assert env["device"]["platform"] == "cpu"
-    assert env["git"] is None or re.fullmatch(r"[0-9a-f]{40}", env["git"]["commit"])
+    assert env["padl"] is None or re.fullmatch(r"[0-9a-f]{40}", env["padl"]["commit"])
 
 
 def test_the_recorded_configuration_gives_the_same_run_again(small_run):
@@ -81,7 +81,9 @@ def test_wandbs_own_tool_reads_every_value_of_an_offline_run(small_run):
     items = [r["history"]["item"] for r in records if r["type"] == "history"]
     rows = run_folder.read_metrics(small_run.folder)
     logged = [{k: v for k, v in item.items() if not k.startswith("_")} for item in items]
+    picture = {name: logged[-1].pop(name) for name in list(logged[-1]) if name.startswith("curves.")}
     assert logged == [{k: v for k, v in row.items() if k != "step"} for row in rows]
+    assert (small_run.wandb_folder / "files" / picture["curves.path"]).is_file()
     assert [item["_step"] for item in items] == [row["step"] for row in rows]
     summary = {k: v for r in records if r["type"] == "summary" for k, v in r["summary"]["update"].items()}
     assert summary["best/accuracy"] == small_run.summary["best"]["accuracy"]
