@@ -63,12 +63,14 @@ class Wandb:
         self._send({"log": [step, dict(row)]})
 
     def configure(self, config: Mapping[str, Any]) -> None:
-        """Queue values of the configuration that were not known at the start."""
-        self._send({"config": redact(config)})
+        """Queue a configuration that takes the place of the one at the start, where it is another."""
+        if (config := redact(config)) != self._options["config"]:
+            self._send({"config": config})
 
     def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
-        """Queue a table, as the results of a sweep."""
-        self._send({"table": [name, columns, redact(rows)]})
+        """Queue a table, as the results of a sweep; a column of several types, which W&B refuses, as text."""
+        typed = [_of_one_type(column) for column in zip(*rows, strict=True)]
+        self._send({"table": [name, columns, redact(list(zip(*typed, strict=True)))]})
 
     def image(self, name: str, file: Path) -> None:
         """Queue a picture."""
@@ -135,3 +137,12 @@ class Wandb:
         self.failed = self.failed or "failed" in message or "lost" in message
         if "end" in message or "lost" in message:
             self._ended.set()
+
+
+def _of_one_type(column: Sequence[Any]) -> Sequence[Any]:
+    """Numbers, truth values or texts as they are, None among them; anything else as text."""
+    values = [value.item() if hasattr(value, "item") else value for value in column]
+    kinds = {float if type(value) is int else type(value) for value in values if value is not None}
+    if len(kinds) <= 1 and kinds <= {float, bool, str}:
+        return values
+    return [None if value is None else str(value) for value in values]

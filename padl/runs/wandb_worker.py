@@ -31,6 +31,7 @@ from typing import Any
 ONLINE_SECONDS = 9.0  # from the start of an online run to the decision that it is logged offline
 ANSWER_SECONDS = 4.0  # for the server to answer at all
 LAST_SECONDS = 60.0  # for what is still open when the input has ended
+GIVING = threading.Lock()  # Pillow, as it is first used, cannot be used by two threads
 BROKEN_OFF = 1  # the exit code of a run whose end nobody told
 OFF = ("offline", "dryrun", "disabled")  # of WANDB_MODE: what no request leaves the machine in
 
@@ -119,7 +120,8 @@ class OpenRun:
     def _give(self, run: Any, message: dict[str, Any]) -> None:
         """What has a file of its own: one that W&B does not take costs a line."""
         try:
-            give(run, message)
+            with GIVING:
+                give(run, message)
         except Exception as error:
             kind = next(iter(message))
             name = message[kind]["name"] if kind == "artifact" else message[kind][0]
