@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 5.0  # for git to answer
-USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/@]*@", re.IGNORECASE)  # of a URL: a name and a password, or a token
+USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/]*@", re.IGNORECASE)  # of a URL: a name and a password, or a token
 
 
 def of_folder(folder: Path) -> dict[str, Any] | None:

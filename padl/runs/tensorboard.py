@@ -3,7 +3,6 @@
 Events are written as they come, and not by a thread: what the disk refuses is said here, and never holds the run.
 """
 
-import secrets
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +37,7 @@ class TensorBoard:
     def __init__(self, about: About):
         folder = about.folder / FOLDER
         folder.mkdir(exist_ok=True)
-        self.file = EventsWriter(str(folder / "events"), f".{secrets.token_hex(4)}")
+        self.file = EventsWriter(str(folder / "events"), f".{time.time_ns()}")  # read in the order of names
         if about.step:
             self._write(step=about.step + 1, session_log=SessionLog(status=SessionLog.START))
         else:
