@@ -28,6 +28,8 @@ KEYS = {
     "WANDB_RESUME": "resume",
 }
 OF_ONE_RUN = ("id", "resume")  # what the members of a sweep cannot share
+SWEEP = "WANDB_SWEEP_ID"  # where `wandb agent` started the run
+OF_THE_SERVER = ("project", "entity", "id")  # of such a run, which it has from there
 MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "disabled"}
 RESUMES = ("allow", "must", "never")
 DISABLED = "WANDB_DISABLED"
@@ -50,7 +52,8 @@ def completed(config: Mapping[str, Any], alone: bool) -> dict[str, Any]:
     said = {key: value for key, value in environment().items() if alone or key not in OF_ONE_RUN}
     if said.get("resume") and not (given.get("id") or said.get("id")):
         del said["resume"]
-    filled = {key: value for key, value in said.items() if given.get(key) in (None, (), [])}
+    ruled = OF_THE_SERVER if alone and os.environ.get(SWEEP) else ()
+    filled = {key: value for key, value in said.items() if key in ruled or given.get(key) in (None, (), [])}
     if filled.get("mode") != "disabled":
         _check(filled)
     return {**config, "wandb": {**given, **filled}} if filled else dict(config)
@@ -112,6 +115,8 @@ def lines(config: Mapping[str, Any], settings: WandbSettings) -> Iterator[str]:
         yield "WANDB_MODE=online is set: this goes online, where wandb.mode=offline would keep it here"
     for name, key in KEYS.items():
         used = getattr(settings, key)
+        if os.environ.get(SWEEP) and key in OF_THE_SERVER and given.get(key) not in (None, used):
+            yield f"wandb.{key}={given[key]} is not used: a run of W&B's sweep {os.environ[SWEEP]} has that of {name}"
         used = list(used) if isinstance(used, tuple) else used
         by_wandb = (key, used) == ("mode", "online")  # kept offline, with a line of its process
         if os.environ.get(name) and not by_wandb and (key not in said or said[key] != used):

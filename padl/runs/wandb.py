@@ -15,7 +15,7 @@ from padl.nested import flattened
 from padl.runs.exit_codes import of_status
 from padl.runs.redaction import redact
 from padl.runs.sink import Row, warn
-from padl.runs.wandb_process import Mode, Told, WandbProcess, connect
+from padl.runs.wandb_process import Mode, Told, WandbProcess, connect, is_of_wandbs_sweep
 
 CLOSE_SECONDS = 30.0  # for what is still queued when training is done
 
@@ -49,6 +49,8 @@ class Wandb:
         self.url = ""
         self.failed = False
         shown = {"project": project, "entity": entity, "group": group, "tags": list(tags), "name": name or folder.name}
+        if is_of_wandbs_sweep(self.run_id):  # there "optimizer" is the value that was chosen
+            config = flattened(config)
         about = {"job_type": job_type, "notes": notes, "config": config}
         self._options = {"mode": mode, **redact({**shown, **about}), "git": git, "id": self.run_id, "resume": resume}
         self._mode: Mode = mode
@@ -107,7 +109,7 @@ class Wandb:
         if self.failed:
             return
         if self._process is None:  # only now: W&B's import must not compete with the compilation of the first step
-            self._process = connect(self._mode)
+            self._process = connect(self._mode, self.run_id)
             self._number = self._process.open(self._hear)
             self._process.send(self._number, {"start": {**self._options, "dir": str(self._make_place())}})
         self._process.send(self._number, message)

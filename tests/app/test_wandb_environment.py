@@ -122,6 +122,14 @@ def test_resume_needs_an_id_and_is_no_search_for_the_last_run(monkeypatch):
     assert [line.startswith("WANDB_RESUME=auto is not used") for line in said] == [True]
 
 
+def test_a_run_that_wandbs_agent_started_is_where_its_sweep_is(monkeypatch):
+    for name in ("WANDB_SWEEP_ID", "WANDB_PROJECT", "WANDB_RUN_ID"):
+        monkeypatch.setenv(name, "theirs")
+    settings, said = used({"wandb": {"project": "own", "name": "n"}})
+    assert (settings.project, settings.id, settings.name) == ("theirs", "theirs", "n")
+    assert said == ["wandb.project=own is not used: a run of W&B's sweep theirs has that of WANDB_PROJECT"]
+
+
 def test_members_of_a_sweep_do_not_share_the_id_of_the_environment(monkeypatch):
     monkeypatch.setenv("WANDB_RUN_ID", "abc")
     settings, said = used({}, alone=False)
