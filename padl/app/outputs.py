@@ -3,13 +3,14 @@
 run_sinks, named_sinks, shown, open_wandb, give_files, recorded_commit, say_rules.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from padl.app.plan import Plan
 from padl.app.run_spec import RunSpec
-from padl.app.wandb_environment import lines, place
+from padl.app.wandb_environment import TRUE, lines, place
 from padl.runs import manifest
 from padl.runs.console import ConsoleProgress
 from padl.runs.jsonl import Jsonl
@@ -93,7 +94,7 @@ def open_wandb(
         run_id=run_id or settings.id,
         resume="allow" if run_id else settings.resume or "allow",
         place=place(folder),
-        git=git,
+        git=None if os.environ.get("WANDB_DISABLE_GIT", "").lower() in TRUE else git,
         says_url=says_url,
     )
 

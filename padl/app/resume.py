@@ -38,7 +38,8 @@ from padl.types import PadlError
 
 QUIET = {"progress": "none", "wandb.mode": "disabled"}
 CHANGEABLE = (
-    "steps", "epochs", "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project", "wandb.entity",
+    "steps", "epochs", "progress", "run.save_every", "run.keep", "sinks", "wandb.mode", "wandb.project",
+    "wandb.entity",
 )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def resume(
     Args:
         folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
         settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; also
-            "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project", "wandb.entity".
+            "progress", "run.save_every", "run.keep", "sinks", "wandb.mode", "wandb.project", "wandb.entity".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
         things: what came from Python, given again: `task`, `model`, `loss`, `optimizer`, `schedule`; of a sweep the
@@ -121,6 +122,7 @@ def resume_run(
     _check_words(settings)
     stored_config = run_files.stored_config(folder).values
     config = for_today(stored_config, folder, ("compilation_cache", "device"), allow, things)
+    config["sinks"] = stored_config.get("sinks") or ()
     config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
     if "path" in allow and not path_outside({**config, "start": None}, folder):
         say_unused("path")

@@ -24,7 +24,7 @@ from padl.runs.run_files import python_things, verified_config
 from padl.runs.sink import warn
 from padl.types import KINDS, Kind, PadlError
 
-OF_TODAY = ("compilation_cache", "device", "progress", "wandb")
+OF_TODAY = ("compilation_cache", "device", "progress", "sinks", "wandb")
 HIDDEN = "***"  # in the place of a secret, see `runs.redaction`
 NEEDED = ("task", "optimizer", "schedule")
 PATH = "path"  # what is allowed by this name: to read files anywhere
@@ -62,8 +62,8 @@ def for_today(
 ) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
-    Left out are where compiled programs come from, the device, everything of W&B and the progress. The place of the
-    run folder is where `folder` lies.
+    Left out are where compiled programs come from, the device, everything of W&B, other sinks and the progress. The
+    place of the run folder is where `folder` lies.
 
     Args:
         folder: where it was stored. reported: of OF_TODAY, those of which a line says that they are left out.

@@ -72,7 +72,10 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
     """
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
-        plan = resolve(completed(config, alone=True))
+        is_one_of_several = "-m" in command or "--multirun" in command  # by a launcher that is not PADL's
+        plan = resolve(completed(config, alone=not is_one_of_several))
+        if is_one_of_several:
+            _check_id(plan, command)
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
@@ -81,6 +84,13 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):
             return Training(plan, folder, clock, stop, beginning).run()
+
+
+def _check_id(plan: Plan, command: list[str]) -> None:
+    """Raise PadlError where runs that know nothing of each other would be one W&B run."""
+    has_several = any(word.startswith("wandb.id=") and "," in word for word in command)
+    if plan.wandb.id and not has_several:
+        raise PadlError(f"wandb.id={plan.wandb.id} is one W&B run, and there are several: give each its own, or none")
 
 
 def _create_folder(plan: Plan, command: list[str]) -> Path | None:

@@ -33,6 +33,8 @@ OF_THE_SERVER = ("project", "entity", "id")  # of such a run, which it has from 
 MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "disabled"}
 RESUMES = ("allow", "must", "never")
 DISABLED = "WANDB_DISABLED"
+NOT_GIVEN = {"WANDB_CONSOLE": "console output", "WANDB_SAVE_CODE": "code"}
+FALSE = ("off", "false", "0", "no", "")
 TRUE = ("true", "1", "yes", "on", "t", "y")
 PADLS_OWN = {"mode": "offline", "project": "padl"}  # where nobody says anything
 
@@ -121,6 +123,11 @@ def lines(config: Mapping[str, Any], settings: WandbSettings) -> Iterator[str]:
         by_wandb = (key, used) == ("mode", "online")  # kept offline, with a line of its process
         if os.environ.get(name) and not by_wandb and (key not in said or said[key] != used):
             yield f"{name}={os.environ[name]} is not used: {_why(key, used)}"
+    for name, what in NOT_GIVEN.items():
+        if os.environ.get(name, "off").lower() not in FALSE:
+            yield f"{name}={os.environ[name]} is not used: PADL gives W&B no {what}"
+    if settings.resume in ("must", "never") and settings.mode == "offline":
+        yield f"wandb.resume={settings.resume} is for online runs: offline nobody knows what runs the server has"
     if said.get("mode") == "disabled" and not os.environ.get("WANDB_MODE"):
         yield f"{DISABLED} is not used: wandb.mode={settings.mode} is given"
 

@@ -114,8 +114,9 @@ def test_resume_needs_an_id_and_is_no_search_for_the_last_run(monkeypatch):
     settings, said = used({})
     assert (settings.resume, len(said)) == (None, 1)
     monkeypatch.setenv("WANDB_RUN_ID", "abc")
-    settings, said = used({})
+    settings, said = used({"wandb": {"mode": "online"}})
     assert (settings.id, settings.resume, said) == ("abc", "must", [])
+    assert ["wandb.resume=must is for online runs" in line for line in used({})[1]] == [True]
     monkeypatch.setenv("WANDB_RESUME", "auto")
     settings, said = used({})
     assert settings.resume is None
@@ -135,6 +136,12 @@ def test_members_of_a_sweep_do_not_share_the_id_of_the_environment(monkeypatch):
     settings, said = used({}, alone=False)
     assert settings.id is None
     assert said == ["WANDB_RUN_ID=abc is not used: every run of a sweep has an id of its own"]
+
+
+def test_what_wandb_never_gets_from_padl_is_said(monkeypatch):
+    monkeypatch.setenv("WANDB_CONSOLE", "wrap")
+    monkeypatch.setenv("WANDB_SAVE_CODE", "false")
+    assert used({})[1] == ["WANDB_CONSOLE=wrap is not used: PADL gives W&B no console output"]
 
 
 def test_a_configuration_is_left_alone_where_its_own_mode_is_disabled(monkeypatch):

@@ -139,6 +139,7 @@ def test_what_goes_on_takes_back_what_it_does_again(tmp_path):
     (again,) = sinks.open_sinks(["tensorboard"], about(tmp_path, step=2))
     again.write(3, {"train/loss": 30.0})
     again.close({"status": "finished"})
+    sink.file.close()  # as the end of its process does
     assert scalars(tmp_path) == {"train/loss": [(1, 1.0), (2, 2.0), (3, 30.0)]}
 
 
@@ -235,6 +236,8 @@ def test_a_disk_that_is_full_stops_a_sink_and_not_the_others(tmp_path, capfd):
     said = [line.partition(": ")[2].partition(" (")[0] for line in capfd.readouterr().err.splitlines()]
     assert said == ["MetricsCsv stopped", "TensorBoard stopped"]
     assert len(truth.rows) == 3
+    del opened[1].file.flush
+    opened[1].file.close()
 
 
 def full():

@@ -178,6 +178,41 @@ def test_what_wandb_would_refuse_is_refused_before_the_run(tmp_path, given, mess
     assert not list(tmp_path.iterdir())
 
 
+def test_an_artifact_of_parameters_that_are_not_kept_is_refused(tmp_path):
+    with pytest.raises(PadlError, match=r"wandb\.artifacts=true gives W&B what run\.save=true keeps"):
+        padl.train(**TINY, run={"dir": str(tmp_path), "save": False}, wandb={"artifacts": True})
+
+
+WORKER_ONLINE = """
+import json, sys
+for line in sys.stdin:
+    told = json.loads(line)
+    if "start" in told:
+        print(json.dumps({"run": told["run"], "folder": None, "url": "https://example.com/me/p/runs/a"}), flush=True)
+    if "close" in told:
+        print(json.dumps({"run": told["run"], "end": True}), flush=True)
+"""
+
+
+def test_an_online_run_says_where_it_is_seen(padl_command, tmp_path, monkeypatch):
+    (tmp_path / "worker.py").write_text(WORKER_ONLINE)
+    monkeypatch.setattr(wandb_process, "_connected", {})
+    monkeypatch.setattr(wandb_process, "WORKER", tmp_path / "worker.py")
+    words = ("task=surface", "steps=4", "devices=1", "run.plot=false", "wandb.mode=online")
+    code, out, err = padl_command("train", *words, "progress=plain")
+    assert code == 0
+    assert "       W&B  https://example.com/me/p/runs/a" in out.splitlines()
+    assert "padl: W&B: https://example.com/me/p/runs/a" in err.splitlines()
+
+
+def test_another_launcher_does_not_make_one_run_of_several(padl_command, tmp_path):
+    words = ("task=surface", "steps=4", "devices=1", "seed=0,1", "hydra/launcher=basic", f"run.dir={tmp_path}/runs")
+    code, _, err = padl_command("train", "-m", *words, "wandb.id=a")
+    assert code != 0
+    assert "wandb.id=a is one W&B run, and there are several" in err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_limits_themselves_are_taken():
     longest = "n" * 128
     check_limits({"project": longest, "group": longest, "name": longest, "id": longest, "tags": ["t" * 64, "t"]})
