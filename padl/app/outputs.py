@@ -15,6 +15,7 @@ from padl.runs import manifest
 from padl.runs.console import ConsoleProgress
 from padl.runs.jsonl import Jsonl
 from padl.runs.processes import is_writer
+from padl.runs.redaction import redact
 from padl.runs.run_folder import read_json
 from padl.runs.sink import Memory, Row, Sink, Sinks, warn
 from padl.runs.sinks import About, open_sinks
@@ -139,4 +140,4 @@ def say_rules(config: Mapping[str, Any], spec: RunSpec) -> None:
         config: as the user gave it.
     """
     for line in lines(config, spec.wandb) if is_writer() else ():
-        warn(line)
+        warn(redact(line))

@@ -15,6 +15,7 @@ import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, say_unused
+from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
@@ -141,6 +142,7 @@ def resume_run(
         goes_otherwise = is_extended and _check_extension(before, plan, stored.step, allow)
         if "schedule" in allow and not goes_otherwise:
             say_unused("schedule")
+        say_rules(plan.config, plan)
         beginning = _beginning(folder, plan, stored, saved)
         _note(folder, before, plan, stored.step, command)
         return Training(plan, folder, clock, stop, beginning).run()

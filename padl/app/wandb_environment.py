@@ -115,21 +115,35 @@ def lines(config: Mapping[str, Any], settings: WandbSettings) -> Iterator[str]:
     given = config.get("wandb") or {}
     if settings.mode == "online" and given.get("mode") is None:
         yield "WANDB_MODE=online is set: this goes online, where wandb.mode=offline would keep it here"
-    for name, key in KEYS.items():
-        used = getattr(settings, key)
-        if os.environ.get(SWEEP) and key in OF_THE_SERVER and given.get(key) not in (None, used):
-            yield f"wandb.{key}={given[key]} is not used: a run of W&B's sweep {os.environ[SWEEP]} has that of {name}"
-        used = list(used) if isinstance(used, tuple) else used
-        by_wandb = (key, used) == ("mode", "online")  # kept offline, with a line of its process
-        if os.environ.get(name) and not by_wandb and (key not in said or said[key] != used):
-            yield f"{name}={os.environ[name]} is not used: {_why(key, used)}"
+    if said.get("mode") == "disabled" and not os.environ.get("WANDB_MODE"):
+        yield f"{DISABLED} is not used: wandb.mode={settings.mode} is given"
+    yield from _overruled(said, settings)
+    yield from _of_an_agent(given, settings)
     for name, what in NOT_GIVEN.items():
         if os.environ.get(name, "off").lower() not in FALSE:
             yield f"{name}={os.environ[name]} is not used: PADL gives W&B no {what}"
     if settings.resume in ("must", "never") and settings.mode == "offline":
         yield f"wandb.resume={settings.resume} is for online runs: offline nobody knows what runs the server has"
-    if said.get("mode") == "disabled" and not os.environ.get("WANDB_MODE"):
-        yield f"{DISABLED} is not used: wandb.mode={settings.mode} is given"
+
+
+def _overruled(said: Mapping[str, Any], settings: WandbSettings) -> Iterator[str]:
+    """Lines for variables in whose place another value is used."""
+    for name, key in KEYS.items():
+        used = getattr(settings, key)
+        used = list(used) if isinstance(used, tuple) else used
+        by_wandb = (key, used) == ("mode", "online")  # kept offline, with a line of its process
+        if os.environ.get(name) and not by_wandb and (key not in said or said[key] != used):
+            yield f"{name}={os.environ[name]} is not used: {_why(key, used)}"
+
+
+def _of_an_agent(given: Mapping[str, Any], settings: WandbSettings) -> Iterator[str]:
+    """Lines for what W&B's own sweep rules, or does not."""
+    sweep = os.environ.get(SWEEP)
+    if sweep and settings.id != os.environ.get("WANDB_RUN_ID", ""):
+        yield f"{SWEEP}={sweep} is not used: it is of single runs that `wandb agent` starts"
+    for name, key in KEYS.items() if sweep else ():
+        if key in OF_THE_SERVER and given.get(key) not in (None, getattr(settings, key)):
+            yield f"wandb.{key}={given[key]} is not used: a run of W&B's sweep {sweep} has that of {name}"
 
 
 def _why(key: str, used: Any) -> str:

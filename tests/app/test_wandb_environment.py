@@ -131,6 +131,15 @@ def test_a_run_that_wandbs_agent_started_is_where_its_sweep_is(monkeypatch):
     assert said == ["wandb.project=own is not used: a run of W&B's sweep theirs has that of WANDB_PROJECT"]
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_sweep_of_wandbs_agent_is_not_that_of_other_runs(monkeypatch, alone):
+    monkeypatch.setenv("WANDB_SWEEP_ID", "s1")
+    if not alone:
+        monkeypatch.setenv("WANDB_RUN_ID", "r1")
+    line = "WANDB_SWEEP_ID=s1 is not used: it is of single runs that `wandb agent` starts"
+    assert [said for said in used({}, alone)[1] if "SWEEP" in said] == [line]
+
+
 def test_members_of_a_sweep_do_not_share_the_id_of_the_environment(monkeypatch):
     monkeypatch.setenv("WANDB_RUN_ID", "abc")
     settings, said = used({}, alone=False)

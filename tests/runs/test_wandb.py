@@ -104,7 +104,7 @@ def test_settings_of_the_current_folder_are_not_read(network, tmp_path, monkeypa
         ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:9"}, "W&B is not reached"),
         ({"WANDB_API_KEY": "abcde"}, "API key must have 40+ characters"),
         ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "not a url"}, "W&B cannot use WANDB_BASE_URL"),
-        ({"WANDB_API_KEY": KEY, "WANDB_SWEEP_ID": " a"}, "W&B cannot use WANDB_SWEEP_ID"),
+        ({"WANDB_API_KEY": KEY, "WANDB_INIT_TIMEOUT": "soon"}, "W&B cannot use WANDB_INIT_TIMEOUT"),
     ],
 )
 def test_online_that_cannot_be_is_offline_with_one_line(tmp_path, monkeypatch, capfd, variables, line):
