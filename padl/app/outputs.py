@@ -103,12 +103,14 @@ def open_wandb(
 def give_files(wandb: Wandb, spec: RunSpec, summary: Mapping[str, Any], folder: Path) -> None:
     """Give W&B what a run left beside its rows: curves.png, and its model where wandb.artifacts asks for it.
 
+    Of a run that was interrupted it gets neither: they are written anew when it goes on.
+
     Args:
         summary: as in summary.json, {} of a run that did not end.
     """
-    if not summary:
+    if not summary or summary["status"] == "interrupted":
         return
-    if summary["status"] != "interrupted" and (folder / "curves.png").is_file():
+    if (folder / "curves.png").is_file():
         wandb.image("curves", folder / "curves.png")
     if spec.wandb.artifacts:
         give_model(wandb, summary, folder)

@@ -104,11 +104,13 @@ def test_a_run_without_the_key_has_no_artifact_and_one_that_diverged_exit_code_3
 
 
 def test_a_run_that_a_signal_stopped_has_the_exit_code_of_the_command(tmp_path):
-    config = {**TINY, "steps": 500, "run": {"dir": str(tmp_path)}, "wandb": {"mode": "offline"}, "progress": "none"}
+    wandb = {"mode": "offline", "artifacts": True}
+    config = {**TINY, "steps": 500, "run": {"dir": str(tmp_path)}, "wandb": wandb, "progress": "none"}
     result = train.run(config, ["padl", "train"], After(3))
     assert result.status == "interrupted"
     assert exit_code(result.wandb_folder) == 75
     assert "curves.path" not in logged(result.wandb_folder)
+    assert not of_type(result.wandb_folder, "artifact")  # its files are written anew when it goes on
 
 
 @pytest.mark.parametrize(
