@@ -19,7 +19,7 @@ from padl.runs.sink import warn
 from padl.types import Device, PadlError
 
 Fingerprint = dict[str, dict[str, str]]  # group -> name -> value
-NO_MATTER = ("run", "wandb", "sweep", "progress", "compilation_cache", "device", "devices")  # keys of a configuration
+NO_MATTER = ("run", "wandb", "sinks", "sweep", "progress", "compilation_cache", "device", "devices")  # keys
 COMPUTES = ("jax", "jaxlib", "optax", "flax", "numpy")  # packages
 GROUPS = {
     "config": "names and values of config.yaml",

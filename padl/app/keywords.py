@@ -48,11 +48,17 @@ class StopKeys(TypedDict, total=False):
 class WandbKeys(TypedDict, total=False):
     """`wandb={...}`, of settings.WandbSettings."""
 
-    mode: Literal["offline", "online", "disabled"]
-    project: str
+    mode: Literal["offline", "online", "disabled"] | None
+    project: str | None
+    entity: str | None
     group: str | None
     name: str | None
+    job_type: str | None
+    notes: str | None
     tags: list[str] | tuple[str, ...]
+    id: str | None
+    resume: Literal["allow", "must", "never"] | None
+    artifacts: bool
     max_runs: int
 
 
@@ -86,6 +92,7 @@ class TrainKeys(TypedDict, total=False):
     eval_every: int | None
     steps_per_call: int
     progress: Style
+    sinks: list[str] | tuple[str, ...]
     debug: Debug | None
     start: Text | StartKeys | None
     stop: StopKeys | None
@@ -107,8 +114,13 @@ ResumeKeys = TypedDict(
         "progress": Style,
         "run.save_every": int | str | None,
         "run.keep": int,
+        "stop.patience": int | None,
+        "stop.min_change": float,
+        "stop.target": float | None,
+        "sinks": list[str] | tuple[str, ...],
         "wandb.mode": Literal["offline", "online", "disabled"],
         "wandb.project": str,
+        "wandb.entity": str,
         "device": Platform,
         "compilation_cache": Text,
     },

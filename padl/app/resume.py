@@ -17,6 +17,7 @@ from padl.app.compilation_cache import use_compilation_cache
 from padl.app.early_stopping import early_stopping
 from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
 from padl.app.keywords import ResumeKeys, Things, spelled_out
+from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
@@ -40,7 +41,10 @@ from padl.types import PadlError
 
 QUIET = {"progress": "none", "wandb.mode": "disabled"}
 STOPS = ("stop.patience", "stop.min_change", "stop.target")
-CHANGEABLE = ("steps", "epochs", *STOPS, "progress", "run.save_every", "run.keep", "wandb.mode", "wandb.project")
+CHANGEABLE = (
+    "steps", "epochs", *STOPS, "progress", "run.save_every", "run.keep", "sinks", "wandb.mode", "wandb.project",
+    "wandb.entity",
+)  # fmt: skip
 
 
 class RunRecord(NamedTuple):
@@ -78,7 +82,7 @@ def resume(
         folder: of a run or a sweep that was interrupted, killed or failed; with more steps, of a run that finished.
         settings: `steps` or `epochs` extend the run, where its learning rates so far stay what they were; another
             `stop.patience`, `stop.min_change`, `stop.target` lets one go on that these had stopped; also "progress",
-            "run.save_every", "run.keep", "wandb.mode", "wandb.project".
+            "run.save_every", "run.keep", "sinks", "wandb.mode", "wandb.project", "wandb.entity".
         allow: groups of what may differ from then: config, code, plugins, data, versions, device, flags, schedule.
         command: what the user typed, word by word, for the records. stop: looked at between two calls.
         things: what came from Python, given again: `task`, `model`, `loss`, `optimizer`, `schedule`; of a sweep the
@@ -124,6 +128,7 @@ def resume_run(
     _check_words(settings)
     stored_config = run_files.stored_config(folder).values
     config = for_today(stored_config, folder, ("compilation_cache", "device"), allow, things)
+    config["sinks"] = stored_config.get("sinks") or ()
     config["wandb"] = same_wandb_run(stored_config, folder, reported="wandb.mode" not in settings)
     say_path_unused([{**config, "start": None}], folder, allow)
     finished = _check_status(folder, settings)
@@ -143,6 +148,7 @@ def resume_run(
             say_unused("schedule")
         if finished:
             _check_is_not_done(folder, plan, stored.step)
+        say_rules(plan.config, plan)
         beginning = _beginning(folder, plan, stored, saved)
         _note(folder, before, plan, stored.step, command)
         return Training(plan, folder, clock, stop, beginning).run()

@@ -16,12 +16,14 @@ from padl.app.names import HOMES, Part, part
 from padl.app.objects.sources import things
 from padl.app.saving import interval
 from padl.app.settings import Run, Settings, StartSettings, StopSettings, SweepSettings, WandbSettings, as_config, parse
+from padl.app.wandb_environment import with_defaults
 from padl.data.source import Data, Split
 from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
 from padl.runs.redaction import refuse_secret
 from padl.runs.run_files import PYTHON
-from padl.runs.wandb import check_limits
+from padl.runs.sinks import check_sinks
+from padl.runs.wandb_limits import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
 from padl.types import LOSS, HParams, Kind, PadlError
 
@@ -98,8 +100,10 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     memo = {} if memo is None else memo
     config = dict(config)
     settings, start, stop, run, wandb, sweep = parse(config)
+    wandb = with_defaults(wandb)
     _check_start(start)
     _check_folder(run, wandb, settings)
+    check_sinks(settings.sinks, run.dir)
     interval(run.save_every)
     parts: dict[Kind, Part] = {"task": part("task", _chosen(config, "task", "digits"))}
     task, split = _task_and_split(parts["task"], settings.seed, memo)
@@ -157,7 +161,15 @@ def _check_folder(run: Run, wandb: WandbSettings, settings: Settings) -> None:
         raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
     refuse_secret("run.dir", run.dir or "")
     if wandb.mode != "disabled":
-        check_limits(wandb.project, wandb.group, wandb.name, wandb.tags)
+        check_limits(asdict(wandb))
+        _check_wandb(run, wandb)
+
+
+def _check_wandb(run: Run, wandb: WandbSettings) -> None:
+    if wandb.resume and not wandb.id:
+        raise PadlError(f"wandb.resume={wandb.resume} says what becomes of a W&B run: give its wandb.id")
+    if wandb.artifacts and not run.save:
+        raise PadlError("wandb.artifacts=true gives W&B what run.save=true keeps: leave run.save=false out")
 
 
 def _task_and_split(part: Part, seed: int, memo: Memo) -> tuple[Task, Split]:

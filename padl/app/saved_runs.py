@@ -169,7 +169,7 @@ def again(folder: Path, allow: str | Collection[str] = ()) -> dict[str, Any]:
         PadlError: no run there, or a path that lies elsewhere and is not allowed.
     """
     stored, allow = run_files.stored_config(folder), allowed(allow)
-    config = for_today(stored.values, folder, ("compilation_cache", "device", "wandb"), allow)
+    config = for_today(stored.values, folder, ("compilation_cache", "device", "sinks", "wandb"), allow)
     refuse_paths_outside({"start": config.get("start")}, folder, allow)
     say_path_unused([config], folder, allow)
     if not stored.is_as_written:

@@ -48,13 +48,19 @@ class StopSettings:
 
 @dataclass(frozen=True)
 class WandbSettings:
-    """What W&B is told."""
+    """What W&B is told; `wandb_environment.py` says what fills the places of None."""
 
-    mode: Literal["offline", "online", "disabled"] = "offline"
-    project: str = "padl"
+    mode: Literal["offline", "online", "disabled"] | None = None
+    project: str | None = None
+    entity: str | None = None
     group: str | None = None
     name: str | None = None
+    job_type: str | None = None
+    notes: str | None = None
     tags: tuple[str, ...] = ()
+    id: str | None = None
+    resume: Literal["allow", "must", "never"] | None = None
+    artifacts: bool = False
     max_runs: Annotated[int, Domain(0)] = 32
 
 
@@ -90,6 +96,7 @@ class Settings:
     eval_every: int | None = None
     steps_per_call: int = 50
     progress: Style = "auto"
+    sinks: tuple[str, ...] = ()
     debug: Debug | None = None
 
 

@@ -12,10 +12,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from padl.runs.exit_codes import INTERRUPTED
+
 ASKS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
 )  # Ctrl-C; the system's or the scheduler's end; the terminal is closed; a scheduler's warning
-INTERRUPTED = 128 + signal.SIGINT  # exit code of a process that Ctrl-C ended
 LAST_SECONDS = 2.0  # for what is written then
 
 

@@ -17,13 +17,14 @@ import jax
 from padl.app.names import part
 from padl.app.objects.stored import changed, is_from_python, with_objects
 from padl.app.settings import Settings, WandbSettings, parse
+from padl.app.wandb_environment import environment, with_defaults
 from padl.nested import flattened
 from padl.registry import near
 from padl.runs.run_files import python_things, verified_config
 from padl.runs.sink import warn
 from padl.types import KINDS, Kind, PadlError
 
-OF_TODAY = ("compilation_cache", "device", "progress", "wandb")
+OF_TODAY = ("compilation_cache", "device", "progress", "sinks", "wandb")
 HIDDEN = "***"  # in the place of a secret, see `runs.redaction`
 NEEDED = ("task", "optimizer", "schedule")
 PATH = "path"  # what is allowed by this name: to read files anywhere
@@ -61,8 +62,8 @@ def for_today(
 ) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
-    Left out are where compiled programs come from, the device, everything of W&B and the progress. The place of the
-    run folder is where `folder` lies.
+    Left out are where compiled programs come from, the device, everything of W&B, other sinks and the progress. The
+    place of the run folder is where `folder` lies.
 
     Args:
         folder: where it was stored. reported: of OF_TODAY, those of which a line says that they are left out.
@@ -90,13 +91,14 @@ def for_today(
 
 
 def same_wandb_run(config: Mapping[str, Any], folder: Path, reported: bool) -> dict[str, Any]:
-    """Return what W&B is told of a run that goes on: as it was recorded, but that nothing goes online unless asked for.
+    """Return what W&B is told of a run that goes on: as it was recorded, but that nothing goes online unless asked for,
+    be it by WANDB_MODE.
 
     Args:
         config: as it was stored. folder: where. reported: whether a line says that it is offline now.
     """
     recorded = dict(config.get("wandb") or {})
-    if recorded.get("mode") != "online":
+    if recorded.get("mode") != "online" or environment().get("mode") == "online":
         return recorded
     if reported:
         warn(f"{folder}: it was logged online, and goes on offline: wandb.mode=online is yours to say")
@@ -194,7 +196,7 @@ def _refuse_hidden(config: Mapping[str, Any]) -> None:
 
 def _left_out(config: Mapping[str, Any], reported: Collection[str]) -> Iterator[str]:
     """A line where something is left out that has another value than today's default."""
-    today = {**asdict(Settings()), "wandb": asdict(WandbSettings())}
+    today = {**asdict(Settings()), "wandb": asdict(with_defaults(WandbSettings()))}
     stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in reported}) for c in (config, today))
     others = [f"{key}={value}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:

@@ -11,11 +11,13 @@ from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.debug import with_debug
 from padl.app.keywords import TrainKeys, defaults_of, spelled_out
+from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
 from padl.app.settings import Settings, SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
+from padl.app.wandb_environment import completed
 from padl.app.warm_start import WarmStarts
 from padl.jax_flags import pinned
 from padl.runs import lock, run_files, run_folder
@@ -61,7 +63,7 @@ def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     config = with_debug(config)
     quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
-        logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
+        logged = {"mode": None} if group == "wandb" and config.get(group) else {}
         if isinstance(quiet[group], Mapping | None):
             quiet[group] = {**QUIET[group], **logged, **(quiet[group] or {})}
     return quiet
@@ -80,14 +82,25 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
     """
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
-        plan = resolve(config)
+        is_one_of_several = "-m" in command or "--multirun" in command  # by a launcher that is not PADL's
+        plan = resolve(completed(config, alone=not is_one_of_several))
+        if is_one_of_several:
+            _check_id(plan, command)
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
         beginning = Beginning(pretrained=WarmStarts().of(plan))
+        say_rules(config, plan)
         folder = _create_folder(plan, command)
         with lock.hold(folder if is_writer() else None):
             return Training(plan, folder, clock, stop, beginning).run()
+
+
+def _check_id(plan: Plan, command: list[str]) -> None:
+    """Raise PadlError where runs that know nothing of each other would be one W&B run."""
+    has_several = any(word.startswith("wandb.id=") and "," in word for word in command)
+    if plan.wandb.id and not has_several:
+        raise PadlError(f"wandb.id={plan.wandb.id} is one W&B run, and there are several: give each its own, or none")
 
 
 def _create_folder(plan: Plan, command: list[str]) -> Path | None:

@@ -17,7 +17,7 @@ from padl.app.early_stopping import early_stopping
 from padl.app.fingerprint import Fingerprint, fingerprint
 from padl.app.frames import data_frame
 from padl.app.notes import say as say_notes
-from padl.app.outputs import open_wandb, run_sinks, shown
+from padl.app.outputs import give_files, open_wandb, recorded_commit, run_sinks, shown
 from padl.app.plan import Plan
 from padl.app.plugin_errors import one_line_of_plugins
 from padl.app.readable_runs import run_card
@@ -38,6 +38,7 @@ from padl.runs.recorder import Recorder
 from padl.runs.sink import Memory
 from padl.runs.snapshots import SnapshotStore
 from padl.runs.status import RunStatus, recording
+from padl.runs.wandb import Wandb
 from padl.types import PadlError, PyTree
 
 
@@ -53,7 +54,7 @@ class RunResult(Readable):
         params, best_params: the final ones, and those with the best evaluation: {name: NumPy array}.
         model: the trained model with the best parameters, to be called with inputs; None for a task without one.
         folder: of the run, None where none was asked for.
-        wandb_folder: of its offline W&B run, None without.
+        wandb_folder: of its offline W&B run, None without. wandb_url: where an online one is seen, "" without.
         shown: names of the metrics that `plot` draws beside the loss.
     """
 
@@ -67,6 +68,7 @@ class RunResult(Readable):
     folder: Path | None
     wandb_folder: Path | None
     shown: Sequence[str] = ()
+    wandb_url: str = ""
 
     def card(self) -> Card:
         """Say what the run came to."""
@@ -121,11 +123,16 @@ class Training:
         if self.early:
             self.early.replay(beginning.rows)
         self.clock.begun_at = beginning.step
-        self.wandb = open_wandb(plan, self.folder, run_id=beginning.wandb_id) if self.folder else None
+        self.wandb = self._open_wandb(self.folder) if self.folder else None
         self.hunt = _hunt(plan, beginning) if plan.settings.debug == "nan" else None  # with each state in memory
         is_kept = plan.run.save and not self.hunt
         store = SnapshotStore(self.folder / snapshots.FOLDER, plan.run.keep) if self.folder and is_kept else None
         self.saver = Saver(store, interval(plan.run.save_every), stop)
+
+    def _open_wandb(self, folder: Path) -> Wandb | None:
+        says_url = self.plan.settings.progress != "none"
+        commit = recorded_commit(folder)
+        return open_wandb(self.plan, folder, run_id=self.beginning.wandb_id, git=commit, says_url=says_url)
 
     def run(self) -> RunResult:
         """Train. What cannot be had again is written first: parameters, summary, status; then the picture; W&B last."""
@@ -134,8 +141,11 @@ class Training:
             summary, weights = self._train()
             if self.folder and self.plan.run.plot and summary["status"] != "interrupted":
                 artifacts.draw(self.plan, summary, self.memory.rows, self.folder)
+            if self.folder and self.wandb:
+                give_files(self.wandb, self.plan, summary, self.folder)
         finally:
             if self.wandb:
+                self.wandb.finish()
                 self.wandb.wait()
         return RunResult(
             status=summary["status"],
@@ -148,6 +158,7 @@ class Training:
             folder=self.asked_folder,
             wandb_folder=self.wandb.run_folder if self.wandb else None,
             shown=shown(self.plan),
+            wandb_url=self.wandb.url if self.wandb else "",
         )
 
     def _train(self) -> tuple[dict[str, Any], TrainedWeights]:
@@ -169,7 +180,8 @@ class Training:
 
     def _record(self, status: RunStatus, rows: Jsonl | None) -> tuple[loop.LastChunk, dict[str, Any]]:
         """Run the loop, and record what it measures; begin to save its last state."""
-        sinks = run_sinks(self.plan, rows, status, self.memory, self.wandb)
+        step = self.beginning.window["step"] if self.beginning.window else 0
+        sinks = run_sinks(self.plan, self.folder, rows, status, self.memory, self.wandb, step)
         with Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder:
             reach("before_the_first_call")
             last = loop.last(self._recorded(recorder, rows))

@@ -4,8 +4,8 @@ import importlib
 import os
 from collections.abc import Sequence
 
-from padl.cli.exit_codes import DONE
 from padl.cli.hydra.app import TRAIN, Application, TaskFunction, compose_and_call
+from padl.runs.exit_codes import DONE
 
 
 def complete(arguments: list[str], commands: Sequence[str]) -> int:

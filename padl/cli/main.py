@@ -15,8 +15,8 @@ import sys
 from typing import Any
 
 from padl.app.stopping import ASKS
-from padl.cli.exit_codes import DONE, MISTAKE, of_status
 from padl.cli.streams import drop, refuses
+from padl.runs.exit_codes import DONE, MISTAKE, of_status
 
 COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",

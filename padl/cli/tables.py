@@ -13,6 +13,7 @@ from padl.app.fingerprint import Difference
 from padl.app.sweep.results import Results
 from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
+from padl.cli.sync_line import sync_line
 from padl.runs.console import Output, print_table
 from padl.runs.redaction import redact
 from padl.types import printable
@@ -20,8 +21,10 @@ from padl.types import printable
 MOST_SETTINGS = 15  # on the screen; results.csv has every member
 
 
-def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None) -> None:
-    """Print the end of a run: final and best metrics, speed, where the folder is, how to sync it."""
+def print_summary(
+    summary: Mapping[str, Any], folder: Path | None, wandb_folder: Path | None, wandb_url: str = ""
+) -> None:
+    """Print the end of a run: final and best metrics, speed, where the folder is, where W&B shows it or how it will."""
     console = Output()
     print_line(summary["title"], style="bold")
     if summary["final"] or summary["best"]:
@@ -36,8 +39,8 @@ def print_summary(summary: Mapping[str, Any], folder: Path | None, wandb_folder:
     }
     if summary["status"] == "interrupted" and folder:
         facts["go on"] = f"padl resume {folder}"
-    if wandb_folder:
-        facts["W&B"] = f"wandb sync {wandb_folder}"
+    if wandb_folder or wandb_url:
+        facts["W&B"] = sync_line([wandb_folder]) if wandb_folder else wandb_url
     facts |= summary.get("debug", {})
     for name, fact in facts.items():
         console.print(Text.assemble((f"{name:>10}", "bold"), "  ", printable(fact)), soft_wrap=True)
@@ -104,6 +107,11 @@ def print_ranking(sweep: Sweep, results: Results) -> None:
         print_line(f"folder  {results.folder}")
         if any(row["status"] in ("interrupted", "failed", "not started") for row in results.rows):
             print_line(f"go on   padl resume {results.folder}")
+    offline = [run.run_folder for run in sweep.records.wandb_runs if run.run_folder]
+    if offline:
+        print_line(f"W&B     {sync_line(offline, results.folder)}")
+    if sweep.records.wandb and sweep.records.wandb.url:
+        print_line(f"W&B     {sweep.records.wandb.url}")
 
 
 def _print_ranking(results: Results) -> None:

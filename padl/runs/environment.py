@@ -1,9 +1,8 @@
-"""What a run depends on beside its configuration: versions, device, commit, and what changes JAX's numbers."""
+"""What a run depends on beside its configuration: versions, device, commits, and what changes JAX's numbers."""
 
 import os
 import platform
 import socket
-import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
@@ -13,6 +12,7 @@ from typing import Any
 
 import jax
 
+from padl.runs import git
 from padl.runs.redaction import redact_argument
 from padl.types import Device
 
@@ -44,7 +44,8 @@ def environment(device: Device, count: int, command: Sequence[str]) -> dict[str,
     """Describe what is needed to run it again: the content of env.json.
 
     Args:
-        device: the first of `count` that the run uses. command: what was typed, word by word.
+        device: the first of `count` that the run uses. command: what was typed, word by word; "git" is of the folder
+            where that was, "padl" of PADL's own checkout.
     """
     return {
         "command": [redact_argument(word) for word in command],
@@ -52,7 +53,8 @@ def environment(device: Device, count: int, command: Sequence[str]) -> dict[str,
         "versions": {name: metadata.version(name) for name in PACKAGES if _is_installed(name)},
         "device": {"platform": device.platform, "kind": device.device_kind, "count": count},
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "host": socket.gethostname()},
-        "git": git_commit(),
+        "git": git.of_folder(Path(".")),
+        "padl": git.of_padl(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "flags": flags(),
     }
@@ -64,22 +66,6 @@ def flags() -> dict[str, Any]:
     values = {name: getattr(jax.config, name, jax.config.values[name]) for name in here}
     plain = {name: value.value if isinstance(value, Enum) else value for name, value in values.items()}
     return {**plain, **{name: os.environ.get(name, "") for name in VARIABLES}}
-
-
-def git_commit() -> dict[str, Any] | None:
-    """Return the commit of the checkout that PADL runs from, and whether files differ from it; None outside one."""
-    here = Path(__file__).resolve().parent
-    try:
-        if Path(_git(here, "rev-parse", "--show-toplevel")) != here.parents[1]:
-            return None  # installed inside somebody else's repository
-        return {"commit": _git(here, "rev-parse", "HEAD"), "dirty": bool(_git(here, "status", "--porcelain"))}
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _git(folder: Path, *words: str) -> str:
-    command = ["git", "-C", str(folder), *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
 
 
 def _is_installed(name: str) -> bool:

@@ -21,14 +21,24 @@ from padl.types import one_line
 
 WORKER = Path(__file__).with_name("wandb_worker.py")
 Mode = Literal["offline", "online"]
+SAID_IN_OPTIONS = (
+    "WANDB_PROJECT", "WANDB_ENTITY", "WANDB_RUN_GROUP", "WANDB_NAME", "WANDB_JOB_TYPE", "WANDB_NOTES", "WANDB_TAGS",
+    "WANDB_RUN_ID", "WANDB_RESUME", "WANDB_DIR",
+)  # fmt: skip
+OF_A_SWEEP = ("WANDB_PROJECT", "WANDB_ENTITY", "WANDB_RUN_ID")
+SWEEP, PARAMETERS = "WANDB_SWEEP_ID", "WANDB_SWEEP_PARAM_PATH"
 Told = Mapping[str, Any]
 _connected: dict[Any, "WandbProcess"] = {}
 _lock = threading.Lock()
 
 
-def connect(mode: Mode) -> "WandbProcess":
-    """Return the process for a mode, in this process and environment; the first call makes it."""
-    environment = _environment(mode)
+def connect(mode: Mode, run_id: str) -> "WandbProcess":
+    """Return the process for a mode, in this process and environment; the first call makes it.
+
+    Args:
+        run_id: of the run that it is for; the one that `wandb agent` named is of a sweep of W&B's.
+    """
+    environment = _environment(mode, run_id)
     key = (os.getpid(), mode, frozenset(item for item in environment.items() if _matters(item[0])))
     with _lock:
         if key not in _connected or _connected[key].is_lost:
@@ -36,12 +46,25 @@ def connect(mode: Mode) -> "WandbProcess":
         return _connected[key]
 
 
-def _environment(mode: Mode) -> dict[str, str]:
-    """What the process sees: where nothing is to leave the machine, W&B's reports are off, and there is no key."""
+def is_of_wandbs_sweep(run_id: str) -> bool:
+    """Tell whether `wandb agent` started this process for that run."""
+    return SWEEP in os.environ and os.environ.get("WANDB_RUN_ID") == run_id
+
+
+def _environment(mode: Mode, run_id: str) -> dict[str, str]:
+    """What the process sees: where nothing is to leave the machine, W&B's reports are off, and there is no key.
+
+    In a sweep of W&B's it takes id, project and entity from there alone.
+    """
     environment = dict(os.environ) | {"WANDB_SILENT": "true", "WANDB_QUIET": "true"}
     offline = ("WANDB_MODE", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE") if mode == "offline" else ()
-    for name in ("WANDB_SERVICE", *offline):  # that of the user's own runs
+    is_agents = is_of_wandbs_sweep(run_id)
+    said = [name for name in SAID_IN_OPTIONS if not (is_agents and name in OF_A_SWEEP)]
+    others = () if is_agents else (SWEEP, PARAMETERS)
+    for name in ("WANDB_SERVICE", *said, *others, *offline):  # the service is that of the user's own runs
         environment.pop(name, None)
+    if PARAMETERS in environment:  # a path from here
+        environment[PARAMETERS] = os.path.abspath(environment[PARAMETERS])
     return environment | ({"WANDB_ERROR_REPORTING": "false"} if mode == "offline" else {})
 
 

@@ -3,9 +3,13 @@
 It reads a line of JSON for each thing to do, and writes one for each to know (what "run" is the number of the run):
 
     {"run": 1, "start": {"mode": "offline", "dir": ..., ...}}    {"run": 1, "say": "a line for the user"}
-    {"run": 1, "log": [step, row]}                               {"run": 1, "folder": ...}
-    {"run": 1, "table": [name, columns, rows]}                   {"run": 1, "end": true}
-    {"run": 1, "close": summary}
+    {"run": 1, "log": [step, row]}                               {"run": 1, "folder": ..., "url": ...}
+    {"run": 1, "config": {...}}                                  {"run": 1, "end": true}
+    {"run": 1, "summary": {...}, "exit_code": 0}
+    {"run": 1, "table": [name, columns, rows]}
+    {"run": 1, "image": [name, file]}
+    {"run": 1, "artifact": {"name": ..., "files": {...}, ...}}
+    {"run": 1, "close": true}
 
 The end of its input ends it: what is open is finished as broken off, within `LAST_SECONDS`.
 """
@@ -27,11 +31,13 @@ from typing import Any
 ONLINE_SECONDS = 9.0  # from the start of an online run to the decision that it is logged offline
 ANSWER_SECONDS = 4.0  # for the server to answer at all
 LAST_SECONDS = 60.0  # for what is still open when the input has ended
+GIVING = threading.Lock()  # Pillow, as it is first used, cannot be used by two threads
+BROKEN_OFF = 1  # the exit code of a run whose end nobody told
 OFF = ("offline", "dryrun", "disabled")  # of WANDB_MODE: what no request leaves the machine in
 
 
 class Environment:
-    """What W&B takes from the environment, without what it refuses, and without WANDB_RUN_ID: no two runs can share it.
+    """What W&B takes from the environment, without what it refuses.
 
     Attributes:
         is_whole: whether W&B took all of it; where not, runs are logged offline.
@@ -40,10 +46,6 @@ class Environment:
     def __init__(self) -> None:
         self.unsaid = [line for name in sorted(os.environ) if (line := _left_out(name))]
         self.is_whole = not self.unsaid
-        if os.environ.pop("WANDB_RUN_ID", None):
-            self.unsaid.append(
-                "W&B: WANDB_RUN_ID is not used: every run has an id of its own, and `padl resume` keeps it"
-            )
         self.lock = threading.Lock()
 
     def tell(self, say: Callable[[str], None]) -> None:
@@ -76,6 +78,7 @@ class OpenRun:
 
     def __init__(self, tell: Callable[[dict[str, Any]], None], environment: Environment):
         self.tell, self.environment = tell, environment
+        self.has_rows = False
         self.messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
@@ -84,39 +87,71 @@ class OpenRun:
         self.tell({"say": line})
 
     def _work(self) -> None:
-        run, failed = None, False
+        run, exit_code, failed = None, BROKEN_OFF, False
         try:
             run = start(self.messages.get()["start"], self.environment, self._say)
-            self.tell({"folder": str(Path(run.dir).parent) if run.offline else None})
+            self.tell({"folder": str(Path(run.dir).parent) if run.offline else None, "url": run.url})
             while "close" not in (message := self.messages.get()):
-                _log(run, message)
-            failed = message["close"] is None
-            run.summary.update(message["close"] or {})
+                exit_code = message.get("exit_code", exit_code)
+                self._take(run, message)
         except BaseException as error:
             failed = True
             self._say(f"W&B stopped ({_reason(error)}); the run goes on, metrics.jsonl has every row")
             self.tell({"failed": True})
-        self._finish(run, failed)
+        self._finish(run, BROKEN_OFF if failed else exit_code, quietly=failed)
         self.tell({"end": True})
 
-    def _finish(self, run: Any, failed: bool) -> None:
+    def _take(self, run: Any, message: dict[str, Any]) -> None:
+        if "log" in message:
+            self._log(run, *message["log"])
+        elif "config" in message:
+            run.config.update(message["config"], allow_val_change=True)
+        elif "summary" in message:
+            run.summary.update(message["summary"])
+        else:
+            self._give(run, message)
+
+    def _log(self, run: Any, step: int, row: dict[str, Any]) -> None:
+        if step < run.step and not self.has_rows:
+            self._say(f"W&B: run {run.id} is at step {run.step:,} already, and takes no rows of the steps before")
+        self.has_rows = True
+        run.log(row, step=step)
+
+    def _give(self, run: Any, message: dict[str, Any]) -> None:
+        """What has a file of its own: one that W&B does not take costs a line."""
+        try:
+            with GIVING:
+                give(run, message)
+        except Exception as error:
+            kind = next(iter(message))
+            name = message[kind]["name"] if kind == "artifact" else message[kind][0]
+            self._say(f"W&B did not take the {kind} {name} ({_reason(error)}); it is in the run's folder")
+
+    def _finish(self, run: Any, exit_code: int, quietly: bool) -> None:
         try:
             if run is not None:
-                run.finish(exit_code=int(failed))
+                run.finish(exit_code=exit_code)
         except BaseException as error:
-            if not failed:
+            if not quietly:
                 self._say(f"W&B could not finish its run ({_reason(error)}); metrics.jsonl has every row")
 
 
-def _log(run: Any, message: dict[str, Any]) -> None:
+def give(run: Any, message: dict[str, Any]) -> None:
+    """Log a table, an image, or an artifact, whose files stay where they are until they are uploaded."""
     import wandb
 
-    if "log" in message:
-        step, row = message["log"]
-        run.log(row, step=step)
-    else:
+    if "table" in message:
         name, columns, rows = message["table"]
         run.log({name: wandb.Table(columns=columns, data=rows)})
+    elif "image" in message:
+        name, file = message["image"]
+        run.log({name: wandb.Image(file)})
+    else:
+        told = message["artifact"]
+        artifact = wandb.Artifact(told["name"], told["type"], metadata=told["metadata"])
+        for name, file in told["files"].items():
+            artifact.add_file(file, name, policy="immutable")
+        run.log_artifact(artifact, aliases=told["aliases"])
 
 
 def start(options: dict[str, Any], environment: Environment, say: Callable[[str], None]) -> Any:
@@ -162,11 +197,14 @@ def _await_answer(url: str) -> None:
 def _init(options: dict[str, Any], mode: str) -> Any:
     import wandb
 
+    git = options.get("git") or {}
     settings = wandb.Settings(
         console="off", silent=True, quiet=True, disable_git=True, disable_code=True, x_disable_stats=True,
         x_disable_meta=True, x_save_requirements=False, init_timeout=ONLINE_SECONDS,
+        git_commit=git.get("commit"), git_remote_url=git.get("remote"),
     )  # fmt: skip
-    return wandb.init(mode=mode, reinit="create_new", settings=settings, **options)  # pyright: ignore[reportArgumentType]
+    rest = {name: value for name, value in options.items() if name != "git"}
+    return wandb.init(mode=mode, reinit="create_new", settings=settings, **rest)  # pyright: ignore[reportArgumentType]
 
 
 def _within(seconds: float, function: Callable[[], Any]) -> Any:
@@ -226,7 +264,7 @@ def main() -> None:
 def _end(runs: dict[int, OpenRun]) -> None:
     until = time.monotonic() + LAST_SECONDS
     for run in runs.values():
-        run.messages.put({"close": None})
+        run.messages.put({"close": True})
     for run in runs.values():
         run.thread.join(max(0.0, until - time.monotonic()))
     watch = threading.Timer(max(1.0, until - time.monotonic()), os._exit, args=(1,))  # W&B's own end may hang

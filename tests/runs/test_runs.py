@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from wandb_records import records
 
 import padl
 from padl.runs import run_folder
@@ -47,7 +48,7 @@ def test_the_environment_says_what_is_needed_to_run_it_again(small_run):
     env = run_folder.read_json(small_run.folder / "env.json")
     assert env["versions"].keys() >= {"padl", "jax", "optax", "flax", "numpy"}
     assert env["device"]["platform"] == "cpu"
-    assert env["git"] is None or re.fullmatch(r"[0-9a-f]{40}", env["git"]["commit"])
+    assert env["padl"] is None or re.fullmatch(r"[0-9a-f]{40}", env["padl"]["commit"])
 
 
 def test_the_recorded_configuration_gives_the_same_run_again(small_run):
@@ -65,25 +66,19 @@ def test_the_picture_can_be_seen(small_run):
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 20  # not a blank page
 
 
-def wandb_records(folder: Path) -> list[dict]:
-    """An offline run read back by W&B's own command."""
-    (file,) = folder.rglob("*.wandb")
-    words = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
-    lines = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
-    return [json.loads(line) for line in lines]
-
-
 def test_wandbs_own_tool_reads_every_value_of_an_offline_run(small_run):
-    records = wandb_records(small_run.folder / "wandb")
-    run = next(r["run"] for r in records if r["type"] == "run")
+    found = records(small_run.folder / "wandb")
+    run = next(r["run"] for r in found if r["type"] == "run")
     assert (run["run_group"], run["tags"]) == ("tests", ["small"])
     assert run["config"]["update"]["optimizer"]["learning_rate"] == 0.01
-    items = [r["history"]["item"] for r in records if r["type"] == "history"]
+    items = [r["history"]["item"] for r in found if r["type"] == "history"]
     rows = run_folder.read_metrics(small_run.folder)
     logged = [{k: v for k, v in item.items() if not k.startswith("_")} for item in items]
+    picture = {name: logged[-1].pop(name) for name in list(logged[-1]) if name.startswith("curves.")}
     assert logged == [{k: v for k, v in row.items() if k != "step"} for row in rows]
+    assert (small_run.wandb_folder / "files" / picture["curves.path"]).is_file()
     assert [item["_step"] for item in items] == [row["step"] for row in rows]
-    summary = {k: v for r in records if r["type"] == "summary" for k, v in r["summary"]["update"].items()}
+    summary = {k: v for r in found if r["type"] == "summary" for k, v in r["summary"]["update"].items()}
     assert summary["best/accuracy"] == small_run.summary["best"]["accuracy"]
 
 

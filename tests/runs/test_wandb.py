@@ -3,18 +3,18 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
+from wandb_records import of_type
 
 import padl
 from padl.runs import run_folder, wandb, wandb_process
-from padl.runs.wandb import Wandb, check_limits
+from padl.runs.wandb import Wandb
+from padl.runs.wandb_limits import check_limits
 from padl.types import PadlError
 
 TINY = {"task": "surface", "steps": 20, "log_every": 5, "devices": 1}
@@ -65,14 +65,6 @@ def lines(capfd):
     return [line for line in capfd.readouterr().err.splitlines() if line.startswith("padl: ")]
 
 
-def records(folder):
-    """The rows of an offline run, as W&B's own command reads them."""
-    (file,) = folder.rglob("*.wandb")
-    words = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(file)]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
-    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60, env=env).stdout
-
-
 @pytest.mark.parametrize("address", ["its own", "that of the environment"])
 def test_offline_is_offline(network, tmp_path, monkeypatch, address):
     if address != "its own":
@@ -112,7 +104,7 @@ def test_settings_of_the_current_folder_are_not_read(network, tmp_path, monkeypa
         ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:9"}, "W&B is not reached"),
         ({"WANDB_API_KEY": "abcde"}, "API key must have 40+ characters"),
         ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "not a url"}, "W&B cannot use WANDB_BASE_URL"),
-        ({"WANDB_API_KEY": KEY, "WANDB_RUN_ID": "a/b"}, "W&B cannot use WANDB_RUN_ID"),
+        ({"WANDB_API_KEY": KEY, "WANDB_INIT_TIMEOUT": "soon"}, "W&B cannot use WANDB_INIT_TIMEOUT"),
     ],
 )
 def test_online_that_cannot_be_is_offline_with_one_line(tmp_path, monkeypatch, capfd, variables, line):
@@ -126,7 +118,7 @@ def test_online_that_cannot_be_is_offline_with_one_line(tmp_path, monkeypatch, c
     assert time.monotonic() - began < 12
     assert [line in said for said in lines(capfd)] == [True]
     assert made.wandb_folder.name.startswith("offline-run-")
-    assert '"item"' in records(made.wandb_folder)
+    assert of_type(made.wandb_folder, "history")
 
 
 def test_a_server_that_never_answers_costs_less_than_ten_seconds(tmp_path, monkeypatch, capfd):
@@ -148,13 +140,14 @@ def test_a_run_id_of_the_environment_is_not_shared(tmp_path, monkeypatch, capfd)
     ids = {path.name.rpartition("-")[2] for path in swept.folder.glob("*/wandb/offline-run-*")}
     assert len(ids) == 3
     assert "shared" not in ids
-    assert ["WANDB_RUN_ID is not used" in said for said in lines(capfd)] == [True]
+    assert ["WANDB_RUN_ID=shared is not used: every run of a sweep" in said for said in lines(capfd)] == [True]
 
 
 def test_a_run_goes_on_in_the_wandb_run_that_it_is_told(tmp_path):
-    run = Wandb(tmp_path, mode="offline", project="p", group=None, tags=(), name=None, config={}, run_id="abc123")
+    run = Wandb(tmp_path, mode="offline", project="p", config={}, run_id="abc123")
     run.write(1, {"loss": 1.0})
     run.close({"best": {"loss": 1.0}})
+    run.finish()
     run.wait()
     assert (run.run_id, run.run_folder.name.rpartition("-")[2]) == ("abc123", "abc123")
     assert not run.failed
@@ -169,6 +162,14 @@ def test_a_run_goes_on_in_the_wandb_run_that_it_is_told(tmp_path):
         ({"project": "p" * 129}, r"wandb\.project has 129 characters, and W&B takes 1 to 128"),
         ({"group": "g" * 129}, r"wandb\.group has 129"),
         ({"name": "n" * 129}, r"wandb\.name has 129"),
+        ({"entity": "e" * 129}, r"wandb\.entity has 129"),
+        ({"entity": "me/you"}, r"wandb\.entity=me/you: W&B takes none of"),
+        ({"job_type": ""}, r"wandb\.job_type has 0"),
+        ({"id": "a;b"}, r"wandb\.id=a;b: W&B takes none of"),
+        ({"id": " a"}, r"wandb\.id=' a' begins or ends with a space"),
+        ({"id": "i" * 129}, r"wandb\.id has 129"),
+        ({"resume": "must"}, r"wandb\.resume=must says what becomes of a W&B run: give its wandb\.id"),
+        ({"id": "a", "resume": "auto"}, r"wandb\.resume='auto' is not one of allow, must, never"),
     ],
 )
 def test_what_wandb_would_refuse_is_refused_before_the_run(tmp_path, given, message):
@@ -177,9 +178,45 @@ def test_what_wandb_would_refuse_is_refused_before_the_run(tmp_path, given, mess
     assert not list(tmp_path.iterdir())
 
 
+def test_an_artifact_of_parameters_that_are_not_kept_is_refused(tmp_path):
+    with pytest.raises(PadlError, match=r"wandb\.artifacts=true gives W&B what run\.save=true keeps"):
+        padl.train(**TINY, run={"dir": str(tmp_path), "save": False}, wandb={"artifacts": True})
+
+
+WORKER_ONLINE = """
+import json, sys
+for line in sys.stdin:
+    told = json.loads(line)
+    if "start" in told:
+        print(json.dumps({"run": told["run"], "folder": None, "url": "https://example.com/me/p/runs/a"}), flush=True)
+    if "close" in told:
+        print(json.dumps({"run": told["run"], "end": True}), flush=True)
+"""
+
+
+def test_an_online_run_says_where_it_is_seen(padl_command, tmp_path, monkeypatch):
+    (tmp_path / "worker.py").write_text(WORKER_ONLINE)
+    monkeypatch.setattr(wandb_process, "_connected", {})
+    monkeypatch.setattr(wandb_process, "WORKER", tmp_path / "worker.py")
+    words = ("task=surface", "steps=4", "devices=1", "run.plot=false", "wandb.mode=online")
+    code, out, err = padl_command("train", *words, "progress=plain")
+    assert code == 0
+    assert "       W&B  https://example.com/me/p/runs/a" in out.splitlines()
+    assert "padl: W&B: https://example.com/me/p/runs/a" in err.splitlines()
+
+
+def test_another_launcher_does_not_make_one_run_of_several(padl_command, tmp_path):
+    words = ("task=surface", "steps=4", "devices=1", "seed=0,1", "hydra/launcher=basic", f"run.dir={tmp_path}/runs")
+    code, _, err = padl_command("train", "-m", *words, "wandb.id=a")
+    assert code != 0
+    assert "wandb.id=a is one W&B run, and there are several" in err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_the_limits_themselves_are_taken():
-    check_limits("p" * 128, "g" * 128, "n" * 128, ["t" * 64, "t"])
-    check_limits("padl", None, None, [])
+    longest = "n" * 128
+    check_limits({"project": longest, "group": longest, "name": longest, "id": longest, "tags": ["t" * 64, "t"]})
+    check_limits({"project": "padl", "entity": None, "name": "a/b #1", "job_type": None, "id": "a-b_1", "tags": []})
 
 
 @pytest.fixture
@@ -214,7 +251,7 @@ def test_a_hung_wandb_does_not_hold_a_run(tmp_path, capfd):
 
 def test_a_run_goes_on_when_wandb_is_killed_and_says_so_once(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(wandb_process, "_connected", {})
-    run = Wandb(tmp_path, mode="offline", project="p", group=None, tags=(), name=None, config={})
+    run = Wandb(tmp_path, mode="offline", project="p", config={})
     before = psutil.Process().children()
     run.write(1, {"loss": 1.0})
     wait_for_service(before).kill()
@@ -222,6 +259,7 @@ def test_a_run_goes_on_when_wandb_is_killed_and_says_so_once(tmp_path, monkeypat
         run.write(step, {"loss": 1.0})
         time.sleep(0.02)
     run.close({})
+    run.finish()
     run.wait()
     assert run.failed
     assert ["W&B" in said for said in lines(capfd)] == [True]

@@ -10,6 +10,7 @@ from typing import Any
 from padl.app.early_stopping import EarlyStopping, early_stopping
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.summary import Rows
+from padl.app.wandb_environment import completed
 from padl.nested import flattened
 from padl.runs.sink import BestSoFar, Memory
 from padl.runs.status import RunStatus
@@ -17,7 +18,7 @@ from padl.types import Criterion, PadlError
 
 ONE_FOR_ALL = (
     "device", "devices", "compilation_cache", "progress", "run.dir", "run.plot",
-    "wandb.mode", "wandb.project", "wandb.max_runs",
+    "wandb.mode", "wandb.project", "wandb.entity", "wandb.artifacts", "wandb.max_runs", "sinks",
 )  # fmt: skip
 
 ENDED = ("finished", "diverged")  # statuses of members that can be judged, and are not run again
@@ -109,7 +110,7 @@ def check_all(requests: Sequence[Requested], memo: Memo) -> list[RunSpec]:
     wrong: dict[str, list[list[str]]] = {}
     for request in requests:
         try:
-            spec = check(request.config, memo)
+            spec = check(completed(request.config, alone=False), memo)
             specs.append(replace(spec, config=spec.config | {"devices": 1}))  # a member has one of the devices
         except PadlError as error:
             wrong.setdefault(str(error), []).append(request.overrides)
@@ -152,9 +153,16 @@ def refusal(wrong: Mapping[str, list[list[str]]], overrides: Sequence[Sequence[s
     return "\n".join(lines)
 
 
-def identity(spec: RunSpec) -> str:
-    """Return a text that is equal for runs that are the same run, whatever is one for the whole sweep."""
-    tells_apart = {key: value for key, value in flattened(spec.config).items() if key not in ONE_FOR_ALL}
+def identity(spec: RunSpec, values: Mapping[str, Any]) -> str:
+    """Return a text that is equal for runs that are the same run, whatever is one for the whole sweep, and whatever the
+    environment says of W&B.
+
+    Args:
+        values: of the keys that its request sets.
+    """
+    config = {key: value for key, value in spec.config.items() if key != "wandb"}
+    config |= {key: value for key, value in values.items() if key.startswith("wandb.")}
+    tells_apart = {key: value for key, value in flattened(config).items() if key not in ONE_FOR_ALL}
     return json.dumps(tells_apart, sort_keys=True, default=str)
 
 

@@ -24,7 +24,7 @@ from padl.runs.status import RunStatus
 from padl.types import Device, PadlError
 
 REQUESTS = "requests.json"
-TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project")
+TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project", "wandb.entity")
 
 
 def is_sweep(folder: Path) -> bool:

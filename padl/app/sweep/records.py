@@ -3,17 +3,19 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from padl.app import artifacts
 from padl.app.debug import overfit
-from padl.app.outputs import open_wandb
+from padl.app.outputs import give_files, named_sinks, open_wandb
 from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
 from padl.app.sweep.members import Member, swept
 from padl.app.sweep.recorded import RecordedSweep, fingerprint, restore_rows, write_requests
+from padl.app.sweep.sweep_config import shared_config
 from padl.app.timing import Times
 from padl.engine import loop
 from padl.runs import jsonl, lock, run_files, run_folder
@@ -23,10 +25,10 @@ from padl.runs.pictures import preload
 from padl.runs.processes import is_writer
 from padl.runs.recorder import Recorder
 from padl.runs.redaction import redact, redact_argument
-from padl.runs.sink import Sinks
+from padl.runs.sink import Sink, Sinks, warn
 from padl.runs.status import recording
 from padl.runs.wandb import Wandb
-from padl.types import Device
+from padl.types import Device, PadlError
 
 FLUSH_SECONDS = 2.0  # between two writings of what the members measured
 
@@ -37,8 +39,9 @@ class SweepRecords:
     Attributes:
         command: what the user typed, word by word.
         folder: of the sweep, the same in all processes; None where none was asked for.
-        wandb: the sweep's W&B run, where its members have none of their own.
+        wandb: the sweep's own W&B run, for its results; its members have one each where they are not too many.
         is_open: whether there was a launch, and so this process has the folder.
+        has_sinks_for_each: whether members are few enough for a W&B run, and what `sinks` names, of their own.
     """
 
     def __init__(self, command: Sequence[str], recorded: RecordedSweep | None = None):
@@ -50,7 +53,8 @@ class SweepRecords:
         self.wandb: Wandb | None = None
         self._environment = ""
         self._keys: list[str] = []  # whose values tell the members apart
-        self._wandb_for_each = False
+        self.has_sinks_for_each = False
+        self._commit: dict[str, Any] | None = None
         self._recorders: dict[int, Recorder] = {}  # of the members that run
         self._files: dict[int, BufferedJsonl] = {}  # likewise
         self._wandb_runs: dict[int, Wandb] = {}  # of each member
@@ -61,34 +65,62 @@ class SweepRecords:
         """The folder of the sweep in the process that writes; None in the others, and without a folder."""
         return self.folder if is_writer() else None
 
-    def open(self, members: Sequence[Member], devices: list[Device], expected: int) -> None:
+    def open(self, members: Sequence[Member], devices: list[Device], expected: int, drawn: Iterable[str] = ()) -> None:
         """Prepare a launch, at the first one with the sweep's folder.
 
         Args:
-            members: all of the sweep so far. expected: how many there will be.
+            members: all of the sweep so far. expected: how many there will be. drawn: keys that a search draws.
+
+        Raises:
+            PadlError: several members would have one W&B run.
         """
         spec = members[0].spec
         self._keys = swept(members)
-        self._wandb_for_each = expected <= spec.wandb.max_runs
+        self.has_sinks_for_each = expected <= spec.wandb.max_runs
+        if self.has_sinks_for_each:
+            _check_ids(members, expected)
         if spec.run.dir is not None and not self._environment:
-            self._open_folder(spec, members, devices)
+            self._open_folder(members, devices, expected, drawn)
         self.is_open = True
         if self.written_folder:
             about = fingerprint([member.spec for member in members], devices)
             wandb_id = self.wandb.run_id if self.wandb else None
             write_requests(self.written_folder, self.command, members, about, wandb_id)
 
-    def _open_folder(self, spec: RunSpec, members: Sequence[Member], devices: list[Device]) -> None:
+    def _open_folder(
+        self, members: Sequence[Member], devices: list[Device], expected: int, drawn: Iterable[str]
+    ) -> None:
+        spec = members[0].spec
         assert spec.run.dir is not None
         if self.folder is None:
             tasks = dict.fromkeys(member.spec.config["task"]["name"] for member in members)
             self.folder = run_folder.create(spec.run.dir, f"sweep-{'-'.join(tasks)}")
         self._held.enter_context(lock.hold(self.written_folder))
-        self._environment = run_folder.to_json(environment(devices[0], len(devices), self.command))
+        about = environment(devices[0], len(devices), self.command)
+        self._environment, self._commit = run_folder.to_json(about), about["git"]
         if spec.run.plot:  # while the compiler has the turn: it takes most of a second
             threading.Thread(target=preload, daemon=True).start()
-        if self.written_folder and not self._wandb_for_each:
-            self.wandb = open_wandb(spec, self.folder, run_id=self._recorded.wandb_id if self._recorded else None)
+        if self.written_folder:
+            self._open_wandb(self.written_folder, members, shared_config(members, drawn))
+            self._say_without_sinks(spec, expected)
+
+    def _open_wandb(self, folder: Path, members: Sequence[Member], config: Mapping[str, Any]) -> None:
+        spec = members[0].spec
+        if self.has_sinks_for_each:  # the id that the settings may have is a member's
+            spec = replace(spec, wandb=replace(spec.wandb, id=None, resume=None))
+        run_id = self._recorded.wandb_id if self._recorded else None
+        says_url = spec.settings.progress != "none"
+        self.wandb = open_wandb(
+            spec, folder, folder.name, run_id, config, job_type="sweep", git=self._commit, says_url=says_url
+        )
+
+    def _say_without_sinks(self, spec: RunSpec, expected: int) -> None:
+        sinks = spec.settings.sinks
+        if sinks and not self.has_sinks_for_each:
+            warn(
+                f"sinks=[{','.join(sinks)}]: nothing is written, as there are {expected} members and"
+                f" wandb.max_runs={spec.wandb.max_runs}; each has its metrics.jsonl"
+            )
 
     def begin(self, member: Member, running: ExitStack, state: Mapping[str, Any] | None = None) -> None:
         """Begin the record of a member, or go on with it.
@@ -102,7 +134,7 @@ class SweepRecords:
         file, wandb = self._row_file(member), self._wandb_run(member, state)
         step = state["window"]["step"] if state else 0
         member.run_status = running.enter_context(recording(member.folder, durable=False, step=step))
-        others = (member.best, member.run_status, *([wandb] if wandb else []))
+        others = (member.best, member.run_status, *([wandb] if wandb else []), *self._named_sinks(member, step))
         sinks = Sinks(file, member.history, *others) if file else Sinks(member.history, *others)
         window = state["window"] if state else None
         recorder = Recorder(member.spec.settings.log_every, sinks, window, f"member {member.number}")
@@ -143,11 +175,17 @@ class SweepRecords:
         self._files[member.number] = BufferedJsonl(member.folder)
         return self._files[member.number]
 
+    def _named_sinks(self, member: Member, step: int) -> list[Sink]:
+        if member.folder is None or not self.has_sinks_for_each:
+            return []
+        return named_sinks(member.spec, member.folder, step, member.rows)
+
     def _wandb_run(self, member: Member, state: Mapping[str, Any] | None) -> Wandb | None:
-        if member.folder is None or not self._wandb_for_each:
+        if member.folder is None or not self.has_sinks_for_each:
             return None
         run_id = state["wandb_id"] if state else None
-        wandb = open_wandb(member.spec, member.folder, group=member.folder.parent.name, run_id=run_id)
+        group = member.folder.parent.name
+        wandb = open_wandb(member.spec, member.folder, group=group, run_id=run_id, git=self._commit)
         if wandb:
             self._wandb_runs[member.number] = wandb
         return wandb
@@ -180,11 +218,32 @@ class SweepRecords:
                 file.flush()
             self._flushed = perf_counter()
 
-    def wait(self) -> None:
-        """Wait until W&B has all that it was given, and let the sweep's folder go."""
-        for wandb in [*([self.wandb] if self.wandb else []), *self._wandb_runs.values()]:
+    @property
+    def wandb_runs(self) -> list[Wandb]:
+        """The W&B runs of the sweep and of its members."""
+        return [*([self.wandb] if self.wandb else []), *self._wandb_runs.values()]
+
+    def finish(self, members: Sequence[Member]) -> None:
+        """Give W&B what the members left beside their rows, wait until it has all, and let the sweep's folder go."""
+        for member in members:
+            wandb = self._wandb_runs.get(member.number)
+            if wandb and member.folder:
+                give_files(wandb, member.spec, member.summary, member.folder)
+        for wandb in self.wandb_runs:
+            wandb.finish()
+        for wandb in self.wandb_runs:
             wandb.wait()
         self._held.close()
+
+
+def _check_ids(members: Sequence[Member], expected: int) -> None:
+    """Raise PadlError where one W&B run would be that of several members."""
+    ids = [member.spec.wandb.id for member in members if member.spec.wandb.id]
+    if ids and (len(set(ids)) < len(ids) or expected > len(members)):
+        raise PadlError(
+            f"wandb.id={ids[0]} is one W&B run, and each of the {expected} members has its own: leave it out, as"
+            " wandb.group keeps them together, or wandb.max_runs=0 makes the sweep one W&B run"
+        )
 
 
 def _go_on_with_rows(member: Member, folder: Path, state: Mapping[str, Any] | None) -> None:

@@ -13,10 +13,12 @@ import numpy as np
 
 from padl.app import artifacts
 from padl.app.frames import data_frame
+from padl.app.outputs import give_model
 from padl.app.readable_runs import sweep_card
 from padl.app.sweep import selection
 from padl.app.sweep.members import ENDED, Member, swept
 from padl.app.sweep.run import Sweep
+from padl.app.sweep.sweep_config import shared_config
 from padl.compare import statistics, sweep_plots
 from padl.compare.sweep_table import SweepTable
 from padl.readable import Card, Readable
@@ -24,6 +26,7 @@ from padl.runs import run_folder
 from padl.runs.csv_table import csv_text
 from padl.runs.pictures import attempt, drawn
 from padl.runs.redaction import redact, redact_argument
+from padl.runs.wandb import Wandb
 from padl.types import Criterion
 
 Row = dict[str, Any]
@@ -241,9 +244,7 @@ def _draw(sweep: Sweep, results: Results, folder: Path) -> None:
         if part.ended:
             attempt(f"the sweep's pictures in {folder}", lambda: sweep_plots.draw(part.table, folder, task))  # noqa: B023
     for members in _by_task(sweep.members).values():
-        sign = -1 if members[0].criterion.direction == "max" else 1
-        finished = [m for m in members if m.status == "finished" and not math.isnan(m.objective)]
-        for member in sorted(finished, key=lambda m: sign * m.objective)[: sweep.spec.sweep.curves]:
+        for member in _best_of(members)[: sweep.spec.sweep.curves]:
             assert member.folder is not None  # as the sweep has one
             artifacts.draw(member.spec, member.summary, member.rows, member.folder)
 
@@ -284,11 +285,41 @@ def _ranking(results: Results) -> dict[str, Any]:
 def _end_wandb(sweep: Sweep, results: Results) -> None:
     wandb = sweep.records.wandb
     if wandb:
-        wandb.table("results", list(results.rows[0]), [list(row.values()) for row in results.rows])
+        _give_results(wandb, sweep, results)
         statuses = Counter(row["status"] for row in results.rows)
         best = {task: part.best for task, part in results.of_each.items()} or results.best
-        wandb.close({"statuses": dict(statuses), "best": best})
-    sweep.records.wait()
+        wandb.close({"statuses": dict(statuses), "best": best, **_ended(sweep)})
+    sweep.records.finish(sweep.members)
+
+
+def _give_results(wandb: Wandb, sweep: Sweep, results: Results) -> None:
+    """Give the sweep's W&B run its table and its pictures; the best member's model, where members have no W&B run."""
+    wandb.configure(shared_config(sweep.members, sweep.bounds))
+    wandb.table("results", list(results.rows[0]), [list(row.values()) for row in results.rows])
+    for file in sorted(results.folder.glob("*.png")) if results.folder and not sweep.stop.signal else ():
+        wandb.image(file.stem, file)
+    if not sweep.spec.wandb.artifacts or sweep.records.has_sinks_for_each:
+        return
+    for members in _by_task(sweep.members).values():
+        for member in _best_of(members)[:1]:
+            if member.folder:
+                give_model(wandb, member.summary, member.folder)
+
+
+def _ended(sweep: Sweep) -> dict[str, str]:
+    """The status of a sweep, and the signal that stopped it, for the exit code that W&B shows."""
+    if sweep.stop.signal:
+        return {"status": "interrupted", "reason": sweep.stop.reason}
+    if sweep.failures:
+        return {"status": "failed"}
+    return {"status": "diverged" if all(member.status == "diverged" for member in sweep.members) else "finished"}
+
+
+def _best_of(members: Sequence[Member]) -> list[Member]:
+    """Those of some members of one task that finished, the best first."""
+    sign = -1 if members[0].criterion.direction == "max" else 1
+    finished = [m for m in members if m.status == "finished" and not math.isnan(m.objective)]
+    return sorted(finished, key=lambda member: sign * member.objective)
 
 
 def title(members: Sequence[Member]) -> str:

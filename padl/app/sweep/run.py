@@ -12,6 +12,7 @@ from typing import Any
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.notes import say as say_notes
+from padl.app.outputs import say_rules
 from padl.app.plugin_errors import TrainingError, one_line_in_training
 from padl.app.run_spec import Memo, RunSpec
 from padl.app.stopping import NEVER, StopRequest
@@ -108,12 +109,18 @@ class Sweep:
         self.stop.check()
         self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
         self._launches += 1
-        self.records.open(self.members, devices, self.expected or len(self.members))
+        self._say_rules(requests[0])
+        self.records.open(self.members, devices, self.expected or len(self.members), self.bounds)
         self._say_notes(requests, specs)
         self._say_plan(launched, programs, devices, self._batch(len(requests)))
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
+
+    def _say_rules(self, request: Requested) -> None:
+        """Say, at the first launch, what of the environment's W&B settings does not rule."""
+        if not self.records.is_open:
+            say_rules(request.config, self.spec)
 
     def _load(self, recorded: RecordedSweep) -> None:
         """Take the members that an earlier process had; those that have ended with what they came to."""
@@ -143,7 +150,7 @@ class Sweep:
         for request, spec in zip(requests, specs, strict=True):
             best = BestSoFar(selection.of(spec))
             member = Member(len(self._by_identity), self._launches, request, spec, best)
-            members.append(self._by_identity.setdefault(identity(spec), member))
+            members.append(self._by_identity.setdefault(identity(spec, request.values), member))
         return members
 
     def _programs(self, launched: Sequence[Member]) -> list[Group]:

@@ -16,7 +16,7 @@ from padl.app.sweep.search_space import Dimension
 from padl.runs.redaction import redact
 from padl.types import Criterion, PadlError
 
-NO_MATTER = ("run", "wandb", "device", "devices", "compilation_cache", "progress", "steps_per_call")
+NO_MATTER = ("run", "wandb", "sinks", "device", "devices", "compilation_cache", "progress", "steps_per_call")
 Setting = dict[str, Any]  # key -> value
 Launch = Callable[[Sequence[Setting]], Sequence[float | None]]
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from padl.cli.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 SETTING = re.compile(r"[+~]{0,2}[\w./@]+=(?!=)")  # KEY=VALUE
 HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp task=digits'

@@ -6,7 +6,6 @@ from typing import Any
 from padl.app.compare import run as comparing
 from padl.app.compare.run import ComparisonResult
 from padl.app.compare.settings import KEYS
-from padl.cli.exit_codes import DONE
 from padl.cli.formatting import print_line
 from padl.cli.hydra.app import Application, TaskFunction, compose_and_call
 from padl.cli.hydra.arguments import is_multirun
@@ -14,6 +13,7 @@ from padl.cli.hydra.errors import explain_keys
 from padl.compare import report
 from padl.compare.surface_captions import title
 from padl.runs.console import Output
+from padl.runs.exit_codes import DONE
 from padl.types import PadlError
 
 APPLICATION = Application("compare", lambda: None, explain_keys(KEYS, "compare"), lambda: {key: [] for key in KEYS})

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from padl.cli.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 SIDES = {"held_out": "held out", "test": "test rows"}
 OPTIONS = Options(

@@ -1,7 +1,7 @@
 """`padl list`: tables of what is registered."""
 
-from padl.cli.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 OPTIONS = Options(
     "list",

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from padl.cli.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 OPTIONS = Options(
     "predict",

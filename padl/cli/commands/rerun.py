@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from padl.cli.exit_codes import of_status
 from padl.cli.options import Options
+from padl.runs.exit_codes import of_status
 
 OPTIONS = Options(
     "rerun",
@@ -37,5 +37,5 @@ def run(arguments: list[str]) -> int:
     with on_signals() as stop, not_done_by_a_pipe():
         result = train(config, ["padl", "rerun", *arguments], stop)
     with read_or_not():
-        print_summary(result.summary, result.folder, result.wandb_folder)
+        print_summary(result.summary, result.folder, result.wandb_folder, result.wandb_url)
     return of_status(result.status, result.summary["reason"])

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from padl.cli.exit_codes import MISTAKE, of_status
 from padl.cli.options import Options
+from padl.runs.exit_codes import MISTAKE, of_status
 
 OPTIONS = Options(
     "resume",
@@ -71,7 +71,7 @@ def _run(folder: Path, words: Sequence[str], allow: Sequence[str], command: Sequ
     with on_signals() as stop, not_done_by_a_pipe():
         result = resume_run(folder.absolute(), dict(map(_setting, words)), names, command, stop)
     with read_or_not():
-        print_summary(result.summary, result.folder, result.wandb_folder)
+        print_summary(result.summary, result.folder, result.wandb_folder, result.wandb_url)
     return of_status(result.status, result.summary["reason"])
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from padl.cli.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 OPTIONS = Options(
     "show",

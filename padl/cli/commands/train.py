@@ -6,12 +6,12 @@ from padl.app.stopping import StopRequest, on_signals
 from padl.app.sweep import results
 from padl.app.sweep.run import Sweep
 from padl.app.train import run as train
-from padl.cli.exit_codes import FAILED, of_status
 from padl.cli.hydra.app import TRAIN as APPLICATION
 from padl.cli.hydra.app import Bounds, JointTaskFunction, TaskFunction, compose_and_call
 from padl.cli.hydra.arguments import is_multirun
 from padl.cli.streams import not_done_by_a_pipe, read_or_not, say
 from padl.cli.tables import print_ranking, print_summary
+from padl.runs.exit_codes import FAILED, of_status
 
 
 def run(arguments: list[str]) -> int:
@@ -70,7 +70,7 @@ class _Runs:
         result = train(config, self.command, self.stop)
         self.statuses.append(result.status)
         with read_or_not():
-            print_summary(result.summary, result.folder, result.wandb_folder)
+            print_summary(result.summary, result.folder, result.wandb_folder, result.wandb_url)
         return result.summary["best"].get(result.summary["decided_by"]["metric"])
 
     def exit_code(self) -> int:
