@@ -14,8 +14,9 @@ from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types", "version", "jax_flags", "files", "nested", "notebook"},
-    {"messages", "origins", "readable"},
+    {"errors", "version", "jax_flags", "files", "nested", "notebook"},
+    {"types", "messages", "readable"},
+    {"origins"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

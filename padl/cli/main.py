@@ -137,15 +137,15 @@ def _print_version() -> int:
 
 
 def _unknown_command(command: str) -> Exception:
+    from padl.errors import PadlError
     from padl.registry import near
-    from padl.types import PadlError
 
     return PadlError(f"no command '{command}'{near(command, COMMANDS)} ('padl --help' shows all)")
 
 
 def _mistake(error: Exception) -> str | None:
     """The line that explains an error; None for one that is owed its traceback."""
-    from padl.types import PadlError
+    from padl.errors import PadlError
 
     if isinstance(error, OSError):
         what = error.filename or "standard output or a file"
@@ -157,8 +157,8 @@ def _mistake(error: Exception) -> str | None:
 
 def _say(line: str) -> None:
     """Print a line on standard error, if that takes it: no secrets, and nothing that commands the terminal."""
+    from padl.errors import printable_lines
     from padl.runs.redaction import redact
-    from padl.types import printable_lines
 
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):

@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 
 from padl import files
+from padl.errors import PadlError, one_line
 from padl.runs import writing
 from padl.runs.processes import agreed, is_writer
 from padl.runs.redaction import redact
-from padl.types import PadlError, one_line
 
 LARGEST_CONFIG, LARGEST_JSON, LARGEST_METRICS = 2**24, 2**26, 2**31  # bytes of a file that is read whole
 

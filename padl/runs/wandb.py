@@ -11,11 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from padl.errors import PadlError
 from padl.nested import flattened
 from padl.runs.redaction import redact
 from padl.runs.sink import Row, warn
 from padl.runs.wandb_process import Mode, Told, WandbProcess, connect
-from padl.types import PadlError
 
 CLOSE_SECONDS = 30.0  # for what is still queued when training is done
 LONGEST, LONGEST_TAG = 128, 64  # characters that W&B takes of a name and of a tag
