@@ -42,7 +42,7 @@ def open_wandb(spec: RunSpec, folder: Path, group: str | None = None, run_id: st
         project=settings.project,
         group=settings.group or group,
         tags=settings.tags,
-        name=settings.name,
+        name=settings.name or (None if group else spec.run.name),  # members of a sweep keep their own
         config=spec.config,
         run_id=run_id,
     )

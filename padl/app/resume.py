@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, say_unused
+from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, say_unused, with_usual
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
@@ -132,7 +132,8 @@ def resume_run(
         memo: Memo = {}
         before = check(config, memo)
         plan = resolve(_changed(config, settings, before), memo)
-        check_same(folder, saved.fingerprint, fingerprint(before, plan.device, plan.device_count), allow)
+        recorded = with_usual(saved.fingerprint, before)
+        check_same(folder, recorded, fingerprint(before, plan.device, plan.device_count), allow)
         is_extended = "steps" in settings or "epochs" in settings
         goes_otherwise = is_extended and _check_extension(before, plan, stored.step, allow)
         if "schedule" in allow and not goes_otherwise:

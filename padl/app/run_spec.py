@@ -10,22 +10,30 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.app import compatibility
+from padl.app import compatibility, naming
 from padl.app.names import HOMES, Part, part
 from padl.app.objects.sources import things
 from padl.app.saving import interval
-from padl.app.settings import Run, Settings, StartSettings, SweepSettings, WandbSettings, as_config, parse
+from padl.app.settings import (
+    EXPERIMENT,
+    Run,
+    Settings,
+    StartSettings,
+    SweepSettings,
+    WandbSettings,
+    as_config,
+    parse,
+)
 from padl.data.source import Data, Split
 from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
 from padl.runs.redaction import refuse_secret
-from padl.runs.run_files import PYTHON
+from padl.runs.run_files import PYTHON, TITLE
 from padl.runs.wandb import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
 from padl.types import HParams, Kind, PadlError
 
 Memo = dict[Any, Any]
-EVALUATIONS = 20  # of a run that does not say how often
 AUTO = "auto"  # in the place of a loss or model: what the task brings
 
 
@@ -34,10 +42,13 @@ class RunSpec:
     """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
 
     Attributes:
-        config: every name and value. settings, start, run, wandb, sweep: its keys by group. parts: the five names.
+        config: every name and value, as used: what was left open has the value that was chosen.
+        settings, start, run, wandb, sweep: its keys by group, as given. parts: the five names.
         task: its data and objective. split, hparams: as NumPy has them.
         experiment: without devices to share a batch.
         steps, eval_every, batch_size: as they are used; batch_size is None for a task without rows.
+        usual: what is chosen where a configuration leaves it open, beside what it says: {"model": its name, "loss": its
+            name, "schedule": its name, "steps": ..., "batch_size": ..., "eval_every": ...}.
     """
 
     config: dict[str, Any]
@@ -54,6 +65,7 @@ class RunSpec:
     steps: int
     eval_every: int
     batch_size: int | None
+    usual: Mapping[str, Any]
 
     @property
     def host_data(self) -> Data:
@@ -66,18 +78,37 @@ class RunSpec:
     def files(self) -> dict[str, Any]:
         """What a run folder has beside its config.yaml where there is something to say: {file name: content}.
 
-        data.json: how the data were read and encoded; python.json: what came from Python.
+        title.json: what the run is called; data.json: how the data were read and encoded; python.json: what came from
+        Python.
         """
         data = None if self.task.describe is None else dict(self.task.describe(self.split))
-        contents = {"data.json": data, PYTHON: things(self.parts)}
+        contents = {TITLE: self._titles, "data.json": data, PYTHON: things(self.parts)}
         return {name: content for name, content in contents.items() if content}
 
     @property
+    def differences(self) -> dict[str, Any]:
+        """What of the run is not as usual, {key: value}."""
+        return naming.differences(self.config, self.parts, self.usual)
+
+    @property
     def title(self) -> str:
-        """`digits mlp adam, seed 0`."""
-        names = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
-        names[0] = self.task.about.get("title", names[0])
-        return f"{' '.join(names)}, seed {self.settings.seed}"
+        """`digits mlp adam, loss=hinge, seed 0`."""
+        return naming.title(self.config, self.differences, self._task_title)
+
+    @property
+    def label(self) -> str:
+        """`digits-adam-loss_hinge`, in the name of the run's folder."""
+        return naming.folder_label(self.config, self.differences, self.usual)
+
+    @property
+    def _task_title(self) -> str:
+        return str(self.task.about.get("title", ""))
+
+    @property
+    def _titles(self) -> dict[str, Any]:
+        differences = self.differences
+        words = naming.words_of(self.config, differences, naming.TITLE)
+        return {"title": self.title, "words": words, "differences": differences}
 
 
 def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
@@ -105,10 +136,14 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     rows = len(split.train) or None
     batch_size = compatibility.batch_size(settings, parts["optimizer"].entry, rows)
     steps = compatibility.steps(settings, rows, batch_size)
+    usual = compatibility.usual(settings, parts["optimizer"].entry, rows, steps)
+    used = {key: usual[key] if value is None else value for key, value in asdict(settings).items() if key in usual}
     objective, optimizer, schedule = _objective(task, parts, settings), parts["optimizer"], parts["schedule"]
     names = {kind: part.config for kind, part in parts.items()}
+    experiment = {EXPERIMENT: config[EXPERIMENT]} if config.get(EXPERIMENT) else {}
+    groups = {"start": as_config(start), "run": asdict(run), "wandb": asdict(wandb)}
     return RunSpec(
-        config={**names, **asdict(settings), "start": as_config(start), "run": asdict(run), "wandb": asdict(wandb)},
+        config={**names, **experiment, **asdict(settings), **used, **groups},
         settings=settings,
         start=start,
         run=run,
@@ -120,8 +155,9 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         experiment=Experiment(objective, optimizer.choice, schedule.choice, batch_size, settings.accumulate),
         hparams=_hparams(parts, settings, steps),
         steps=steps,
-        eval_every=settings.eval_every or -(-steps // EVALUATIONS),
+        eval_every=settings.eval_every or usual["eval_every"],
         batch_size=batch_size,
+        usual={**_brought(parts["task"].entry.traits, task), "schedule": "constant", **usual},
     )
 
 
@@ -136,6 +172,7 @@ def _check_folder(run: Run, wandb: WandbSettings) -> None:
     if run.dir == "":
         raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
     refuse_secret("run.dir", run.dir or "")
+    naming.check_name(run.name)
     if wandb.mode != "disabled":
         check_limits(wandb.project, wandb.group, wandb.name, wandb.tags)
 
@@ -164,15 +201,20 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
     """The other names; a task brings its model and its loss (one for each kind of data that it may hold) where they
     are not given, or given as `auto`."""
     parts: dict[Kind, Part] = {}
+    brought = _brought(traits, task)
     for kind in ("model", "loss"):
-        brought = traits.get(kind) if task.fits else None
-        brought = brought.get(task.about["kind"]) if isinstance(brought, Mapping) else brought
-        wanted = _chosen(config, kind, brought)
+        wanted = _chosen(config, kind, brought[kind])
         if wanted is not None:
             parts[kind] = part(kind, wanted)
     parts["optimizer"] = part("optimizer", _chosen(config, "optimizer", "adam"))
     parts["schedule"] = part("schedule", _chosen(config, "schedule", "constant"))
     return parts
+
+
+def _brought(traits: Mapping[str, Any], task: Task) -> dict[Kind, Any]:
+    """The names of the model and the loss that a task brings, None where it has none."""
+    named = {kind: traits.get(kind) if task.fits else None for kind in ("model", "loss")}
+    return {kind: of.get(task.about["kind"]) if isinstance(of, Mapping) else of for kind, of in named.items()}
 
 
 def _chosen(config: Mapping[str, Any], kind: Kind, otherwise: Any) -> Any:

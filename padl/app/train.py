@@ -7,7 +7,7 @@ from typing import Any
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
-from padl.app.settings import SweepSettings
+from padl.app.settings import EXPERIMENT, SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
@@ -49,6 +49,8 @@ def train(
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
+    if EXPERIMENT in config:
+        raise PadlError("experiment= is for the command line: from Python its settings are given as they are")
     quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
         logged = {"mode": "offline"} if group == "wandb" and config.get(group) else {}
@@ -84,8 +86,7 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     """The run folder with what is known before the start, in every process; None where none is asked for."""
     if plan.run.dir is None:
         return None
-    label = "-".join(str(plan.config[kind]["name"]) for kind in ("task", "optimizer"))
-    folder = run_folder.create(plan.run.dir, label)
+    folder = run_folder.create(plan.run.dir, plan.label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
         run_files.write_start(folder, plan.config, env, plan.files)

@@ -26,6 +26,7 @@ from padl.runs.run_folder import (
 from padl.runs.sink import warn
 
 PYTHON = "python.json"  # what came from Python, with its source
+TITLE = "title.json"  # what the run is called, and what of it is not as usual
 
 
 class StoredConfig(NamedTuple):

@@ -10,6 +10,7 @@ import math
 import os
 import secrets
 import time
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from padl.runs import writing
 from padl.runs.processes import agreed, is_writer
 from padl.runs.redaction import redact
 
+LONGEST_PART = 100  # bytes; a name may have 255 on most file systems, 143 on some
 LARGEST_CONFIG, LARGEST_JSON, LARGEST_METRICS = 2**24, 2**26, 2**31  # bytes of a file that is read whole
 
 
@@ -50,7 +52,8 @@ def create(root: str | Path, label: str) -> Path:
 
 def as_file_name(words: str) -> str:
     """Return words as a part of a file's name, no longer than one may be: what is neither letter nor digit as `_`."""
-    return "".join(c if c.isalnum() or c in "=,.+-_" else "_" for c in words)[:100]
+    words = "".join(c if c.isalnum() or c in "=,.+-_" else "_" for c in unicodedata.normalize("NFC", words))
+    return words.encode()[:LONGEST_PART].decode(errors="ignore")
 
 
 def _make(folder: Path) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from padl.app.run_spec import Memo, RunSpec, check
+from padl.app.settings import EXPERIMENT
 from padl.app.summary import Rows
 from padl.nested import flattened
 from padl.runs.sink import BestSoFar, Memory
@@ -15,7 +16,7 @@ from padl.runs.status import RunStatus
 from padl.types import PadlError
 
 ONE_FOR_ALL = (
-    "device", "devices", "compilation_cache", "progress", "run.dir", "run.plot",
+    "device", "devices", "compilation_cache", "progress", "run.dir", "run.name", "run.plot",
     "wandb.mode", "wandb.project", "wandb.max_runs",
 )  # fmt: skip
 
@@ -138,7 +139,7 @@ def refusal(wrong: Mapping[str, list[list[str]]], overrides: Sequence[Sequence[s
 
 def identity(spec: RunSpec) -> str:
     """Return a text that is equal for runs that are the same run, whatever is one for the whole sweep."""
-    tells_apart = {key: value for key, value in flattened(spec.config).items() if key not in ONE_FOR_ALL}
+    tells_apart = {k: v for k, v in flattened(spec.config).items() if k not in (*ONE_FOR_ALL, EXPERIMENT)}
     return json.dumps(tells_apart, sort_keys=True, default=str)
 
 

@@ -81,7 +81,7 @@ class SweepRecords:
         assert spec.run.dir is not None
         if self.folder is None:
             tasks = dict.fromkeys(member.spec.config["task"]["name"] for member in members)
-            self.folder = run_folder.create(spec.run.dir, f"sweep-{'-'.join(tasks)}")
+            self.folder = run_folder.create(spec.run.dir, f"sweep-{spec.run.name or '-'.join(tasks)}")
         self._held.enter_context(lock.hold(self.written_folder))
         self._environment = run_folder.to_json(environment(devices[0], len(devices), self.command))
         if spec.run.plot:  # while the compiler has the turn: it takes most of a second

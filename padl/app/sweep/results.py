@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from padl.app import artifacts
+from padl.app import artifacts, naming
 from padl.app.frames import data_frame
 from padl.app.readable_runs import sweep_card
 from padl.app.sweep import selection
@@ -224,8 +224,11 @@ def _end_wandb(sweep: Sweep, results: Results) -> None:
 
 
 def title(sweep: Sweep) -> str:
-    """Return `digits mlp adam`, of what all members share."""
+    """Return `digits mlp adam, loss=hinge`, of what all members share; a run.name comes first."""
     spec, keys = sweep.spec, swept(sweep.members)
     task = [] if "task" in keys else [str(spec.task.about.get("title", spec.config["task"]["name"]))]
     shared = [spec.config[k]["name"] for k in ("model", "optimizer") if k in spec.config and k not in keys]
-    return " ".join([*task, *shared]) or "a sweep"
+    swept_groups = (*keys, *(key.partition(".")[0] for key in keys if "." not in key))
+    different = {k: v for k, v in spec.differences.items() if k not in keys and k.partition(".")[0] not in swept_groups}
+    words = [" ".join([*task, *shared]) or "a sweep", *naming.words_of(spec.config, different, naming.TITLE)]
+    return f"{f'{spec.run.name}: ' if spec.run.name else ''}{', '.join(words)}"

@@ -55,10 +55,12 @@ class TaskFunction:
 
     def __call__(self, config: Any) -> Any:
         """Called by Hydra; returns what the function does, None where it raised."""
+        from hydra.core.hydra_config import HydraConfig
         from omegaconf import OmegaConf
 
         try:
-            return self.function(OmegaConf.to_container(config, resolve=True))  # pyright: ignore[reportArgumentType]
+            composed: Any = OmegaConf.to_container(config, resolve=True)
+            return self.function(jobs.with_experiment(composed, HydraConfig.get()))
         except Exception as error:
             self.errors.append(error)
 

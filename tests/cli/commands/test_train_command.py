@@ -113,7 +113,7 @@ def test_training_from_the_command_line_is_training_from_python(padl_command, tm
 
     record = padl.train(task="permeability", model={"name": "mlp", "widths": [8]}, steps=4, devices=1)
     assert read_metrics(folder)[-1]["train/loss"] == record.history["train/loss"][-1]
-    assert "permeability mlp adam, seed 0" in out
+    assert "permeability mlp adam, widths=[8], steps=4, seed 0" in out
     assert str(folder) in out
 
 
