@@ -2,8 +2,8 @@
 
 What a run is, checked before anything is compiled: names.py finds what is registered; settings.py says what else a run
 can be told; compatibility.py what goes together; run_spec.py checks a configuration whole; plan.py puts it on devices;
-plugin_errors.py makes one line of what a plugin's code raises; notes.py says what a user should know of the data.
-objects/ puts things from Python in the place of names.
+plugin_errors.py makes one line of what a plugin's code raises; notes.py says what a user should know of the data;
+naming.py what a run is called. objects/ puts things from Python in the place of names.
 
 What it does and leaves: train.py runs it from start to end, training.py as it goes; outputs.py says where its rows go;
 timing.py, summary.py and artifacts.py what is kept of it; compilation_cache.py where compiled programs are. stopping.py
@@ -15,7 +15,7 @@ evaluates it, trained_model.py calls it; stored_data.py and new_rows.py make inp
 predicting.py says what it predicts of them; exporting.py writes it for other programs. flags.py says where JAX is set
 otherwise than in its record; step_graph.py has the graph of one of its steps; linear_optimum.py the best that a linear
 model can reach. plot_loss.py draws losses. readable_runs.py says in a few lines what a result is, frames.py makes
-a data frame of it.
+a data frame of it; run_list.py lists many.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface.
 """

@@ -108,7 +108,8 @@ class RunSpec:
     def _titles(self) -> dict[str, Any]:
         differences = self.differences
         words = naming.words_of(self.config, differences, naming.TITLE)
-        return {"title": self.title, "words": words, "differences": differences}
+        decided_by = self.task.criterion._asdict()
+        return {"title": self.title, "words": words, "differences": differences, "decided_by": decided_by}
 
 
 def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
