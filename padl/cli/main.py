@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
     "resume": "go on with a run that was stopped, to the same bits; steps=N extends one",
     "runs": "a table of the runs and sweeps in a folder: what differs, what became of them; sorted, filtered",
+    "plot": "the curves of several runs in one picture, told apart by what differs between them",
     "rerun": "repeat a run, also one of a sweep, alone",
     "evaluate": "repeat the evaluation of a run, and compare it with what the run recorded",
     "predict": "predict new rows of a table, or new images, with the model of a run, into a CSV file",
