@@ -7,6 +7,7 @@ from typing import Any
 from padl.app import objects
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.plan import Plan, resolve
+from padl.app.run_spec import Memo
 from padl.app.settings import EXPERIMENT, SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
@@ -60,11 +61,13 @@ def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pinned()
-def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER) -> RunResult:
+def run(
+    config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER, memo: Memo | None = None
+) -> RunResult:
     """Train as a configuration says, from its check to the last file.
 
     Args:
-        config: as of `plan.resolve`. command: what the user typed, word by word, for the records.
+        config, memo: as of `plan.resolve`. command: what the user typed, word by word, for the records.
         stop: looked at between two calls.
 
     Raises:
@@ -72,7 +75,7 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
     """
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
-        plan = resolve(config)
+        plan = resolve(config, memo)
         if plan.sweep != SweepSettings() and "-m" not in command:
             raise PadlError("sweep.* is for several runs at once: add -m, or leave it out")
         stop.check()
