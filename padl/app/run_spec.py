@@ -214,8 +214,11 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
 
 def _brought(traits: Mapping[str, Any], task: Task) -> dict[Kind, Any]:
     """The names of the model and the loss that a task brings, None where it has none."""
-    named = {kind: traits.get(kind) if task.fits else None for kind in ("model", "loss")}
-    return {kind: of.get(task.about["kind"]) if isinstance(of, Mapping) else of for kind, of in named.items()}
+    brought: dict[Kind, Any] = {}
+    for kind in ("model", "loss"):
+        of = traits.get(kind) if task.fits else None
+        brought[kind] = of.get(task.about["kind"]) if isinstance(of, Mapping) else of
+    return brought
 
 
 def _chosen(config: Mapping[str, Any], kind: Kind, otherwise: Any) -> Any:

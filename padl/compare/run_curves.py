@@ -147,5 +147,5 @@ def _legend(figure: Any, look: dict[str, dict[str, Any]], others: int, has_means
     handles += [Line2D([], [], lw=0.8, color=GREY, label=f"{others} others, which end less well")] if others else []
     title = "mean and range over seeds" if has_means else None
     if len(handles) > 1 or has_means:
-        look = {"frameon": False, "fontsize": 8, "title_fontsize": 8, "alignment": "left"}
-        figure.legend(handles=handles, loc="outside lower left", title=title, **look)
+        sizes = {"fontsize": 8, "title_fontsize": 8}
+        figure.legend(handles=handles, loc="outside lower left", title=title, frameon=False, alignment="left", **sizes)

@@ -123,7 +123,11 @@ def gather(sweep: Sweep) -> Results:
     names = dict.fromkeys(name for row in rows for name in row)
     rows = [{name: row.get(name) for name in names} for row in rows]
     ranked = statistics.rank([row for row in rows if row["status"] in ENDED], keys, objective.direction)
-    warnings = statistics.edges(ranked, sweep.bounds) + _measured_once(objective, histories)
+    warnings = [
+        *statistics.not_told_apart(ranked),
+        *statistics.edges(ranked, sweep.bounds),
+        *_measured_once(objective, histories),
+    ]
     return Results(rows, keys, objective, target, ranked, warnings, histories, sweep.records.folder, title(sweep))
 
 

@@ -117,6 +117,14 @@ def test_training_from_the_command_line_is_training_from_python(padl_command, tm
     assert str(folder) in out
 
 
+def test_the_metric_that_decides_is_marked_and_its_side_is_said(padl_command):
+    _, out, _ = padl_command("train", "task=permeability", "model.widths=[8]", *QUICK, "run.dir=null")
+    assert "│ rmse *" in out
+    assert "* decides: best is the step where rmse is smallest on the " in out
+    _, out, _ = padl_command("train", "task=surface", *QUICK)
+    assert "* decides: best is the step where loss is smallest\n" in out
+
+
 def test_a_diverged_run_exits_with_3(padl_command):
     words = ("task=surface", "optimizer=sgd", "optimizer.learning_rate=1e6", "steps=50")
     code, out, _ = padl_command("train", *words, *(q for q in QUICK if q != "steps=4"))
