@@ -7,13 +7,14 @@ differences, title, folder_label, words_of, check_name.
 import os
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from padl.app.names import Part
 from padl.app.settings import GROUPS, Settings, as_config
 from padl.nested import flattened
-from padl.registry import coerce
+from padl.registry import Hyperparameter, coerce
 from padl.runs.redaction import redact, refuse_secret
 from padl.runs.run_folder import as_file_name
 from padl.types import KINDS, Kind, PadlError
@@ -64,19 +65,23 @@ def differences(config: Mapping[str, Any], parts: Mapping[Kind, Part], usual: Ma
 
 def _hyperparameters(kind: Kind, part: Part) -> dict[str, Any]:
     of = part.entry.hyperparameters
-    return {
-        f"{kind}.{key}": value
-        for key, value in part.config.items()
-        if key in of and (of[key].required or not _same(value, coerce(of[key].default, of[key].annotation)[1]))
-    }
+    return {f"{kind}.{key}": value for key, value in part.config.items() if key in of and not _is_usual(value, of[key])}
 
 
+@cache
 def _defaults() -> dict[str, Any]:
     return flattened({**as_config(Settings()), **{name: as_config(kind()) for name, kind in GROUPS.items()}})
 
 
 def _same(a: Any, b: Any) -> bool:
-    return str(a) == str(b)  # arrays of a thing from Python too
+    return a is b or str(a) == str(b)  # arrays of a thing from Python too
+
+
+def _is_usual(value: Any, hyperparameter: Hyperparameter) -> bool:
+    default = hyperparameter.default
+    if hyperparameter.required:
+        return False
+    return _same(value, default) or _same(value, coerce(default, hyperparameter.annotation)[1])
 
 
 def title(config: Mapping[str, Any], different: Mapping[str, Any], task: str = "") -> str:

@@ -109,7 +109,8 @@ class RunSpec:
         differences = self.differences
         words = naming.words_of(self.config, differences, naming.TITLE)
         decided_by = self.task.criterion._asdict()
-        return {"title": self.title, "words": words, "differences": differences, "decided_by": decided_by}
+        title = naming.title(self.config, differences, self._task_title)
+        return {"title": title, "words": words, "differences": differences, "decided_by": decided_by}
 
 
 def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:

@@ -1,6 +1,7 @@
 """What a run is called: by what of it is not as usual, the same from Python and from the command line; run.name."""
 
 import json
+import unicodedata
 
 import pytest
 import yaml
@@ -8,7 +9,9 @@ import yaml
 import padl
 from padl.app.fingerprint import with_usual
 from padl.app.naming import words_of
+from padl.app.outputs import open_wandb
 from padl.app.run_spec import check
+from padl.runs.run_folder import as_file_name
 from padl.types import PadlError
 
 QUIET = {"wandb": {"mode": "disabled"}}
@@ -131,3 +134,32 @@ def test_a_fingerprint_of_a_run_that_left_settings_open_is_that_of_the_run_that_
     assert with_usual({"config": then, "code": {}}, spec) == {"config": now, "code": {}}
     edited = {**then, "batch_size": "32"}
     assert with_usual({"config": edited}, spec)["config"]["batch_size"] == "32"
+
+
+def test_a_secret_is_in_no_title_and_in_no_name_of_a_folder(monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", "q8w7e6r5t4y3u2i1o0p9")
+    spec = check({**QUIET, "start": {"from": "runs/q8w7e6r5t4y3u2i1o0p9"}})
+    assert "from=***" in spec.title
+    assert "q8w7" not in spec.label + json.dumps(spec.files["title.json"]["words"])
+
+
+def test_a_thing_from_python_is_called_by_its_label():
+    def squared(predictions, targets):
+        return (predictions - targets) ** 2
+
+    spec = check({**QUIET, "task": "permeability", "loss": squared})
+    assert (spec.title, spec.label) == ("permeability mlp adam, loss=squared, seed 0", "permeability-adam-loss_squared")
+
+
+def test_a_label_of_many_bytes_still_fits_a_file_system():
+    name = "模" * 64
+    assert check({**QUIET, "run": {"name": name}}).label == name
+    assert len(as_file_name(name).encode()) <= 100
+    assert as_file_name(unicodedata.normalize("NFD", "größe")) == "größe"
+
+
+def test_wandb_shows_the_name_that_was_given_and_members_of_a_sweep_keep_theirs(tmp_path):
+    spec = check({"run": {"name": "base"}})
+    assert open_wandb(spec, tmp_path)._options["name"] == "base"
+    assert open_wandb(spec, tmp_path, group="a sweep")._options["name"] == tmp_path.name
+    assert open_wandb(check({}), tmp_path)._options["name"] == tmp_path.name
