@@ -7,6 +7,7 @@ import difflib
 import fnmatch
 import json
 import operator
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ def list_runs(
     >>> list_runs("runs", filter=["optimizer=adam", "best>0.9"], sort="-best").rows
     [...]
     """
-    root = Path(folder).expanduser()
+    root = Path(os.path.expanduser(folder))  # ~stranger stays as it is
     if not root.is_dir():
         what = "is no folder" if root.exists() else "is not there"
         raise PadlError(f"{folder} {what}: padl runs takes a folder that runs were made in, runs/ where none is given")

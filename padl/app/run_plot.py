@@ -1,6 +1,7 @@
 """Draw the curves of several runs in one picture: `padl plot`, `padl.plot`. plot, write."""
 
 import difflib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,7 @@ def _read(run: Any) -> Iterator[_Run]:
     folder = getattr(run, "folder", run)
     if not isinstance(folder, (str, Path)):
         raise PadlError(f"{type(run).__name__} is no run: give its folder, or the result of padl.train")
-    root = Path(folder).expanduser()
+    root = Path(os.path.expanduser(folder))
     if not root.is_dir():
         raise PadlError(f"{folder} is no folder of a run{'' if root.exists() else ': it is not there'}")
     found = [path for path, kind in overview.find(root, members=True) if kind != "sweep"]

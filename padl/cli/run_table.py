@@ -21,7 +21,7 @@ GAP = 2
 def print_runs(found: RunList) -> None:
     """Print a line for each: on a terminal the columns that fit, elsewhere all of them."""
     if not found.found:
-        print(f"no runs in {found.folder}", flush=True)
+        print(printable(f"no runs in {found.folder}"), flush=True)
         return
     cells = {name: [name, *(_cell(name, row.values, row.problem) for row in found.found)] for name in COLUMNS}
     shown = [name for name in COLUMNS if any(cells[name][1:])]

@@ -8,13 +8,14 @@ from padl.cli.options import Options
 
 OPTIONS = Options(
     "plot",
-    usage=["RUN [RUN ...] [--metric NAME ...] [--x step|epoch|wall] [--smooth S] [--log] [--out FILE]"],
-    about="Draw the curves of runs in one picture, told apart by what differs between them. A RUN is\n"
-    "the folder of a run, of a sweep (its members), or one that runs were made in. Runs of other\n"
-    "tasks or losses have panels of their own; the seeds of many become their mean and range.",
+    usage=["RUN [RUN ...] [--metric NAME ...] [--out FILE]"],
+    about="Draw the curves of runs in one picture, told apart by what differs between them.\n"
+    "A RUN is the folder of a run, of a sweep (its members), or one that runs were\n"
+    "made in. Runs of other tasks or losses have panels of their own; the seeds of\n"
+    "many become their mean and range.",
     examples=[
-        "padl plot runs/20260131-120000-digits-adam-3f2a1c runs/20260131-120500-digits-nadam-9b0c2e",
-        "padl plot runs/20260131-120000-sweep-digits-a41b07 --metric eval/loss --metric train/loss --log",
+        "padl plot runs/*-digits-adam-* runs/*-digits-nadam-*",
+        "padl plot runs/20260131-120000-sweep-digits-a41b07 --metric eval/loss --log",
         "padl plot runs --x wall --smooth 0.9 --out all.svg",
     ],
 )

@@ -12,13 +12,13 @@ OPTIONS = Options(
     usage=["FOLDER [--allow path]", "FOLDER KEY=VALUE ..."],
     about="Repeat a run with the configuration that it recorded, in a folder next to it.\n"
     "The device, W&B, the progress and where compiled programs are kept are the usual\n"
-    "ones, not those of the record. KEY=VALUE, as of padl train, changes a value, and what\n"
-    "differs from the record is said; what PADL chose, as the batch size, it chooses anew.\n"
-    "One value each: padl train -m runs several.",
+    "ones, not those of the record. KEY=VALUE, as of padl train, changes a value, and\n"
+    "what differs from the record is said; what PADL chose, as the batch size, it\n"
+    "chooses anew. One value each: padl train -m runs several.",
     examples=[
         "padl rerun runs/20260131-120000-digits-adam-3f2a1c",
-        "padl rerun runs/20260131-120000-digits-adam-3f2a1c seed=1 optimizer.learning_rate=0.01",
-        "padl rerun runs/20260131-120000-digits-adam-3f2a1c optimizer=nadam progress=none",
+        "padl rerun runs/20260131-120000-digits-adam-3f2a1c seed=1 model.widths=[64]",
+        "padl rerun runs/20260131-120000-digits-adam-3f2a1c optimizer=nadam",
     ],
 )
 OPTIONS.add_argument("words", metavar="FOLDER", nargs="*", help="of one run, also of a sweep's member; then KEY=VALUE")

@@ -8,13 +8,14 @@ from padl.cli.options import Options
 OPTIONS = Options(
     "runs",
     usage=["[FOLDER] [--filter KEY=VALUE ...] [--sort KEY]", "SWEEP"],
-    about="List the runs and sweeps below a folder, runs/ where none is given: what each is, how it\n"
-    "differs from the usual, what became of it, and the metric that tells which are best.\n"
-    "Of a sweep's folder its members. Into a pipe every column goes whole.",
+    about="List the runs and sweeps below a folder, runs/ where none is given: what each\n"
+    "is, how it differs from the usual, what became of it, and the metric that tells\n"
+    "which are best. Of a sweep's folder its members. Into a pipe every column goes\n"
+    "whole.",
     examples=[
         "padl runs",
         "padl runs --filter task=digits --filter 'best>0.9' --sort -best",
-        "padl runs --filter 'optimizer=ada*' --filter learning_rate<0.01 --json",
+        "padl runs --filter 'optimizer=ada*' --filter 'learning_rate<0.01' --json",
         "padl runs runs/20260131-120000-sweep-digits-a41b07 --sort -best --limit 5",
     ],
 )
