@@ -178,7 +178,7 @@ def _read(run: Any) -> Iterator[_Run]:
     found = [path for path, kind in overview.find(root, members=True) if kind != "sweep"]
     if not found:
         raise PadlError(f"{folder} holds no run")
-    yield from (_of_folder(path) for path in found)
+    yield from (run for path in found if not overview.is_comparison((run := _of_folder(path)).config))
 
 
 def _of_result(result: Any) -> _Run:

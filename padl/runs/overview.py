@@ -23,7 +23,6 @@ STAMP = re.compile(r"(\d{8}-\d{6})-")  # how the name of a folder begins
 COLUMNS = (
     "name", "when", "task", "model", "optimizer", "differs", "status", "steps", "metric", "final", "best", "wall",
 )  # fmt: skip
-COMPARISON = "surface"  # the key of a configuration that is one of `padl compare`
 
 
 @dataclass
@@ -54,6 +53,11 @@ def is_sweep(folder: Path) -> bool:
 def is_run(folder: Path) -> bool:
     """Tell whether a folder is that of a run, be it damaged."""
     return any((folder / name).is_file() for name in OF_A_RUN)
+
+
+def is_comparison(config: Mapping[str, Any]) -> bool:
+    """Tell whether a configuration is one of `padl compare`, whose folders lie beside those of runs."""
+    return "surface" in config and "task" not in config
 
 
 def find(root: Path, members: bool = False) -> Iterator[tuple[Path, str]]:
@@ -111,7 +115,7 @@ def row_of(folder: Path, kind: str, root: Path) -> Row | None:
     except PadlError as error:
         row.problem = str(error).replace(f"{folder}{os.sep}", "").replace(str(folder), "it")
         row.values["status"] = "damaged"
-    return None if COMPARISON in row.config and "task" not in row.config else row
+    return None if is_comparison(row.config) else row
 
 
 def _begun(folder: Path) -> str | None:
@@ -127,7 +131,7 @@ def _begun(folder: Path) -> str | None:
 
 def _read_run(row: Row) -> None:
     row.config = read_config(row.folder)
-    if COMPARISON in row.config and "task" not in row.config:
+    if is_comparison(row.config):
         return
     _take_names(row)
     titles = _mapping(row.folder / TITLE) if (row.folder / TITLE).is_file() else {}
