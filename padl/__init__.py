@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from padl.app.names import loss, model, names, optimizer, schedule, task
     from padl.app.predicting import predict
     from padl.app.resume import resume
+    from padl.app.run_list import list_runs
+    from padl.app.run_plot import plot
     from padl.app.saved_runs import evaluate, load
     from padl.app.sweep.grid import sweep
     from padl.app.train import train
@@ -34,6 +36,8 @@ _HOMES = {
     "resume": "padl.app.resume",
     "sweep": "padl.app.sweep.grid",
     "trajectories": "padl.app.compare.run",
+    "list_runs": "padl.app.run_list",
+    "plot": "padl.app.run_plot",
     "load": "padl.app.saved_runs",
     "evaluate": "padl.app.saved_runs",
     "predict": "padl.app.predicting",
@@ -50,6 +54,7 @@ __all__ = [
     "evaluate",
     "export",
     "least_squares",
+    "list_runs",
     "load",
     "loss",
     "losses",
@@ -59,6 +64,7 @@ __all__ = [
     "normal_equation",
     "optimizer",
     "optimizers",
+    "plot",
     "predict",
     "resume",
     "schedule",

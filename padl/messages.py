@@ -3,7 +3,7 @@
 import contextlib
 import sys
 
-from padl.types import printable_lines
+from padl.errors import printable_lines
 
 
 def warn(message: str) -> None:

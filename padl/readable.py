@@ -4,7 +4,7 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from padl.types import printable
+from padl.errors import printable
 
 ROWS, COLUMNS = 12, 10  # of a table, at most
 CELL_LETTERS, LINE_LETTERS = 80, 160  # at most

@@ -10,6 +10,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 
+from padl.errors import PadlError as PadlError
+from padl.errors import one_line as one_line
+from padl.errors import printable as printable
+from padl.errors import printable_lines as printable_lines
+
 Key = jax.Array
 Params = Any  # a pytree of arrays
 PyTree = Any
@@ -59,33 +64,6 @@ ScalarOrSchedule = Annotated[float | jax.Array | Schedule, Traced()]
 def at_least_float32(dtype: Any) -> Any:
     """Return float32 for half precision and below, and any other dtype of floating point itself."""
     return jax.numpy.float32 if jax.numpy.finfo(dtype).bits < 32 else dtype
-
-
-def printable(text: str) -> str:
-    r"""Write what is not printable as Python does: \x1b for the sign that begins a command to the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def printable_lines(text: str) -> str:
-    """Make each line of a text `printable`."""
-    return "\n".join(map(printable, text.split("\n")))
-
-
-class PadlError(ValueError):
-    """A mistake that one line explains: what is wrong, where, and how to go on. No traceback is owed for it.
-
-    Whatever of the user's data stands in its message, only what is printable reaches a terminal.
-    """
-
-    def __init__(self, message: str):
-        super().__init__(printable_lines(message))
-
-
-def one_line(error: BaseException) -> str:
-    """`ValueError: what it says first`."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def short(value: Any) -> str:

@@ -14,8 +14,9 @@ from padl.types import KINDS
 
 ROOT = Path(__file__).parents[1]
 STOREYS = [
-    {"types", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
-    {"messages", "origins", "readable", "checked_calls"},
+    {"errors", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
+    {"types", "messages", "readable"},
+    {"origins", "checked_calls"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

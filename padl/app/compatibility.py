@@ -1,7 +1,7 @@
 """Check what goes together: a loss with a task, a batch with its data, steps with epochs."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from padl.app import names
 from padl.app.settings import Settings
@@ -11,6 +11,7 @@ from padl.tasks.task import Task
 from padl.types import Kind, PadlError
 
 STEPS, BATCH = 2000, 64  # where a configuration leaves them open
+EVALUATIONS = 20  # of a run that does not say how often
 
 
 def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, Any]) -> None:
@@ -54,10 +55,9 @@ def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | 
         if settings.accumulate > 1:
             raise PadlError(f"accumulate={settings.accumulate}: this task has no batches to cut: leave it out")
         return None
-    full_batch = optimizer.traits.get("batch") == "all"
-    size = settings.batch_size or ("all" if full_batch else min(BATCH, rows))
+    size = settings.batch_size or _usual_batch(optimizer, rows)
     size = rows if size == "all" else size
-    if full_batch and size != rows:
+    if _is_full_batch(optimizer) and size != rows:
         raise PadlError(
             f"batch_size={size}: '{optimizer.name}' takes all {rows} rows at every step; optimizer=sgd does not"
         )
@@ -68,12 +68,36 @@ def batch_size(settings: Settings, optimizer: Entry, rows: int | None) -> int | 
     return size
 
 
+def _is_full_batch(optimizer: Entry) -> bool:
+    return optimizer.traits.get("batch") == "all"
+
+
+def _usual_batch(optimizer: Entry, rows: int) -> int | Literal["all"]:
+    return "all" if _is_full_batch(optimizer) else min(BATCH, rows)
+
+
 def steps(settings: Settings, rows: int | None, batch_size: int | None) -> int:
-    """Settle the updates of a run."""
-    if settings.steps and settings.epochs:
+    """Settle the updates of a run. Both steps and epochs may be given where they are the same, as config.yaml has them.
+
+    Raises:
+        PadlError: they are not.
+    """
+    in_epochs = settings.epochs * (rows // batch_size) if settings.epochs and rows and batch_size else None
+    if settings.steps and settings.epochs and settings.steps != in_epochs:
         raise PadlError(
             f"steps={settings.steps} and epochs={settings.epochs} exclude each other: give one, the other as null"
         )
-    if settings.epochs and rows and batch_size:
-        return settings.epochs * (rows // batch_size)
-    return settings.steps or STEPS
+    return settings.steps or in_epochs or STEPS
+
+
+def usual(settings: Settings, optimizer: Entry, rows: int | None, steps: int) -> dict[str, Any]:
+    """Return what is chosen for the settings that depend on others, where a configuration leaves them open.
+
+    Args:
+        rows: of training, None for a task without any. steps: that the run has.
+    """
+    return {
+        "steps": steps if settings.epochs else STEPS,
+        "batch_size": None if rows is None else _usual_batch(optimizer, rows),
+        "eval_every": -(-steps // EVALUATIONS),
+    }

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from padl.app.names import Part
 from padl.app.objects import content
 from padl.app.run_spec import RunSpec
+from padl.app.settings import EXPERIMENT
 from padl.app.stored_config import PATH, say_unused
 from padl.nested import flattened
 from padl.runs.environment import flags
@@ -19,7 +20,7 @@ from padl.runs.sink import warn
 from padl.types import Device, PadlError
 
 Fingerprint = dict[str, dict[str, str]]  # group -> name -> value
-NO_MATTER = ("run", "wandb", "sinks", "sweep", "progress", "compilation_cache", "device", "devices")  # keys
+NO_MATTER = ("run", "wandb", "sinks", "sweep", "progress", "compilation_cache", "device", "devices", EXPERIMENT)
 COMPUTES = ("jax", "jaxlib", "optax", "flax", "numpy")  # packages
 GROUPS = {
     "config": "names and values of config.yaml",
@@ -63,6 +64,18 @@ def fingerprint(spec: RunSpec, device: Device, count: int) -> Fingerprint:
     """Describe what the numbers of a run depend on, group by group; arguments as of `of_all`."""
     config = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
     return {"config": redact(as_texts(config)), **of_all([spec], device, count)}
+
+
+def with_usual(recorded: Fingerprint, spec: RunSpec) -> Fingerprint:
+    """Return a fingerprint of an earlier PADL, which had None where a configuration left something open, with what was
+    used there.
+
+    Args:
+        spec: of the same configuration.
+    """
+    config = recorded.get("config", {})
+    open_keys = [key for key in ("steps", "batch_size", "eval_every") if config.get(key) == "None"]
+    return {**recorded, "config": {**config, **{key: str(spec.usual[key]) for key in open_keys}}}
 
 
 def of_all(specs: Sequence[RunSpec], device: Device, count: int) -> Fingerprint:

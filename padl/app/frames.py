@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from padl.types import PadlError
+from padl.errors import PadlError
 
 
 def data_frame(table: Any) -> Any:

@@ -88,7 +88,7 @@ def open_wandb(
         entity=settings.entity,
         group=settings.group or group,
         tags=settings.tags,
-        name=settings.name,
+        name=settings.name or (None if group else spec.run.name),  # members of a sweep keep their own
         job_type=settings.job_type or job_type,
         notes=settings.notes,
         config=spec.config if config is None else config,

@@ -31,9 +31,18 @@ def run_card(summary: Mapping[str, Any], folder: Path | None) -> Card:
         "parameters": number(summary["parameters"]),
         "folder": str(folder or "none"),
     }
+    facts["best"] = best_by(summary)
     columns = ["metric", "final", f"best (step {best['step']:,})" if best else "best"]
     rows = [[name, number(final.get(name)), number(best.get(name))] for name in names]
     return Card(f"{summary['title']}: {summary['status']}{reason}", facts, columns, rows)
+
+
+def best_by(summary: Mapping[str, Any]) -> str:
+    """`the step where accuracy is largest on the 359 held-out rows`."""
+    metric, direction = summary["decided_by"]["metric"], summary["decided_by"]["direction"]
+    rows = summary["rows"]["held_out"]
+    where = f" on the {rows:,} held-out rows" if rows else ""
+    return f"the step where {metric} is {'largest' if direction == 'max' else 'smallest'}{where}"
 
 
 def sweep_card(

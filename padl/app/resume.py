@@ -15,7 +15,7 @@ import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.early_stopping import early_stopping
-from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint
+from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, with_usual
 from padl.app.keywords import ResumeKeys, Things, spelled_out
 from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
@@ -141,7 +141,8 @@ def resume_run(
         memo: Memo = {}
         before = check(config, memo)
         plan = resolve(_changed(config, settings, before), memo)
-        check_same(folder, saved.fingerprint, fingerprint(before, plan.device, plan.device_count), allow)
+        recorded = with_usual(saved.fingerprint, before)
+        check_same(folder, recorded, fingerprint(before, plan.device, plan.device_count), allow)
         is_extended = "steps" in settings or "epochs" in settings
         goes_otherwise = is_extended and _check_extension(before, plan, stored.step, allow)
         if "schedule" in allow and not goes_otherwise:

@@ -10,25 +10,34 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.app import compatibility, early_stopping
+from padl.app import compatibility, early_stopping, naming
 from padl.app.debug import overfit
 from padl.app.names import HOMES, Part, part
 from padl.app.objects.sources import things
 from padl.app.saving import interval
-from padl.app.settings import Run, Settings, StartSettings, StopSettings, SweepSettings, WandbSettings, as_config, parse
+from padl.app.settings import (
+    EXPERIMENT,
+    Run,
+    Settings,
+    StartSettings,
+    StopSettings,
+    SweepSettings,
+    WandbSettings,
+    as_config,
+    parse,
+)
 from padl.app.wandb_environment import with_defaults
 from padl.data.source import Data, Split
 from padl.data.streamed import without_training_rows
 from padl.engine.experiment import Experiment
 from padl.runs.redaction import refuse_secret
-from padl.runs.run_files import PYTHON
+from padl.runs.run_files import PYTHON, TITLE
 from padl.runs.sinks import check_sinks
 from padl.runs.wandb_limits import check_limits
 from padl.tasks.task import Objective, ObjectiveConfig, Task
 from padl.types import LOSS, HParams, Kind, PadlError
 
 Memo = dict[Any, Any]
-EVALUATIONS = 20  # of a run that does not say how often
 AUTO = "auto"  # in the place of a loss or model: what the task brings
 
 
@@ -37,11 +46,13 @@ class RunSpec:
     """A run that is checked, but for what the compiler refuses; nothing of it is on a device yet.
 
     Attributes:
-        config: every name and value. settings, start, stop, run, wandb, sweep: its keys by group. parts: the five
-            names.
+        config: every name and value, as used: what was left open has the value that was chosen.
+        settings, start, stop, run, wandb, sweep: its keys by group, as given. parts: the five names.
         task: its data and objective. split, hparams: as NumPy has them.
         said: lines on what debug=overfit changed. experiment: without devices to share a batch.
         steps, eval_every, batch_size: as they are used; batch_size is None for a task without rows.
+        usual: what is chosen where a configuration leaves it open, beside what it says: {"model": its name, "loss": its
+            name, "schedule": its name, "steps": ..., "batch_size": ..., "eval_every": ...}.
     """
 
     config: dict[str, Any]
@@ -60,6 +71,7 @@ class RunSpec:
     eval_every: int
     batch_size: int | None
     said: tuple[str, ...]
+    usual: Mapping[str, Any]
 
     @property
     def host_data(self) -> Data:
@@ -72,18 +84,39 @@ class RunSpec:
     def files(self) -> dict[str, Any]:
         """What a run folder has beside its config.yaml where there is something to say: {file name: content}.
 
-        data.json: how the data were read and encoded; python.json: what came from Python.
+        title.json: what the run is called; data.json: how the data were read and encoded; python.json: what came from
+        Python.
         """
         data = None if self.task.describe is None else dict(self.task.describe(self.split))
-        contents = {"data.json": data, PYTHON: things(self.parts)}
+        contents = {TITLE: self._titles, "data.json": data, PYTHON: things(self.parts)}
         return {name: content for name, content in contents.items() if content}
 
     @property
+    def differences(self) -> dict[str, Any]:
+        """What of the run is not as usual, {key: value}."""
+        return naming.differences(self.config, self.parts, self.usual)
+
+    @property
     def title(self) -> str:
-        """`digits mlp adam, seed 0`."""
-        names = [self.config[kind]["name"] for kind in ("task", "model", "optimizer") if kind in self.config]
-        names[0] = self.task.about.get("title", names[0])
-        return f"{' '.join(names)}, seed {self.settings.seed}"
+        """`digits mlp adam, loss=hinge, seed 0`."""
+        return naming.title(self.config, self.differences, self._task_title)
+
+    @property
+    def label(self) -> str:
+        """`digits-adam-loss_hinge`, in the name of the run's folder."""
+        return naming.folder_label(self.config, self.differences, self.usual)
+
+    @property
+    def _task_title(self) -> str:
+        return str(self.task.about.get("title", ""))
+
+    @property
+    def _titles(self) -> dict[str, Any]:
+        differences = self.differences
+        words = naming.words_of(self.config, differences, naming.TITLE)
+        decided_by = self.task.criterion._asdict()
+        title = naming.title(self.config, differences, self._task_title)
+        return {"title": title, "words": words, "differences": differences, "decided_by": decided_by}
 
 
 def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
@@ -118,12 +151,17 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
     rows = len(split.train) or None
     batch_size = compatibility.batch_size(sizes, parts["optimizer"].entry, rows)
     steps = compatibility.steps(settings, rows, batch_size)
-    eval_every = settings.eval_every or -(-steps // EVALUATIONS)
+    usual = compatibility.usual(settings, parts["optimizer"].entry, rows, steps)
+    if settings.debug == "overfit":
+        del usual["batch_size"]  # it says how many rows are the batch
+    used = {key: usual[key] if value is None else value for key, value in asdict(settings).items() if key in usual}
+    eval_every = settings.eval_every or usual["eval_every"]
     early_stopping.check(stop, steps, eval_every)
     objective, optimizer, schedule = _objective(task, parts, settings), parts["optimizer"], parts["schedule"]
     names = {kind: part.config for kind, part in parts.items()}
+    experiment = {EXPERIMENT: config[EXPERIMENT]} if config.get(EXPERIMENT) else {}
     return RunSpec(
-        config={**names, **asdict(settings), **_groups(start, stop, run, wandb)},
+        config={**names, **experiment, **asdict(settings), **used, **_groups(start, stop, run, wandb)},
         settings=settings,
         start=start,
         stop=stop,
@@ -139,6 +177,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         eval_every=eval_every,
         batch_size=batch_size,
         said=said,
+        usual={**_brought(parts["task"].entry.traits, task), "schedule": "constant", **usual},
     )
 
 
@@ -160,6 +199,7 @@ def _check_folder(run: Run, wandb: WandbSettings, settings: Settings) -> None:
     if run.dir == "":
         raise PadlError("run.dir= names no folder: run.dir=. is the current one, run.dir=null keeps nothing")
     refuse_secret("run.dir", run.dir or "")
+    naming.check_name(run.name)
     if wandb.mode != "disabled":
         check_limits(asdict(wandb))
         _check_wandb(run, wandb)
@@ -197,15 +237,23 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
     """The other names; a task brings its model and its loss (one for each kind of data that it may hold) where they
     are not given, or given as `auto`."""
     parts: dict[Kind, Part] = {}
+    brought = _brought(traits, task)
     for kind in ("model", "loss"):
-        brought = traits.get(kind) if task.fits else None
-        brought = brought.get(task.about["kind"]) if isinstance(brought, Mapping) else brought
-        wanted = _chosen(config, kind, brought)
+        wanted = _chosen(config, kind, brought[kind])
         if wanted is not None:
             parts[kind] = part(kind, wanted)
     parts["optimizer"] = part("optimizer", _chosen(config, "optimizer", "adam"))
     parts["schedule"] = part("schedule", _chosen(config, "schedule", "constant"))
     return parts
+
+
+def _brought(traits: Mapping[str, Any], task: Task) -> dict[Kind, Any]:
+    """The names of the model and the loss that a task brings, None where it has none."""
+    brought: dict[Kind, Any] = {}
+    for kind in ("model", "loss"):
+        of = traits.get(kind) if task.fits else None
+        brought[kind] = of.get(task.about["kind"]) if isinstance(of, Mapping) else of
+    return brought
 
 
 def _chosen(config: Mapping[str, Any], kind: Kind, otherwise: Any) -> Any:

@@ -1,7 +1,7 @@
 """Use what a run left: its trained model, callable; its evaluation, repeated; its configuration, to run again.
 
 Nothing in a folder is believed before it was held against its manifests and against the model that the configuration
-makes. load, evaluate, check_data, parameters, again, recorded.
+makes. load, evaluate, check_data, parameters, again, again_with, recorded.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,11 +13,12 @@ from typing import Any, Literal, Unpack
 import jax
 import jax.numpy as jnp
 
+from padl.app.changes import changed, differences, recorded_spec, with_todays
 from padl.app.keywords import EvaluatedThings, ModelThing, spelled_out
 from padl.app.names import part
 from padl.app.objects.stored import is_from_python
 from padl.app.plan import resolve, run_key
-from padl.app.run_spec import RunSpec
+from padl.app.run_spec import Memo, RunSpec
 from padl.app.stored_config import (
     PATH,
     allowed,
@@ -168,10 +169,35 @@ def again(folder: Path, allow: str | Collection[str] = ()) -> dict[str, Any]:
     Raises:
         PadlError: no run there, or a path that lies elsewhere and is not allowed.
     """
+    return _again(folder, run_files.stored_config(folder), allowed(allow))
+
+
+def again_with(
+    folder: Path, changes: Mapping[str, Any], allow: str | Collection[str], memo: Memo
+) -> tuple[dict[str, Any], list[str]]:
+    """Read the configuration of a run with other values, as `again`, and say in lines what is otherwise than it was.
+
+    Args:
+        changes: {key: value}, the user's own, which may name files anywhere. memo: as of `run_spec.check`.
+
+    Raises:
+        PadlError: as `again`, and for a change that cannot be.
+    """
     stored, allow = run_files.stored_config(folder), allowed(allow)
-    config = for_today(stored.values, folder, ("compilation_cache", "device", "sinks", "wandb"), allow)
-    refuse_paths_outside({"start": config.get("start")}, folder, allow)
-    say_path_unused([config], folder, allow)
+    recorded = recorded_spec(stored.values, folder, allow, memo)
+    values = changed(stored.values, changes, recorded)
+    config = with_todays(_again(folder, stored._replace(values=values), allow, own=changes), changes)
+    return config, differences(stored.values, recorded, config, memo)
+
+
+def _again(
+    folder: Path, stored: run_files.StoredConfig, allow: Collection[str], own: Collection[str] = ()
+) -> dict[str, Any]:
+    given = {key.partition(".")[0] for key in own}
+    reported = [key for key in ("compilation_cache", "device", "sinks", "wandb") if key not in given]
+    config = for_today(stored.values, folder, reported, allow, own=own)
+    refuse_paths_outside({"start": config.get("start")}, folder, allow, own)
+    say_path_unused([config], folder, allow, own)
     if not stored.is_as_written:
         state = "was edited" if stored.is_as_written is False else "has no manifest that guards it"
         warn(f"{folder / 'config.yaml'} {state}: this run is what it says now")

@@ -16,10 +16,12 @@ Debug = Literal["fast", "overfit", "nan", "profile"]
 
 @dataclass(frozen=True)
 class Run:
-    """The run folder: in which folder it is made (None: nowhere), whether parameters and curves are kept in it, how
-    often all that a run needs to go on is saved there, and how many such snapshots stay."""
+    """The run folder: in which folder it is made (None: nowhere), what the run is called (None: by what it is), whether
+    parameters and curves are kept in it, how often all that a run needs to go on is saved there, and how many such
+    snapshots stay."""
 
     dir: str | None = "runs"
+    name: str | None = None
     save: bool = True
     plot: bool = True
     save_every: int | str | None = "5min"
@@ -103,6 +105,16 @@ class Settings:
 Groups = tuple[Settings, StartSettings, StopSettings, Run, WandbSettings, SweepSettings]
 
 
+GROUPS: dict[str, type] = {
+    "start": StartSettings,
+    "stop": StopSettings,
+    "run": Run,
+    "wandb": WandbSettings,
+    "sweep": SweepSettings,
+}
+EXPERIMENT = "experiment"  # the key of a file's name in conf/experiment that a run was composed from
+
+
 @cache
 def schema(kind: type) -> dict[str, Hyperparameter]:
     """The keys of a group, {name: what it takes}; `from_` is the key "from", which Python has for itself."""
@@ -116,16 +128,15 @@ def as_config(group: Any) -> dict[str, Any]:
 
 def parse(config: dict[str, Any]) -> Groups:
     """Read the settings of a configuration, without its five names; PadlError for what does not belong."""
-    groups = {
-        "start": StartSettings, "stop": StopSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings
-    }  # fmt: skip
-    keys = [*KINDS, *schema(Settings), *groups]
+    keys = [*KINDS, *schema(Settings), *GROUPS]
     for key in config:
-        if key not in keys:
+        if key not in (*keys, EXPERIMENT):
             raise PadlError(f"no key '{key}'{near(key, keys)} (keys: {', '.join(keys)})")
     top = {k: v for k, v in config.items() if k in schema(Settings)}
     settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
-    inner = [_group(config.get(name), kind, name) for name, kind in groups.items()]
+    if not isinstance(config.get(EXPERIMENT), str | None):
+        raise PadlError(f"{EXPERIMENT}={config[EXPERIMENT]!r} is not the name of one")
+    inner = [_group(config.get(name), kind, name) for name, kind in GROUPS.items()]
     return settings, *inner  # pyright: ignore[reportReturnType]
 
 

@@ -59,6 +59,7 @@ def for_today(
     allow: Collection[str] = (),
     things: Mapping[str, Any] | None = None,
     needs: Collection[Kind] = KINDS,
+    own: Collection[str] = (),
 ) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
@@ -69,6 +70,7 @@ def for_today(
         folder: where it was stored. reported: of OF_TODAY, those of which a line says that they are left out.
         allow: "path" where its task, or another of the five names, may read files anywhere.
         things: {kind: thing}, those from Python given again. needs: the kinds that are used.
+        own: keys whose values the user gave today, not the folder.
 
     Raises:
         PadlError: it is not a configuration of a run, or a secret was hidden in it, or it names files elsewhere; a
@@ -84,7 +86,7 @@ def for_today(
         for kind in KINDS:
             if kind in kept and not is_from_python(kept[kind]):
                 part(kind, kept[kind])
-    refuse_paths_outside({kind: kept[kind] for kind in KINDS if kind in kept}, folder, allow)
+    refuse_paths_outside({kind: kept[kind] for kind in KINDS if kind in kept}, folder, allow, own)
     for line in _left_out(config, reported):
         warn(f"{folder}: {line}")
     return kept
@@ -129,16 +131,19 @@ def allowed(names: str | Collection[str], there_are: Collection[str] = (PATH,)) 
     return names
 
 
-def refuse_paths_outside(config: Mapping[str, Any], folder: Path, allow: Collection[str]) -> None:
+def refuse_paths_outside(
+    config: Mapping[str, Any], folder: Path, allow: Collection[str], own: Collection[str] = ()
+) -> None:
     """Refuse a configuration that names files of the user's which its folder has no business with.
 
     Args:
         config: keys that are used. folder: where it was stored. allow: "path" refuses none.
+        own: keys that are not looked at.
 
     Raises:
         PadlError: a path in it lies neither below the current folder nor below the one that the run or its sweep is in.
     """
-    outside = "" if PATH in allow else path_outside(config, folder)
+    outside = "" if PATH in allow else path_outside(config, folder, own)
     if outside:
         raise PadlError(
             f"{folder} would read {outside}, outside the current folder and the run's own:"
@@ -146,9 +151,11 @@ def refuse_paths_outside(config: Mapping[str, Any], folder: Path, allow: Collect
         )
 
 
-def say_path_unused(configs: Iterable[Mapping[str, Any]], folder: Path, allow: Collection[str]) -> None:
+def say_path_unused(
+    configs: Iterable[Mapping[str, Any]], folder: Path, allow: Collection[str], own: Collection[str] = ()
+) -> None:
     """Say so where "path" is allowed, and no configuration names a path that needs it; `folder` is their place."""
-    if PATH in allow and not any(path_outside(config, folder) for config in configs):
+    if PATH in allow and not any(path_outside(config, folder, own) for config in configs):
         say_unused(PATH)
 
 
@@ -157,12 +164,12 @@ def say_unused(name: str) -> None:
     warn(f"{name} is allowed to differ, and does not: --allow {name} changed nothing")
 
 
-def path_outside(config: Mapping[str, Any], folder: Path) -> str:
+def path_outside(config: Mapping[str, Any], folder: Path, own: Collection[str] = ()) -> str:
     """Return the first path in a configuration that `refuse_paths_outside` refuses, with its key; "" for none."""
     trees = [Path.cwd().resolve(), place_of(folder.resolve())]
     for key, path in _paths({name: config[name] for name in (*KINDS, "start") if config.get(name)}):
         real = Path(os.path.realpath(os.path.expanduser(path)))
-        if not any(real.is_relative_to(tree) for tree in trees):
+        if key not in own and not any(real.is_relative_to(tree) for tree in trees):
             return f"{real} ({key})"
     return ""
 

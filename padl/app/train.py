@@ -13,7 +13,8 @@ from padl.app.debug import with_debug
 from padl.app.keywords import TrainKeys, defaults_of, spelled_out
 from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
-from padl.app.settings import Settings, SweepSettings
+from padl.app.run_spec import Memo
+from padl.app.settings import EXPERIMENT, Settings, SweepSettings
 from padl.app.stopping import NEVER, StopRequest
 from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
@@ -60,6 +61,8 @@ def train(
 
 def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
     """Complete a configuration so that it prints and writes nothing but what it asks for."""
+    if EXPERIMENT in config:
+        raise PadlError("experiment= is for the command line: from Python its settings are given as they are")
     config = with_debug(config)
     quiet = {**QUIET, **config, **{key: objects.prepared(key, value) for key, value in config.items() if key in KINDS}}
     for group in ("run", "wandb"):
@@ -70,11 +73,13 @@ def quietly(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @pinned()
-def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER) -> RunResult:
+def run(
+    config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER, memo: Memo | None = None
+) -> RunResult:
     """Train as a configuration says, from its check to the last file.
 
     Args:
-        config: as of `plan.resolve`. command: what the user typed, word by word, for the records.
+        config, memo: as of `plan.resolve`. command: what the user typed, word by word, for the records.
         stop: looked at between two calls.
 
     Raises:
@@ -83,7 +88,7 @@ def run(config: Mapping[str, Any], command: list[str], stop: StopRequest = NEVER
     with Clock() as clock:
         use_compilation_cache(config.get("compilation_cache", "auto"))
         is_one_of_several = "-m" in command or "--multirun" in command  # by a launcher that is not PADL's
-        plan = resolve(completed(config, alone=not is_one_of_several))
+        plan = resolve(completed(config, alone=not is_one_of_several), memo)
         if is_one_of_several:
             _check_id(plan, command)
         if plan.sweep != SweepSettings() and "-m" not in command:
@@ -107,8 +112,7 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     """The run folder with what is known before the start, in every process; None where none is asked for."""
     if plan.run.dir is None:
         return None
-    label = "-".join(str(plan.config[kind]["name"]) for kind in ("task", "optimizer"))
-    folder = run_folder.create(plan.run.dir, label)
+    folder = run_folder.create(plan.run.dir, plan.label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
         run_files.write_start(folder, plan.config, env, plan.files)

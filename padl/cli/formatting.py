@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.text import Text
 
+from padl.errors import printable, printable_lines
 from padl.runs.console import Output
-from padl.types import printable, printable_lines
 
 
 def short(value: Any, digits: int = 6) -> str:

@@ -21,6 +21,8 @@ from padl.runs.exit_codes import DONE, MISTAKE, of_status
 COMMANDS = {
     "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
     "resume": "go on with a run that was stopped, to the same bits; steps=N extends one",
+    "runs": "a table of the runs and sweeps in a folder: what differs, what became of them; sorted, filtered",
+    "plot": "the curves of several runs in one picture, told apart by what differs between them",
     "rerun": "repeat a run, also one of a sweep, alone",
     "evaluate": "repeat the evaluation of a run, and compare it with what the run recorded",
     "predict": "predict new rows of a table, or new images, with the model of a run, into a CSV file",
@@ -137,15 +139,15 @@ def _print_version() -> int:
 
 
 def _unknown_command(command: str) -> Exception:
+    from padl.errors import PadlError
     from padl.registry import near
-    from padl.types import PadlError
 
     return PadlError(f"no command '{command}'{near(command, COMMANDS)} ('padl --help' shows all)")
 
 
 def _mistake(error: Exception) -> str | None:
     """The line that explains an error; None for one that is owed its traceback."""
-    from padl.types import PadlError
+    from padl.errors import PadlError
 
     if isinstance(error, OSError):
         what = error.filename or "standard output or a file"
@@ -157,8 +159,8 @@ def _mistake(error: Exception) -> str | None:
 
 def _say(line: str) -> None:
     """Print a line on standard error, if that takes it: no secrets, and nothing that commands the terminal."""
+    from padl.errors import printable_lines
     from padl.runs.redaction import redact
-    from padl.types import printable_lines
 
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):

@@ -57,7 +57,7 @@ class Options(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a mistake instead of printing the usage and exiting."""
-        from padl.types import PadlError  # with it comes jax, which help can do without
+        from padl.errors import PadlError
 
         raise PadlError(message)
 

@@ -59,7 +59,7 @@ def not_done_by_a_pipe() -> Iterator[None]:
     Raises:
         PadlError: in the place of BrokenPipeError.
     """
-    from padl.types import PadlError
+    from padl.errors import PadlError
 
     try:
         yield

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from padl.app.fingerprint import Difference
+from padl.app.readable_runs import best_by
 from padl.app.sweep.results import Results
 from padl.app.sweep.run import Sweep
 from padl.cli.formatting import cell, print_line, short
@@ -28,7 +29,8 @@ def print_summary(
     console = Output()
     print_line(summary["title"], style="bold")
     if summary["final"] or summary["best"]:
-        console.print(_metrics(summary["final"], summary["best"], summary.get("test", {})))
+        console.print(_metrics(summary))
+        print_line(f"* decides: best is {best_by(summary)}")
     facts = {
         "status": summary["status"] + (f" ({summary['reason']})" if summary.get("reason") else ""),
         "steps": f"{summary['steps']:,} at {summary['steps_per_second']:,.0f} steps/s",
@@ -46,13 +48,17 @@ def print_summary(
         console.print(Text.assemble((f"{name:>10}", "bold"), "  ", printable(fact)), soft_wrap=True)
 
 
-def _metrics(final: Mapping[str, Any], best: Mapping[str, Any], test: Mapping[str, Mapping[str, Any]]) -> Table:
+def _metrics(summary: Mapping[str, Any]) -> Table:
+    """Final and best values, a star at the metric that decides which are best."""
+    final, best, test = summary["final"], summary["best"], summary.get("test", {})
+    decides = summary["decided_by"]["metric"]
     table = Table(header_style="bold")
     table.add_column("metric")
     table.add_column("final", justify="right")
     table.add_column(f"best (step {best['step']:,})" if best else "best", justify="right")
     for name in final or [name for name in best if name != "step"]:
-        table.add_row(cell(name), short(final.get(name), 5), short(best.get(name), 5))
+        label = f"{name} *" if name == decides else name
+        table.add_row(cell(label), short(final.get(name), 5), short(best.get(name), 5))
     tested = [test.get(which, {}) for which in ("final", "best")]
     for name in tested[0] or tested[1]:
         table.add_row(cell(f"test/{name}"), *(short(metrics.get(name), 5) for metrics in tested))

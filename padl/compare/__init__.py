@@ -8,5 +8,6 @@ surface_ground.py, surface_axes.py and surface_captions.py. loss_slice.py makes 
 Settings of a sweep, from tables that runs left behind: statistics.py ranks them; sweep_plots.py draws them, with
 sweep_lines.py, sweep_maps.py and sweep_curves.py, all from the table of sweep_table.py.
 
-Losses: loss_curves.py. plot_style.py gives all pictures one look.
+Runs together: run_curves.py. Losses: loss_curves.py. plot_style.py gives all pictures one look, and value_axis.py axes
+on which differences show.
 """

@@ -117,6 +117,21 @@ def best_of_each(ranked: Sequence[Setting]) -> dict[str, Setting]:
     return {name: settings[0] for name, settings in by_category(ranked).items() if settings[0].n}
 
 
+def not_told_apart(ranked: Sequence[Setting]) -> list[str]:
+    """Warn, in a line, of settings that the best one is not told apart from: their means differ by no more than the
+    standard error of the difference."""
+    sound = [s for s in ranked if s.n > 1 and not s.diverged]
+    if not sound or sound[0] is not ranked[0]:
+        return []
+    best = sound[0]
+    errors = [math.hypot(s.error, best.error) for s in sound[1:]]
+    near = [s for s, error in zip(sound[1:], errors, strict=True) if error > 0 and abs(s.mean - best.mean) <= error]
+    if not near:
+        return []
+    others = f"{len(near)} other{'s' if len(near) > 1 else ''} of {len(ranked)} settings"
+    return [f"the best and {others} are within one standard error of each other: more seeds would tell them apart"]
+
+
 def edges(ranked: Sequence[Setting], bounds: Mapping[str, tuple[float, float]] | None = None) -> list[str]:
     """Warn, in a line each, of numbers of a category's best setting that are the smallest or largest tried.
 

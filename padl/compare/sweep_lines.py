@@ -8,7 +8,8 @@ import numpy as np
 
 from padl.compare.plot_style import COLOURS, MARKERS, figure_of, styles
 from padl.compare.statistics import Setting, by_category, category, last_word, log_spaced, numeric
-from padl.compare.sweep_table import LOST, MULTIPLES, SweepTable, is_log, objective_axis, spread
+from padl.compare.sweep_table import LOST, MULTIPLES, SweepTable, objective_axis, spread
+from padl.compare.value_axis import is_log
 from padl.types import Direction
 
 TOGETHER = len(COLOURS)  # categories in one panel

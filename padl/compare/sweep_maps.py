@@ -7,7 +7,8 @@ import numpy as np
 
 from padl.compare.plot_style import COLOURS, figure_of
 from padl.compare.statistics import Setting, by_category, last_word, log_spaced, numeric
-from padl.compare.sweep_table import LOST, SweepTable, is_log
+from padl.compare.sweep_table import LOST, SweepTable
+from padl.compare.value_axis import is_log
 from padl.types import Direction
 
 PANELS, CELLS = 6, 40  # at most so many panels of a map, and cells along an axis

@@ -1,4 +1,4 @@
-"""Hold what the pictures of a sweep are drawn from, and what they share. SweepTable, is_log, objective_axis, spread."""
+"""Hold what the pictures of a sweep are drawn from, and what they share. SweepTable, objective_axis, spread."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from padl.compare.plot_style import tidy
 from padl.compare.statistics import Row, Setting, rank
-from padl.runs.curves import LOG_RANGE
+from padl.compare.value_axis import scale_values
 from padl.types import Direction
 
 LOST = "diverged for some seed"
@@ -48,17 +48,9 @@ class SweepTable:
         return [member for member in setting.members if member in self.objectives]
 
 
-def is_log(values: Sequence[float], direction: Direction) -> bool:
-    """Tell whether what is to be small spans so much that only its logarithm shows it; zeros lie at its lower end."""
-    x = np.asarray([v for v in values if np.isfinite(v)])
-    positive = x[x > 0]
-    return direction == "min" and len(positive) > 1 and x.min() >= 0 and positive.max() > LOG_RANGE * positive.min()
-
-
 def objective_axis(axes: Any, values: Sequence[float], direction: Direction) -> None:
-    """Style axes whose y is the objective: logarithmic where the values ask for it."""
-    if is_log(values, direction):
-        axes.set_yscale("log")
+    """Style axes whose y is the objective, scaled so that differences show."""
+    scale_values(axes, values, direction)
     tidy(axes)
 
 

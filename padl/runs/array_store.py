@@ -12,9 +12,9 @@ import jax
 import numpy as np
 
 from padl import files
+from padl.errors import PadlError, one_line
 from padl.runs.checkpoint import SPARE_BYTES, unpack
 from padl.runs.run_folder import write_bytes
-from padl.types import PadlError, one_line
 
 SMALL = 256 * 2**20  # bytes; a message pack needs them in memory twice
 PACK, TREE = "arrays.msgpack", "arrays"  # a file, and Orbax's folder

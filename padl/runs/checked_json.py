@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from padl.errors import PadlError
 from padl.runs.run_folder import read_json, to_json, write_text
-from padl.types import PadlError
 
 DIGEST = "sha256"  # the key that it stands under
 

@@ -13,8 +13,19 @@ from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TaskProgressColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from padl.notebook import is_notebook
 from padl.runs.notebook_line import NotebookLine
@@ -95,7 +106,8 @@ class ConsoleProgress:
         rate = (step - self.first_step) / seconds if seconds > 0 else 0.0
         text = "  ".join(f"{name} {self.values[name]:.4g}" for name in self.names.values() if name in self.values)
         if self.live:
-            self.live.update(self.live.task_ids[0], completed=step, text=text, rate=f"{rate:,.0f} steps/s")
+            rated = f"{rate:,.0f} steps/s"
+            self.live.update(self.live.task_ids[0], completed=step, text=text, rate=rated, compiling=False)
         elif self.notebook:
             self.notebook.show(self._line(step, text, rate))
         elif step >= self.steps or step == self.first_step or monotonic() - self.printed > PLAIN_SECONDS:
@@ -125,40 +137,95 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     Output(stderr=True).print(table)
 
 
+class Working:
+    """Shows on a terminal that something is done, and for how many seconds; nothing elsewhere, and where it is left.
+
+    Args:
+        text: what is done, "walking 6 optimizers". style: as of `ConsoleProgress`; of lines there are none here.
+    """
+
+    def __init__(self, text: str, style: Style = "auto"):
+        console = _progress_output()
+        self.live: Progress | None = None
+        if _is_live(style, console):
+            columns = [SpinnerColumn(), "{task.description}", _Seconds()]
+            self.live = Progress(*columns, console=console, transient=True)
+            self.live.add_task(escape(text), total=None)
+
+    def say(self, text: str) -> None:
+        """Say what is done now."""
+        if self.live:
+            self.live.update(self.live.task_ids[0], description=escape(text))
+
+    def __enter__(self) -> "Working":
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self.live:
+            self.live.stop()
+
+
+class _Seconds(ProgressColumn):
+    """`12 s` since a task began; `compiling 12 s` of one that compiles, and nothing after that."""
+
+    def render(self, task: Task) -> Text:
+        """Called by rich, several times in a second."""
+        seconds = f"{task.elapsed or 0.0:.0f} s"
+        compiling = task.fields.get("compiling")
+        return Text(seconds if compiling is None else f"compiling {seconds}" if compiling else "")
+
+
 class SweepProgress:
-    """Shows the progress of a sweep: one line for each of its programs, live on a terminal; one in a notebook."""
+    """Shows the progress of a sweep: one line for each of its programs and one for all of them, live on a terminal; one
+    in a notebook."""
 
     def __init__(self, style: Style):
         self.console, self.style = _progress_output(), style
         self.live: Progress | None = None
         self.notebook = NotebookLine() if _is_in_notebook(style) else None
         self.printed = monotonic()
+        self.totals: list[int] = []  # steps of each program
+        self.done: dict[int, int] = {}  # of them
+        self.all: TaskID | None = None  # the line for all programs
         if _is_live(style, self.console):
-            texts = ["{task.description}", "{task.fields[text]}", "eta"]
-            columns = [texts[0], BarColumn(20), TaskProgressColumn(), texts[1], texts[2], TimeRemainingColumn()]
-            self.live = Progress(*columns, console=self.console, transient=True)
+            bar = [BarColumn(20), TaskProgressColumn(), "{task.fields[text]}", _Seconds(), "eta", TimeRemainingColumn()]
+            self.live = Progress("{task.description}", *bar, console=self.console, transient=True)
             self.live.start()
 
     def begin(self, label: str, total: int) -> int:
         """Announce a program of `total` steps of members; returns its number."""
         self.printed = monotonic()
-        return self.live.add_task(escape(label), total=total, text="waiting", start=False) if self.live else 0
+        self.totals.append(total)
+        if self.live:
+            self.live.add_task(escape(label), total=total, text="waiting", start=False, compiling=False)
+        return len(self.totals) - 1
+
+    def begin_all(self, label: str) -> None:
+        """Announce the line for all programs, where there are several."""
+        if self.live and len(self.totals) > 1:
+            self.all = self.live.add_task(escape(label), total=sum(self.totals), text="", compiling=False)
 
     def compiling(self, number: int) -> None:
         """Show that a program is compiled."""
         if self.live:
             self.live.start_task(TaskID(number))
-            self.live.update(TaskID(number), text="compiling")
+            self.live.update(TaskID(number), text="", compiling=True)
 
     def update(self, number: int, label: str, done: int, total: int, text: str) -> None:
         """Show how far a program is, and what is to be said of it."""
+        self.done[number] = done
+        share = sum(self.done.values()) / sum(self.totals) if len(self.totals) > 1 else None
         if self.live:
-            self.live.update(TaskID(number), completed=done, text=text)
+            self.live.update(TaskID(number), completed=done, text=text, compiling=False)
+            if self.all is not None:
+                self.live.update(self.all, completed=sum(self.done.values()))
         elif self.notebook:
-            self.notebook.show(_sweep_line(label, done, total, text))
+            self.notebook.show(_sweep_line(label, done, total, text, share))
         elif self.style != "none" and (done >= total or monotonic() - self.printed > PLAIN_SECONDS):
             self.printed = monotonic()
-            line = _sweep_line(label, done, total, text)
+            line = _sweep_line(label, done, total, text, share)
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
@@ -169,8 +236,9 @@ class SweepProgress:
             self.notebook.close()
 
 
-def _sweep_line(label: str, done: int, total: int, text: str) -> str:
-    return f"{label}  {done / total:.0%}  {text}".rstrip()
+def _sweep_line(label: str, done: int, total: int, text: str, share: float | None) -> str:
+    of_all = "" if share is None else f"  ({share:.0%} of all)"
+    return f"{label}  {done / total:.0%}{of_all}  {text}".rstrip()
 
 
 def _progress_output() -> Output:
@@ -187,9 +255,8 @@ def _is_live(style: Style, console: Console) -> bool:
 
 
 def _live_line(console: Console, steps: int) -> Progress:
-    texts = ["{task.fields[text]}", "{task.fields[rate]}", "eta"]
-    columns = ["step", MofNCompleteColumn(), BarColumn(20), *texts, TimeRemainingColumn()]
-    live = Progress(*columns, console=console, transient=True)
-    live.add_task("training", total=steps, text="", rate="compiling")
+    columns = ["step", MofNCompleteColumn(), BarColumn(20), "{task.fields[text]}", "{task.fields[rate]}", _Seconds()]
+    live = Progress(*columns, "eta", TimeRemainingColumn(), console=console, transient=True)
+    live.add_task("training", total=steps, text="", rate="", compiling=True)
     live.start()
     return live

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from padl.errors import PadlError
 from padl.runs.run_folder import strict
 from padl.runs.sink import Row, warn
 from padl.runs.writing import naming, write
-from padl.types import PadlError
 
 NAME = "metrics.jsonl"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from padl.types import PadlError
+from padl.errors import PadlError
 
 FILE = ".lock"
 

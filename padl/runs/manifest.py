@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from padl import files
+from padl.errors import PadlError
 from padl.runs.run_folder import read_json, write_bytes
-from padl.types import PadlError
 
 NAME = "manifest.json"
 SHA256 = re.compile(r"[0-9a-f]{64}")

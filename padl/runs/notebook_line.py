@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Any
 
-from padl.types import printable
+from padl.errors import printable
 
 BETWEEN = 0.2  # seconds between two changes: each is a message to the notebook
 

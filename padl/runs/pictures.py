@@ -14,10 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from padl import files
-from padl.registry import near
+from padl.errors import PadlError, one_line
 from padl.runs import writing
 from padl.runs.sink import warn
-from padl.types import PadlError, one_line
 
 STYLE_FILE, LARGEST_STYLE = "matplotlibrc", 2**20  # its size in bytes
 
@@ -91,6 +90,8 @@ def drawn(pictures: Mapping[str, Callable[[], Any]], name: str, whose: str) -> A
         PadlError: there is none of that name, or it is empty.
     """
     if name and name not in pictures:
+        from padl.registry import near  # with it comes JAX
+
         raise PadlError(f"no picture '{name}'{near(name, pictures)} (there are: {', '.join(pictures) or 'none'})")
     for figure in map(pictures.__getitem__, [name] if name else pictures):
         picture = figure()

@@ -5,10 +5,10 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from padl.errors import one_line
 from padl.runs.sink import Sink, warn
 from padl.runs.status import stopped
 from padl.runs.windows import Windows
-from padl.types import one_line
 
 
 class Measurements(Protocol):

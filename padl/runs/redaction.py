@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from padl.errors import PadlError
 from padl.runs.sink import warn
-from padl.types import PadlError
 
 NAME = r"(?:key|apikey|token|secret|password|passwd|passphrase|credentials?|pat)"
 SECRET = re.compile(rf"(^|[^a-z]){NAME}$", re.IGNORECASE)  # how the name of one ends

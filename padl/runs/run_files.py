@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from padl.errors import PadlError
 from padl.runs import jsonl, manifest
 from padl.runs.run_folder import (
     LARGEST_JSON,
@@ -23,9 +24,9 @@ from padl.runs.run_folder import (
     to_yaml,
 )
 from padl.runs.sink import warn
-from padl.types import PadlError
 
 PYTHON = "python.json"  # what came from Python, with its source
+TITLE = "title.json"  # what the run is called, and what of it is not as usual
 
 
 class StoredConfig(NamedTuple):

@@ -5,10 +5,13 @@ The other sinks are a file each: jsonl.py, console.py, wandb.py, and status.py, 
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from padl.errors import one_line
 from padl.messages import warn as warn
-from padl.types import Criterion, one_line
+
+if TYPE_CHECKING:  # with it comes JAX, which who reads a folder can do without
+    from padl.types import Criterion
 
 Row = Mapping[str, float]
 
@@ -73,7 +76,7 @@ class BestSoFar:
         value: NaN until there is one.
     """
 
-    def __init__(self, criterion: Criterion):
+    def __init__(self, criterion: "Criterion"):
         self.criterion, self.value = criterion, math.nan
 
     def write(self, step: int, row: Row) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, NamedTuple, get_args
 
+from padl.errors import PadlError, one_line
 from padl.runs import lock
 from padl.runs.owner import is_dead, is_of_this_host, this_process
 from padl.runs.run_folder import read_json, write_json
 from padl.runs.sink import Row
-from padl.types import PadlError, one_line
 
 Status = Literal["running", "finished", "diverged", "interrupted", "failed"]
 SECONDS = 5.0  # between two writings of the step, so that a killed run's is known

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from padl.types import one_line
+from padl.errors import one_line
 
 WORKER = Path(__file__).with_name("wandb_worker.py")
 Mode = Literal["offline", "online"]

@@ -62,7 +62,12 @@ class Windows:
         window = self._joined()
         self.open = []
         means = {f"train/{n}": float(v.mean(dtype=np.float64)) for n, v in window.items() if n not in AS_THEY_ARE}
-        return {**means, **{name: float(window[name][-1]) for name in AS_THEY_ARE if name in window}}
+        return {**means, **{name: shortest(window[name][-1]) for name in AS_THEY_ARE if name in window}}
 
     def _joined(self) -> dict[str, np.ndarray]:
         return {name: np.concatenate([part[name] for part in self.open]) for name in self.open[0]}
+
+
+def shortest(number: np.floating) -> float:
+    """Return the number with the fewest digits that is the same in its own type: 0.001, not 0.0010000000474974513."""
+    return float(str(number))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from padl.types import PadlError
+from padl.errors import PadlError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the system's errors where there is no room
 

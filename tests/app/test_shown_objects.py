@@ -45,7 +45,8 @@ def no_arrays(text):
 
 def test_a_run_shows_what_it_came_to(small_run):
     text = repr(small_run)
-    assert text.startswith("digits mlp adam, seed 0: finished\n")
+    title = "digits mlp adam, learning_rate=0.01, widths=[16], steps=60, eval_every=30, seed 0"
+    assert text.startswith(f"{title}: finished\n")
     best = small_run.summary["best"]
     assert f"best (step {best['step']})" in text
     assert f"{small_run.summary['final']['accuracy']:.4g}" in text
@@ -61,7 +62,7 @@ def test_a_run_that_diverged_shows_its_reason():
 
 def test_a_sweep_shows_its_ranking_and_what_diverged(swept):
     lines = repr(swept).splitlines()
-    assert lines[0] == "sweep: digits mlp sgd, 6 runs, 2 seeds"
+    assert lines[0] == "sweep: digits mlp sgd, widths=[8], steps=40, 6 runs, 2 seeds"
     assert "members    4 finished, 2 diverged" in repr(swept)
     header = next(i for i, line in enumerate(lines) if "± error" in line)
     ranked = [line.split() for line in lines[header + 1 : header + 4]]

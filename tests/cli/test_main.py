@@ -45,6 +45,11 @@ def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(padl_command, tmp_path
         ("rerun --bset x", "padl rerun has no option '--bset'; it has --help"),
         ("rerun -x", "padl rerun has no option '-x'"),
         ("rerun nowhere", "nowhere is not the folder of a run"),
+        ("runs ~nobody-of-this-name/runs", "~nobody-of-this-name/runs is not there"),
+        ("runs " + 300 * "a", "File name too long"),
+        ("runs a\x07", r"a\x07 is not there"),
+        ("plot ~nobody-of-this-name/runs", "is no folder of a run: it is not there"),
+        ("plot --otu x", "padl plot has no option '--otu'; did you mean '--out'?"),
         ("list --all", "padl list has no option '--all'"),
         ("show --polt f", "padl show has no option '--polt'; did you mean '--plot'?"),
         ("lst", "no command 'lst'; did you mean 'list'?"),
@@ -71,7 +76,9 @@ def test_other_commands_refuse_in_one_line_too(padl_command, words, message):
     assert message in err
 
 
-@pytest.mark.parametrize("command", ["backprop", "evaluate", "rerun", "resume", "show", "list", "train", "compare"])
+@pytest.mark.parametrize(
+    "command", ["backprop", "evaluate", "rerun", "resume", "runs", "plot", "show", "list", "train", "compare"]
+)
 @pytest.mark.parametrize("word", ["", " "])
 def test_an_empty_word_is_a_mistake(padl_command, command, word):
     code, out, err = padl_command(command, word)

@@ -121,3 +121,19 @@ def test_a_best_value_that_ties_with_one_within_the_range_is_no_edge(ties):
 )
 def test_a_category_says_what_a_switch_switches(values, name):
     assert statistics.category(statistics.Setting(values, 0.0, 0.0, 1, 0, (0,)), ()) == name
+
+
+def test_settings_that_seeds_do_not_tell_apart_from_the_best_are_counted():
+    near = [row("adam", 0.1, seed, value) for seed, value in enumerate((0.90, 0.80, 0.85))]
+    same = [row("sgd", 0.1, seed, value) for seed, value in enumerate((0.84, 0.88, 0.80))]
+    far = [row("sgd", 0.3, seed, value) for seed, value in enumerate((0.40, 0.42, 0.41))]
+    (line,) = statistics.not_told_apart(statistics.rank([*near, *same, *far], SWEPT, "max"))
+    assert line.startswith("the best and 1 other of 3 settings are within one standard error of each other")
+    assert not statistics.not_told_apart(statistics.rank([*near, *far], SWEPT, "max"))
+
+
+def test_equal_settings_without_any_spread_and_single_seeds_are_not_called_chance():
+    exact = [row(name, 0.1, seed, 0.5) for name in ("adam", "sgd") for seed in range(3)]
+    assert not statistics.not_told_apart(statistics.rank(exact, SWEPT, "max"))
+    single = [row(name, 0.1, 0, 0.5) for name in ("adam", "sgd")]
+    assert not statistics.not_told_apart(statistics.rank(single, SWEPT, "max"))

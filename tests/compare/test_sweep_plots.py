@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from padl.compare import sweep_curves, sweep_lines, sweep_maps, sweep_plots
-from padl.compare.sweep_table import SweepTable, is_log
+from padl.compare.sweep_table import SweepTable
+from padl.compare.value_axis import is_log
 
 RNG = np.random.default_rng(0)
 STEPS = np.arange(10, 110, 10)

@@ -38,6 +38,12 @@ def resume() -> None:
     assert padl.resume(result.folder, {"steps": 5}).summary["steps"] == 5
 
 
+def many_runs() -> None:
+    result = padl.train(**RUN, run={"dir": "listed"})
+    assert {row["status"] for row in padl.list_runs("listed").rows} == {"finished"}
+    assert padl.plot(result, "listed", metric="eval/loss").axes
+
+
 def trajectories() -> None:
     seen = padl.trajectories("rosenbrock", optimizers=["gd", "adam"], steps=3)
     assert seen.paths["adam"].points.shape[2:] == (4, 2)
@@ -80,6 +86,7 @@ CALLS = {
     runs: "train load evaluate task",
     predictions: "predict export",
     resume: "resume",
+    many_runs: "list_runs plot",
     trajectories: "trajectories",
     backpropagation: "backprop",
     closed_forms: "least_squares normal_equation",

@@ -20,7 +20,7 @@ def copy(small_run, tmp_path):
 
 def test_every_file_that_numbers_depend_on_is_listed_with_its_digest(small_run):
     listed = manifest.entries(small_run.folder)
-    assert listed.keys() == {*STARTED, "metrics.jsonl", "summary.json"}
+    assert listed.keys() == {*STARTED, "title.json", "metrics.jsonl", "summary.json"}
     assert all(manifest.digest(small_run.folder / name) == digest for name, digest in listed.items())
 
 
@@ -37,7 +37,7 @@ def test_a_member_of_a_sweep_is_guarded_as_a_run_is(tmp_path):
     for row in found.rows:
         folder = found.folder / row["folder"]
         listed = manifest.entries(folder)
-        assert listed.keys() == {*STARTED, "overrides.json", "metrics.jsonl", "summary.json"}
+        assert listed.keys() == {*STARTED, "title.json", "overrides.json", "metrics.jsonl", "summary.json"}
         assert all(manifest.digest(folder / name) == digest for name, digest in listed.items())
 
 

@@ -67,7 +67,7 @@ def test_a_run_in_another_process_trains_and_writes_nothing(monkeypatch, tmp_pat
     result = padl.train(**TINY, run={"dir": str(tmp_path)}, wandb={"mode": "offline"})
     assert (result.status, result.wandb_folder) == ("finished", None)
     assert result.history["step"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
-    assert result.folder == tmp_path / "20231114-221320-surface-adam-000001"
+    assert result.folder == tmp_path / "20231114-221320-surface-adam-steps_20-000001"
     assert not list(tmp_path.iterdir())
     assert capsys.readouterr() == ("", "")
 

@@ -27,7 +27,8 @@ TINY = {"task": "surface", "steps": 20, "log_every": 5}
 
 def test_the_folder_holds_what_it_should(small_run):
     names = {path.name for path in small_run.folder.iterdir()}
-    files = {"config.yaml", "env.json", "metrics.jsonl", "summary.json", "status.json", "curves.png", "checkpoint"}
+    files = {"config.yaml", "title.json", "env.json", "metrics.jsonl", "summary.json", "status.json", "checkpoint"}
+    files |= {"curves.png"}
     assert names - {".lock"} == files | {"manifest.json", "snapshots", "wandb"}
 
 

@@ -62,18 +62,25 @@ def trajectories(
 
 
 @pinned()
-def run(config: Mapping[str, Any], command: list[str], allow: str | Collection[str] = ()) -> ComparisonResult:
+def run(
+    config: Mapping[str, Any],
+    command: list[str],
+    allow: str | Collection[str] = (),
+    say: Callable[[str], None] = lambda line: None,
+) -> ComparisonResult:
     """Compare as `config` says, and write what it gave.
 
     Args:
         config: of conf/compare.yaml; what is left out has its default. command: what the user typed, for env.json.
-        allow: as of `plan.resolve`.
+        allow: as of `plan.resolve`. say: called with what is done next, for whoever waits.
 
     Raises:
         PadlError: for the first thing that is wrong, before anything is written; an optimizer that cannot be traced.
     """
     use_compilation_cache(config.get("compilation_cache", "auto"))
     plan = resolve(config, allow)
+    count = len(plan.parts)
+    say(f"walking: {count} optimizer{'s' if count > 1 else ''}, up to {max(1, len(plan.rates))} learning rates each")
     with one_line_for_candidates(plan):
         race = begin(plan.landscape, plan.candidates, plan.starts, **plan.options)
     if plan.output.dir is None:
@@ -86,6 +93,7 @@ def run(config: Mapping[str, Any], command: list[str], allow: str | Collection[s
     with recording(folder) as status:
         comparison = _weigh(plan, race)
         write(comparison, folder)
+        say("drawing")
         pictures = draw(plan, comparison, folder)
         status.end("finished", plan.settings.steps)
     return ComparisonResult(comparison, folder, pictures)

@@ -9,6 +9,7 @@ from typing import Any
 
 from padl.app.early_stopping import EarlyStopping, early_stopping
 from padl.app.run_spec import Memo, RunSpec, check
+from padl.app.settings import EXPERIMENT
 from padl.app.summary import Rows
 from padl.app.wandb_environment import completed
 from padl.nested import flattened
@@ -17,7 +18,7 @@ from padl.runs.status import RunStatus
 from padl.types import Criterion, PadlError
 
 ONE_FOR_ALL = (
-    "device", "devices", "compilation_cache", "progress", "run.dir", "run.plot",
+    "device", "devices", "compilation_cache", "progress", "run.dir", "run.name", "run.plot",
     "wandb.mode", "wandb.project", "wandb.entity", "wandb.artifacts", "wandb.max_runs", "sinks",
 )  # fmt: skip
 
@@ -160,7 +161,7 @@ def identity(spec: RunSpec, values: Mapping[str, Any]) -> str:
     Args:
         values: of the keys that its request sets.
     """
-    config = {key: value for key, value in spec.config.items() if key != "wandb"}
+    config = {key: value for key, value in spec.config.items() if key not in ("wandb", EXPERIMENT)}
     config |= {key: value for key, value in values.items() if key.startswith("wandb.")}
     tells_apart = {key: value for key, value in flattened(config).items() if key not in ONE_FOR_ALL}
     return json.dumps(tells_apart, sort_keys=True, default=str)

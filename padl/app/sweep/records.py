@@ -94,7 +94,7 @@ class SweepRecords:
         assert spec.run.dir is not None
         if self.folder is None:
             tasks = dict.fromkeys(member.spec.config["task"]["name"] for member in members)
-            self.folder = run_folder.create(spec.run.dir, f"sweep-{'-'.join(tasks)}")
+            self.folder = run_folder.create(spec.run.dir, f"sweep-{spec.run.name or '-'.join(tasks)}")
         self._held.enter_context(lock.hold(self.written_folder))
         about = environment(devices[0], len(devices), self.command)
         self._environment, self._commit = run_folder.to_json(about), about["git"]

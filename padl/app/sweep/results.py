@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from padl.app import artifacts
+from padl.app import artifacts, naming
 from padl.app.frames import data_frame
 from padl.app.outputs import give_model
 from padl.app.readable_runs import sweep_card
@@ -175,7 +175,11 @@ def _ranked(sweep: Sweep, members: Sequence[Member], label: str = "") -> Results
         row["steps_to_target"] = reached
     rows = _with_equal_columns(rows)
     ranked = statistics.rank([row for row in rows if row["status"] in ENDED], keys, objective.direction)
-    warnings = statistics.edges(ranked, sweep.bounds) + _measured_once(objective, histories)
+    warnings = [
+        *statistics.not_told_apart(ranked),
+        *statistics.edges(ranked, sweep.bounds),
+        *_measured_once(objective, histories),
+    ]
     folder = sweep.records.folder
     return Results(rows, keys, objective, target, ranked, warnings, histories, folder, title(members))
 
@@ -323,8 +327,12 @@ def _best_of(members: Sequence[Member]) -> list[Member]:
 
 
 def title(members: Sequence[Member]) -> str:
-    """Return `digits mlp adam`, of what all members share."""
+    """Return `digits mlp adam, loss=hinge`, of what all members share; a run.name comes first."""
+    spec, keys = members[0].spec, swept(members)
     tasks = {str(m.spec.task.about.get("title", m.spec.config["task"]["name"])) for m in members}
     names = [{m.spec.config[kind]["name"] for m in members if kind in m.spec.config} for kind in ("model", "optimizer")]
     shared = [next(iter(each)) for each in [tasks, *names] if len(each) == 1]
-    return " ".join(shared) or "a sweep"
+    swept_groups = (*keys, *(key.partition(".")[0] for key in keys if "." not in key))
+    different = {k: v for k, v in spec.differences.items() if k not in keys and k.partition(".")[0] not in swept_groups}
+    words = [" ".join(shared) or "a sweep", *naming.words_of(spec.config, different, naming.TITLE)]
+    return f"{f'{spec.run.name}: ' if spec.run.name else ''}{', '.join(words)}"

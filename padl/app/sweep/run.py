@@ -198,6 +198,7 @@ class Sweep:
         failed_before = len(self.failures)
         with closing(progress):
             bars = [progress.begin(self._name(group), group.steps) for group in programs]
+            progress.begin_all(f"all {sum(len(group.members) for group in programs):,} runs")
             for group, bar in zip(programs, bars, strict=True):
                 parts = group.members[0].spec.parts
                 with self._failing_alone(group), ExitStack() as running, one_line_in_training(parts):

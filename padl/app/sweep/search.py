@@ -10,13 +10,16 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from padl.app.run_spec import RunSpec
+from padl.app.settings import EXPERIMENT
 from padl.app.sweep import selection
 from padl.app.sweep.optuna_study import SearchOptions, abandon, claim, complete, open_study, quiet, running
 from padl.app.sweep.search_space import Dimension
 from padl.runs.redaction import redact
-from padl.types import Criterion, PadlError
+from padl.types import KINDS, Criterion, PadlError
 
-NO_MATTER = ("run", "wandb", "sinks", "device", "devices", "compilation_cache", "progress", "steps_per_call")
+NO_MATTER = (
+    "run", "wandb", "sinks", "device", "devices", "compilation_cache", "progress", "steps_per_call", EXPERIMENT,
+)  # fmt: skip
 Setting = dict[str, Any]  # key -> value
 Launch = Callable[[Sequence[Setting]], Sequence[float | None]]
 
@@ -121,6 +124,7 @@ def _about(
     dimensions: Sequence[Dimension], seeds: Sequence[str], criterion: Criterion, spec: RunSpec
 ) -> dict[str, Any]:
     """What a study is of, as JSON: all that may not change where it is continued."""
-    settings = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
+    as_usual = {key: None for key, value in spec.usual.items() if key not in KINDS and spec.config[key] == value}
+    settings = {key: value for key, value in {**spec.config, **as_usual}.items() if key not in NO_MATTER}
     about = {"ranges": dimensions, "seeds": seeds, "objective": criterion, **settings}
     return redact(json.loads(json.dumps(about, default=str)))

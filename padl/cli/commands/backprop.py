@@ -5,10 +5,13 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from padl.cli.options import Options
 from padl.runs.exit_codes import DONE
+
+if TYPE_CHECKING:
+    from padl.app.step_graph import StepGraph
 
 SETTING = re.compile(r"[+~]{0,2}[\w./@]+=(?!=)")  # KEY=VALUE
 HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp task=digits'
@@ -65,18 +68,31 @@ def run(arguments: list[str]) -> int:
             cannot be composed, a folder that cannot be written.
     """
     request = read(arguments)
-    from padl.app.step_graph import at_best, at_step
+    from padl.app.step_graph import at_best
     from padl.cli.backprop_report import print_formula, print_model
     from padl.cli.hydra.app import TaskFunction, compose_and_call
+    from padl.runs.console import Working
 
     how = {"out": request.out, "steps": request.steps}
     if request.formula:
         print_formula(request.formula, _values(request.settings), **how)
     elif request.run:
-        print_model(at_best(request.run, request.allow), **how)
+        with Working("tracing"):
+            step = at_best(request.run, request.allow)
+        print_model(step, **how)
     else:
-        compose_and_call(request.settings, TaskFunction(lambda config: print_model(at_step(config), **how)))
+        compose_and_call(request.settings, TaskFunction(lambda config: print_model(_at_step(config), **how)))
     return DONE
+
+
+def _at_step(config: dict[str, Any]) -> "StepGraph":
+    """The graph of a step, with a sign of life until it is there."""
+    from padl.app.step_graph import at_step
+    from padl.runs.console import Working
+
+    steps = config.get("steps")
+    with Working(f"training {steps:,} steps, and tracing the next" if isinstance(steps, int) else "tracing"):
+        return at_step(config)
 
 
 def read(arguments: Sequence[str]) -> BackpropRequest:

@@ -12,7 +12,7 @@ from padl.cli.hydra.arguments import is_multirun
 from padl.cli.hydra.errors import explain_keys
 from padl.compare import report
 from padl.compare.surface_captions import title
-from padl.runs.console import Output
+from padl.runs.console import Output, Working
 from padl.runs.exit_codes import DONE
 from padl.types import PadlError
 
@@ -26,7 +26,9 @@ def run(arguments: list[str]) -> int:
         raise PadlError("padl compare runs all in one program: -m is for padl train; several optimizers are a list")
 
     def compare(config: dict[str, Any]) -> None:
-        print_comparison(comparing.run(config, ["padl", "compare", *arguments], allow))
+        with Working("comparing optimizers") as working:
+            result = comparing.run(config, ["padl", "compare", *arguments], allow, working.say)
+        print_comparison(result)
 
     compose_and_call(words, TaskFunction(compare), APPLICATION)
     return DONE

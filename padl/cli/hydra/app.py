@@ -63,11 +63,12 @@ class TaskFunction:
         from omegaconf import OmegaConf
 
         try:
-            plain: Any = OmegaConf.to_container(config, resolve=True)
-            plain, line = let_typed_rule(plain, settings(HydraConfig.get().overrides.task))
+            composed: Any = OmegaConf.to_container(config, resolve=True)
+            hydra = HydraConfig.get()
+            config, line = let_typed_rule(jobs.with_experiment(composed, hydra), settings(hydra.overrides.task))
             if line:
                 warn(line)
-            return self.function(plain)
+            return self.function(config)
         except Exception as error:
             self.errors.append(error)
 

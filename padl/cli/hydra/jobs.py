@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from padl.app.settings import EXPERIMENT
 from padl.app.sweep.members import Requested, refusal
 from padl.cli.hydra.errors import explain_job
 from padl.cli.hydra.typed import let_typed_rule
@@ -105,10 +106,22 @@ def _compose(loader: Any, master: Any, overrides: tuple[str, ...], number: int) 
     with open_dict(composed):
         composed.hydra.job.id = composed.hydra.job.num = number
     HydraConfig.instance().set_config(composed)
+    of_hydra = composed[HYDRA]
     with open_dict(composed):
         del composed[HYDRA]
     fixed = "${" not in str(OmegaConf.to_container(composed, resolve=False))
-    return OmegaConf.to_container(composed, resolve=True), fixed  # pyright: ignore[reportReturnType]
+    config: Any = OmegaConf.to_container(composed, resolve=True)
+    return with_experiment(config, of_hydra), fixed
+
+
+def with_experiment(config: Config, of_hydra: Any) -> Config:
+    """Add to a composed configuration the name of the experiment that was chosen, if one was.
+
+    Args:
+        of_hydra: Hydra's own configuration, which knows what was chosen of each group.
+    """
+    name = of_hydra.runtime.choices.get(EXPERIMENT)
+    return {**config, EXPERIMENT: str(name)} if name else config
 
 
 def _has(config: Config, key: str) -> bool:

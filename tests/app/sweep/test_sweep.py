@@ -84,7 +84,8 @@ def test_the_plan_comes_first_and_the_ranking_last(padl_command):
 def test_every_member_has_the_files_of_a_run_alone_and_its_overrides(grid):
     folders = [path for path in grid[0].iterdir() if (path / "config.yaml").exists()]
     assert len(folders) == 8
-    files = {"config.yaml", "env.json", "metrics.jsonl", "summary.json", "status.json", "checkpoint", "wandb"}
+    files = {"config.yaml", "title.json", "env.json", "metrics.jsonl", "summary.json", "status.json", "checkpoint"}
+    files |= {"wandb"}
     for folder in folders:
         assert files <= {file.name for file in folder.iterdir()}
         assert run_folder.read_json(folder / "status.json")["status"] == "finished"

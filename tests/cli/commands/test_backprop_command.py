@@ -92,7 +92,7 @@ def test_a_formula_may_begin_with_a_minus(words):
 def test_a_model_is_summarised_layer_by_layer(padl_command, tmp_path):
     code, out, err = padl_command("backprop", *SMALL, "--out", str(tmp_path / "m"))
     assert (code, err) == (0, "")
-    assert "digits mlp adam, seed 0: the gradient of step 1, 16 rows" in out
+    assert "digits mlp adam, widths=[8], batch_size=16, seed 0: the gradient of step 1, 16 rows" in out
     assert all(word in out for word in ("blocks.0.linear", "head", "loss", "520"))
     rows = list(csv.DictReader((tmp_path / "m" / "layers.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["name"] for row in rows] == ["", "blocks.0.linear", "head", "loss"]

@@ -136,8 +136,16 @@ def test_training_from_the_command_line_is_training_from_python(padl_command, tm
 
     record = padl.train(task="permeability", model={"name": "mlp", "widths": [8]}, steps=4, devices=1)
     assert read_metrics(folder)[-1]["train/loss"] == record.history["train/loss"][-1]
-    assert "permeability mlp adam, seed 0" in out
+    assert "permeability mlp adam, widths=[8], steps=4, seed 0" in out
     assert str(folder) in out
+
+
+def test_the_metric_that_decides_is_marked_and_its_side_is_said(padl_command):
+    _, out, _ = padl_command("train", "task=permeability", "model.widths=[8]", *QUICK, "run.dir=null")
+    assert "│ rmse *" in out
+    assert "* decides: best is the step where rmse is smallest on the " in out
+    _, out, _ = padl_command("train", "task=surface", *QUICK)
+    assert "* decides: best is the step where loss is smallest\n" in out
 
 
 def test_a_diverged_run_exits_with_3(padl_command):

@@ -1,0 +1,44 @@
+"""docs/runs.md is true: its commands run, and its Python."""
+
+import shlex
+
+import pytest
+from markdown_blocks import blocks, run_python
+
+import padl
+
+PAGE = "docs/runs.md"
+RECORDED = "runs/20260131-120000-digits-adam-3f2a1c"
+COMMANDS = [line.partition(" #")[0].strip() for text in blocks(PAGE, "bash") for line in text.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    run = {"dir": str(tmp_path_factory.mktemp("page") / "runs"), "plot": False}
+    quick = {"steps": 20, "steps_per_call": 10, "devices": 1, "run": run, "wandb": {"mode": "disabled"}}
+    padl.train(loss="hinge", **quick)
+    return padl.train(**quick).folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_page_runs(padl_command, monkeypatch, recorded, command):
+    monkeypatch.chdir(recorded.parents[1])
+    program, *words = shlex.split(command.replace(RECORDED, f"runs/{recorded.name}"))
+    assert program == "padl"
+    if words[0] in ("train", "rerun"):
+        words += [
+            "wandb.mode=disabled",
+            "progress=none",
+            "run.plot=false",
+            "devices=1",
+            f"run.dir={recorded.parent / 'x'}",
+        ]
+        words = [word.replace("steps=200", "steps=20") for word in words]
+    code, out, err = padl_command(*words)
+    assert code == 0, err
+    assert out
+
+
+def test_the_python_of_the_page_runs():
+    page = run_python(PAGE, {"steps=100,": "steps=10, devices=1,"})
+    assert len(page["names"]) == 2
