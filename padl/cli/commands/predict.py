@@ -9,14 +9,14 @@ from padl.cli.options import Options
 OPTIONS = Options(
     "predict",
     usage=["FOLDER TABLE [--final] [--out FILE]", "FOLDER IMAGES [--final] [--out FILE]"],
-    about="Predict the rows of a table (text, Parquet, Arrow), or the images of a folder, with\n"
-    "the model of a run, and write a CSV file, a line for each in their order: the class\n"
-    "by name with all probabilities, or each number in its own unit, dates as dates.\n"
-    "Where the rows have the target too, a line says how right the predictions are.",
+    about="Predict the rows of a table (text, Parquet, Arrow), or the images of a folder,\n"
+    "with the model of a run. Write a CSV file, a line for each in their order: the\n"
+    "class by name with all probabilities, or each number in its own unit, dates as\n"
+    "dates. Where the rows have the target too, a line says how right it is.",
     examples=[
         "padl predict runs/20260131-120000-csv-adam-3f2a1c new.csv",
         "padl predict runs/20260131-120000-csv-adam-3f2a1c new.parquet --out - | head",
-        "padl predict runs/20260131-120000-image_folder-adam-3f2a1c photos --out photos.csv",
+        "padl predict runs/20260131-120000-image_folder-adam-3f2a1c photos --out p.csv",
     ],
 )
 OPTIONS.add_argument(
