@@ -1,11 +1,16 @@
-"""Complete a command line in the shell: names of commands here, the words after `padl train` and the like by Hydra."""
+"""Complete a command line in the shell: names of commands, of items and folders of runs here, the words after
+`padl train` and the like by Hydra."""
 
+import glob
 import importlib
 import os
 from collections.abc import Sequence
 
 from padl.cli.hydra.app import TRAIN, Application, TaskFunction, compose_and_call
 from padl.runs.exit_codes import DONE
+
+OF_FOLDERS = ("resume", "rerun", "evaluate", "predict", "export")  # commands whose first word is the folder of a run
+FOLDER = "config.yaml", "sweep.json"  # what a folder of a run or a sweep has
 
 
 def complete(arguments: list[str], commands: Sequence[str]) -> int:
@@ -23,7 +28,24 @@ def complete(arguments: list[str], commands: Sequence[str]) -> int:
     elif application := _application(words[1], commands):
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
         compose_and_call(arguments, TaskFunction(lambda config: None), application)
+    elif words[1] in ("show", *OF_FOLDERS):
+        print("\n".join(_names(words[-1]) if words[1] == "show" else _folders(words[-1])))
     return DONE
+
+
+def _names(begun: str) -> list[str]:
+    """The names of items that begin so."""
+    from padl.app import names
+    from padl.types import KINDS
+
+    return sorted({name for kind in KINDS for name in names.names(kind) if name.startswith(begun)})
+
+
+def _folders(begun: str) -> list[str]:
+    """The folders of runs and sweeps that begin so, and folders on the way to them; those of runs/ for nothing yet."""
+    folders = [path for path in sorted(glob.glob(f"{glob.escape(begun or 'runs/')}*")) if os.path.isdir(path)]
+    is_run = lambda path: any(os.path.isfile(os.path.join(path, name)) for name in FOLDER)  # noqa: E731
+    return [path if is_run(path) else f"{path}/" for path in folders]
 
 
 def _application(command: str, commands: Sequence[str]) -> Application | None:

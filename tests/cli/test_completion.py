@@ -20,6 +20,7 @@ def completed(line: str) -> list[str]:
         ("padl train optimizer=ad", "optimizer=adam"),
         ("padl tr", "train"),
         ("padl compare surf", "surface="),
+        ("padl show rms", "rmsprop"),
     ],
 )
 def test_completion_offers_names_and_keys(line, expected):
@@ -31,3 +32,13 @@ def test_every_command_is_completed_and_only_hydras_have_more():
 
     assert completed("padl ") == list(COMMANDS)
     assert completed("padl rerun opt") == []
+
+
+@pytest.mark.parametrize("command", ["resume", "rerun", "evaluate", "predict", "export"])
+def test_folders_of_runs_are_completed(command, tmp_path):
+    for name, file in (("a-run", "config.yaml"), ("b-sweep", "sweep.json")):
+        (tmp_path / "runs" / name).mkdir(parents=True)
+        (tmp_path / "runs" / name / file).touch()
+    assert completed(f"padl {command} ") == ["runs/a-run", "runs/b-sweep"]
+    assert completed(f"padl {command} ru") == ["runs/"]
+    assert completed(f"padl {command} runs/b") == ["runs/b-sweep"]

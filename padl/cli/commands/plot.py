@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from padl.cli.exit_codes import DONE
+from padl.runs.exit_codes import DONE
 from padl.cli.options import Options
 
 OPTIONS = Options(

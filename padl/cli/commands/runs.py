@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from padl.cli.exit_codes import DONE
+from padl.runs.exit_codes import DONE
 from padl.cli.options import Options
 
 OPTIONS = Options(
