@@ -221,15 +221,19 @@ def _end_wandb(sweep: Sweep, results: Results) -> None:
         _give_results(wandb, sweep, results)
         statuses = Counter(row["status"] for row in results.rows)
         wandb.close({"statuses": dict(statuses), "best": results.best, **_ended(sweep)})
-    sweep.records.finish(sweep.members)
+    sweep.records.finish()
 
 
 def _give_results(wandb: Wandb, sweep: Sweep, results: Results) -> None:
-    """Give the sweep's W&B run its table and its pictures; the best member's model, where members have no W&B run."""
+    """Give the sweep's W&B run its table, its pictures and the curves of its best members; where members have no W&B
+    run, the best one's model."""
     wandb.configure(shared_config(sweep.members, sweep.bounds))
     wandb.table("results", list(results.rows[0]), [list(row.values()) for row in results.rows])
-    for file in sorted(results.folder.glob("*.png")) if results.folder and not sweep.stop.signal else ():
-        wandb.image(file.stem, file)
+    if results.folder and not sweep.stop.signal:
+        for file in sorted(results.folder.glob("*.png")):
+            wandb.image(file.stem, file)
+        for file in sorted(results.folder.glob("*/curves.png")):
+            wandb.image(f"curves/{file.parent.name}", file)
     best = _best_members(sweep, results)[:1]
     if sweep.spec.wandb.artifacts and best and best[0].folder and not sweep.records.has_sinks_for_each:
         give_model(wandb, best[0].summary, best[0].folder)
