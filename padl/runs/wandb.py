@@ -58,7 +58,7 @@ class Wandb:
         self._process: WandbProcess | None = None
         self._number = 0
         self._ended = threading.Event()
-        self._deadline = 0.0  # of `wait`, on the clock of `monotonic`
+        self._deadline = 0.0  # of `wait`, on the clock of `monotonic`; 0 until `finish`
 
     def write(self, step: int, row: Row) -> None:
         """Queue a row."""
@@ -94,8 +94,8 @@ class Wandb:
             self._send({"summary": redact(flattened(summary, "/")), "exit_code": code})
 
     def finish(self) -> None:
-        """Queue the end of the run; what is queued is still sent, see `wait`."""
-        if self._process:
+        """Queue the end of the run, the first time; what is queued is still sent, see `wait`."""
+        if self._process and not self._deadline:
             self._send({"close": True})
             self._deadline = monotonic() + CLOSE_SECONDS
 

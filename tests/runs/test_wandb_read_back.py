@@ -172,6 +172,7 @@ def test_the_run_of_a_sweep_has_its_table_its_pictures_and_the_best_members_mode
     assert items["results.nrows"] == 4
     pictures = {file.stem for file in large_sweep.folder.glob("*.png")}
     assert pictures
+    pictures |= {f"curves/{file.parent.name}" for file in large_sweep.folder.glob("*/curves.png")}
     assert pictures == {name.removesuffix("._type") for name, kind in items.items() if kind == "image-file"}
     (model,) = [artifact for artifact in of_type(large_sweep.folder, "artifact") if artifact["type"] == "model"]
     best = min(large_sweep.rows, key=lambda row: row["objective"])["folder"]
@@ -187,8 +188,16 @@ def test_members_of_a_small_sweep_have_a_run_each_and_the_sweep_one_for_its_resu
     assert {run["run_group"] for run in [*members, own]} == {swept.folder.name}
     assert [run.get("job_type", "") for run in [*members, own]] == ["", "", "sweep"]
     assert [exit_code(folder) for folder in sorted(swept.folder.glob("0*"))] == [0, 0]
-    assert all("curves.path" in logged(folder) for folder in swept.folder.glob("0*"))
-    assert "results.path" in logged(swept.folder / "wandb")
+    items = logged(swept.folder / "wandb")
+    assert "results.path" in items
+    for member in sorted(swept.folder.glob("0*")):
+        picture = own_folder(swept.folder) / "files" / items[f"curves/{member.name}.path"]
+        assert picture.read_bytes() == (member / "curves.png").read_bytes()
+
+
+def own_folder(sweep):
+    (folder,) = (sweep / "wandb").glob("offline-run-*")
+    return folder
 
 
 def test_one_id_for_several_runs_is_refused_before_any(tmp_path):

@@ -208,8 +208,15 @@ class SweepRecords:
         if member.folder and file:
             weights = artifacts.trained(last)
             artifacts.write(member.spec, weights, summary, file.written(), member.folder, durable=False)
+            self._end_wandb(member, member.folder)
         assert member.run_status is not None  # it has begun
         member.run_status.end(summary["status"], summary["steps"], summary["reason"])
+
+    def _end_wandb(self, member: Member, folder: Path) -> None:
+        wandb = self._wandb_runs.get(member.number)
+        if wandb:
+            give_files(wandb, member.spec, member.summary, folder)
+            wandb.finish()
 
     def flush_when_due(self) -> None:
         """Write the rows that wait, where the last time is `FLUSH_SECONDS` ago."""
@@ -223,12 +230,8 @@ class SweepRecords:
         """The W&B runs of the sweep and of its members."""
         return [*([self.wandb] if self.wandb else []), *self._wandb_runs.values()]
 
-    def finish(self, members: Sequence[Member]) -> None:
-        """Give W&B what the members left beside their rows, wait until it has all, and let the sweep's folder go."""
-        for member in members:
-            wandb = self._wandb_runs.get(member.number)
-            if wandb and member.folder:
-                give_files(wandb, member.spec, member.summary, member.folder)
+    def finish(self) -> None:
+        """End the W&B runs, wait until W&B has all that it was given, and let the sweep's folder go."""
         for wandb in self.wandb_runs:
             wandb.finish()
         for wandb in self.wandb_runs:

@@ -293,15 +293,19 @@ def _end_wandb(sweep: Sweep, results: Results) -> None:
         statuses = Counter(row["status"] for row in results.rows)
         best = {task: part.best for task, part in results.of_each.items()} or results.best
         wandb.close({"statuses": dict(statuses), "best": best, **_ended(sweep)})
-    sweep.records.finish(sweep.members)
+    sweep.records.finish()
 
 
 def _give_results(wandb: Wandb, sweep: Sweep, results: Results) -> None:
-    """Give the sweep's W&B run its table and its pictures; the best member's model, where members have no W&B run."""
+    """Give the sweep's W&B run its table, its pictures and the curves of its best members; where members have no W&B
+    run, the best one's model."""
     wandb.configure(shared_config(sweep.members, sweep.bounds))
     wandb.table("results", list(results.rows[0]), [list(row.values()) for row in results.rows])
-    for file in sorted(results.folder.glob("*.png")) if results.folder and not sweep.stop.signal else ():
-        wandb.image(file.stem, file)
+    if results.folder and not sweep.stop.signal:
+        for file in sorted(results.folder.glob("*.png")):
+            wandb.image(file.stem, file)
+        for file in sorted(results.folder.glob("*/curves.png")):
+            wandb.image(f"curves/{file.parent.name}", file)
     if not sweep.spec.wandb.artifacts or sweep.records.has_sinks_for_each:
         return
     for members in _by_task(sweep.members).values():
