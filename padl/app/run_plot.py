@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from padl.app.run_labels import labels_of, shared_title
-from padl.compare.run_curves import Curve, Panel, draw_panels
+from padl.compare.run_curves import Panel, RunCurve, draw_panels
 from padl.errors import PadlError
 from padl.runs import jsonl, overview
 from padl.runs.pictures import own_style, save
@@ -126,7 +126,7 @@ def _panels(runs: Sequence[_Run], metrics: Sequence[str], x: X) -> list[Panel]:
             if len(xs):
                 of = _of(run, name)
                 panel = grouped.setdefault((name, of), Panel(of, name, _direction(run, name), []))
-                panel.curves.append(Curve(label, setting, xs, ys))
+                panel.curves.append(RunCurve(label, setting, xs, ys))
     panels = list(grouped.values())
     if not panels:
         raise PadlError("nothing was measured yet in these runs")

@@ -15,7 +15,7 @@ SETTINGS = 12  # in the legend; of more the best few are told apart, and the oth
 GREY = "0.75"
 
 
-class Curve(NamedTuple):
+class RunCurve(NamedTuple):
     """What one run measured.
 
     Attributes:
@@ -39,10 +39,10 @@ class Panel(NamedTuple):
     title: str
     metric: str
     direction: str
-    curves: list[Curve]
+    curves: list[RunCurve]
 
 
-class Line(NamedTuple):
+class DrawnLine(NamedTuple):
     """What is drawn of a setting: a curve, or the mean over its seeds with their range.
 
     Attributes:
@@ -86,41 +86,41 @@ def draw_panels(panels: Sequence[Panel], title: str, x_label: str, smooth: float
     return figure
 
 
-def lines_of(panel: Panel) -> list[Line]:
+def lines_of(panel: Panel) -> list[DrawnLine]:
     """Return the lines of a panel: each curve, or, of more than colours tell apart, the means over seeds."""
-    settings: dict[str, list[Curve]] = {}
+    settings: dict[str, list[RunCurve]] = {}
     for curve in panel.curves:
         settings.setdefault(curve.setting, []).append(curve)
     if len(panel.curves) <= APART or len(settings) == len(panel.curves):
-        return [Line(c.label, c.x, c.y, c.y, c.y) for c in panel.curves]
+        return [DrawnLine(c.label, c.x, c.y, c.y, c.y) for c in panel.curves]
     return [_mean(setting, curves) for setting, curves in settings.items()]
 
 
-def _mean(setting: str, curves: Sequence[Curve]) -> Line:
+def _mean(setting: str, curves: Sequence[RunCurve]) -> DrawnLine:
     """The mean and the range over seeds, at the places that all of them measured."""
     if len(curves) == 1:
-        return Line(setting, curves[0].x, curves[0].y, curves[0].y, curves[0].y)
+        return DrawnLine(setting, curves[0].x, curves[0].y, curves[0].y, curves[0].y)
     common = sorted(set.intersection(*(set(curve.x.tolist()) for curve in curves)))
     at = [dict(zip(curve.x.tolist(), curve.y.tolist(), strict=True)) for curve in curves]
     table = np.array([[values[x] for x in common] for values in at]).reshape(len(curves), len(common))
     name = f"{setting} (mean of {len(curves)} seeds)".strip()
-    return Line(name, np.array(common), table.mean(0), table.min(0), table.max(0))
+    return DrawnLine(name, np.array(common), table.mean(0), table.min(0), table.max(0))
 
 
-def _best_names(panels: Sequence[Panel], lines: Sequence[Sequence[Line]]) -> list[str]:
+def _best_names(panels: Sequence[Panel], lines: Sequence[Sequence[DrawnLine]]) -> list[str]:
     """The settings that end best: the first of each panel, then the second of each, as many as colours tell apart."""
     ranked = [_by_end(panel.direction, each) for panel, each in zip(panels, lines, strict=True)]
     in_turn = [name for places in itertools.zip_longest(*ranked) for name in places if name is not None]
     return list(dict.fromkeys(in_turn))[:APART]
 
 
-def _by_end(direction: str, lines: Sequence[Line]) -> list[str]:
+def _by_end(direction: str, lines: Sequence[DrawnLine]) -> list[str]:
     sign = -1.0 if direction == "max" else 1.0
     last = {line.name: sign * float(line.y[-1]) if len(line.y) else math.inf for line in lines}
     return sorted((name for name, value in last.items() if math.isfinite(value)), key=last.__getitem__)
 
 
-def _draw(axes: Any, line: Line, style: dict[str, Any] | None, smooth: float) -> None:
+def _draw(axes: Any, line: DrawnLine, style: dict[str, Any] | None, smooth: float) -> None:
     every = max(1, len(line.x) // 8)
     look = {"lw": 1.6, "ms": 4, "markevery": every, **style} if style else {"lw": 0.8, "color": GREY}
     if style and smooth:

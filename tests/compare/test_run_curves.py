@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from padl.compare.run_curves import APART, Curve, Panel, draw_panels, lines_of, smoothed
+from padl.compare.run_curves import APART, Panel, RunCurve, draw_panels, lines_of, smoothed
 from padl.compare.value_axis import is_share_near_one
 from padl.runs.pictures import own_style
 
@@ -11,7 +11,7 @@ X = np.arange(5.0)
 
 
 def curves(settings, seeds):
-    return [Curve(f"{a}, seed {s}", str(a), X, X * (a + 1) + s / 10) for a in range(settings) for s in range(seeds)]
+    return [RunCurve(f"{a}, seed {s}", str(a), X, X * (a + 1) + s / 10) for a in range(settings) for s in range(seeds)]
 
 
 def test_few_curves_are_drawn_as_they_are_and_of_many_the_mean_over_seeds_with_its_range():
@@ -24,7 +24,7 @@ def test_few_curves_are_drawn_as_they_are_and_of_many_the_mean_over_seeds_with_i
 
 
 def test_seeds_that_measured_at_other_steps_are_averaged_where_all_did():
-    shorter = Curve("0, seed 9", "0", X[:3], X[:3])
+    shorter = RunCurve("0, seed 9", "0", X[:3], X[:3])
     (line, *_) = lines_of(Panel("", "m", "max", [*curves(3, 3), shorter]))
     assert line.x.tolist() == [0, 1, 2]
 
@@ -65,7 +65,7 @@ def test_shares_near_one_are_spaced_by_what_they_lack(values, direction, expecte
 def test_values_keep_their_order_on_the_axis_of_shares_and_one_is_on_it():
     with own_style():
         values = np.array([0.1, 0.9, 0.99, 1.0])
-        figure = draw_panels([Panel("", "m", "max", [Curve("a", "a", values, values)])], "", "step")
+        figure = draw_panels([Panel("", "m", "max", [RunCurve("a", "a", values, values)])], "", "step")
         axes = figure.axes[0]
         at = axes.get_yaxis_transform().transform([(0, v) for v in values])[:, 1]
         box = axes.get_window_extent()
