@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from padl.runs.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 OPTIONS = Options(
     "plot",

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from padl.runs.exit_codes import DONE
 from padl.cli.options import Options
+from padl.runs.exit_codes import DONE
 
 OPTIONS = Options(
     "runs",
