@@ -11,11 +11,11 @@ from padl.cli.options import Options
 OPTIONS = Options(
     "resume",
     usage=["FOLDER [--allow NAME ...]", "RUN steps=N", "SWEEP KEY=A,B,C"],
-    about="Go on with a run or a sweep that was stopped, where its newest snapshot is: in\n"
-    "its folder, rows and W&B run, to the bits of the one that never stopped.\n"
-    "steps=N with a larger N extends a run; KEY=A,B,C with more values adds members\n"
-    "to a sweep. What its numbers depend on must be as it was; what differs is shown,\n"
-    "and refused unless it is allowed.",
+    about="Continue a run or a sweep that was stopped, from its newest saved state. It uses\n"
+    "the same folder and W&B run, and comes to the bits of one that never stopped.\n"
+    "A larger steps=N trains a run further. KEY=A,B,C with more values adds runs to\n"
+    "a sweep. All that the numbers depend on must be unchanged. A difference is\n"
+    "shown, and refused unless it is allowed.",
     examples=[
         "padl resume runs/20260131-120000-digits-adam-3f2a1c",
         "padl resume runs/20260131-120000-digits-adam-3f2a1c steps=4000",
