@@ -16,7 +16,7 @@ OPTIONS = Options(
     examples=[
         "padl predict runs/20260131-120000-csv-adam-3f2a1c new.csv",
         "padl predict runs/20260131-120000-csv-adam-3f2a1c new.parquet --out - | head",
-        "padl predict runs/20260131-120000-image_folder-adam-3f2a1c photos --out photos.csv",
+        "padl predict runs/20260131-120000-image_folder-adam-3f2a1c photos",
     ],
 )
 OPTIONS.add_argument(
