@@ -27,7 +27,7 @@ def stumbling() -> optax.GradientTransformation:
 
     return optax.GradientTransformation(lambda params: jnp.zeros((), jnp.int32), update)
 """
-LINE = "stumbles.py:9, in check: RuntimeError: no step after the third (plugins in this run: optimizer 'stumbling')"
+RAISED = "stumbles.py:9, in check: RuntimeError: no step after the third"
 
 
 def test_a_plugin_that_raises_in_training_is_told_with_its_place_and_in_the_status(tmp_path):
@@ -38,9 +38,10 @@ def test_a_plugin_that_raises_in_training_is_told_with_its_place_and_in_the_stat
         env=os.environ | {"PADL_PLUGINS": str(tmp_path)}, capture_output=True, text=True, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
-    assert done.stderr.splitlines()[-1].endswith(LINE)
+    line = done.stderr.splitlines()[-1]
+    assert f"{RAISED} (not PADL's own: optimizer 'stumbling' from " in line
     (folder,) = (tmp_path / "runs").iterdir()
     record = status.read(folder)
     assert record.status == "failed"
-    assert record.reason.endswith(LINE)
+    assert line.endswith(record.reason)
     assert record.reason.startswith("/")  # a file, not the name of JAX's error

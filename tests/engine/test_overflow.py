@@ -8,6 +8,7 @@ import pytest
 import padl
 from padl import optimizers
 from padl.data.source import Data
+from padl.data.split import Holdout
 from padl.engine import lanes, loop, sweep
 from padl.engine.experiment import Experiment
 from padl.engine.keys import key_of
@@ -20,7 +21,7 @@ from padl.tasks.regression import regression
 from padl.tasks.task import ObjectiveConfig
 
 RNG = np.random.default_rng(0)
-TASK = regression(RNG.standard_normal((24, 3)), RNG.standard_normal(24), held_out=1 / 3, where="rows")
+TASK = regression(RNG.standard_normal((24, 3)), RNG.standard_normal(24), holdout=Holdout(1 / 3), where="rows")
 PARAMS = {"w": jnp.ones((2, 3)), "b": jnp.ones(2)}
 
 

@@ -24,6 +24,15 @@ def runs() -> None:
     assert np.isclose(repeated["accuracy"], result.summary["final"]["accuracy"])
 
 
+def predictions() -> None:
+    result = padl.train(**RUN, run={"dir": "runs"})
+    inputs = padl.task("digits").rows["inputs"][:5]
+    predicted = padl.predict(result.folder, inputs).predicted("class")
+    outputs = padl.load(result.folder)(inputs)
+    assert [int(name) for name in predicted] == np.argmax(outputs, 1).tolist()
+    assert padl.export(result.folder, to="jax").stat().st_size
+
+
 def resume() -> None:
     result = padl.train(**RUN, run={"dir": "runs"})
     assert padl.resume(result.folder, {"steps": 5}).summary["steps"] == 5
@@ -69,6 +78,7 @@ def names() -> None:
 CALLS = {
     sweep: "sweep",
     runs: "train load evaluate task",
+    predictions: "predict export",
     resume: "resume",
     trajectories: "trajectories",
     backpropagation: "backprop",
