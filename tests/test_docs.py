@@ -33,6 +33,8 @@ QUIET = ["wandb.mode=disabled", "progress=none", "devices=1", "run.plot=false"]
 FEW = ["steps=20", "epochs=null"]
 SMALL = {
     "+sweep=lecture_optimizers": ["optimizer=gd,adam"],  # each of the others is a program to compile
+    "+sweep=momentum_valley": ["optimizer.momentum=0,0.9"],
+    "hydra/sweeper=padl_optuna": ["hydra.sweeper.trials=3"],
     "experiment=cracks": ["model.channels=[4]", "task.rows=64"],
     "experiment=digit_lines": ["model.widths=[8]"],
     "task=image_folder": ["model=linear", "task.size=8"],
