@@ -28,7 +28,7 @@ NOT_RUN = {
     "pytest": "it runs this",
     "zensical ": ".ci/run builds the site",
 }  # the beginning of a command: the reason
-LANGUAGES = {"bash", "python", "text", "csv", "yaml", "toml", "json"}
+LANGUAGES = {"", "bash", "python", "text", "csv", "yaml", "toml", "json"}
 QUIET = ["wandb.mode=disabled", "progress=none", "devices=1", "run.plot=false"]
 FEW = ["steps=20", "epochs=null"]
 SMALL = {
