@@ -113,7 +113,7 @@ def test_the_python_of_a_page_runs(tmp_path, made, page):
     prepare(page, python(page), tmp_path, made)
     if page == "docs/data.md":  # its Python reads the newest run on a table
         shutil.copytree(made("-csv-"), tmp_path / "runs" / made("-csv-").name)
-    code = re.sub(SETTINGS_OF_A_PAGE.get(page, r"steps=\d{3,}\b"), "steps=10", python(page))
+    code = re.sub(SETTINGS_OF_A_PAGE.get(page, r"steps=\d{3,}\b"), "steps=100", python(page))
     code = re.sub(r"padl\.(train|sweep)\(", r"padl.\1(devices=1, ", code)
     CHECKS.get(page, lambda variables: None)(run_python(code, page))
 
