@@ -63,7 +63,7 @@ def warmup_cosine(fraction: jax.Array, *, warmup: Scalar = 0.1, final: Scalar = 
 
 @schedule(reference="Hu et al. 2024, arXiv:2404.06395, section 4 (warmup, stable, decay)")
 def wsd(fraction: jax.Array, *, warmup: Scalar = 0.05, cooldown: Scalar = 0.2, final: Scalar = 0.0) -> jax.Array:
-    """A line up over the first `warmup` of training, the peak, and a line down to `final` over the last `cooldown`."""
+    """Warm up over the first `warmup` of training, stay, fall on a line to `final` over the last `cooldown` of it."""
     up = jnp.where(fraction < warmup, fraction / _positive(warmup), 1.0)
     done = jnp.clip((fraction - (1 - cooldown)) / _positive(cooldown), 0, 1)
     return up * jnp.where(cooldown > 0, linear(done, final=final), 1.0)

@@ -9,8 +9,8 @@ OPTIONS = Options(
     "rerun",
     usage=["FOLDER [--allow path]"],
     about="Repeat a run with the configuration that it recorded, in a folder next to it.\n"
-    "Device, W&B, progress and the folder of compiled programs are the usual ones,\n"
-    "not those that it recorded.",
+    "The device, W&B, the progress and where compiled programs are kept are the usual\n"
+    "ones, not those of the record.",
     examples=["padl rerun runs/20260131-120000-digits-adam-3f2a1c"],
 )
 OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="of one run, also of a member of a sweep")
