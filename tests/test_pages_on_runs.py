@@ -3,17 +3,13 @@
 import shlex
 
 import pytest
-from markdown_blocks import blocks, run_python
+from markdown_blocks import commands, python, run_python
 
 import padl
 
 PAGES = ("docs/stopping.md", "docs/debugging.md")
 FOLDER = "runs/20260131-120000-digits-adam-3f2a1c"
 FAST = ("wandb.mode=disabled", "progress=none", "devices=1", "run.plot=false", "model.widths=[16]")
-
-
-def commands(page):
-    return [line.partition(" #")[0].strip() for text in blocks(page, "bash") for line in text.splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -47,12 +43,12 @@ def test_a_stopped_run_goes_on(padl_command, command, tmp_path):
 
 
 def test_the_python_of_the_page_on_stopping_runs():
-    shorter = {"steps=1000, eval_every=20": "steps=100, eval_every=5, devices=1, model={'name': 'mlp', 'widths': [4]}"}
-    page = run_python(PAGES[0], shorter)
+    shorter = "steps=100, eval_every=5, devices=1, model={'name': 'mlp', 'widths': [4]}"
+    page = run_python(python(PAGES[0]).replace("steps=1000, eval_every=20", shorter), PAGES[0])
     assert page["result"].status == "finished"
     assert len(page["found"].rows) == 4
 
 
 def test_the_python_of_the_page_on_debugging_runs(capsys):
-    run_python(PAGES[1], {"padl.train(": "padl.train(devices=1, "})
+    run_python(python(PAGES[1]).replace("padl.train(", "padl.train(devices=1, "), PAGES[1])
     assert capsys.readouterr().out.startswith("learnt: the loss of 32 rows went from ")

@@ -3,13 +3,12 @@
 import shlex
 
 import pytest
-from markdown_blocks import blocks, run_python
+from markdown_blocks import commands, python, run_python
 
 import padl
 
 PAGE = "docs/runs.md"
 RECORDED = "runs/20260131-120000-digits-adam-3f2a1c"
-COMMANDS = [line.partition(" #")[0].strip() for text in blocks(PAGE, "bash") for line in text.splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +19,7 @@ def recorded(tmp_path_factory):
     return padl.train(**quick).folder
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", commands(PAGE))
 def test_a_command_of_the_page_runs(padl_command, monkeypatch, recorded, command):
     monkeypatch.chdir(recorded.parents[1])
     program, *words = shlex.split(command.replace(RECORDED, f"runs/{recorded.name}"))
@@ -40,5 +39,5 @@ def test_a_command_of_the_page_runs(padl_command, monkeypatch, recorded, command
 
 
 def test_the_python_of_the_page_runs():
-    page = run_python(PAGE, {"steps=100,": "steps=10, devices=1,"})
+    page = run_python(python(PAGE).replace("steps=100,", "steps=10, devices=1,"), PAGE)
     assert len(page["names"]) == 2

@@ -24,6 +24,7 @@ from padl.runs.redaction import redact
 from padl.runs.run_folder import strict, to_json
 from padl.runs.sink import warn
 from padl.types import PadlError, one_line
+from padl.version import install_extra
 
 NEEDS = {"safetensors": "safetensors", "jax": "flatbuffers"}
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -49,13 +50,12 @@ def export(
         The file.
 
     Raises:
-        PadlError: as `padl.load`; the file is there; a package of padl[export] is not installed; JAX cannot export the
-            model.
+        PadlError: as `padl.load`; the file is there; a package of the extra `export` is missing; JAX cannot export it.
     """
     if to not in FORMATS:
         raise PadlError(f"no format '{to}'{near(to, FORMATS)} (there are: {', '.join(FORMATS)})")
     if find_spec(NEEDS[to]) is None:
-        raise PadlError(f"{to} needs the package {NEEDS[to]}: pip install 'padl[export]'")
+        raise PadlError(f"{to} needs the package {NEEDS[to]}: {install_extra('export')}")
     file = Path(folder) / f"model.{to}" if file is None else Path(file).expanduser()
     if Path(folder).is_dir():  # or else it is no run, and `load` says so
         check_new(file)

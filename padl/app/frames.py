@@ -3,6 +3,7 @@
 from typing import Any
 
 from padl.errors import PadlError
+from padl.version import install_extra
 
 
 def data_frame(table: Any) -> Any:
@@ -14,5 +15,5 @@ def data_frame(table: Any) -> Any:
     try:
         import pandas
     except ImportError as error:
-        raise PadlError("to_frame() needs pandas, which is not installed: pip install 'padl[notebook]'") from error
+        raise PadlError(f"to_frame() needs pandas, which is not installed: {install_extra('notebook')}") from error
     return pandas.DataFrame(table)

@@ -25,6 +25,7 @@ EXPLAINED: Mapping[str, Mapping[Any, str]] = {
 }  # the values of these traits, in words
 LABELS = {
     "decides": "best by",
+    "elicits": "estimates",
     "same_value": "changes no value",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
@@ -67,12 +68,12 @@ def _arguments(entry: Entry) -> Table:
         "type": [describe(h.annotation) for h in hyperparameters],
         "domain": [_domain(h.domain) for h in hyperparameters],
         "searched in": [_search_range(h.domain) for h in hyperparameters],
-        "is": ["data" if h.traced else "program" for h in hyperparameters],
+        "in a sweep": ["one program" if h.traced else "compiled anew" for h in hyperparameters],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     table = Table(box=box.SIMPLE_HEAD)
     for name in columns:
-        table.add_column(name, no_wrap=name in ("argument", "domain", "is"))
+        table.add_column(name, no_wrap=name in ("argument", "domain", "in a sweep"))
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*map(escape, cells))
     return table

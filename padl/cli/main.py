@@ -19,18 +19,18 @@ from padl.cli.streams import drop, refuses
 from padl.runs.exit_codes import DONE, MISTAKE, of_status
 
 COMMANDS = {
-    "train": "train once; with -m a sweep over every combination of KEY=A,B, compiled together",
-    "resume": "go on with a run that was stopped, to the same bits; steps=N extends one",
-    "runs": "a table of the runs and sweeps in a folder: what differs, what became of them; sorted, filtered",
-    "plot": "the curves of several runs in one picture, told apart by what differs between them",
+    "train": "train a model; with -m, a sweep over every combination of KEY=A,B",
+    "resume": "continue a run or a sweep that was stopped; steps=N trains a run further",
+    "runs": "list the runs and sweeps in a folder: what differs, what became of them",
+    "plot": "draw the curves of several runs in one picture",
     "rerun": "repeat a run, also one of a sweep, alone",
-    "evaluate": "repeat the evaluation of a run, and compare it with what the run recorded",
-    "predict": "predict new rows of a table, or new images, with the model of a run, into a CSV file",
-    "export": "write the model of a run for other programs: safetensors, or a function for JAX",
-    "list": "what there is: optimizers, losses, models, tasks, schedules",
-    "show": "the card of one of them: rule, arguments with ranges, reference; a loss also as a picture",
-    "compare": "optimizers walk down a surface: who gets where, at which learning rates; pictures",
-    "backprop": "the circuit of a formula; where the gradients of a model vanish, explode or turn into NaN",
+    "evaluate": "evaluate the saved parameters of a run again, beside what it recorded",
+    "predict": "predict new rows of a table, or new images, into a CSV file",
+    "export": "write the model of a run for other programs: safetensors, or a JAX function",
+    "list": "list optimizers, losses, models, tasks and schedules",
+    "show": "explain one of them: formula, arguments with ranges, paper; --plot draws a loss",
+    "compare": "let optimizers walk down a surface, each at its best learning rate; pictures",
+    "backprop": "draw a formula as a graph with gradients; find where those of a model vanish",
 }  # each is a module of padl/cli/commands with `run(arguments: list[str]) -> int`
 EXAMPLES = """\
   padl train                                        an MLP with Adam on handwritten digits
@@ -40,9 +40,9 @@ EXAMPLES = """\
   padl predict runs/... new.csv                     classes by name, numbers in units
   padl train experiment=gradient_descent            several settings under one name
   padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
-  padl backprop "(x + y) * z" x=-2 y=5 z=-4         the lecture's circuit
+  padl backprop "(x + y) * z" x=-2 y=5 z=-4         a formula as a graph
   padl backprop task=digits model.widths=[64,64,64] steps=100    a model after 100 steps of training
-  padl train --cfg job                              every knob, with its value
+  padl train --cfg job                              every setting, with its value
   padl COMMAND --help                               what a command takes; padl -sc install=bash: completion
 """
 HELP = ("-h", "--help", "help")

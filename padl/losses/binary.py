@@ -34,7 +34,7 @@ def bce(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Binary cross entropy of a probability. Where there is a logit, `bce_with_logits` is exact and this is not.
+    """Binary cross entropy of a probability. For logits use `bce_with_logits`, which is exact.
 
         L(x, y) = -y log x - (1-y) log(1-x)      each log at least -100      dL/dx = (x-y) / max(x (1-x), 10⁻¹²)
 
@@ -94,7 +94,7 @@ def bce_with_logits(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Binary cross entropy of a logit: the surprise at a yes or no. With one logit a class it is one against the rest.
+    """Binary cross entropy of a logit. With one logit for each class, each class against the rest.
 
         L(x, y) = P y log(1 + e⁻ˣ) + (1-y) log(1 + eˣ)      dL/dx = σ(x) - y  where P = 1
 
@@ -133,9 +133,9 @@ def focal(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Focal loss of a logit: binary cross entropy that looks away from what it knows already.
+    """Focal loss of a logit: binary cross entropy with less weight on what is predicted well already.
 
-    Of classes that exclude each other take `focal_softmax`.
+    For classes that exclude each other use `focal_softmax`.
 
         L(x, 1) = -α (1-p)^γ log p      L(x, 0) = -(1-α) p^γ log(1-p)      p = σ(x)
 

@@ -95,7 +95,7 @@ def nll(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Negative log-likelihood of log-probabilities: what log_softmax gives; of logits take `cross_entropy`.
+    """Negative log-likelihood of log-probabilities, as log_softmax gives them. For logits use `cross_entropy`.
 
         L(x, y) = -w_y x_y
 
@@ -103,7 +103,7 @@ def nll(
         predictions: log-probabilities x. targets: labels in 0 .. classes-1, of the shape without the axis of classes.
         weight: (classes,) w; the mean divides by the sum of the w_y. None is 1 for all.
         ignore_index: a label that counts for nothing. axis: of the classes.
-        validate: refuse labels that are none. where: of the shape of the labels. reduction: see `padl.losses.reduce`.
+        validate: refuse invalid labels. where: of the shape of the labels. reduction: see `padl.losses.reduce`.
 
     Raises:
         PadlError: a label is outside its range. Under jit, where nothing can raise, value and gradient are NaN instead.
@@ -132,7 +132,7 @@ def cross_entropy(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Cross entropy of a softmax: the surprise, in nats, at the class that came.
+    """Cross entropy of a softmax: minus the log-probability of the right class, in nats.
 
         L(x, y) = -Σ_c w_c y_c log softmax(x)_c      dL/dx = softmax(x) - y  without weights
 
@@ -143,7 +143,7 @@ def cross_entropy(
         weight: (classes,) w. With labels the mean divides by the sum of the w_y, with probabilities by their number.
         ignore_index: a label that counts for nothing.
         label_smoothing: ε in [0, 1]; y becomes (1-ε) y + ε/C, over the C classes whose logit is not -∞.
-        axis: of the classes. validate: refuse labels and probabilities that are none.
+        axis: of the classes. validate: refuse invalid labels and probabilities.
         where: of the shape of the labels. reduction: see `padl.losses.reduce`.
 
     Raises:
@@ -193,7 +193,7 @@ def focal_softmax(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Focal loss of a softmax: cross entropy that looks away from what it knows already.
+    """Focal loss of a softmax: cross entropy with less weight on what is predicted well already.
 
         L(x, y) = -w_y (1 - p)^γ log p      p = softmax(x)_y
 
@@ -259,7 +259,7 @@ def z_loss(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Cross entropy with a spring on the normaliser, which keeps the logits from drifting away together.
+    """Cross entropy with a penalty on the normaliser, which keeps the logits from drifting away together.
 
         L(x, y) = w_y ( -log softmax(x)_y + c (log Z)² )      Z = Σ_c e^{x_c}
 

@@ -41,7 +41,7 @@ def info_nce(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """InfoNCE: each query shall find its own key among all keys.
+    """InfoNCE: tell each query's own key from all other keys.
 
         L_i = -log softmax_j( cos(q_i, k_j) / τ )_{y_i}
 
@@ -49,9 +49,9 @@ def info_nce(
         predictions: queries q. keys: k, as many features; any length of either, a zero vector has cosine 0.
         targets: y, for each query the number of its key; None pairs them in their order, as many keys as queries.
         temperature: τ > 0.
-        validate: refuse numbers of keys that are none.
-        where: of the queries (and, where they are paired, of their keys, which then are no wrong partners either); or
-            (queries, keys): which keys each query chooses among. A query that may not choose its own is left out.
+        validate: refuse invalid numbers of keys.
+        where: of the queries, and of their keys where they are paired; or (queries, keys): which keys each query
+            chooses among. A query that may not choose its own is left out.
         reduction: see `padl.losses.reduce`.
 
     Raises:
@@ -103,14 +103,14 @@ def nt_xent(
     where: Bool[Array, " batch"] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """NT-Xent of SimCLR: each of the two views of an example shall find the other among all views of all examples.
+    """NT-Xent of SimCLR: tell the other view of an example from all views of all examples.
 
         L_i = -log softmax_{j≠i}( cos(z_i, z_j) / τ )_{partner of i}      over the 2 N views z
 
     Args:
         predictions, others: embeddings of the first and the second view, of one shape.
         temperature: τ > 0.
-        where: of the examples; the views of one that is masked are no wrong partners either.
+        where: of the examples; a masked one is compared with no other.
         reduction: see `padl.losses.reduce`; "none" gives 2 N values, the first views' first.
     """
     a, b = alike(predictions, others, where, "predictions and others")
@@ -139,14 +139,14 @@ def siglip(
     where: Bool[Array, " batch"] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """SigLIP: of every pair in the batch, by itself, whether it is one. No example waits for a softmax over the others.
+    """SigLIP: classify every combination of two examples by itself as a pair or not, without a softmax.
 
         L_i = -Σ_j log σ( z_ij (s cos(x_i, y_j) + b) )      z_ij = 1 for i = j, -1 otherwise
 
     Args:
         predictions, others: embeddings x and y of the pairs, of one shape.
         scale: s > 0, and bias: b; the paper learns both from these values on.
-        where: of the pairs; what is masked is no wrong partner either.
+        where: of the pairs; a masked one is compared with no other.
         reduction: see `padl.losses.reduce`; one value for each x.
     """
     x, y = alike(predictions, others, where, "predictions and others")

@@ -38,11 +38,11 @@ def cosine_embedding(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Cosine embedding: similar pairs shall point one way, dissimilar ones be further apart than the margin.
+    """Cosine embedding: align similar pairs, and push dissimilar ones apart by the margin.
 
         L(a, b, 1) = 1 - cos(a, b)      L(a, b, -1) = max(0, cos(a, b) - m)
 
-    A zero vector has cosine 0 with everything, and gradient 0; torch has a gradient of 10⁶ there. At the corner the
+    A zero vector has cosine 0 with everything, and gradient 0; torch has a gradient of 10⁶ there. At the kink the
     gradient is that of the wrong side.
 
     Args:
@@ -91,17 +91,17 @@ def triplet_margin(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Triplet margin: an anchor shall lie nearer to its own kind than to another, by the margin.
+    """Triplet margin: pull an anchor nearer to its own class than to another, by the margin.
 
         L(a, p, n) = max(0, m + d(a, p) - d(a, n))
 
-    The gradient of d is 0 where two points coincide; at the corner that of L is the one of the wrong side.
+    The gradient of d is 0 where two points coincide. At the kink that of L is the one of the wrong side.
 
     Args:
         predictions, positives, negatives: embeddings a, p and n on the last axis, of one shape.
         margin: m > 0, a distance.
         p: of the L_p distance, in (0, ∞].
-        eps: added to each coordinate of a difference; torch has 10⁻⁶, by which d(a, a) is not 0 and has a slope of 1.
+        eps: added to each coordinate of a difference. With torch's 10⁻⁶, d(a, a) is not 0.
         swap: let the positive stand in for the anchor where it is the nearer one to the negative.
         distance: minkowski, cosine (1 - cos), or from Python any function of two arrays.
         where: of the batch. reduction: see `padl.losses.reduce`.

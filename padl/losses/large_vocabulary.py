@@ -59,7 +59,7 @@ def linear_cross_entropy(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """`cross_entropy` of the logits h W + b, which are never all in memory: a chunk of tokens has them at a time.
+    """`cross_entropy` of the logits h W + b, a chunk of tokens at a time, so that they are never all in memory.
 
         L(h, y) = cross_entropy(x, y) + c w_y (log Σ e^x)²      x = h W + b,  or  s tanh((h W + b) / s)
 

@@ -47,11 +47,11 @@ def kl_div(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction | Literal["batchmean"] = "mean",
 ) -> Reduced:
-    """Kullback-Leibler divergence KL(y || e^x), element by element: how many nats x wastes where y is the truth.
+    """Kullback-Leibler divergence KL(y || e^x) in nats, element by element.
 
         L(x, y) = y (log y - x)      dL/dx = -y      dL/dy = log y + 1 - x, 0 at y = 0
 
-    What never comes costs nothing: L(x, 0) = 0, at x = -∞ too.
+    A target of 0 costs nothing: L(x, 0) = 0, at x = -∞ too.
 
     Args:
         predictions: log-probabilities x. targets: probabilities y, or with `log_target` their logarithms, of one shape.
@@ -61,7 +61,7 @@ def kl_div(
             the number of rows on the first axis of which anything is kept: only that is a divergence.
 
     Raises:
-        PadlError: a target is no probability. Under jit value and gradient are NaN instead.
+        PadlError: a target is not a probability. Under jit value and gradient are NaN instead.
     """
     x, t = floating(predictions), floating(targets, "targets")
     same_shape(x, t)
@@ -227,7 +227,7 @@ def crps_gaussian(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Continuous ranked probability score of a Gaussian: mae for a distribution, in the unit of the target.
+    """Continuous ranked probability score of a Gaussian: the absolute error, for a predicted distribution.
 
         L(x, y, σ) = d erf(z / √2) + σ ( 2 φ(z) - 1/√π )      d = y - x,  z = d / σ,  φ the normal density
 

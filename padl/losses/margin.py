@@ -38,15 +38,15 @@ def hinge(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Hinge: what is on the wrong side, or less than the margin on the right one, costs its distance to the margin.
+    """Hinge: 0 beyond the margin on the right side, and the distance to the margin otherwise.
 
         L(x, y) = max(0, m - y x)^p
 
-    At the corner, y x = m, the gradient is that of the wrong side: -y for p = 1.
+    At the kink, y x = m, the gradient is that of the wrong side: -y for p = 1.
 
     Args:
         predictions: scores x. targets: y = -1 or 1, of the same shape. With one score a class: 1 for the right one.
-        margin: m. p: 1, or 2 for the squared hinge, which has no corner.
+        margin: m. p: 1, or 2 for the squared hinge, which has no kink.
         validate: refuse targets that are neither. where, reduction: see `padl.losses.reduce`.
 
     Raises:
@@ -75,7 +75,7 @@ def soft_margin(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Soft margin, or logistic loss: a hinge without a corner; `bce_with_logits` of targets ±1.
+    """Soft margin, or logistic loss: a smooth hinge; `bce_with_logits` with targets ±1.
 
         L(x, y) = log(1 + e^{-y x})
 
@@ -109,11 +109,11 @@ def hinge_embedding(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Hinge of a distance: similar pairs are drawn together, dissimilar ones apart until they reach the margin.
+    """Hinge of a distance: pull similar pairs together, and push dissimilar ones apart up to the margin.
 
         L(x, 1) = x      L(x, -1) = max(0, m - x)
 
-    At the corner, x = m, the gradient is -1: that of the wrong side.
+    At the kink, x = m, the gradient is -1: that of the wrong side.
 
     Args:
         predictions: distances x of pairs. targets: y = 1 for similar, -1 for dissimilar, of the same shape.
@@ -149,16 +149,16 @@ def multi_margin(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Hinge of several classes: the score of the right one shall lead every other's by the margin.
+    """Hinge of several classes: the score of the right class is to exceed every other by the margin.
 
         L(x, y) = w_y / C Σ_{c≠y} max(0, m - x_y + x_c)^p
 
-    At the corner, a margin just reached, the gradient is 0.
+    At the kink, a margin just reached, the gradient is 0.
 
     Args:
         predictions: scores x of C classes. targets: labels in 0 .. C-1, of the shape without the axis of classes.
         margin: m. p: 1 or 2. weight: (classes,) w; it is not in the mean's denominator. axis: of the classes.
-        validate: refuse labels that are none. where: of the shape of the labels. reduction: see `padl.losses.reduce`.
+        validate: refuse invalid labels. where: of the shape of the labels. reduction: see `padl.losses.reduce`.
 
     Raises:
         PadlError: a label is outside its range. Under jit value and gradient are NaN instead.
@@ -188,11 +188,11 @@ def multilabel_margin(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Hinge of several right classes at once: the score of each shall lead that of every wrong one by 1.
+    """Hinge of several right classes at once: the score of each is to exceed that of every wrong one by 1.
 
         L(x, y) = 1/C Σ_j Σ_{c not in y} max(0, 1 - x_{y_j} + x_c)
 
-    At the corner, a margin just reached, the gradient is 0.
+    At the kink, a margin just reached, the gradient is 0.
 
     Args:
         predictions: scores x of C classes on the last axis.

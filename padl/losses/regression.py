@@ -95,11 +95,11 @@ def huber(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Huber: half the square near 0, linear further out, so that an outlier pulls with a bounded force.
+    """Huber: half the square near 0, linear further out, so that outliers have a bounded gradient.
 
         L(a) = ½ a²  for |a| <= δ,   δ (|a| - ½ δ)  otherwise      a = prediction - target
 
-    The gradient is a clipped to [-δ, δ], at |a| = δ too; the second derivative there is 1, that of the inside.
+    The gradient is a clipped to [-δ, δ], at |a| = δ too; the second derivative there is 1, as inside.
 
     Args:
         predictions, targets: of one shape, in one unit.
@@ -223,11 +223,11 @@ def quantile(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Quantile or pinball loss: too low costs q, too high 1-q, a unit; least at the value that a share q lies below.
+    """Quantile or pinball loss: a unit too low costs q, a unit too high 1-q. Its minimum is the q-quantile.
 
         L(a) = (1-q) a  for a > 0,   -q a  for a < 0      a = prediction - target
 
-    The gradient at a = 0 is 0: what is right is not moved.
+    The gradient at a = 0 is 0.
 
     Args:
         predictions, targets: of one shape, in one unit; the loss is in it too.
@@ -269,7 +269,7 @@ def general_robust(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Barron's general robust loss: one number α goes from the square over Charbonnier and Cauchy to Welsch.
+    """Barron's general robust loss: α chooses between the square, Charbonnier, Cauchy and Welsch.
 
         L(a) = |α-2|/α ( (z/|α-2| + 1)^{α/2} - 1 )      z = (a / scale)²      a = prediction - target
 

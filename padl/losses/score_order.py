@@ -32,11 +32,11 @@ def margin_ranking(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Margin ranking: the score of what is better shall lead the other's by the margin.
+    """Margin ranking: the score of the better one is to exceed the other's by the margin.
 
         L(x, x', y) = max(0, -y (x - x') + m)
 
-    At the corner the gradient is -y in x and y in x': that of the wrong order.
+    At the kink the gradient is -y in x and y in x': that of the wrong order.
 
     Args:
         predictions, others: scores x and x' of pairs, of one shape.

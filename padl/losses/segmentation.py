@@ -34,7 +34,7 @@ def dice(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Dice: one minus twice the overlap as a share of both regions. `tversky` with both costs ½.
+    """Dice: 1 minus twice the overlap, divided by the sum of both regions. It is `tversky` with both costs ½.
 
         L(x, y) = 1 - (2 Σ x y + s) / (Σ x + Σ y + s)
 
@@ -80,13 +80,13 @@ def tversky(
     where: Bool[Array, "..."] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Tversky: one minus the overlap, with a cost for what is found wrongly and another for what is missed.
+    """Tversky: Dice with one cost for false positives and another for false negatives.
 
         L(x, y) = 1 - (T + s) / (T + α F + β M + s)      T = Σ x y,  F = Σ x (1-y),  M = Σ (1-x) y
 
     Args:
         predictions, targets, smooth, validate, where, reduction: as in `dice`.
-        alpha: α >= 0, of what is found and is not there. beta: β >= 0, of what is there and is missed.
+        alpha: α >= 0, the cost of a false positive. beta: β >= 0, of a false negative.
 
     Raises:
         PadlError: a prediction or target is outside [0, 1] or NaN. Under jit value and gradient are NaN instead.

@@ -50,21 +50,21 @@ def ctc(
     where: Bool[Array, " batch"] | None = None,
     reduction: Reduction = "mean",
 ) -> Reduced:
-    """Connectionist temporal classification: the surprise at a label sequence, however it is spread over the frames.
+    """Connectionist temporal classification: minus the log-probability of a label sequence, over all alignments.
 
         L(x, y) = -log Σ_paths Π_t softmax(x_t)_{path_t}      over the paths that spell y
 
-    A sequence that does not fit into its frames (each label one, and one more between two equal ones) costs ∞, with
-    gradient 0; torch has NaN there. An empty target costs all frames blank.
+    Each label takes a frame, and a blank stands between two equal ones. A sequence that does not fit costs ∞, with
+    gradient 0; torch has NaN there. An empty target is all frames blank.
 
     Args:
         predictions: logits x (B, T, K), not log-probabilities; -∞ rules a class out.
         targets: labels (B, N) in 0 .. K-1 without `blank`; what stands behind the length of each may be anything.
         logit_lengths: (B,) in 0 .. T, label_lengths: (B,) in 0 .. N; None is T and N for all.
         blank: the class of no label. zero_infinity: a sequence that does not fit costs 0.
-        validate: refuse labels and lengths that are none. where: of the batch.
-        reduction: see `padl.losses.reduce`; "mean" first divides each loss by the length of its target (at least 1), as
-            torch does, and so do the sums of "sum_and_count".
+        validate: refuse invalid labels and lengths. where: of the batch.
+        reduction: see `padl.losses.reduce`; "mean" and "sum_and_count" first divide each loss by the length of its
+            target, at least 1, as torch does.
 
     Raises:
         PadlError: a label or length is outside its range. Under jit value and gradient are NaN instead.

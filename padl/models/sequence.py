@@ -58,7 +58,7 @@ def tdnn(
     dropout: Scalar | None = None,
     rngs: nnx.Rngs,
 ) -> nnx.Module:
-    """A time delay network: an `mlp` that sees a window of columns, moved along the image; a frame for every stride.
+    """A time delay network: an `mlp` on a window of columns that moves along the image, a frame for every stride.
 
     Args:
         shape: (height, width, channels) of one image, read from left to right. outputs: their number for each frame.

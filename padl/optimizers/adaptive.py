@@ -26,7 +26,7 @@ def zero_squares(p: jax.Array) -> Squares:
 
 @optimizer(family="adaptive", reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)")
 def adagrad(learning_rate: ScalarOrSchedule = 1e-2, eps: Scalar = 1e-10) -> GradientTransformationExtraArgs:
-    """AdaGrad: each coordinate is divided by the root of the sum of its squared gradients. Steps shrink for ever.
+    """AdaGrad: divide each coordinate by the root of the sum of its squared gradients. Steps shrink for ever.
 
         s += g²      θ -= η g / (√s + eps)
 
@@ -46,7 +46,7 @@ def adagrad(learning_rate: ScalarOrSchedule = 1e-2, eps: Scalar = 1e-10) -> Grad
 def rmsprop(
     learning_rate: ScalarOrSchedule = 1e-3, decay: Scalar = 0.9, eps: Scalar = 1e-8
 ) -> GradientTransformationExtraArgs:
-    """RMSProp: AdaGrad whose sum of squares forgets, so that its steps do not die.
+    """RMSProp: AdaGrad with a moving average in place of the sum, so that steps do not shrink to nothing.
 
         s = ρ s + (1-ρ) g²      θ -= η g / (√s + eps)
 
@@ -69,7 +69,7 @@ def rmsprop(
 def adadelta(
     learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Scalar = 1e-6
 ) -> GradientTransformationExtraArgs:
-    """AdaDelta: RMSProp in the parameter's own units, the length of past steps in the place of a learning rate.
+    """AdaDelta: RMSProp whose learning rate is a moving average of the lengths of past steps.
 
         v = ρ v + (1-ρ) g²      Δ = √(x + eps) / √(v + eps) g      x = ρ x + (1-ρ) Δ²      θ -= η Δ
 

@@ -65,11 +65,12 @@ def momentum(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> 
 
 @optimizer(family="descent", reference="Nesterov 1983, Dokl. Akad. Nauk SSSR 269; Sutskever et al. 2013, ICML, eq. 3-4")
 def nesterov(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> GradientTransformationExtraArgs:
-    """Nesterov momentum, in the point where the gradient is taken: look ahead along the velocity, then correct it.
+    """Nesterov momentum: look ahead along the velocity, and take the gradient there.
 
         v = ρ v + g      θ -= η (g + ρ v)
 
-    The lecture's form v = ρ v - η ∇f(x + ρ v), x += v is the same path seen from x = θ - ρ v, for a constant η.
+    θ is the point where the gradient is taken. The lecture's form v = ρ v - η ∇f(x + ρ v), x += v has x = θ - ρ v: the
+    same path, for a constant η.
 
     Args:
         learning_rate: η > 0, applied outside the velocity.

@@ -58,11 +58,12 @@ def adamw(
     eps: Scalar = 1e-8,
     weight_decay: Scalar = 1e-2,
 ) -> GradientTransformationExtraArgs:
-    """AdamW: Adam with the decay of the weights beside the adaptive step, not inside its gradient.
+    """AdamW: Adam with weight decay added to the step, and not to the gradient.
 
         θ -= η (m̂ / (√v̂ + eps) + λ θ)      m̂, v̂ as in `adam`
 
-    The decay is scaled by η and its schedule, as in torch and Optax. It acts on all parameters; `optax.masked` excepts.
+    The decay is scaled by η and its schedule, as in torch and Optax. It acts on all parameters; `optax.masked` leaves
+    some out.
 
     Args:
         learning_rate, b1, b2, eps: as in `adam`.
@@ -86,7 +87,7 @@ def nadam(
     eps: Scalar = 1e-8,
     momentum_decay: Scalar = 4e-3,
 ) -> GradientTransformationExtraArgs:
-    """NAdam: Adam that looks ahead along its momentum as Nesterov does, with a momentum that warms up.
+    """NAdam: Adam with Nesterov's look ahead, and a momentum that warms up.
 
         μₜ = b1 (1 - ½ 0.96^(t ψ))      m, v as in `adam`      v̂ = v / (1-b2ᵗ)
         m̂ = μₜ₊₁ m / (1 - ∏ᵢ≤ₜ₊₁ μᵢ) + (1-μₜ) g / (1 - ∏ᵢ≤ₜ μᵢ)      θ -= η m̂ / (√v̂ + eps)

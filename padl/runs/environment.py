@@ -15,8 +15,9 @@ import jax
 from padl.runs import git
 from padl.runs.redaction import redact_argument
 from padl.types import Device
+from padl.version import __version__
 
-PACKAGES = ("padl", "jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "numpy")
+PACKAGES = ("jax", "jaxlib", "optax", "flax", "hydra-core", "wandb", "numpy")
 JAX_FLAGS = (
     # what random numbers are drawn
     "jax_default_prng_impl",
@@ -50,7 +51,7 @@ def environment(device: Device, count: int, command: Sequence[str]) -> dict[str,
     return {
         "command": [redact_argument(word) for word in command],
         "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in PACKAGES if _is_installed(name)},
+        "versions": {"padl": __version__} | {name: metadata.version(name) for name in PACKAGES if _is_installed(name)},
         "device": {"platform": device.platform, "kind": device.device_kind, "count": count},
         "machine": {"system": platform.platform(), "cores": os.cpu_count(), "host": socket.gethostname()},
         "git": git.of_folder(Path(".")),

@@ -26,9 +26,8 @@ LARGEST_ARRAY = 2**62  # bytes: none is read whole
 def array_files(path: str = "", classes: int | None = None, held_out: float = 0.2, test: float = 0.0) -> Task:
     """Your own arrays: a folder with inputs.npy, (n, ...), and targets.npy, (n,), as `numpy.save` writes them.
 
-    The training rows stay on disk and are read a few batches ahead of the device, in the order of a run that has them
-    in memory; the held-out and test rows are on the device. Checks, and the statistics of the inputs, read every row
-    once.
+    Training rows stay on disk and are read a few batches ahead, in the same order as rows in memory. Held-out and test
+    rows are on the device. Checks, and the statistics of the inputs, read every row once.
 
     Args:
         path: of the folder.

@@ -161,15 +161,15 @@ def autoencoder(
 def digits_autoencoder(
     latent: int = 8, beta: Annotated[Scalar, NON_NEGATIVE] = 1.0, held_out: float = 0.2, test: float = 0.0
 ) -> Task:
-    """Handwritten digits through a code of a few numbers and back: a variational autoencoder of two models.
+    """A variational autoencoder of handwritten digits, with a code of a few numbers.
 
-    Metrics, in nats for an image: reconstruction, the loss summed over its pixels; kl, what its code tells; their sum,
-    weighted, is the loss.
+    Metrics, in nats for an image: reconstruction, the loss summed over its pixels; kl, the divergence of its code from
+    the prior. The loss is reconstruction + beta kl.
 
     Args:
         latent: numbers of a code.
-        beta: β >= 0, the weight of the code's cost against the pixels'; with loss=mse, whose costs are smaller, 1
-            leaves the code empty and 0.01 does not.
+        beta: β >= 0, the weight of kl. With loss=mse, whose values are smaller, 1 leaves the code empty and 0.01
+            does not.
         held_out: share of the images that choose the best parameters, in (0, 1), stratified by class.
         test: share that the trained parameters are evaluated on once, in [0, 1).
     """

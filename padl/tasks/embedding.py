@@ -84,9 +84,9 @@ def embedder(
     reference="Hadsell et al. 2006, CVPR; images: Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
 )
 def digits_embedding(dimensions: int = 16, neighbours: int = 5, held_out: float = 0.2, test: float = 0.0) -> Task:
-    """Handwritten digits as points, which lie near each other where the digit is the same.
+    """Handwritten digits as points that lie close together where the digit is the same.
 
-    Metric: knn_accuracy, the share of held-out images whose nearest training images say what they are, by a majority.
+    Metric: knn_accuracy, the share of held-out images that a majority of their nearest training images label rightly.
 
     Args:
         dimensions: numbers of a point. neighbours: how many vote.

@@ -30,10 +30,9 @@ def digits(held_out: float = 0.2, test: float = 0.0) -> Task:
     """Handwritten digits: 1,797 real images of 8 by 8 pixels, ten classes, shipped with scikit-learn.
 
     Args:
-        held_out: share of the images that are not trained on and choose the best parameters, in (0, 1), stratified by
+        held_out: share of the images that do not train, but choose the best parameters, in (0, 1), stratified by
             class.
-        test: share that the trained parameters are evaluated on once, in [0, 1), as
-            apart from choosing as from training.
+        test: share that neither trains nor chooses; the trained parameters are evaluated on it once, in [0, 1).
     """
     images, labels = _digits()
     return classification(images, labels, 10, holdout=Holdout(held_out, test), where="digits", synthetic=False)
@@ -56,7 +55,7 @@ def cracks(
     test: float = 0.0,
     data_seed: int = 0,
 ) -> Task:
-    """Concrete with a crack or without one. Synthetic: the photographs are drawn, see `padl.tasks.concrete_images`.
+    """Images of concrete with or without a crack. They are synthetic: see `padl.tasks.concrete_images`.
 
     Args:
         rows: how many images, half of each class. size: pixels of a side, 16 or more.
@@ -80,11 +79,11 @@ def _concrete(rows: int, size: int, data_seed: int, hard_negatives: bool) -> tup
 def image_folder(
     path: str = "", size: int = 64, colour: Literal["grey", "rgb"] = "rgb", held_out: float = 0.2, test: float = 0.0
 ) -> Task:
-    """Your own images: a folder with one folder for each class, named like it.
+    """Your own images, in one folder for each class.
 
-    Or a folder with `train`, `val` (or `valid`, `validation`) and `test`, each with such folders: these are the split.
-    Images are turned as their EXIF orientation says, and transparency is laid over white. Of several pages or frames
-    the first is used. Hidden files are left out; what else was left out or changed is said.
+    Folders `train`, `val` (or `valid`, `validation`) and `test` that have such folders inside are the split. Images are
+    turned as their EXIF orientation says, and transparency is laid over white. Of several pages or frames the first
+    is used. Hidden files are left out. A line says what else was left out or changed.
 
     Args:
         path: of the folder.

@@ -112,13 +112,13 @@ def reader(about: Mapping[str, Any], model: StaticPartial, shape: tuple[int, ...
     reference="Graves et al. 2006, ICML; images: Alpaydin & Kaynak 1998, UCI (test set), from scikit-learn",
 )
 def digit_lines(longest: int = 5, held_out: float = 0.2, test: float = 0.0) -> Task:
-    """Lines of handwritten digits, to be read: real images side by side, one to `longest` of them, in any order.
+    """Read lines of handwritten digits: one to `longest` real images side by side.
 
-    Metric: label_error_rate, the edits from what is read to what is there, as a share of the labels there.
+    Metric: label_error_rate, the edits between the read and the true labels, divided by the number of true labels.
 
     Args:
-        longest: digits of a line, at most. held_out: share of the images that no line to learn from holds, in (0, 1).
-        test: share that only the lines hold which the trained parameters are evaluated on once, in [0, 1).
+        longest: digits of a line, at most. held_out: share of the images for the lines that choose, in (0, 1).
+        test: share for the lines that the trained parameters are evaluated on once, in [0, 1).
     """
     singles = digits(held_out, test)
     height, width, channels = singles.rows["inputs"].shape[1:]

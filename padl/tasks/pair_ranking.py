@@ -80,7 +80,7 @@ def scorer(
 def ranking(
     rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, test: float = 0.0, data_seed: int = 0
 ) -> Task:
-    """Packed beds in the order of their permeability, learned from pairs of which one is told to have the higher.
+    """Order packed beds by permeability, learned from pairs: it is given which of the two has the higher one.
 
     Synthetic: the data of `permeability`. Metric: concordance, the share of all held-out pairs put in the right order.
 

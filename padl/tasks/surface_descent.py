@@ -58,7 +58,7 @@ def surface(
     condition: Scalar | None = None,
     noise: Scalar | None = None,
 ) -> Task:
-    """Walk down a surface with known minima: there is no model, the parameters are the point.
+    """Walk down a surface with known minima. There is no model: the parameters are the point.
 
     Args:
         surface: cos_tan, the lecture's (cos x + tan x)² on (-1, 1); valley, ½ (x² + κ y²); saddle, ½ x² - ½ y² + ¼ y⁴

@@ -40,25 +40,25 @@ def csv(
     header: bool | None = None,
     encoding: str = "auto",
 ) -> Task:
-    """Your own table, one row a sample: a file of text with a line of names, Parquet, or Arrow (Feather); also .gz.
+    """Your own table, one sample in each row: text with a line of names, Parquet, or Arrow (Feather); also .gz.
 
-    A column of numbers is an input; a column of texts one for each of its values, 0 or 1; a date what `dates` says.
-    What may be meant in two ways is refused with its column, its row and the option that settles it.
+    A column of numbers is an input. A column of texts is an input of 0 or 1 for each of its values. `dates` says what a
+    date becomes. What can be meant in two ways is refused, with its column, its row and the option that settles it.
 
     Args:
         path: of the file. target: the column to predict, or several of numbers; "" takes the last.
-        kind: auto takes a target of text for classes, or one of at most 20 different whole numbers, in twice the rows.
+        kind: auto takes texts for classes, and at most 20 different whole numbers in at least twice as many rows.
         classes: the target holds the labels 0 .. classes-1; None numbers its different values in their order.
         held_out: share of the rows that choose the best parameters, in (0, 1), stratified where they have classes.
         test: share that the trained parameters are evaluated on once, in [0, 1), or a file of such rows.
-        group: a column, as of patients; rows of one value are never on two sides. order: a column of times; the last
+        group: a column, as of patients; rows of one value stay on one side. order: a column of times; the last
             rows are held out, the very last test. split: a column that says train, held_out (or val) or test. These
             columns are no features.
         drop: columns that are left out. types: {column: number, category, date or drop}; number also reads 5 %, $5 and
             5 kg.
-        missing: refuse, drop such rows, or impute: the training rows' mean for a number, zeros for a category; a row
-            without its target is left out. na: what means so, beside "", NA, NaN, null, none, ?, - in columns of
-            numbers and dates.
+        missing: refuse, drop such rows, or impute: the training rows' mean for a number, zeros for a category. A row
+            without its target is always left out. na: what means missing, beside "", NA, NaN, null, none, ?, - in
+            columns of numbers and dates.
         dates: days since the first, or parts: year, month, day, weekday, and the hour where there is one.
         decimal: "." or ",". thousands: the sign between groups of digits, also space, apostrophe.
         delimiter: auto, comma, tab, semicolon, pipe, space, or the sign. header: the first line has the names; null

@@ -21,7 +21,7 @@ from padl.types import Scalar
 def permeability(
     rows: int = 2000, noise: Scalar = 0.05, held_out: float = 0.2, test: float = 0.0, data_seed: int = 0
 ) -> Task:
-    """Permeability of a packed bed to a fluid. Synthetic: drawn from the Kozeny-Carman law, with measurement noise.
+    """Predict how permeable a packed bed is. The data are synthetic: the Kozeny-Carman law with measurement noise.
 
         k / μ = d² φ³ / (72 τ (1 - φ)² μ)      predicted: log10 of it, in m² / (Pa s)
 
@@ -31,8 +31,8 @@ def permeability(
 
     Args:
         rows: how many samples.
-        noise: standard deviation of the measurement of log10, in decades, >= 0. Held-out rows have it too, so that it
-            is the least error anybody can reach.
+        noise: standard deviation of the measurement of log10, in decades, >= 0. Held-out rows have it too, so no error
+            can be lower.
         held_out: share of the rows that choose the best parameters, in (0, 1). data_seed: of the drawing.
         test: share that the trained parameters are evaluated on once, in [0, 1).
     """

@@ -11,14 +11,16 @@ from harness import Result
 from rich.console import Console
 from rich.table import Table
 
+import padl
+
 COLOURS = {"over": "red", "ok": "green"}
 
 
 def machine(rounds: int) -> dict[str, Any]:
     """Describe versions, device and load: machines differ in their ratios too."""
-    packages = {name: metadata.version(name) for name in ("padl", "jax", "jaxlib", "optax", "flax", "numpy")}
+    packages = {name: metadata.version(name) for name in ("jax", "jaxlib", "optax", "flax", "numpy")}
     device = f"{jax.default_backend()} {jax.devices()[0].device_kind}, {os.cpu_count()} cores"
-    versions = packages | {"python": platform.python_version()}
+    versions = {"padl": padl.__version__} | packages | {"python": platform.python_version()}
     return {"versions": versions, "device": device, "load": os.getloadavg()[0], "rounds": rounds}
 
 

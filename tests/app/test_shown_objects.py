@@ -172,5 +172,5 @@ def test_a_sweep_as_a_frame_has_a_row_for_each_member(swept):
 
 def test_without_pandas_a_line_says_what_to_install(small_run, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(PadlError, match=r"^to_frame\(\) needs pandas, .*: pip install 'padl\[notebook\]'$"):
+    with pytest.raises(PadlError, match=r"^to_frame\(\) needs pandas, .*: pip install -e '.*\[notebook\]'$"):
         small_run.to_frame()

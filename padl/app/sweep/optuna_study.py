@@ -17,6 +17,7 @@ from padl.runs.owner import is_dead, this_process
 from padl.runs.redaction import refuse_secret
 from padl.runs.sink import warn
 from padl.types import Direction, PadlError, one_line
+from padl.version import install_extra
 
 LARGEST_JOURNAL = 2**31  # bytes
 SAMPLERS = ("tpe", "random", "cmaes", "qmc")
@@ -150,7 +151,7 @@ def _imported(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise PadlError(f"hydra/sweeper=padl_optuna needs {name}: pip install 'padl[search]'") from error
+        raise PadlError(f"hydra/sweeper=padl_optuna needs {name}: {install_extra('search')}") from error
 
 
 def _check_same(study: Any, about: Mapping[str, Any], where: str) -> None:

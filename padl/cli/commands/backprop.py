@@ -18,8 +18,8 @@ HOW = 'padl backprop "(x + y) * z" x=-2 y=5 z=-4, or padl backprop model=mlp tas
 OPTIONS = Options(
     "backprop",
     usage=["FORMULA [X=1 ...]", "[KEY=VALUE ...]", "FOLDER [--allow path]"],
-    about="Draw the circuit of a formula with its values and gradients; or say where the\n"
-    "gradients of a model vanish, explode or turn into NaN: at a step of a training,\n"
+    about="Draw a formula as a graph of values and gradients. Or say where the gradients of\n"
+    "a model vanish, explode or turn into NaN: before training, after steps=N of it,\n"
     "or at the best parameters of a run.",
     examples=[
         'padl backprop "(x + y) * z" x=-2 y=5 z=-4 --steps',

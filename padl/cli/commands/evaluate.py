@@ -9,8 +9,8 @@ SIDES = {"held_out": "held out", "test": "test rows"}
 OPTIONS = Options(
     "evaluate",
     usage=["FOLDER [--best] [--allow path]"],
-    about="Evaluate the saved parameters of a run again, on the rows that it held out and\n"
-    "on its test rows; print the result next to what the run recorded.",
+    about="Evaluate the saved parameters of a run again, on its held-out rows and its test\n"
+    "rows. Print the result beside what the run recorded.",
     examples=[
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c",
         "padl evaluate runs/20260131-120000-digits-adam-3f2a1c --best",

@@ -9,9 +9,9 @@ OPTIONS = Options(
     "export",
     usage=["FOLDER --to safetensors [--final] [--out FILE]", "FOLDER --to jax [--final] [--out FILE]"],
     about="Write the trained model of a run into a file that can be read without PADL.\n"
-    "safetensors: the parameters by name, and in the metadata what is known of them.\n"
-    "jax: the function of inputs, as jax.export serialises it, for any number of\n"
-    "rows; a file beside it, .json, says what it takes and gives.",
+    "safetensors: the parameters by name, with a description in the metadata.\n"
+    "jax: the function from inputs to outputs, serialised by jax.export, for any\n"
+    "number of rows. A .json file beside it describes inputs and outputs.",
     examples=[
         "padl export runs/20260131-120000-digits-adam-3f2a1c --to safetensors",
         "padl export runs/20260131-120000-digits-adam-3f2a1c --to jax --out digits.jax",

@@ -6,7 +6,7 @@ from padl.runs.exit_codes import DONE
 OPTIONS = Options(
     "list",
     usage=["[KIND ...]"],
-    about="List names with their hyperparameters and references, family by family.",
+    about="List all names by family, with their hyperparameters and papers.",
     examples=["padl list", "padl list optimizers schedules"],
 )
 OPTIONS.add_argument(

@@ -9,26 +9,26 @@ from padl.runs.exit_codes import DONE
 OPTIONS = Options(
     "predict",
     usage=["FOLDER TABLE [--final] [--out FILE]", "FOLDER IMAGES [--final] [--out FILE]"],
-    about="Predict the rows of a table (text, Parquet, Arrow), or the images of a folder,\n"
-    "with the model of a run, and write a CSV file, a line for each in their order:\n"
+    about="Predict the rows of a table (text, Parquet, Arrow) or the images of a folder,\n"
+    "with the model of a run. Write a CSV file with a line for each, in their order:\n"
     "the class by name with all probabilities, or each number in its own unit, dates\n"
-    "as dates. Where the rows have the target too, a line says how right that is.",
+    "as dates. If the rows have the target too, a line says how good that is.",
     examples=[
         "padl predict runs/20260131-120000-csv-adam-3f2a1c new.csv",
         "padl predict runs/20260131-120000-csv-adam-3f2a1c new.parquet --out - | head",
-        "padl predict runs/20260131-120000-digits-adam-3f2a1c photos --out p.csv",
+        "padl predict runs/20260131-120000-image_folder-adam-3f2a1c photos",
     ],
 )
 OPTIONS.add_argument(
-    "words", metavar="FOLDER ROWS", nargs="*", help="of one run; a table, a folder of images or an image"
+    "words", metavar="FOLDER ROWS", nargs="*", help="the folder of a run; a table, a folder of images, or one image"
 )
 OPTIONS.add_value(
     "--out",
     "FILE",
-    "to write, - for standard output, instead of predictions-NAME.csv in the run folder; never over one that is there",
+    "the CSV file, or - for standard output; predictions-NAME.csv in the run folder if not given; never overwrites",
     "--out takes one file, or - for standard output: padl predict FOLDER new.csv --out new-predicted.csv",
 )
-OPTIONS.add_argument("--best", action="store_true", help="the parameters with the best evaluation; so it is anyway")
+OPTIONS.add_argument("--best", action="store_true", help="the parameters with the best evaluation (the default)")
 OPTIONS.add_argument("--final", action="store_true", help="the final parameters")
 
 

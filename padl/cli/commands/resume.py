@@ -11,12 +11,12 @@ from padl.runs.exit_codes import MISTAKE, of_status
 OPTIONS = Options(
     "resume",
     usage=["FOLDER [--allow NAME ...]", "RUN steps=N", "SWEEP KEY=A,B,C"],
-    about="Go on with a run or a sweep that was stopped, where its newest snapshot is: in\n"
-    "its folder, rows and W&B run, to the bits of the one that never stopped.\n"
-    "steps=N with a larger N extends a run, stop.patience=N or null lets one go on\n"
-    "that had stopped early; KEY=A,B,C with more values adds members to a sweep.\n"
-    "What its numbers depend on must be as it was; what differs is shown,\n"
-    "and refused unless it is allowed.",
+    about="Continue a run or a sweep that was stopped, from its newest saved state. It uses\n"
+    "the same folder and W&B run, and comes to the bits of one that never stopped.\n"
+    "A larger steps=N trains a run further. Another stop.patience=N, or null, lets\n"
+    "one go on that had stopped early. KEY=A,B,C with more values adds runs to a\n"
+    "sweep. All that the numbers depend on must be unchanged. A difference is\n"
+    "shown, and refused unless it is allowed.",
     examples=[
         "padl resume runs/20260131-120000-digits-adam-3f2a1c",
         "padl resume runs/20260131-120000-digits-adam-3f2a1c steps=4000",

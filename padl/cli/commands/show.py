@@ -10,8 +10,8 @@ from padl.runs.exit_codes import DONE
 OPTIONS = Options(
     "show",
     usage=["NAME", "LOSS [LOSS ...] --plot FILE", "LOSS [ARGUMENT=A,B ...] --plot FILE"],
-    about="Print the card of an optimizer, loss, model, task or schedule: its rule,\n"
-    "arguments with ranges, reference. With --plot, draw losses and their gradients.",
+    about="Explain an optimizer, loss, model, task or schedule: its formula, its arguments\n"
+    "with their ranges, its paper. With --plot, draw losses and their gradients.",
     examples=["padl show adam", "padl show huber --plot huber.png delta=0.5,1,2", "padl show mae huber --plot two.svg"],
 )
 OPTIONS.add_argument("words", metavar="NAME", nargs="*", help="as in 'padl list'; of a picture also ARGUMENT=A,B")

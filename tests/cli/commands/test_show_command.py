@@ -69,7 +69,7 @@ def test_the_card_of_a_loss_says_what_it_takes_gives_and_is_least_at(padl_comman
         "targets [0, 1], usually 0 or 1",
         "range [0, 100]",
         "convex yes, in the predictions",
-        "elicits the probability (strictly proper)",
+        "estimates the probability (strictly proper)",
         "family binary",
     ):
         assert fact in out

@@ -405,7 +405,7 @@ class TestRefused:
     @pytest.mark.parametrize(("library", "sampler"), [("optuna", "tpe"), ("cmaes", "cmaes")])
     def test_a_missing_library_is_named_with_the_way_to_get_it(self, find, monkeypatch, library, sampler):
         monkeypatch.setitem(__import__("sys").modules, library, None)
-        with pytest.raises(PadlError, match=rf"padl_optuna needs {library}: pip install 'padl\[search\]'"):
+        with pytest.raises(PadlError, match=rf"padl_optuna needs {library}: pip install -e '.*\[search\]'"):
             find(RATE, DECAY, sampler=sampler)
 
     def test_a_mistake_in_a_run_stops_the_search(self, find):
