@@ -121,7 +121,7 @@ def outputs(entry: Entry, values: Mapping[str, Any]) -> Any:
         except PadlError:
             continue
         state = [np.shape(x) for x in jax.tree.leaves(nnx.state(model))]
-        return state, model(jnp.linspace(-1, 1, 2 * np.prod(shape)).reshape(2, *shape), jax.random.key(0))
+        return state, model(jnp.linspace(-1, 1, 2 * int(np.prod(shape))).reshape(2, *shape), jax.random.key(0))
     raise AssertionError(f"model '{entry.name}' takes none of {SHAPES}")
 
 

@@ -135,13 +135,12 @@ class Scene:
     def follows(self, key: str, value: Any) -> str:
         """What follows from another value: names of what differs, or the line that refuses it; "" for nothing."""
         if self.before is None:
-            self.before, again = self.look(), self.look()
-            assert not isinstance(self.before, str), self.before
-            assert not isinstance(again, str)
-            self.volatile = differing(self.before, again)
+            before, again = self.look(), self.look()
+            assert not isinstance(before, str), before
+            assert not isinstance(again, str), again
+            self.before, self.volatile = before, differing(before, again)
             assert not {"printed", "files", "folders", "wandb"} & self.volatile, self.volatile
         after = self.look(key, value)
-        assert not isinstance(self.before, str)
         return after if isinstance(after, str) else " ".join(sorted(differing(self.before, after) - self.volatile))
 
 
