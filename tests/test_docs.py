@@ -43,12 +43,7 @@ SMALL = {
 TELLS = ("csv", "resume", "predict", "rerun", "evaluate", "start.from")  # of these, lines on standard error are due
 RUN_FOLDER = re.compile(r"runs/(\d{8}-\d{6}-[\w-]+)")
 SETTINGS_OF_A_PAGE = {"docs/from_python.md": r"steps=(100|200)\b"}  # longer ones are what its results are of
-OF_OTHER_TESTS = {
-    "docs/logging.md",
-    "docs/stopping.md",
-    "docs/debugging.md",
-    "docs/runs.md",
-}  # test_*_page*.py runs them
+OF_OTHER_TESTS = {f"docs/{name}.md" for name in ("logging", "stopping", "debugging", "runs")}  # of test_*_page*.py
 PAGES = [page for page in pages() if page not in OF_OTHER_TESTS]
 COMMANDS = {c: page for page in reversed(PAGES) for c in commands(page) if c.startswith("padl ")}  # each once
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from padl.registry import near
 from padl.runs.sink import Sink, warn
 from padl.types import PadlError, one_line
+from padl.version import install_extra
 
 GROUP = "padl.sinks"
 
@@ -69,7 +70,7 @@ def check_sinks(names: Sequence[str], folder: str | None) -> None:
 def _needed(name: str) -> None:
     package = BUILT_IN[name].needs if name in BUILT_IN else ""
     if package and not find_spec(package):
-        raise PadlError(f"sinks=[{name}] needs {package}: pip install {package}")
+        raise PadlError(f"sinks=[{name}] needs {package}: {install_extra(name)}")
 
 
 @cache
