@@ -11,7 +11,7 @@ from padl.app import names
 from padl.app.names import part
 from padl.app.objects.stored import is_from_python
 from padl.app.run_spec import Memo, RunSpec, check
-from padl.app.settings import GROUPS, Settings, parse, schema
+from padl.app.settings import SECTIONS, Settings, parse, schema
 from padl.app.stored_config import OF_TODAY, PATH, path_outside
 from padl.nested import flattened, with_value
 from padl.registry import near
@@ -115,7 +115,11 @@ def _brought(traits: Mapping[str, Any], kind: Kind) -> set[Any]:
 def _check_key(key: str, config: Mapping[str, Any]) -> None:
     """Raise PadlError for a key that the configuration does not have."""
     group, dot, name = key.partition(".")
-    known = [*KINDS, *schema(Settings), *(f"{group}.{name}" for group, kind in GROUPS.items() for name in schema(kind))]
+    known = [
+        *KINDS,
+        *schema(Settings),
+        *(f"{group}.{name}" for group, kind in SECTIONS.items() for name in schema(kind)),
+    ]
     if key in known and not key.startswith("sweep."):
         return
     if dot and group in KINDS and config.get(group) and not is_from_python(config[group]):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from padl.app.names import Part
-from padl.app.settings import GROUPS, Settings, as_config
+from padl.app.settings import SECTIONS, Settings, as_config
 from padl.nested import flattened
 from padl.registry import Hyperparameter, coerce
 from padl.runs.redaction import redact, refuse_secret
@@ -70,7 +70,7 @@ def _hyperparameters(kind: Kind, part: Part) -> dict[str, Any]:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    return flattened({**as_config(Settings()), **{name: as_config(kind()) for name, kind in GROUPS.items()}})
+    return flattened({**as_config(Settings()), **{name: as_config(kind()) for name, kind in SECTIONS.items()}})
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -105,7 +105,7 @@ class Settings:
 Groups = tuple[Settings, StartSettings, StopSettings, Run, WandbSettings, SweepSettings]
 
 
-GROUPS: dict[str, type] = {
+SECTIONS: dict[str, type] = {
     "start": StartSettings,
     "stop": StopSettings,
     "run": Run,
@@ -128,7 +128,7 @@ def as_config(group: Any) -> dict[str, Any]:
 
 def parse(config: dict[str, Any]) -> Groups:
     """Read the settings of a configuration, without its five names; PadlError for what does not belong."""
-    keys = [*KINDS, *schema(Settings), *GROUPS]
+    keys = [*KINDS, *schema(Settings), *SECTIONS]
     for key in config:
         if key not in (*keys, EXPERIMENT):
             raise PadlError(f"no key '{key}'{near(key, keys)} (keys: {', '.join(keys)})")
@@ -136,7 +136,7 @@ def parse(config: dict[str, Any]) -> Groups:
     settings = Settings(**check(top, schema(Settings), where="", owner="a run"))
     if not isinstance(config.get(EXPERIMENT), str | None):
         raise PadlError(f"{EXPERIMENT}={config[EXPERIMENT]!r} is not the name of one")
-    inner = [_group(config.get(name), kind, name) for name, kind in GROUPS.items()]
+    inner = [_group(config.get(name), kind, name) for name, kind in SECTIONS.items()]
     return settings, *inner  # pyright: ignore[reportReturnType]
 
 

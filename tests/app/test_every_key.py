@@ -20,8 +20,7 @@ from perturbed import other_values
 import padl
 from padl.app import outputs
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.settings import Settings, schema
-from padl.cli.hydra.errors import SECTIONS
+from padl.app.settings import SECTIONS, Settings, schema
 from padl.cli.hydra.nodes import conf_folder
 from padl.nested import flattened, with_value
 from padl.registry import Hyperparameter

@@ -9,7 +9,7 @@ import yaml
 
 from padl.app import names
 from padl.app.run_spec import AUTO
-from padl.app.settings import Run, Settings, StartSettings, StopSettings, SweepSettings, WandbSettings, schema
+from padl.app.settings import SECTIONS, Settings, schema
 from padl.cli.hydra.arguments import is_multirun, listed, settings
 from padl.cli.hydra.nodes import GROUPS, brought
 from padl.cli.hydra.words import conf_files, conf_names, own_folder
@@ -18,7 +18,6 @@ from padl.types import KINDS, Kind, PadlError
 
 Explain = Callable[[Sequence[str], Exception], PadlError]
 DEFAULTS: dict[Kind, str] = {"optimizer": "adam", "schedule": "constant", "model": "", "loss": ""}
-SECTIONS = {"start": StartSettings, "stop": StopSettings, "run": Run, "wandb": WandbSettings, "sweep": SweepSettings}
 
 
 def explain(arguments: Sequence[str], error: Exception) -> PadlError:
