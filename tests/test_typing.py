@@ -108,6 +108,7 @@ def flat(annotation: object) -> set[object]:
 GROUPS = [
     (keywords.RunKeys, settings.Run),
     (keywords.StartKeys, settings.StartSettings),
+    (keywords.StopKeys, settings.StopSettings),
     (keywords.WandbKeys, settings.WandbSettings),
     (keywords.SweepKeys, settings.SweepSettings),
     (keywords.TrainKeys, settings.Settings),
@@ -118,7 +119,7 @@ GROUPS = [
 
 @pytest.mark.parametrize(("keys", "dataclass"), GROUPS, ids=lambda each: each.__name__)
 def test_the_keys_for_type_checkers_are_those_of_the_settings_with_their_types(keys, dataclass):
-    groups = ("start", "run", "wandb") if dataclass is settings.Settings else ("run",) * (dataclass is CompareSettings)
+    groups = {settings.Settings: ("start", "stop", "run", "wandb"), CompareSettings: ("run",)}.get(dataclass, ())
     typed = {key: flat(each) for key, each in typing.get_type_hints(keys).items() if key not in groups}
     said = {key: flat(each.annotation) for key, each in settings.schema(dataclass).items()}
     wants = f"{keys.__name__} in padl/app/keywords.py has the keys of {dataclass.__name__}, with their types"

@@ -26,6 +26,7 @@ class RunKeys(TypedDict, total=False):
     """`run={...}`, of settings.Run."""
 
     dir: Text | None
+    name: str | None
     save: bool
     plot: bool
     save_every: int | str | None

@@ -53,7 +53,7 @@ class StubWandb:
     """Keeps what W&B would be told, but for the configuration."""
 
     made: ClassVar[list["StubWandb"]] = []
-    run_id, run_folder = "0", None
+    run_id, run_folder, url = "0", None, ""
 
     def __init__(self, folder: Path, *, config: Mapping[str, Any], **told: Any):
         self.told = {**told, "folder": folder.name, "rows": 0}
@@ -65,7 +65,19 @@ class StubWandb:
     def table(self, name: str, columns: list[str], rows: list[list[Any]]) -> None:
         self.told["table"] = name
 
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def image(self, name: str, file: Path) -> None:
+        """Do nothing: a picture is seen in the folder."""
+
+    def model(self, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
+        self.told["model"] = sorted(files)
+
     def close(self, summary: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def finish(self) -> None:
         """Do nothing."""
 
     def wait(self) -> None:

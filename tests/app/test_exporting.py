@@ -107,5 +107,5 @@ def test_what_cannot_be_exported_is_one_line(small_run, tmp_path, monkeypatch):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["m.jax.json", "there"]
     monkeypatch.setattr(exporting, "find_spec", lambda name: None)
     for to, package in (("safetensors", "safetensors"), ("jax", "flatbuffers")):
-        with pytest.raises(PadlError, match=rf"needs the package {package}: pip install 'padl\[export\]'"):
+        with pytest.raises(PadlError, match=rf"needs the package {package}: pip install .*\[export\]'$"):
             padl.export(small_run.folder, to)

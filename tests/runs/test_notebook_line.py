@@ -52,7 +52,7 @@ def test_a_sweep_has_one_output_of_one_line(shown, capsys):
             progress.update(number, label, done, 10, "best 0.5")
     progress.close()
     assert {number for number, _ in shown} == {0}
-    assert shown[-1][1] == r"sgd\x1b  100%  best 0.5"
+    assert shown[-1][1] == r"sgd\x1b  100%  (100% of all)  best 0.5"
     assert capsys.readouterr() == ("", "")
 
 
