@@ -161,11 +161,11 @@ def differing(a: Footprint, b: Footprint) -> set[str]:
 
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    """Texts that some key takes: a run to begin with, a pattern, a metric, a time, a folder."""
+    """Texts that some key takes: a run to begin with, a name, a sink, a pattern, a metric, a time, a folder."""
     place = tmp_path_factory.mktemp("other")
     quiet = {**BASE, "seed": 5, "progress": "none", "wandb": {"mode": "disabled"}}
     folder = padl.train(**{**quiet, "run": {**BASE["run"], "dir": str(place)}}).folder
-    return (str(folder), "other", "blocks.*", "eval/loss", "1h", "off")
+    return (str(folder), "other", "csv", "blocks.*", "eval/loss", "1h", "off")
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +185,7 @@ def test_every_key_changes_what_can_be_seen_or_its_comment_says_why_not(
     for scene in all_scenes:
         scene.place = lambda: (tmp_path_factory.mktemp("scene"), capsys, monkeypatch)
         default = flattened(scene.base).get(key, keys()[key].default)
-        for value in other_values(keys()[key]._replace(default=default), words)[:4]:
+        for value in other_values(keys()[key]._replace(default=default), words)[:5]:
             followed.append(scene.follows(key, value))
             if followed[-1] and not followed[-1].startswith("refused"):
                 assert not reason(key), f"{key} changes {followed[-1]} after all: {reason(key)}"
