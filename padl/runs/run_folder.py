@@ -132,10 +132,10 @@ def config_content(folder: Path) -> bytes:
     try:
         return files.read(folder / "config.yaml", LARGEST_CONFIG)
     except OSError as error:
-        why = error.strerror or "it cannot be read"
-        raise PadlError(
-            f"{folder} is not the folder of a run: its config.yaml cannot be read ({why}){_runs_within(folder)}"
-        ) from error
+        gone = isinstance(error, FileNotFoundError) and not folder.exists()
+        why = f"its config.yaml cannot be read ({error.strerror or 'no reason given'}){_runs_within(folder)}"
+        why = "it is not there; 'padl runs' lists those of runs/" if gone else why
+        raise PadlError(f"{folder} is not the folder of a run: {why}") from error
 
 
 def _runs_within(folder: Path) -> str:
