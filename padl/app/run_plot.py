@@ -57,7 +57,7 @@ class _Run:
             return float(self.summary["steps_per_second"])
         rows, batch = (self.summary.get("rows") or {}).get("train"), self.summary.get("batch_size")
         if not rows or not batch:
-            raise PadlError(f"{self.name} has no training rows to pass over: --x step")
+            raise PadlError(f"{self.name} has no training rows, and so no epochs: give --x step")
         return float(rows // batch)
 
 

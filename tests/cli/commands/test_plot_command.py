@@ -76,7 +76,7 @@ def test_passes_and_seconds_stand_below_where_they_are_known(folder, padl_comman
         assert picture.size[0] > 600
     (surface, _) = sorted(folder.glob("*surface-sgd*"))
     code, _, err = padl_command("plot", str(surface), "--x", "epoch")
-    assert (code, "has no training rows to pass over: --x step" in err) == (2, True)
+    assert (code, "has no training rows, and so no epochs: give --x step" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("folder")
