@@ -118,7 +118,7 @@ def test_members_that_begin_with_other_arrays_than_recorded_are_refused(others, 
     with pytest.raises(DifferentRun, match="it differs in data; --allow data goes on"):
         train_again(reopen(folder))
     shutil.rmtree(mine)
-    with pytest.raises(DifferentRun, match="data differ"):
+    with pytest.raises(DifferentRun, match="it differs in data"):
         train_again(reopen(folder))
     with pytest.raises(PadlError, match="is not the folder of a run"):
         train_again(reopen(folder, allow=["data"]))
