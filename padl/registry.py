@@ -166,7 +166,7 @@ def describe(annotation: Any) -> str:
     if origin is Literal:
         return repr(*args) if len(args) == 1 else f"one of {', '.join(map(str, args))}"
     if origin is tuple:
-        return f"a list of {describe(args[0]).removeprefix('a ')}s"
+        return "a list of " + " or ".join(f"{word.removeprefix('a ')}s" for word in describe(args[0]).split(" or "))
     if origin in (dict, abc.Mapping):
         return f"a mapping {{name: {describe(args[1])}}}"
     if annotation in (None, type(None)):

@@ -1,5 +1,6 @@
 """docs/runs.md is true: its commands run, and its Python."""
 
+import glob
 import shlex
 
 import pytest
@@ -15,8 +16,9 @@ RECORDED = "runs/20260131-120000-digits-adam-3f2a1c"
 def recorded(tmp_path_factory):
     run = {"dir": str(tmp_path_factory.mktemp("page") / "runs"), "plot": False}
     quick = {"steps": 20, "steps_per_call": 10, "devices": 1, "run": run, "wandb": {"mode": "disabled"}}
-    padl.train(loss="hinge", **quick)
-    return padl.train(**quick).folder
+    padl.train(**quick)
+    padl.train(loss="hinge", **{**quick, "run": {**run, "name": "hinge"}})
+    return padl.train(**{**quick, "run": {**run, "name": "baseline"}}).folder
 
 
 @pytest.mark.parametrize("command", commands(PAGE))
@@ -24,6 +26,7 @@ def test_a_command_of_the_page_runs(padl_command, monkeypatch, recorded, command
     monkeypatch.chdir(recorded.parents[1])
     program, *words = shlex.split(command.replace(RECORDED, f"runs/{recorded.name}"))
     assert program == "padl"
+    words = [found for word in words for found in sorted(glob.glob(word)) or [word]]  # as a shell does
     if words[0] in ("train", "rerun"):
         words += [
             "wandb.mode=disabled",

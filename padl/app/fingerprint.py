@@ -56,7 +56,8 @@ class DifferentRun(PadlError):
         groups = list(dict.fromkeys(difference.group for difference in different))
         allowed = " ".join(f"--allow {group}" for group in groups)
         super().__init__(
-            f"{folder} would not go on as it began: {' and '.join(groups)} differ; {allowed} goes on all the same"
+            f"{folder} would not go on as it began: it differs in {' and '.join(groups)}; "
+            f"{allowed} goes on all the same"
         )
 
 

@@ -52,6 +52,7 @@ def _lacking(task: Task, specs: Sequence[RunSpec]) -> list[str]:
         missing = np.unique(np.concatenate(lacking)) if lacking else classes[:0]
         if len(missing):
             named = ", ".join(str(names[c] if names else c) for c in missing[:MOST_CLASSES])
+            verb = "has" if len(missing) == 1 else "have"
             more = f" and {len(missing) - MOST_CLASSES:,} more" if len(missing) > MOST_CLASSES else ""
-            lines.append(f"{where}{len(missing):,} of {len(classes):,} classes have no {word} row: {named}{more}")
+            lines.append(f"{where}{len(missing):,} of {len(classes):,} classes {verb} no {word} row: {named}{more}")
     return lines

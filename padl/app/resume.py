@@ -159,8 +159,8 @@ def _check_words(settings: Mapping[str, Any]) -> None:
     for key in settings:
         if key not in CHANGEABLE:
             raise PadlError(
-                f"resume cannot change '{key}'{near(key, CHANGEABLE)}: it would be another run (it takes "
-                f"{', '.join(CHANGEABLE)})"
+                f"resume cannot change '{key}'{near(key, CHANGEABLE)}: it would be another run, which padl rerun makes "
+                f"(resume takes {', '.join(CHANGEABLE)})"
             )
         if key in ("steps", "epochs") and settings[key] is None:
             raise PadlError(f"{key}=null extends nothing: give a number")

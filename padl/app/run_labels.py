@@ -81,4 +81,4 @@ def _words(values: Mapping[str, Any], keys: Sequence[str]) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    return f"[{','.join(map(_text, value))}]" if isinstance(value, (list, tuple)) else str(value)
+    return f"[{','.join(map(_text, value))}]" if isinstance(value, (list, tuple)) else str(value) or '""'

@@ -57,7 +57,7 @@ class _Run:
             return float(self.summary["steps_per_second"])
         rows, batch = (self.summary.get("rows") or {}).get("train"), self.summary.get("batch_size")
         if not rows or not batch:
-            raise PadlError(f"{self.name} has no training rows to pass over: --x step")
+            raise PadlError(f"{self.name} has no training rows, and so no epochs: give --x step")
         return float(rows // batch)
 
 
@@ -136,7 +136,10 @@ def _panels(runs: Sequence[_Run], metrics: Sequence[str], x: X) -> list[Panel]:
 
 
 def _labels(runs: Sequence[_Run]) -> list[tuple[str, str]]:
-    """The labels of runs, told apart among those of the same task, since other tasks have other panels."""
+    """The labels of runs, told apart among those of the same task, since other tasks have other panels.
+
+    The only run of a task has the task's name.
+    """
     by_task: dict[str, list[int]] = {}
     for i, run in enumerate(runs):
         by_task.setdefault(_of(run, ""), []).append(i)
@@ -144,6 +147,8 @@ def _labels(runs: Sequence[_Run]) -> list[tuple[str, str]]:
     for places in by_task.values():
         some = [runs[i] for i in places]
         labels |= dict(zip(places, labels_of([run.config for run in some], [run.name for run in some]), strict=True))
+    if len(by_task) > 1:
+        labels = {i: (label or _of(runs[i], ""), setting or _of(runs[i], "")) for i, (label, setting) in labels.items()}
     return [labels[i] for i in range(len(runs))]
 
 

@@ -39,7 +39,7 @@ def entries_called(name: str) -> list[Entry]:
     entries = [entry for kind in KINDS for entry in names.of(kind) if entry.name == name]
     if not entries:
         every_name = [name for kind in KINDS for name in names.of(kind).names()]
-        raise PadlError(f"nothing is called '{name}'{near(name, every_name)} ('padl list' shows everything)")
+        raise PadlError(f"nothing is called '{name}'{near(name, every_name)} ('padl list' shows all names)")
     return entries
 
 

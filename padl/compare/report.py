@@ -75,13 +75,13 @@ def notes(comparison: Comparison) -> Iterator[str]:
     landscape, starts = comparison.landscape, len(comparison.starts)
     cells = [cell for line in summary_lines(comparison) for cell in line[1:]]
     low = f"{landscape.floor:.4g}" + ("" if landscape.exact else ", as far as was found")
-    yield "gap: of the last height above the lowest point; distance: of the last point to the nearest lowest one"
+    yield "gap: last height minus the lowest; distance: from the last point to the nearest lowest one"
     yield f"steps: to the goal, a height of {comparison.goal:.4g}; the lowest is {low}"
     if starts > 1:
         yield f"numbers are means over the {starts} starts"
     if any(cell.endswith(f"/{starts})") for cell in cells):
         yield f"steps (1/{starts}): from so many of the starts, the others never"
-    yield "good rates: around the best, all of which reach the goal from every start"
+    yield "good rates: the range around the best in which every rate tried reaches the goal from every start"
     if any(AT_END in cell for cell in cells):
         yield f"{AT_END} the smallest or largest that was tried: better ones may lie beyond"
 

@@ -26,7 +26,7 @@ def best_curves(sweep: SweepTable, ranked: Sequence[Setting]) -> Any:
         steps, low, mean, high = band([sweep.histories[m] for m in sweep.seeds(setting)])
         axes.plot(steps, mean, lw=1.6, label=_entry(setting), ms=3.5, markevery=max(1, len(steps) // 10), **style)
         axes.fill_between(steps, low, high, color=style["color"], alpha=0.12, lw=0)
-        drawn += list(mean)
+        drawn += [*low, *high]
     objective_axis(axes, drawn, sweep.direction)
     axes.set_xlabel("step")
     axes.set_ylabel(f"{sweep.objective}, {'mean and range over seeds' if max(s.n for s in shown) > 1 else 'one seed'}")

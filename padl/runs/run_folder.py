@@ -132,18 +132,17 @@ def config_content(folder: Path) -> bytes:
     try:
         return files.read(folder / "config.yaml", LARGEST_CONFIG)
     except OSError as error:
-        why = error.strerror or "it cannot be read"
-        raise PadlError(
-            f"{folder} is not the folder of a run: its config.yaml cannot be read ({why}){_runs_within(folder)}"
-        ) from error
+        raise PadlError(f"{folder} is not the folder of a run: {_why_none(folder, error)}") from error
 
 
-def _runs_within(folder: Path) -> str:
-    """Where to look in a folder of runs, as a sweep's is; nothing in another."""
+def _why_none(folder: Path, error: OSError) -> str:
+    """Why config.yaml was not read, and where to look."""
     with suppress(OSError):
-        first = min(folder.glob("*/config.yaml"), default=None)
-        return f": it holds runs, of which one is wanted, as {first.parent}" if first else ""
-    return ""
+        if isinstance(error, FileNotFoundError) and not folder.exists():
+            return "it is not there; 'padl runs' lists those of runs/"
+        if first := min(folder.glob("*/config.yaml"), default=None):
+            return f"it holds runs, of which one is wanted, as {first.parent}"
+    return f"its config.yaml cannot be read ({error.strerror or 'no reason given'})"
 
 
 def parse_config(content: bytes, file: Path) -> dict[str, Any]:

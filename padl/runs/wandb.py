@@ -76,7 +76,7 @@ class Wandb:
 
     def image(self, name: str, file: Path) -> None:
         """Queue a picture."""
-        self._send({"image": [name, str(file)]})
+        self._send({"image": [name, str(file.absolute())]})  # the other process has another current folder
 
     def model(self, files: Mapping[str, Path], metadata: Mapping[str, Any]) -> None:
         """Queue the files of a trained model as the artifact `model-ID`.
@@ -85,7 +85,7 @@ class Wandb:
             files: {name in the artifact: file}. metadata: what it came to.
         """
         about = {"name": f"model-{self.run_id}", "type": "model", "metadata": redact(metadata), "aliases": ["latest"]}
-        self._send({"artifact": {**about, "files": {name: str(file) for name, file in files.items()}}})
+        self._send({"artifact": {**about, "files": {name: str(file.absolute()) for name, file in files.items()}}})
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Queue what the run came to; tables, pictures and the model may follow, then `finish`."""

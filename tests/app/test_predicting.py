@@ -160,7 +160,7 @@ def test_a_missing_value_is_filled_in_as_in_training_and_what_is_unknown_is_told
     np.testing.assert_array_equal(record.model([{**row, "stone": "basalt"}]), record.model(filled))
     told = capsys.readouterr().err
     assert "columns that the model does not know are passed over: weight" in told
-    assert "column 'stone' has 'basalt', and no training row has: all zeros (1 rows)" in told
+    assert "column 'stone' has 'basalt', and no training row has: all zeros (1 row)" in told
 
 
 def test_a_target_that_only_some_rows_have_is_measured_on_these(framed):

@@ -232,7 +232,7 @@ def test_other_data_are_refused(tmp_path):
     task = {"name": "csv", "path": str(table), "target": "b"}
     folder = run(tmp_path / "runs", looks=2, task=task, batch_size=8).folder
     table.write_text("a,b\n" + "".join(f"{i % 5},{i % 3}\n" for i in range(40)))
-    with pytest.raises(DifferentRun, match="data differ"):
+    with pytest.raises(DifferentRun, match="it differs in data"):
         resume(folder)
 
 

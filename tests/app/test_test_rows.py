@@ -195,7 +195,7 @@ def test_classes_that_a_side_lacks_are_named():
         "3 of 4 classes have no test row: 1, 2, 3",
     ]
     labels[split.held_out[0]] = 9
-    assert lines(labels)[0] == "1 of 5 classes have no training row: 9"
+    assert lines(labels)[0] == "1 of 5 classes has no training row: 9"
     labels[split.train[:40]] = np.arange(100, 140)
     assert lines(labels)[1].startswith("40 of 42 classes have no held-out row: 100, 101, ")
     assert lines(labels)[1].endswith(", 109 and 30 more")
@@ -205,19 +205,19 @@ def test_of_several_splits_the_classes_that_any_lacks_are_named_once():
     labels = np.zeros(1797, np.int32)
     labels[0] = 1
     (line, *_) = lines(labels, seeds=range(4))
-    assert line.startswith("in some splits 1 of 2 classes have no ")
+    assert line.startswith("in some splits 1 of 2 classes has no ")
 
 
 def test_lines_are_printed_before_a_run_and_once_in_a_sweep(padl_command, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("x,y\n" + "".join(f"{i},{'rare' if i == 7 else 'common'}\n" for i in range(20)))
     words = ["task=csv", f"task.path={table}", "model=linear", "steps=2", "run.plot=false", "wandb.mode=disabled"]
-    line = "padl: 1 of 2 classes have no held-out row: rare\n"
+    line = "padl: 1 of 2 classes has no held-out row: rare\n"
     for more in ([], ["-m", "seed=0,1", "optimizer.learning_rate=0.1,0.01"]):
         folder = tmp_path / f"runs{len(more)}"
         errors = padl_command("train", *more, *words, f"run.dir={folder}", "progress=plain")[2]
-        assert errors.count("have no held-out row: rare") == 1
+        assert errors.count("has no held-out row: rare") == 1
         assert (line in errors) or more
     assert "rare" not in padl_command("train", *words, f"run.dir={tmp_path / 'quiet'}", "progress=none")[2]
     (summary,) = (tmp_path / "quiet").glob("*/summary.json")
-    assert json.loads(summary.read_text())["notes"][1:] == ["1 of 2 classes have no held-out row: rare"]
+    assert json.loads(summary.read_text())["notes"][1:] == ["1 of 2 classes has no held-out row: rare"]

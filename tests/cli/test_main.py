@@ -36,7 +36,7 @@ def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(padl_command, tmp_path
         ("show adan", "nothing is called 'adan'; did you mean 'adam'?"),
         ("show", "padl show takes one name"),
         ("evaluate", "padl evaluate takes the folder of one run"),
-        ("evaluate nowhere", "nowhere is not the folder of a run"),
+        ("evaluate nowhere", "nowhere is not the folder of a run: it is not there; 'padl runs' lists"),
         ("evaluate a b", "padl evaluate takes the folder of one run"),
         ("evaluate a --besst", "padl evaluate has no option '--besst'; did you mean '--best'?"),
         ("evaluate a --best=x", "padl evaluate: --best takes no value"),

@@ -89,6 +89,16 @@ def test_a_band_is_over_the_steps_that_all_seeds_measured():
     assert (steps.tolist(), low.tolist(), mean.tolist(), high.tolist()) == ([1, 3], [1, 3], [2, 4], [3, 5])
 
 
+def test_a_band_is_not_cut_by_the_axis():
+    table = sweep(SQUARE)
+    (axes,) = sweep_curves.best_curves(table, table.ranked()).axes
+    low, high = axes.get_ylim()
+    for band in axes.collections:
+        heights = band.get_paths()[0].vertices[:, 1]
+        assert low <= heights.min()
+        assert heights.max() <= high
+
+
 def test_a_sweep_in_which_all_diverged_draws_what_it_can(tmp_path):
     table = sweep([{"rate": 1.0}, {"rate": 2.0}], seeds=1)
     for row in table.rows:

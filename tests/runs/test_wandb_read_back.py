@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from asked_to_stop import After
+from PIL import Image
 from wandb_records import exit_code, logged, of_type
 
 import padl
@@ -147,6 +148,17 @@ def test_what_wandb_does_not_take_costs_a_line_and_nothing_else(tmp_path, capfd)
         f"artifact model-{run.run_id}",
     ]
     assert exit_code(tmp_path) == 0
+
+
+def test_wandb_takes_a_picture_by_a_path_below_the_current_folder(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (2, 2)).save("curves.png")
+    run = Wandb(tmp_path, mode="offline", project="p", config={})
+    run.image("curves", Path("curves.png"))
+    run.close({"status": "finished"})
+    run.finish()
+    run.wait()
+    assert "did not take" not in capfd.readouterr().err
 
 
 @pytest.fixture(scope="module")

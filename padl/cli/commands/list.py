@@ -24,6 +24,9 @@ def run(arguments: list[str]) -> int:
     kinds: dict[str, Kind] = {word: kind for kind, plural in PLURALS.items() for word in (kind, plural)}
     for word in words:
         if word not in kinds:
-            OPTIONS.error(f"no kind '{word}'{near(word, kinds)} (kinds: {', '.join(PLURALS)})")
+            OPTIONS.error(
+                f"no kind '{word}'{near(word, kinds)} (kinds: {', '.join(PLURALS.values())};"
+                " 'padl train --help' names the experiments and sweeps)"
+            )
     print_list([kinds[word] for word in words] or KINDS)
     return DONE

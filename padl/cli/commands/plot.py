@@ -10,9 +10,9 @@ OPTIONS = Options(
     "plot",
     usage=["RUN [RUN ...] [--metric NAME ...] [--out FILE]"],
     about="Draw the curves of runs in one picture, told apart by what differs between them.\n"
-    "A RUN is the folder of a run, of a sweep (its members), or one that runs were\n"
-    "made in. Runs of other tasks or losses have panels of their own; the seeds of\n"
-    "many become their mean and range.",
+    "A RUN is the folder of a run, of a sweep (its members), or a folder with runs in\n"
+    "it. Other tasks and losses have panels of their own. Where runs are many, those\n"
+    "that differ only in the seed become their mean and range.",
     examples=[
         "padl plot runs/*-digits-adam-* runs/*-digits-nadam-*",
         "padl plot runs/20260131-120000-sweep-digits-a41b07 --metric eval/loss --log",
@@ -22,10 +22,12 @@ OPTIONS = Options(
 OPTIONS.add_argument("folders", metavar="RUN", nargs="*", help="the folder of a run, of a sweep, or of several")
 OPTIONS.add_argument(
     "--metric", metavar="NAME", action="append", default=[],
-    help="as in metrics.jsonl, eval/loss; the one that decides where not given; again for another panel",
+    help="such as eval/loss, as in metrics.jsonl; where not given, the one that chooses the best "
+    "parameters; may be repeated, for more panels",
 )  # fmt: skip
-OPTIONS.add_value("--x", "step|epoch|wall", "what stands below", "--x takes step, epoch or wall: --x epoch")
-OPTIONS.add_value("--smooth", "S", "a running mean: weight of what was before, from 0 to below 1",
+OPTIONS.add_value("--x", "step|epoch|wall", "the horizontal axis; step where not given",
+                  "--x takes step, epoch or wall: --x epoch")  # fmt: skip
+OPTIONS.add_value("--smooth", "S", "draw a running mean; S, from 0 to below 1, is the weight of the past",
                   "--smooth takes one number: --smooth 0.9")  # fmt: skip
 OPTIONS.add_argument("--log", action="store_true", help="values on a logarithmic axis")
 OPTIONS.add_value("--out", "FILE", "the picture, .png, .svg or .pdf; plot.png where not given",

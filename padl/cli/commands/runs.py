@@ -8,10 +8,10 @@ from padl.runs.exit_codes import DONE
 OPTIONS = Options(
     "runs",
     usage=["[FOLDER] [--filter KEY=VALUE ...] [--sort KEY]", "SWEEP"],
-    about="List the runs and sweeps below a folder, runs/ where none is given: what each\n"
-    "is, how it differs from the usual, what became of it, and the metric that tells\n"
-    "which are best. Of a sweep's folder its members. Into a pipe every column goes\n"
-    "whole.",
+    about="List the runs and sweeps in a folder, which is runs/ unless given: their names,\n"
+    "what differs from the defaults, their status, and the metric that chooses the\n"
+    "best parameters. In the folder of a sweep, list its members. A terminal shows\n"
+    "the columns that fit; a pipe gets all, uncut.",
     examples=[
         "padl runs",
         "padl runs --filter task=digits --filter 'best>0.9' --sort -best",
@@ -19,20 +19,20 @@ OPTIONS = Options(
         "padl runs runs/20260131-120000-sweep-digits-a41b07 --sort -best --limit 5",
     ],
 )
-OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="that runs were made in, or of one sweep")
+OPTIONS.add_argument("folders", metavar="FOLDER", nargs="*", help="a folder with runs in it, or that of a sweep")
 OPTIONS.add_argument(
     "--filter",
     metavar="KEY=VALUE",
     action="append",
     default=[],
-    help="keep those where it holds: a column, a metric as best/loss, or a key of config.yaml;\n"
-    "= and != take patterns as ada*; also < > <= >=; may be given again",
+    help="keep runs for which this holds; KEY is a column, a metric such as best/loss, or a key of\n"
+    "config.yaml; = and != take patterns such as ada*; also < > <= >=; may be repeated",
 )
-OPTIONS.add_value("--sort", "KEY", "in the order of it, with - before it descending; newest first where not given",
+OPTIONS.add_value("--sort", "KEY", "sort by it, -KEY for the largest first; the newest first where not given",
                   "--sort takes one key: --sort best, or --sort -best for the largest first")  # fmt: skip
-OPTIONS.add_argument("--reverse", action="store_true", help="turn the order round")
-OPTIONS.add_value("--limit", "N", "at most so many", "--limit takes one whole number: --limit 10")
-OPTIONS.add_argument("--members", action="store_true", help="the members of sweeps too")
+OPTIONS.add_argument("--reverse", action="store_true", help="reverse the order")
+OPTIONS.add_value("--limit", "N", "list at most N", "--limit takes one whole number: --limit 10")
+OPTIONS.add_argument("--members", action="store_true", help="list the members of sweeps too")
 OPTIONS.add_argument("--json", action="store_true", help="as JSON, with metrics and configuration")
 OPTIONS.add_argument("--csv", action="store_true", help="as CSV, a column for every key")
 

@@ -205,7 +205,8 @@ def _of_categories(known: Mapping[str, Any], column: Column, where: str) -> list
         return []
     rows = int(np.isin(column.values, places).sum())
     names = excerpt([f"'{column.categories[i]}'" for i in places])
-    return [f"{where}: column '{known['name']}' has {names}, and no training row has: all zeros ({rows} rows)"]
+    seen = f"{rows} row{'s' if rows != 1 else ''}"
+    return [f"{where}: column '{known['name']}' has {names}, and no training row has: all zeros ({seen})"]
 
 
 def _of_values(known: Mapping[str, Any], column: Column, where: str) -> list[str]:

@@ -115,10 +115,10 @@ def test_members_that_begin_with_other_arrays_than_recorded_are_refused(others, 
     folder = launch(place, [mine, others[1]], HOW[0], looks=3)
     shutil.rmtree(mine / "checkpoint")
     shutil.copytree(others[1] / "checkpoint", mine / "checkpoint")
-    with pytest.raises(DifferentRun, match="data differ; --allow data goes on"):
+    with pytest.raises(DifferentRun, match="it differs in data; --allow data goes on"):
         train_again(reopen(folder))
     shutil.rmtree(mine)
-    with pytest.raises(DifferentRun, match="data differ"):
+    with pytest.raises(DifferentRun, match="it differs in data"):
         train_again(reopen(folder))
     with pytest.raises(PadlError, match="is not the folder of a run"):
         train_again(reopen(folder, allow=["data"]))

@@ -48,6 +48,11 @@ def test_a_sweep_is_its_members_and_runs_of_other_tasks_have_panels_of_their_own
     assert sorted(panels(figure)) == [("permeability, mse", "eval/loss"), ("surface", "eval/loss")]
 
 
+def test_the_only_run_of_a_task_has_the_name_of_the_task_in_the_legend(folder):
+    (alone,) = folder.glob("*permeability*")
+    assert "permeability" in legend(padl.plot(alone, *folder.glob("*surface-sgd*")))
+
+
 def test_results_are_drawn_as_their_folders_are():
     optimizers = [{"name": "sgd", "learning_rate": rate} for rate in (0.001, 0.002)]
     records = [padl.train("surface", optimizer=optimizer, **QUICK) for optimizer in optimizers]
@@ -71,7 +76,7 @@ def test_passes_and_seconds_stand_below_where_they_are_known(folder, padl_comman
         assert picture.size[0] > 600
     (surface, _) = sorted(folder.glob("*surface-sgd*"))
     code, _, err = padl_command("plot", str(surface), "--x", "epoch")
-    assert (code, "has no training rows to pass over: --x step" in err) == (2, True)
+    assert (code, "has no training rows, and so no epochs: give --x step" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("folder")
