@@ -48,7 +48,7 @@ def changed(stored: Mapping[str, Any], changes: Mapping[str, Any], recorded: Run
         PadlError: a key that there is not, or a value that it does not take.
     """
     usual = recorded.usual if recorded else {}
-    config = {**stored, **{key: None for key in OPEN if recorded and stored.get(key) == usual[key]}}
+    config = {**stored, **{key: None for key in OPEN if key in usual and stored.get(key) == usual[key]}}
     for kind in KINDS:
         if kind in changes:
             config[kind] = {"name": changes[kind]}
