@@ -9,6 +9,7 @@ from typing import Any
 
 from padl.app import names
 from padl.app.names import part
+from padl.app.naming import as_typed
 from padl.app.objects.stored import is_from_python
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.settings import GROUPS, Settings, parse, schema
@@ -87,12 +88,8 @@ def differences(
         flattened({key: value for key, value in each.items() if key not in ignored})
         for each in (recorded.config if recorded else stored, check(config, memo).config)
     )
-    keys = [key for key in dict.fromkeys([*then, *now]) if _text(then.get(key)) != _text(now.get(key))]
-    return [f"{key}: {_text(then.get(key))} -> {_text(now.get(key))}" for key in keys]
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(list(value)) if isinstance(value, (list, tuple)) else str(value)
+    keys = [key for key in dict.fromkeys([*then, *now]) if as_typed(then.get(key)) != as_typed(now.get(key))]
+    return [f"{key}: {as_typed(then.get(key))} -> {as_typed(now.get(key))}" for key in keys]
 
 
 def _take_from_task(config: Config, stored: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

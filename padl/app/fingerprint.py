@@ -63,7 +63,7 @@ class DifferentRun(PadlError):
 def fingerprint(spec: RunSpec, device: Device, count: int) -> Fingerprint:
     """Describe what the numbers of a run depend on, group by group; arguments as of `of_all`."""
     config = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
-    return {"config": redact(as_texts(config)), **of_all([spec], device, count)}
+    return {"config": redact(_as_texts(config)), **of_all([spec], device, count)}
 
 
 def with_usual(recorded: Fingerprint, spec: RunSpec) -> Fingerprint:
@@ -122,7 +122,7 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
             say_unused(group)
 
 
-def as_texts(config: Mapping[str, Any]) -> dict[str, str]:
+def _as_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """Return a configuration as {"optimizer.learning_rate": "0.001", ...}."""
     return {key: str(value) for key, value in flattened(config).items()}
 

@@ -16,6 +16,7 @@ import jax
 
 from padl.app.debug import with_debug
 from padl.app.names import part
+from padl.app.naming import as_typed
 from padl.app.objects.stored import changed, is_from_python, with_objects
 from padl.app.settings import Settings, WandbSettings, parse
 from padl.app.wandb_environment import environment, with_defaults
@@ -207,7 +208,7 @@ def _left_out(config: Mapping[str, Any], reported: Collection[str], kept: Mappin
     wandb = {**asdict(with_defaults(WandbSettings(**environment()))), **kept.get("wandb", {})}
     today = {**asdict(Settings()), "wandb": wandb}
     stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in reported}) for c in (config, today))
-    others = [f"{key}={value}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
+    others = [f"{key}={as_typed(value)}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:
         yield f"{', '.join(others)} left out: these are yours of today, not a folder's"
 
