@@ -207,7 +207,7 @@ def _left_out(config: Mapping[str, Any], reported: Collection[str], kept: Mappin
     """A line where something is left out that has another value than today's default, or than a `debug` gives it."""
     wandb = {**asdict(with_defaults(WandbSettings(**environment()))), **kept.get("wandb", {})}
     today = {**asdict(Settings()), "wandb": wandb}
-    stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in reported}) for c in (config, today))
+    stored, defaults = (flattened({key: c[key] for key in reported if key in c}) for c in (config, today))
     others = [f"{key}={as_typed(value)}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:
         yield f"{', '.join(others)} left out: these are yours of today, not a folder's"
