@@ -113,8 +113,12 @@ def _check_key(key: str, config: Mapping[str, Any]) -> None:
     """Raise PadlError for a key that the configuration does not have."""
     group, dot, name = key.partition(".")
     known = [*KINDS, *schema(Settings), *(f"{group}.{name}" for group, kind in GROUPS.items() for name in schema(kind))]
-    if key in known and not key.startswith("sweep."):
+    if group == "sweep":
+        raise PadlError(f"{key} is for padl train -m: padl rerun runs one")
+    if key in known:
         return
+    if key in GROUPS:
+        raise PadlError(f"{key} is a group of keys: {', '.join(f'{key}.{name}' for name in schema(GROUPS[key]))}")
     if dot and group in KINDS and config.get(group) and not is_from_python(config[group]):
         entry = names.entry(group, config[group])
         if name.partition(".")[0] in entry.hyperparameters:
