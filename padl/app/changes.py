@@ -9,6 +9,7 @@ from typing import Any
 
 from padl.app import names
 from padl.app.names import part
+from padl.app.naming import as_typed
 from padl.app.objects.stored import is_from_python
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.settings import SECTIONS, Settings, parse, schema
@@ -48,7 +49,7 @@ def changed(stored: Mapping[str, Any], changes: Mapping[str, Any], recorded: Run
         PadlError: a key that there is not, or a value that it does not take.
     """
     usual = recorded.usual if recorded else {}
-    config = {**stored, **{key: None for key in OPEN if recorded and stored.get(key) == usual[key]}}
+    config = {**stored, **{key: None for key in OPEN if key in usual and stored.get(key) == usual[key]}}
     for kind in KINDS:
         if kind in changes:
             config[kind] = {"name": changes[kind]}
@@ -87,12 +88,8 @@ def differences(
         flattened({key: value for key, value in each.items() if key not in ignored})
         for each in (recorded.config if recorded else stored, check(config, memo).config)
     )
-    keys = [key for key in dict.fromkeys([*then, *now]) if _text(then.get(key)) != _text(now.get(key))]
-    return [f"{key}: {_text(then.get(key))} -> {_text(now.get(key))}" for key in keys]
-
-
-def _text(value: Any) -> str:
-    return "null" if value is None else str(list(value)) if isinstance(value, (list, tuple)) else str(value)
+    keys = [key for key in dict.fromkeys([*then, *now]) if as_typed(then.get(key)) != as_typed(now.get(key))]
+    return [f"{key}: {as_typed(then.get(key))} -> {as_typed(now.get(key))}" for key in keys]
 
 
 def _take_from_task(config: Config, stored: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
@@ -115,13 +112,14 @@ def _brought(traits: Mapping[str, Any], kind: Kind) -> set[Any]:
 def _check_key(key: str, config: Mapping[str, Any]) -> None:
     """Raise PadlError for a key that the configuration does not have."""
     group, dot, name = key.partition(".")
-    known = [
-        *KINDS,
-        *schema(Settings),
-        *(f"{group}.{name}" for group, kind in SECTIONS.items() for name in schema(kind)),
-    ]
-    if key in known and not key.startswith("sweep."):
+    inner = [f"{section}.{each}" for section, kind in SECTIONS.items() for each in schema(kind)]
+    known = [*KINDS, *schema(Settings), *inner]
+    if group == "sweep":
+        raise PadlError(f"{key} is for padl train -m: padl rerun runs one")
+    if key in known:
         return
+    if key in SECTIONS:
+        raise PadlError(f"{key} is a group of keys: {', '.join(f'{key}.{name}' for name in schema(SECTIONS[key]))}")
     if dot and group in KINDS and config.get(group) and not is_from_python(config[group]):
         entry = names.entry(group, config[group])
         if name.partition(".")[0] in entry.hyperparameters:

@@ -63,20 +63,24 @@ class DifferentRun(PadlError):
 
 def fingerprint(spec: RunSpec, device: Device, count: int) -> Fingerprint:
     """Describe what the numbers of a run depend on, group by group; arguments as of `of_all`."""
-    config = {key: value for key, value in spec.config.items() if key not in NO_MATTER}
-    return {"config": redact(as_texts(config)), **of_all([spec], device, count)}
+    return {"config": _config(spec), **of_all([spec], device, count)}
+
+
+def _config(spec: RunSpec) -> dict[str, str]:
+    return redact(_as_texts({key: value for key, value in spec.config.items() if key not in NO_MATTER}))
 
 
 def with_usual(recorded: Fingerprint, spec: RunSpec) -> Fingerprint:
     """Return a fingerprint of an earlier PADL, which had None where a configuration left something open, with what was
-    used there.
+    used there, and with the keys that it did not know, where they are as usual.
 
     Args:
         spec: of the same configuration.
     """
     config = recorded.get("config", {})
     open_keys = [key for key in ("steps", "batch_size", "eval_every") if config.get(key) == "None"]
-    return {**recorded, "config": {**config, **{key: str(spec.usual[key]) for key in open_keys}}}
+    new = {key: text for key, text in _config(spec).items() if key not in config and key not in spec.differences}
+    return {**recorded, "config": {**config, **new, **{key: str(spec.usual[key]) for key in open_keys}}}
 
 
 def of_all(specs: Sequence[RunSpec], device: Device, count: int) -> Fingerprint:
@@ -123,7 +127,7 @@ def check_same(folder: Path, then: Fingerprint, now: Fingerprint, allow: Collect
             say_unused(group)
 
 
-def as_texts(config: Mapping[str, Any]) -> dict[str, str]:
+def _as_texts(config: Mapping[str, Any]) -> dict[str, str]:
     """Return a configuration as {"optimizer.learning_rate": "0.001", ...}."""
     return {key: str(value) for key, value in flattened(config).items()}
 

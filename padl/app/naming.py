@@ -1,7 +1,7 @@
 """Say in a few words what a run is: its title, the name of its folder, what of it is not as usual.
 
 From the configuration alone, so that a run has the same names from Python and from the command line.
-differences, title, folder_label, words_of, check_name.
+differences, title, folder_label, words_of, as_typed, check_name.
 """
 
 import os
@@ -122,6 +122,13 @@ def words_of(config: Mapping[str, Any], different: Mapping[str, Any], most: int)
     fitting = next((n for n in range(len(words), 0, -1) if sum(map(len, words[:n])) + 2 * n <= most), 0)
     left = len(words) - fitting
     return [*words[:fitting], *([f"+{left} more"] if left else [])]
+
+
+def as_typed(value: Any) -> str:
+    """Write a value as it is typed on the command line, whole: null, true, [csv,tensorboard]."""
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return f"[{','.join(map(as_typed, value))}]" if isinstance(value, (list, tuple)) else str(value)
 
 
 def _text(value: Any) -> str:

@@ -15,8 +15,9 @@ import numpy as np
 
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.early_stopping import early_stopping
-from padl.app.fingerprint import ALLOW, Fingerprint, as_texts, check_same, fingerprint, with_usual
+from padl.app.fingerprint import ALLOW, Fingerprint, check_same, fingerprint, with_usual
 from padl.app.keywords import ResumeKeys, Things, spelled_out
+from padl.app.naming import as_typed
 from padl.app.outputs import say_rules
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
@@ -30,7 +31,7 @@ from padl.app.timing import Clock
 from padl.app.training import Beginning, RunResult, Training
 from padl.engine import loop, mesh
 from padl.jax_flags import pinned
-from padl.nested import with_value
+from padl.nested import flattened, with_value
 from padl.registry import near
 from padl.runs import jsonl, lock, run_files, run_folder, snapshots
 from padl.runs import status as statuses
@@ -266,7 +267,7 @@ def _beginning(folder: Path, plan: Plan, stored: snapshots.StoredSnapshot, saved
 
 def _note(folder: Path, before: RunSpec, plan: Plan, step: int, command: Sequence[str]) -> None:
     """Say what goes on from where, and write it into resumes.jsonl; config.yaml follows where it changes."""
-    then, now = as_texts(before.config), as_texts(plan.config)
+    then, now = ({k: as_typed(v) for k, v in flattened(config).items()} for config in (before.config, plan.config))
     changes = {key: [then.get(key), value] for key, value in now.items() if then.get(key) != value}
     if plan.settings.progress != "none":
         for key, (old, new) in changes.items():

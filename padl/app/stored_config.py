@@ -14,7 +14,9 @@ from typing import Any
 
 import jax
 
+from padl.app.debug import with_debug
 from padl.app.names import part
+from padl.app.naming import as_typed
 from padl.app.objects.stored import changed, is_from_python, with_objects
 from padl.app.settings import Settings, WandbSettings, parse
 from padl.app.wandb_environment import environment, with_defaults
@@ -63,8 +65,8 @@ def for_today(
 ) -> dict[str, Any]:
     """Take from a stored configuration what is a run's, and leave out what is the user's own of today.
 
-    Left out are where compiled programs come from, the device, everything of W&B, other sinks and the progress. The
-    place of the run folder is where `folder` lies.
+    Left out are where compiled programs come from, the device, everything of W&B, other sinks and the progress, but
+    for what a `debug` sets of them. The place of the run folder is where `folder` lies.
 
     Args:
         folder: where it was stored. reported: of OF_TODAY, those of which a line says that they are left out.
@@ -80,14 +82,14 @@ def for_today(
         _check_groups(config)
         config = with_objects(config, things or {}, needs)
         run = {**(config.get("run") or {}), "dir": str(place_of(folder))}
-        kept = {key: value for key, value in config.items() if key not in OF_TODAY} | {"run": run}
+        kept = with_debug({key: value for key, value in config.items() if key not in OF_TODAY} | {"run": run})
         _refuse_hidden(kept)
         parse(kept)
         for kind in KINDS:
             if kind in kept and not is_from_python(kept[kind]):
                 part(kind, kept[kind])
     refuse_paths_outside({kind: kept[kind] for kind in KINDS if kind in kept}, folder, allow, own)
-    for line in _left_out(config, reported):
+    for line in _left_out(config, reported, kept):
         warn(f"{folder}: {line}")
     return kept
 
@@ -201,11 +203,12 @@ def _refuse_hidden(config: Mapping[str, Any]) -> None:
             )
 
 
-def _left_out(config: Mapping[str, Any], reported: Collection[str]) -> Iterator[str]:
-    """A line where something is left out that has another value than today's default."""
-    today = {**asdict(Settings()), "wandb": asdict(with_defaults(WandbSettings()))}
-    stored, defaults = (flattened({key: c.get(key) for key in OF_TODAY if key in reported}) for c in (config, today))
-    others = [f"{key}={value}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
+def _left_out(config: Mapping[str, Any], reported: Collection[str], kept: Mapping[str, Any]) -> Iterator[str]:
+    """A line where something is left out that has another value than today's default, or than a `debug` gives it."""
+    wandb = {**asdict(with_defaults(WandbSettings(**environment()))), **kept.get("wandb", {})}
+    today = {**asdict(Settings()), "wandb": wandb}
+    stored, defaults = (flattened({key: c[key] for key in reported if key in c}) for c in (config, today))
+    others = [f"{key}={as_typed(value)}" for key, value in stored.items() if _differs(value, defaults.get(key, value))]
     if others:
         yield f"{', '.join(others)} left out: these are yours of today, not a folder's"
 

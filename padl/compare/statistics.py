@@ -160,7 +160,7 @@ def _end(value: float, tried: Sequence[float], bounds: tuple[float, float] | Non
         return ""
     near = 0.0
     if bounds:
-        scale = np.log if low > 0 and log_spaced(tried) else np.asarray
+        scale = np.log if low > 0 and log_spaced([low, *tried, high]) else np.asarray  # a few may lie close together
         low, value, high = (float(scale(x)) for x in (low, value, high))
         near = EDGE * (high - low)
     return "smallest" if value <= low + near else "largest" if value >= high - near else ""

@@ -5,7 +5,7 @@ Nothing here is held against a manifest: it is shown, and nothing is computed fr
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -151,10 +151,12 @@ def _read_run(row: Row) -> None:
         _take_metrics(row, str(criterion["metric"]), str(criterion.get("direction")), summary)
 
 
-def _take_names(row: Row) -> None:
+def _take_names(row: Row, configs: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Task, model and optimizer: of the row's own configuration, or, of a sweep, of all of its members."""
     for kind in ("task", "model", "optimizer"):
-        chosen = row.config.get(kind)
-        row.values[kind] = chosen.get("name") if isinstance(chosen, Mapping) else chosen
+        chosen = [config.get(kind) for config in configs or [row.config]]
+        names = [each.get("name") if isinstance(each, Mapping) else each for each in chosen]
+        row.values[kind] = ",".join(dict.fromkeys(str(name) for name in names if name is not None)) or None
 
 
 def _take_metrics(row: Row, metric: str, direction: str, summary: Mapping[str, Any]) -> None:
@@ -182,12 +184,10 @@ def _read_sweep(row: Row) -> None:
     about = _mapping(row.folder / SWEPT) if (row.folder / SWEPT).is_file() else {}
     first = next((member for member in _members(row.folder) if (member / "config.yaml").is_file()), None)
     row.config = read_config(first) if first else {}
-    _take_names(row)
+    _take_names(row, _configs(row.folder / SWEEP))
     ranking, swept = about.get("ranking") or [], about.get("swept") or []
     if not isinstance(ranking, list) or not all(isinstance(each, Mapping) for each in ranking):
         raise PadlError(f"{row.folder / SWEPT} is damaged: its ranking is none")
-    for kind in {"task", "model", "optimizer"} & set(swept):
-        row.values[kind] = ",".join(dict.fromkeys(str((each.get("values") or {}).get(kind)) for each in ranking))
     row.words = [f"over {', '.join(key.rpartition('.')[2] for key in swept)}"] if swept else []
     runs = about.get("members")
     objective = about.get("objective") or {}
@@ -201,6 +201,14 @@ def _read_sweep(row: Row) -> None:
     }
     best = row.values["best"]
     row.values["best"] = best if isinstance(best, (int, float)) else None
+
+
+def _configs(requests: Path) -> list[Mapping[str, Any]]:
+    """Of a sweep's members; [] of a sweep that has no requests.json."""
+    members = _mapping(requests).get("members") if requests.is_file() else []
+    if not isinstance(members, list) or not all(isinstance(each, Mapping) for each in members):
+        raise PadlError(f"{requests} is damaged: its members are none")
+    return [each["config"] for each in members if isinstance(each.get("config"), Mapping)]
 
 
 def _status_of_sweep(folder: Path, counts: Mapping[str, Any]) -> str:

@@ -6,7 +6,9 @@ own_style, preload, save, attempt, drawn.
 import importlib
 import io
 import os
+import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ from padl.errors import PadlError, one_line
 from padl.runs import writing
 from padl.runs.sink import warn
 
+NO_GLYPH = r"Glyph .* missing from font"  # how matplotlib's warning of a letter begins
 STYLE_FILE, LARGEST_STYLE = "matplotlibrc", 2**20  # its size in bytes
 
 
@@ -61,8 +64,23 @@ def _check_what_matplotlib_reads() -> None:
 def save(figure: Any, file: Path, **options: Any) -> None:
     """Write a matplotlib figure whole, or not at all; `options` are those of its `savefig`."""
     content = io.BytesIO()
-    figure.savefig(content, format=file.suffix[1:], **options)
+    with _said_of_letters(file.name):
+        figure.savefig(content, format=file.suffix[1:], **options)
     writing.write(file, content.getvalue(), durable=False)
+
+
+@contextmanager
+def _said_of_letters(name: str) -> Iterator[None]:
+    """Say in one line that the font lacks letters, as a run.name may have: matplotlib warns of each, in two lines."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message=NO_GLYPH)
+        yield
+    lacks = [each for each in caught if re.match(NO_GLYPH, str(each.message))]
+    if lacks:
+        warn(f"{name}: matplotlib's font does not have all of its letters, and draws boxes for them")
+    for each in caught:
+        if each not in lacks:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 def attempt(what: str, draw: Callable[[], list[Path]], but: tuple[type[Exception], ...] = ()) -> list[Path]:

@@ -231,6 +231,23 @@ def test_a_sweep_of_overfit_judges_each_member(anywhere):
     assert [each["debug"]["overfit"].split(":")[0] for each in summaries] == ["not learnt", "learnt"]
 
 
+def test_a_sweep_from_python_takes_the_lengths_of_members_and_no_list_of_modes():
+    assert [row["step"] for row in padl.sweep(**QUIET, debug="fast", over={"steps": [4, 2]}).rows] == [4, 2]
+    with pytest.raises(PadlError, match="over: debug sets what is one for the whole sweep"):
+        padl.sweep(**QUIET, over={"debug": ["fast", "overfit"]})
+
+
+@pytest.mark.parametrize("words", [(), ("optimizer.learning_rate=0.01",)])
+def test_rerun_repeats_it_without_wandb_and_with_other_values(padl_command, anywhere, words):
+    first = padl.train(**{**QUIET, "debug": "overfit", "steps": 20, "run": {"plot": False}})
+    code, _, err = padl_command("rerun", str(first.folder), *words, "progress=none", "devices=1")
+    assert code == 0, err
+    assert "left out" not in err
+    (again,) = [each for each in first.folder.parent.iterdir() if each != first.folder]
+    assert run_folder.read_config(again)["wandb"]["mode"] == "disabled"
+    assert run_folder.read_config(again)["batch_size"] is None
+
+
 def test_backprop_refuses_it(padl_command):
     code, _, err = padl_command("backprop", "task=digits", "debug=nan")
     assert code == 2

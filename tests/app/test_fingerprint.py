@@ -4,7 +4,7 @@ import importlib
 from types import SimpleNamespace
 
 from padl import registry
-from padl.app.fingerprint import of_all
+from padl.app.fingerprint import of_all, with_usual
 from padl.app.run_spec import check
 
 PLUGIN = """
@@ -33,3 +33,11 @@ def test_a_plugin_whose_file_was_edited_has_another_digest(tmp_path, monkeypatch
     assert digests[0].keys() == digests[1].keys() == {"optimizer own_rule"}
     assert digests[0] != digests[1]
     assert "no source" not in digests[0].values()
+
+
+def test_keys_that_an_earlier_padl_did_not_know_differ_only_where_they_are_not_as_usual():
+    recorded = {"config": {"seed": "0", "steps": "None"}}
+    spec = check({"task": "surface", "steps": 2000, "ema": 0.9, **QUIET})
+    config = with_usual(recorded, spec)["config"]
+    assert (config["steps"], config["stop.patience"], config["stop.min_change"]) == ("2000", "None", "0.0")
+    assert "ema" not in config

@@ -137,3 +137,9 @@ def test_equal_settings_without_any_spread_and_single_seeds_are_not_called_chanc
     assert not statistics.not_told_apart(statistics.rank(exact, SWEPT, "max"))
     single = [row(name, 0.1, 0, 0.5) for name in ("adam", "sgd")]
     assert not statistics.not_told_apart(statistics.rank(single, SWEPT, "max"))
+
+
+def test_numbers_close_together_in_a_wide_range_are_not_at_its_end():
+    values = [0.0103, 0.0053, 0.0055, 0.0377]  # the best first; all lie in a small part of a linear axis
+    settings = [statistics.Setting({"rate": rate}, 0.9 - i / 10, math.nan, 1, 0, [i]) for i, rate in enumerate(values)]
+    assert statistics.edges(settings, {"rate": (1e-5, 1.0)}) == []

@@ -54,3 +54,12 @@ def test_a_style_that_is_a_pipe_is_not_waited_for(tmp_path, monkeypatch, where):
 def test_an_error_that_the_user_can_mend_comes_through():
     with pytest.raises(ZeroDivisionError):
         pictures.attempt("x", lambda: [1 // 0], but=(ZeroDivisionError,))
+
+
+def test_letters_that_the_font_lacks_cost_one_line(tmp_path, capsys):
+    from padl.runs import curves
+
+    curves.draw(ROWS, [], "名前", tmp_path / "x.png")  # two letters, of each of which matplotlib warns
+    assert capsys.readouterr().err == (
+        "padl: x.png: matplotlib's font does not have all of its letters, and draws boxes for them\n"
+    )

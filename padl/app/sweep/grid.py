@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
 from padl.app import names
+from padl.app.debug import LENGTHS
 from padl.app.keywords import SweepRunKeys, spelled_out
 from padl.app.objects import labelled, shown_value
 from padl.app.settings import Settings, schema
@@ -50,10 +51,13 @@ def sweep(
     0.01
     """
     chosen = {"task": task, "model": model, "loss": loss, "optimizer": optimizer, "schedule": schedule}
-    base = quietly({**chosen, **settings})
+    given = {**chosen, **settings}
+    base = quietly(given)
     values_of = {key: labelled(key, values) if key in KINDS else values for key, values in _listed(over).items()}
     first = base | {key: values[0] for key, values in values_of.items() if values}
     full_names = {key: _full_name(key, first) for key in values_of}
+    if "debug" in values_of:
+        raise PadlError("over: debug sets what is one for the whole sweep: give padl.sweep(debug=NAME)")
     if len(set(full_names.values())) < len(full_names):
         each = ", ".join(f"{key} is {full}" for key, full in full_names.items())
         raise PadlError(f"over has the same key twice: {each}")
@@ -63,11 +67,17 @@ def sweep(
     ]
     run = Sweep([], report=results.write_tables)
     try:
-        run.launch([_requested(base, setting) for setting in grid])
+        run.launch([_requested(_under(given, base, setting), setting) for setting in grid])
     finally:
         swept = results.finish(run)
     assert swept is not None  # since at least one member was launched
     return swept
+
+
+def _under(given: Mapping[str, Any], base: Mapping[str, Any], setting: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The base of a member: `debug` sets no length beside the member's own."""
+    lengths = {key: setting[key] for key in LENGTHS if key in setting}
+    return quietly({**given, **lengths}) if lengths and given.get("debug") else base
 
 
 def _requested(base: Mapping[str, Any], setting: dict[str, Any]) -> Requested:

@@ -338,5 +338,7 @@ def title(members: Sequence[Member]) -> str:
     shared = [next(iter(each)) for each in [tasks, *names] if len(each) == 1]
     swept_groups = (*keys, *(key.partition(".")[0] for key in keys if "." not in key))
     different = {k: v for k, v in spec.differences.items() if k not in keys and k.partition(".")[0] not in swept_groups}
+    others = [member.spec.differences for member in members[1:]]  # an experiment sets keys that are not swept
+    different = {k: v for k, v in different.items() if all(k in each and str(each[k]) == str(v) for each in others)}
     words = [" ".join(shared) or "a sweep", *naming.words_of(spec.config, different, naming.TITLE)]
     return f"{f'{spec.run.name}: ' if spec.run.name else ''}{', '.join(words)}"

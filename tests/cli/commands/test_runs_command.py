@@ -158,3 +158,11 @@ def test_nothing_of_jax_is_imported_and_three_hundred_folders_are_listed_at_once
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder.parent, check=True)
     assert len(done.stdout.splitlines()) == 301
     assert perf_counter() - begun < 20  # 0.4 s of CPU; the machine may be busy
+
+
+def test_a_sweep_has_the_names_of_all_its_members_from_its_start(tmp_path):
+    run = {"dir": str(tmp_path), "plot": False}
+    swept = padl.sweep("surface", over={"optimizer": ["sgd", "adam"]}, steps=5, run=run, **QUICK)
+    (swept.folder / "sweep.json").unlink()  # which is written at its end
+    (row,) = padl.list_runs(tmp_path).rows
+    assert (row["optimizer"], row["task"], row["status"]) == ("sgd,adam", "surface", "interrupted")
