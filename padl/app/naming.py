@@ -26,7 +26,7 @@ LONGEST_VALUE = 24  # characters of one value
 ORDER: tuple[Kind, ...] = ("optimizer", "schedule", "model", "loss", "task")  # of the hyperparameters in a title
 SAYS_NOTHING = (
     "seed", "device", "devices", "compilation_cache", "progress", "log_every", "steps_per_call",
-    "run", "wandb", "sweep", "experiment",
+    "sinks", "run", "wandb", "sweep", "experiment",
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from padl.nested import flattened
 NAMES = ("task", "model", "loss", "optimizer", "schedule")
 SAYS_NOTHING = (
     "run", "wandb", "sweep", "device", "devices", "compilation_cache", "progress", "log_every", "eval_every",
-    "steps_per_call", "experiment",
+    "steps_per_call", "sinks", "experiment",
 )  # fmt: skip
 SEED = "seed"
 LONGEST = 100  # characters of a label
@@ -56,7 +56,8 @@ def _flat(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differs(key: str, flat: Sequence[Mapping[str, Any]]) -> bool:
-    return len({str(values.get(key)) for values in flat}) > 1
+    """Whether a key has several values, among those that have it: an earlier PADL did not know each."""
+    return len({str(values[key]) for values in flat if key in values}) > 1
 
 
 def _tells(key: str, values: Mapping[str, Any], flat: Sequence[Mapping[str, Any]]) -> bool:

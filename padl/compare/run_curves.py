@@ -143,7 +143,7 @@ def smoothed(values: np.ndarray, weight: float) -> np.ndarray:
 def _legend(figure: Any, look: dict[str, dict[str, Any]], others: int, has_means: bool) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], lw=1.6, ms=4, label=name, **style) for name, style in look.items()]
+    handles = [Line2D([], [], lw=1.6, ms=4, label=name, **style) for name, style in look.items() if name]
     handles += [Line2D([], [], lw=0.8, color=GREY, label=f"{others} others, which end less well")] if others else []
     title = "mean and range over seeds" if has_means else None
     if len(handles) > 1 or has_means:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 import padl
+from padl.app.run_labels import labels_of
 
 QUICK = {"wandb": {"mode": "disabled"}, "steps_per_call": 5, "devices": 1, "steps": 10, "eval_every": 5, "log_every": 5}
 
@@ -51,6 +52,16 @@ def test_a_sweep_is_its_members_and_runs_of_other_tasks_have_panels_of_their_own
 def test_the_only_run_of_a_task_has_the_name_of_the_task_in_the_legend(folder):
     (alone,) = folder.glob("*permeability*")
     assert "permeability" in legend(padl.plot(alone, *folder.glob("*surface-sgd*")))
+
+
+def test_no_line_of_a_legend_is_empty(folder):
+    assert "" not in legend(padl.plot(folder, metric="eval/loss"))
+
+
+def test_keys_that_an_earlier_padl_did_not_know_and_other_sinks_do_not_differ():
+    now = {"task": {"name": "digits", "test": 0.0}, "seed": 0, "stop": {"min_change": 0.0}, "sinks": ["csv"]}
+    labels = labels_of([now, {"task": {"name": "digits"}, "seed": 1, "sinks": []}], ["a", "b"])
+    assert [label for label, _ in labels] == ["seed 0", "seed 1"]
 
 
 def test_results_are_drawn_as_their_folders_are():
