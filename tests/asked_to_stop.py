@@ -1,8 +1,10 @@
-"""A run that is asked to stop at a chosen moment, as by a signal."""
+"""A run or a sweep that is asked to stop at a chosen moment, as by a signal."""
 
 import signal
 
-from padl.app.stopping import StopRequest
+from padl.app.stopping import Stopped, StopRequest
+from padl.app.sweep import results
+from padl.app.sweep.resume import reopen, train_again
 
 
 class After(StopRequest):
@@ -19,3 +21,17 @@ class After(StopRequest):
     @property
     def reason(self):
         return "SIGTERM"
+
+
+def go_on_until_done(folder, looks, before=lambda: None):
+    """Go on with a sweep that is stopped again after so many looks each time; `before` is called before each."""
+    for _ in range(40):
+        before()
+        sweep = reopen(folder, stop=After(looks))
+        try:
+            train_again(sweep)
+            return
+        except Stopped:
+            continue
+        finally:
+            results.finish(sweep)

@@ -6,14 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from asked_to_stop import After
+from asked_to_stop import After, go_on_until_done
 
 import padl
 from padl.app import train
 from padl.app.stopping import Stopped
 from padl.app.sweep import results
 from padl.app.sweep.members import Requested
-from padl.app.sweep.resume import reopen, train_again
 from padl.app.sweep.run import Sweep
 from padl.runs import run_folder, status
 
@@ -118,15 +117,7 @@ def test_folders_and_tables_say_it(swept):
 
 def test_a_sweep_stopped_anywhere_ends_each_member_where_the_one_that_never_was_does(layout, swept, tmp_path):
     folder = launch(tmp_path, looks=3, **layout).records.folder
-    for _ in range(40):
-        sweep = reopen(folder, stop=After(3))
-        try:
-            train_again(sweep)
-        except Stopped:
-            results.finish(sweep)
-            continue
-        results.finish(sweep)
-        break
+    go_on_until_done(folder, looks=3)
     assert files(folder) == files(swept.records.folder)
     assert not (folder / "snapshots").exists()
 

@@ -1,7 +1,7 @@
 """A sweep that was stopped goes on: lanes that ran, programs that had not begun, members that are new."""
 
 import pytest
-from asked_to_stop import After
+from asked_to_stop import After, go_on_until_done
 
 from padl.app.fingerprint import DifferentRun
 from padl.app.resume import resume
@@ -90,16 +90,7 @@ def whole(layout, tmp_path_factory):
 def test_a_sweep_stopped_anywhere_goes_on_to_the_bits_of_the_one_that_never_was(layout, whole, tmp_path):
     folder = launch(tmp_path, looks=3, **layout)
     left = []
-    for _ in range(40):
-        left.append(statuses(folder))
-        sweep = reopen(folder, stop=After(4))
-        try:
-            train_again(sweep)
-        except Stopped:
-            results.finish(sweep)
-            continue
-        results.finish(sweep)
-        break
+    go_on_until_done(folder, looks=4, before=lambda: left.append(statuses(folder)))
     assert len(left) > 2  # it was stopped again and again
     assert any("interrupted" in each for each in left)
     assert files(folder) == files(whole)
