@@ -1,7 +1,10 @@
 """A mistake in one line, and texts that a terminal can show; without JAX, which takes a second to import.
 
-PadlError, one_line, printable, printable_lines.
+PadlError, near, one_line, printable, printable_lines.
 """
+
+import difflib
+from collections.abc import Iterable
 
 
 def printable(text: str) -> str:
@@ -24,6 +27,12 @@ class PadlError(ValueError):
 
     def __init__(self, message: str):
         super().__init__(printable_lines(message))
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """`; did you mean 'adam'?`, or nothing when no word is near."""
+    close = difflib.get_close_matches(word, list(words), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def one_line(error: BaseException) -> str:

@@ -9,7 +9,6 @@ into program and data are all read off it.
 """
 
 import contextlib
-import difflib
 import importlib
 import inspect
 import json
@@ -31,6 +30,7 @@ import yaml
 
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.checked_calls import checked, no_conflict, over_steps
+from padl.errors import near as near
 from padl.messages import warn
 from padl.origins import MAIN, PADL, Place, loading, place_of
 from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
@@ -38,12 +38,6 @@ from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
 WORDS = {"targets": TARGETS, "predictions": PREDICTIONS}  # of a loss
-
-
-def near(word: str, words: Iterable[str]) -> str:
-    """`; did you mean 'adam'?`, or nothing when no word is near."""
-    close = difflib.get_close_matches(word, list(words), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 class FrozenDict(dict[str, Any]):
@@ -356,6 +350,16 @@ class Registry:
 
     def names(self) -> list[str]:
         return sorted(self._entries)
+
+    def functions_of(self, module: str) -> Callable[[str], object]:
+        """Make the `__getattr__` of a module whose attributes are the registered functions."""
+
+        def attribute(name: str) -> object:
+            if name in self._entries:
+                return self._entries[name].function
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+        return attribute
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())

@@ -3,7 +3,6 @@
 Nothing here imports JAX: a list of hundreds of runs is there at once.
 """
 
-import difflib
 import fnmatch
 import json
 import operator
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from padl.app.frames import data_frame
-from padl.errors import PadlError
-from padl.nested import flattened
+from padl.errors import PadlError, near
+from padl.nested import flattened, with_equal_keys
 from padl.readable import Card, Readable, number
 from padl.runs.overview import COLUMNS, Row, find, row_of
 
@@ -43,8 +42,7 @@ class RunList(Readable):
         """A dict for each: the columns of `padl runs`, then "kind", "problem", the metrics, and every key of its
         configuration, as "optimizer.learning_rate"; None where one has not what another has."""
         every = [_flat(row) for row in self.found]
-        names = dict.fromkeys(name for row in every for name in row)
-        return [{name: row.get(name) for name in names} for row in every]
+        return with_equal_keys(every)
 
     def card(self) -> Card:
         """Say which runs there are."""
@@ -153,8 +151,7 @@ def _full_name(key: str, names: Sequence[str]) -> str:
         return ending[0]
     if ending:
         raise PadlError(f"'{key}' may be {' or '.join(ending)}: say which")
-    close = difflib.get_close_matches(key, names, n=1)
-    advice = f"; did you mean '{close[0]}'?" if close else f" (columns: {', '.join(COLUMNS)}; keys as in config.yaml)"
+    advice = near(key, names) or f" (columns: {', '.join(COLUMNS)}; keys as in config.yaml)"
     raise PadlError(f"no run here has '{key}'{advice}")
 
 

@@ -1,6 +1,5 @@
 """Draw the curves of several runs in one picture: `padl plot`, `padl.plot`. plot, write."""
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 
 from padl.app.run_labels import labels_of, shared_title
 from padl.compare.run_curves import Panel, RunCurve, draw_panels
-from padl.errors import PadlError
+from padl.errors import PadlError, near
 from padl.runs import jsonl, overview
 from padl.runs.pictures import own_style, save
 from padl.runs.run_files import TITLE
@@ -117,9 +116,8 @@ def _panels(runs: Sequence[_Run], metrics: Sequence[str], x: X) -> list[Panel]:
     every = list(dict.fromkeys(name for run in runs for name in run.metrics))
     for wanted in metrics:
         if wanted not in every:
-            close = difflib.get_close_matches(wanted, every, n=1)
-            advice = f"; did you mean '{close[0]}'?" if close else ""
-            raise PadlError(f"no run here has the metric '{wanted}'{advice} (there are: {', '.join(every) or 'none'})")
+            there_are = ", ".join(every) or "none"
+            raise PadlError(f"no run here has the metric '{wanted}'{near(wanted, every)} (there are: {there_are})")
     for run, (label, setting) in zip(runs, labels, strict=True):
         for name in metrics or _usual_metrics(run):
             xs, ys = run.points(name, x)

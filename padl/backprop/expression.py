@@ -1,9 +1,8 @@
 """Formulas that have been read. Operation, Expression; the functions and constants that a formula may name."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from padl.errors import near
 from padl.types import PadlError
 
 
@@ -114,14 +114,8 @@ class Expression:
             raise PadlError(f"'{name}' is {kind} of the grammar, so no variable: call it another name")
         if name not in self.names:
             variables = ", ".join(self.names) or "none"
-            advice = did_you_mean(name, self.names)
+            advice = near(name, self.names)
             raise PadlError(f"'{excerpt(self.text)}' has no variable '{name}'{advice} (it has: {variables})")
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """Suggest the name closest to a misspelt one: "; did you mean 'exp'?"; "" if none is close."""
-    close = get_close_matches(name, list(names), 1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def excerpt(text: str, last: bool = False) -> str:

@@ -25,9 +25,9 @@ from padl.backprop.expression import (
     Expression,
     Operation,
     Reference,
-    did_you_mean,
     excerpt,
 )
+from padl.errors import near
 from padl.types import PadlError
 
 LONGEST, DEEPEST, LARGEST_POWER = 10_000, 200, 1_000  # characters; levels of nesting; exponent of an integer_pow
@@ -217,5 +217,5 @@ class _Parser:
 
 
 def _unknown_function(name: str) -> str:
-    advice = did_you_mean(name, OPERANDS)
+    advice = near(name, OPERANDS)
     return f"no function '{name}'{advice or '; known are ' + ', '.join(OPERANDS)}"

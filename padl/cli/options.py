@@ -1,6 +1,7 @@
 """Read a command's words with argparse: help of its own, and one line for a mistake."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -66,11 +67,17 @@ class Options(argparse.ArgumentParser):
         print(self.format_help(), end="", flush=True)
 
     def _no_option(self, option: str) -> str:
-        from padl.registry import near
+        from padl.errors import near
 
         options = {name: action for name, action in self._option_string_actions.items() if name.startswith("--")}
         described = ", ".join(f"{name} {action.metavar or ''}".strip() for name, action in options.items())
         return f"{self.prog} has no option '{option}'{near(option, options) or f'; it has {described}'}"
+
+
+def folders_and_settings(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell folders from words KEY=VALUE; a folder may have a = in its name."""
+    folders = [word for word in words if "=" not in word or os.path.isdir(word)]  # False for too long a name
+    return folders, [word for word in words if word not in folders]
 
 
 class _Once(argparse.Action):

@@ -28,12 +28,6 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.losses.segmentation import *
     from padl.losses.sequence import *
 else:
+    __getattr__ = registry.loss.functions_of(__name__)
 
-    def __getattr__(name: str) -> object:
-        if name in registry.loss.names():
-            return registry.loss.get(name).function
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return registry.loss.names()
+__dir__ = registry.loss.names

@@ -19,12 +19,6 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.models.dense import *
     from padl.models.sequence import *
 else:
+    __getattr__ = registry.model.functions_of(__name__)
 
-    def __getattr__(name: str) -> object:
-        if name in registry.model.names():
-            return registry.model.get(name).function
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return registry.model.names()
+__dir__ = registry.model.names

@@ -15,12 +15,6 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.descent import *
     from padl.optimizers.moments import *
 else:
+    __getattr__ = registry.optimizer.functions_of(__name__)
 
-    def __getattr__(name: str) -> object:
-        if name in registry.optimizer.names():
-            return registry.optimizer.get(name).function
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return registry.optimizer.names()
+__dir__ = registry.optimizer.names

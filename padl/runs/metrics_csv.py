@@ -8,7 +8,7 @@ import csv
 from collections.abc import Mapping
 from typing import Any
 
-from padl.runs.csv_table import csv_text
+from padl.runs.csv_table import blank_for_none, csv_text
 from padl.runs.sink import Row
 from padl.runs.sinks import About
 from padl.runs.writing import naming, write
@@ -32,7 +32,7 @@ class MetricsCsv:
             self._widen(new)
         values = {"step": step, **row}
         with naming(self.path), self.path.open("a", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerow(_cell(values.get(name)) for name in self.columns)
+            csv.writer(file, lineterminator="\n").writerow(blank_for_none(values.get(name)) for name in self.columns)
 
     def close(self, summary: Mapping[str, Any]) -> None:
         """Do nothing: every row is written."""
@@ -45,13 +45,9 @@ class MetricsCsv:
         self._write([[row.get(name) for name in self.columns] for row in rows])
 
     def _write(self, rows: list[list[Any]]) -> None:
-        write(self.path, csv_text(self.columns, rows, cell=_cell).encode(), durable=False)
+        write(self.path, csv_text(self.columns, rows).encode(), durable=False)
 
 
 def _place(column: str) -> tuple[int, str]:
     side = column if column == "step" else column.partition("/")[0] if "/" in column else ""
     return SIDES.index(side) if side in SIDES else len(SIDES), column
-
-
-def _cell(value: Any) -> Any:
-    return "" if value is None else value

@@ -17,7 +17,7 @@ from padl.runs import status as statuses
 from padl.runs.run_files import TITLE
 from padl.runs.run_folder import read_config, read_json, read_metrics
 
-SWEEP, SWEPT = "requests.json", "sweep.json"  # what a sweep has from its start, and what it came to
+REQUESTS, SWEPT = "requests.json", "sweep.json"  # what a sweep has from its start, and what it came to
 OF_A_RUN = ("config.yaml", "status.json", "metrics.jsonl")  # a folder with one of them is that of a run
 STAMP = re.compile(r"(\d{8}-\d{6})-")  # how the name of a folder begins
 COLUMNS = (
@@ -47,7 +47,7 @@ class Row:
 
 def is_sweep(folder: Path) -> bool:
     """Tell whether a folder is that of a sweep."""
-    return (folder / SWEEP).is_file() or (folder / SWEPT).is_file()
+    return (folder / REQUESTS).is_file() or (folder / SWEPT).is_file()
 
 
 def is_run(folder: Path) -> bool:
@@ -184,7 +184,7 @@ def _read_sweep(row: Row) -> None:
     about = _mapping(row.folder / SWEPT) if (row.folder / SWEPT).is_file() else {}
     first = next((member for member in _members(row.folder) if (member / "config.yaml").is_file()), None)
     row.config = read_config(first) if first else {}
-    _take_names(row, _configs(row.folder / SWEEP))
+    _take_names(row, _configs(row.folder / REQUESTS))
     ranking, swept = about.get("ranking") or [], about.get("swept") or []
     if not isinstance(ranking, list) or not all(isinstance(each, Mapping) for each in ranking):
         raise PadlError(f"{row.folder / SWEPT} is damaged: its ranking is none")

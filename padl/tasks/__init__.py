@@ -30,11 +30,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.tasks.table_file import *
     from padl.tasks.tabular import *
 else:
-
-    def __getattr__(name: str) -> object:
-        if name in registry.task.names():
-            return registry.task.get(name).function
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = registry.task.functions_of(__name__)
 
 
 def __dir__() -> list[str]:

@@ -21,6 +21,7 @@ from padl.app.sweep.run import Sweep
 from padl.app.sweep.sweep_config import shared_config
 from padl.compare import statistics, sweep_plots
 from padl.compare.sweep_table import SweepTable
+from padl.nested import with_equal_keys
 from padl.readable import Card, Readable
 from padl.runs import run_folder
 from padl.runs.csv_table import csv_text
@@ -135,7 +136,7 @@ def gather(sweep: Sweep) -> Results:
     histories = {member: course for part in of_each.values() for member, course in part.histories.items()}
     warnings = [f"{label}: {warning}" for label, part in of_each.items() for warning in part.warnings]
     return Results(
-        rows=_with_equal_columns([rows[member.number] for member in sweep.members]),
+        rows=with_equal_keys([rows[member.number] for member in sweep.members]),
         swept=swept(sweep.members),
         objective=None,
         target=None,
@@ -173,7 +174,7 @@ def _ranked(sweep: Sweep, members: Sequence[Member], label: str = "") -> Results
         course = histories[row["member"]]
         reached = None if target is None else statistics.steps_to(*course, target, objective.direction)
         row["steps_to_target"] = reached
-    rows = _with_equal_columns(rows)
+    rows = with_equal_keys(rows)
     ranked = statistics.rank([row for row in rows if row["status"] in ENDED], keys, objective.direction)
     warnings = [
         *statistics.not_told_apart(ranked),
@@ -182,11 +183,6 @@ def _ranked(sweep: Sweep, members: Sequence[Member], label: str = "") -> Results
     ]
     folder = sweep.records.folder
     return Results(rows, keys, objective, target, ranked, warnings, histories, folder, title(members))
-
-
-def _with_equal_columns(rows: Sequence[Row]) -> list[Row]:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return [{name: row.get(name) for name in names} for row in rows]
 
 
 def _measured_once(objective: Criterion, histories: Mapping[int, tuple[np.ndarray, np.ndarray]]) -> list[str]:

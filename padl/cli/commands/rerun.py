@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from padl.cli.options import Options
+from padl.cli.options import Options, folders_and_settings
 from padl.runs.exit_codes import of_status
 
 OPTIONS = Options(
@@ -30,7 +30,7 @@ def run(arguments: list[str]) -> int:
     if "-m" in arguments or "--multirun" in arguments:
         OPTIONS.error("padl rerun runs one: -m is for padl train, which takes the same words")
     options = OPTIONS.read(arguments)
-    folders = [word for word in options.words if "=" not in word or os.path.isdir(word)]  # False for too long a name
+    folders, words = folders_and_settings(options.words)
     if len(folders) != 1 or not folders[0].strip():
         OPTIONS.error(_not_one(folders))
     from padl.app import saved_runs
@@ -43,7 +43,7 @@ def run(arguments: list[str]) -> int:
     from padl.cli.tables import print_summary
     from padl.runs.sink import warn
 
-    folder, memo, words = Path(folders[0]), Memo(), [word for word in options.words if word not in folders]
+    folder, memo = Path(folders[0]), Memo()
     if words:
         config, lines = saved_runs.again_with(folder, read_changes(words), options.allow or (), memo)
     else:

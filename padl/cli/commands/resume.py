@@ -1,11 +1,10 @@
 """`padl resume`: go on with a run or a sweep that was stopped, in its own folder, to the same bits."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from padl.cli.options import Options
+from padl.cli.options import Options, folders_and_settings
 from padl.runs.exit_codes import MISTAKE, of_status
 
 OPTIONS = Options(
@@ -38,10 +37,9 @@ OPTIONS.add_argument(
 def run(arguments: list[str]) -> int:
     """Go on with what the words name; 75 or 130 where it is stopped again, 3 where it diverges."""
     options = OPTIONS.read(arguments)
-    folders = [word for word in options.words if "=" not in word or os.path.isdir(word)]  # False for too long a name
+    folders, words = folders_and_settings(options.words)
     if len(folders) != 1 or not folders[0].strip():
         OPTIONS.error("padl resume takes the folder of one run or sweep: padl resume runs/...")
-    words = [word for word in options.words if word not in folders]
     if len({word.partition("=")[0] for word in words}) < len(words):
         OPTIONS.error(f"{' '.join(words)} gives one key twice")
     from padl.app.fingerprint import DifferentRun
