@@ -12,7 +12,7 @@ from padl.app.names import part
 from padl.app.naming import as_typed
 from padl.app.objects.stored import is_from_python
 from padl.app.run_spec import Memo, RunSpec, check
-from padl.app.settings import SECTIONS, Settings, parse, schema
+from padl.app.settings import LENGTHS, SECTIONS, Settings, parse, schema
 from padl.app.stored_config import OF_TODAY, PATH, path_outside
 from padl.nested import flattened, with_value
 from padl.registry import near
@@ -55,7 +55,7 @@ def changed(stored: Mapping[str, Any], changes: Mapping[str, Any], recorded: Run
             config[kind] = {"name": changes[kind]}
     if "task" in changes:
         _take_from_task(config, stored, changes)
-    for one, other in (("steps", "epochs"), ("epochs", "steps")):
+    for one, other in LENGTHS.items():
         if one in changes and other not in changes:
             config[other] = None
     for key, value in changes.items():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from padl.app.names import Part
 from padl.app.objects import content
 from padl.app.run_spec import RunSpec
-from padl.app.settings import EXPERIMENT
+from padl.app.settings import CHANGES_NO_NUMBER
 from padl.app.stored_config import PATH, say_unused
 from padl.nested import flattened
 from padl.runs.environment import flags
@@ -20,7 +20,6 @@ from padl.runs.sink import warn
 from padl.types import Device, PadlError
 
 Fingerprint = dict[str, dict[str, str]]  # group -> name -> value
-NO_MATTER = ("run", "wandb", "sinks", "sweep", "progress", "compilation_cache", "device", "devices", EXPERIMENT)
 COMPUTES = ("jax", "jaxlib", "optax", "flax", "numpy")  # packages
 GROUPS = {
     "config": "names and values of config.yaml",
@@ -67,7 +66,7 @@ def fingerprint(spec: RunSpec, device: Device, count: int) -> Fingerprint:
 
 
 def _config(spec: RunSpec) -> dict[str, str]:
-    return redact(_as_texts({key: value for key, value in spec.config.items() if key not in NO_MATTER}))
+    return redact(_as_texts({key: value for key, value in spec.config.items() if key not in CHANGES_NO_NUMBER}))
 
 
 def with_usual(recorded: Fingerprint, spec: RunSpec) -> Fingerprint:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from padl.app.names import Part
-from padl.app.settings import SECTIONS, Settings, as_config
+from padl.app.settings import CHANGES_NO_NUMBER, SECTIONS, Settings, as_config
 from padl.nested import flattened
 from padl.registry import Hyperparameter, coerce
 from padl.runs.redaction import redact, refuse_secret
@@ -24,10 +24,7 @@ NOT_IN_A_NAME = '/\\<>:"|?*'  # what some file system or W&B takes no name with
 TITLE, LABEL = 80, 48  # characters that differences may take in a title, and in the name of a folder
 LONGEST_VALUE = 24  # characters of one value
 ORDER: tuple[Kind, ...] = ("optimizer", "schedule", "model", "loss", "task")  # of the hyperparameters in a title
-SAYS_NOTHING = (
-    "seed", "device", "devices", "compilation_cache", "progress", "log_every", "steps_per_call",
-    "sinks", "run", "wandb", "sweep", "experiment",
-)  # fmt: skip
+SAYS_NOTHING = (*CHANGES_NO_NUMBER, "seed", "log_every", "steps_per_call")
 
 
 def check_name(name: str | None) -> None:
@@ -134,7 +131,7 @@ def as_typed(value: Any) -> str:
 def _text(value: Any) -> str:
     """A value in a word: numbers as they are typed, of a path its last part."""
     if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
+        return as_typed(value)
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, (list, tuple)):

@@ -5,6 +5,7 @@ All that can be checked without a device is checked here, before anything is com
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -91,7 +92,7 @@ class RunSpec:
         contents = {TITLE: self._titles, "data.json": data, PYTHON: things(self.parts)}
         return {name: content for name, content in contents.items() if content}
 
-    @property
+    @cached_property
     def differences(self) -> dict[str, Any]:
         """What of the run is not as usual, {key: value}."""
         return naming.differences(self.config, self.parts, self.usual)
@@ -99,7 +100,7 @@ class RunSpec:
     @property
     def title(self) -> str:
         """`digits mlp adam, loss=hinge, seed 0`."""
-        return naming.title(self.config, self.differences, self._task_title)
+        return naming.title(self.config, self.differences, str(self.task.about.get("title", "")))
 
     @property
     def label(self) -> str:
@@ -107,16 +108,13 @@ class RunSpec:
         return naming.folder_label(self.config, self.differences, self.usual)
 
     @property
-    def _task_title(self) -> str:
-        return str(self.task.about.get("title", ""))
-
-    @property
     def _titles(self) -> dict[str, Any]:
-        differences = self.differences
-        words = naming.words_of(self.config, differences, naming.TITLE)
-        decided_by = self.task.criterion._asdict()
-        title = naming.title(self.config, differences, self._task_title)
-        return {"title": title, "words": words, "differences": differences, "decided_by": decided_by}
+        return {
+            "title": self.title,
+            "words": naming.words_of(self.config, self.differences, naming.TITLE),
+            "differences": self.differences,
+            "decided_by": self.task.criterion._asdict(),
+        }
 
 
 def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:

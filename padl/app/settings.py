@@ -112,7 +112,11 @@ SECTIONS: dict[str, type] = {
     "wandb": WandbSettings,
     "sweep": SweepSettings,
 }
+LENGTHS = {"steps": "epochs", "epochs": "steps"}  # how long a run is, in one or the other
 EXPERIMENT = "experiment"  # the key of a file's name in conf/experiment that a run was composed from
+CHANGES_NO_NUMBER = (
+    "run", "wandb", "sinks", "sweep", "progress", "compilation_cache", "device", "devices", EXPERIMENT,
+)  # fmt: skip
 
 
 @cache

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from padl.app.conf import overrides
-from padl.app.settings import Debug
+from padl.app.settings import LENGTHS, Debug
 from padl.nested import flattened, with_value
-
-LENGTHS = {"steps": "epochs", "epochs": "steps"}  # two ways to say one thing
 
 
 def with_debug(config: Mapping[str, Any]) -> dict[str, Any]:

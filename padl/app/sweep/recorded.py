@@ -19,11 +19,11 @@ from padl.app.warm_start import digests
 from padl.nested import with_value
 from padl.runs import checked_json, jsonl, run_files
 from padl.runs import status as statuses
+from padl.runs.overview import REQUESTS
 from padl.runs.redaction import redact_argument
 from padl.runs.status import RunStatus
 from padl.types import Device, PadlError
 
-REQUESTS = "requests.json"
 TODAYS = ("device", "compilation_cache", "progress", "wandb.mode", "wandb.project", "wandb.entity")
 
 

@@ -10,16 +10,14 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from padl.app.run_spec import RunSpec
-from padl.app.settings import EXPERIMENT
+from padl.app.settings import CHANGES_NO_NUMBER
 from padl.app.sweep import selection
 from padl.app.sweep.optuna_study import SearchOptions, abandon, claim, complete, open_study, quiet, running
 from padl.app.sweep.search_space import Dimension
 from padl.runs.redaction import redact
 from padl.types import KINDS, Criterion, PadlError
 
-NO_MATTER = (
-    "run", "wandb", "sinks", "device", "devices", "compilation_cache", "progress", "steps_per_call", EXPERIMENT,
-)  # fmt: skip
+NO_MATTER = (*CHANGES_NO_NUMBER, "steps_per_call")
 Setting = dict[str, Any]  # key -> value
 Launch = Callable[[Sequence[Setting]], Sequence[float | None]]
 

@@ -24,9 +24,9 @@ def listed(value: str) -> list[str]:
 
 
 def with_debug_as_text(word: str) -> str:
-    """Write `+debug=nan` as `debug='nan'`: the group is there without a plus, and nan would be read as a number."""
+    """Write `debug=nan` as `debug='nan'`, since nan would be read as a number."""
     key, _, name = word.partition("=")
-    return f"debug='{name}'" if key in ("debug", "+debug") and name.isalpha() else word
+    return f"debug='{name}'" if key == "debug" and name.isalpha() else word
 
 
 def with_quoted_sign(word: str) -> str:

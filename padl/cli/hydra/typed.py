@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-LENGTHS = ("steps", "epochs")  # of a run: one of them
+from padl.app.settings import LENGTHS
 
 
 def let_typed_rule(config: Mapping[str, Any], typed: Collection[str]) -> tuple[dict[str, Any], str]:
@@ -19,6 +19,7 @@ def let_typed_rule(config: Mapping[str, Any], typed: Collection[str]) -> tuple[d
     chosen = [key for key in given if key in typed]
     if len(given) != 2 or len(chosen) != 1:
         return dict(config), ""
-    (ruling,), (other,) = chosen, [key for key in given if key not in chosen]
+    (ruling,) = chosen
+    other = LENGTHS[ruling]
     line = f"{ruling}={config[ruling]} was typed and rules: {other}={config[other]}, of a file, is left out"
     return {**config, other: None}, line
