@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.registry import schedule, signature
-from padl.types import DOMAINS, Domain, PadlError, Scalar
+from padl.types import DOMAINS, Domain, PadlError, Rate, Scalar
 
 P = ParamSpec("P")
 Shape = Callable[Concatenate[jax.Array, P], jax.Array]
@@ -114,7 +114,7 @@ def over(
     peak: Annotated[Scalar, DOMAINS["learning_rate"]] = 1.0,
     *_: P.args,
     **hyperparameters: P.kwargs,
-) -> Callable[[jax.typing.ArrayLike], jax.Array]:
+) -> Rate:
     """Spread a schedule over so many steps: an Optax schedule, count -> `peak` × shape(count / steps).
 
     >>> tx = padl.optimizers.adam(padl.schedules.over(padl.schedules.cosine, steps=1000, peak=1e-3, final=0.1))
@@ -125,7 +125,8 @@ def over(
         peak: > 0, the learning rate at share 1. hyperparameters: of the shape.
 
     Returns:
-        A function of the count of updates already applied (0 at the first), a whole number or an array of them.
+        A function of the count of updates already applied (0 at the first), a whole number or an array of them, which
+        knows its `peak`.
 
     Raises:
         PadlError: a number outside of its domain; `shape` is no function.
@@ -139,4 +140,4 @@ def over(
         return shape(fraction, *_, **hyperparameters)
 
     jax.eval_shape(share, jnp.zeros(()))  # what is wrong with it is said here, and not in the first update
-    return lambda count: peak * share(jnp.minimum(jnp.asarray(count) / steps, 1))
+    return Rate(peak, lambda count: share(jnp.minimum(jnp.asarray(count) / steps, 1)))

@@ -6,6 +6,7 @@ A hyperparameter annotated `Scalar` is data: it is traced, so that a thousand va
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
@@ -48,6 +49,21 @@ class Metric(NamedTuple):
 
 
 LOSS = Metric("loss")  # every task has it
+
+
+@dataclass(frozen=True, eq=False)
+class Rate:
+    """A learning rate over the training that knows its peak: an Optax schedule, count -> `peak` × `share(count)`.
+
+    Attributes:
+        peak: > 0, in the learning rate's units. share: count of updates already applied -> share of the peak.
+    """
+
+    peak: Any
+    share: Schedule
+
+    def __call__(self, count: jax.Array) -> jax.Array:
+        return self.peak * self.share(count)
 
 
 class Traced:

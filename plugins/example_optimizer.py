@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import GradientTransformationExtraArgs
 
-from padl.optimizers.leafwise import descend, leafwise
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
+from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
 from padl.types import Scalar, ScalarOrSchedule
 
@@ -16,7 +17,7 @@ class Mean(NamedTuple):
 
 
 @optimizer(family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 1")
-def signum(learning_rate: ScalarOrSchedule = 1e-3, momentum: Scalar = 0.9) -> GradientTransformationExtraArgs:
+def signum(learning_rate: ScalarOrSchedule = 1e-3, momentum: Scalar = 0.9) -> Transformation:
     """Signum: every coordinate steps by the same length, against the sign of its mean gradient.
 
         m = β m + (1-β) g      θ -= η sign(m)

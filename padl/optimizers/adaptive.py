@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import GradientTransformationExtraArgs
 
-from padl.optimizers.leafwise import descend, leafwise
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
+from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
 from padl.types import Scalar, ScalarOrSchedule
 
@@ -25,7 +26,7 @@ def zero_squares(p: jax.Array) -> Squares:
 
 
 @optimizer(family="adaptive", reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)")
-def adagrad(learning_rate: ScalarOrSchedule = 1e-2, eps: Scalar = 1e-10) -> GradientTransformationExtraArgs:
+def adagrad(learning_rate: ScalarOrSchedule = 1e-2, eps: Scalar = 1e-10) -> Transformation:
     """AdaGrad: divide each coordinate by the root of the sum of its squared gradients. Steps shrink for ever.
 
         s += g²      θ -= η g / (√s + eps)
@@ -43,9 +44,7 @@ def adagrad(learning_rate: ScalarOrSchedule = 1e-2, eps: Scalar = 1e-10) -> Grad
 
 
 @optimizer(family="adaptive", reference="Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5")
-def rmsprop(
-    learning_rate: ScalarOrSchedule = 1e-3, decay: Scalar = 0.9, eps: Scalar = 1e-8
-) -> GradientTransformationExtraArgs:
+def rmsprop(learning_rate: ScalarOrSchedule = 1e-3, decay: Scalar = 0.9, eps: Scalar = 1e-8) -> Transformation:
     """RMSProp: AdaGrad with a moving average in place of the sum, so that steps do not shrink to nothing.
 
         s = ρ s + (1-ρ) g²      θ -= η g / (√s + eps)
@@ -66,9 +65,7 @@ def rmsprop(
 
 
 @optimizer(family="adaptive", reference="Zeiler 2012, arXiv:1212.5701, algorithm 1")
-def adadelta(
-    learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Scalar = 1e-6
-) -> GradientTransformationExtraArgs:
+def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Scalar = 1e-6) -> Transformation:
     """AdaDelta: RMSProp whose learning rate is a moving average of the lengths of past steps.
 
         v = ρ v + (1-ρ) g²      Δ = √(x + eps) / √(v + eps) g      x = ρ x + (1-ρ) Δ²      θ -= η Δ

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import GradientTransformationExtraArgs
 
-from padl.optimizers.leafwise import descend, leafwise
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
+from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
 from padl.types import Scalar, ScalarOrSchedule
 
@@ -20,7 +21,7 @@ def zero_velocity(p: jax.Array) -> Velocity:
 
 
 @optimizer(family="descent", reference="Robbins & Monro 1951, Ann. Math. Stat. 22(3)")
-def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> GradientTransformationExtraArgs:
+def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     """Stochastic gradient descent: one step against the gradient of a batch.
 
         θ -= η g
@@ -32,7 +33,7 @@ def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> GradientTransformationExtraAr
 
 
 @optimizer(family="descent", reference="Cauchy 1847, C. R. Acad. Sci. 25", batch="all")
-def gd(learning_rate: ScalarOrSchedule = 1e-1) -> GradientTransformationExtraArgs:
+def gd(learning_rate: ScalarOrSchedule = 1e-1) -> Transformation:
     """Gradient descent: `sgd` on the whole data set. A run with it takes every row at every step.
 
         θ -= η ∇L(θ)
@@ -44,7 +45,7 @@ def gd(learning_rate: ScalarOrSchedule = 1e-1) -> GradientTransformationExtraArg
 
 
 @optimizer(family="descent", reference="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5)")
-def momentum(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> GradientTransformationExtraArgs:
+def momentum(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> Transformation:
     """Momentum (heavy ball): the step follows a velocity that remembers past gradients.
 
         v = ρ v + g      θ -= η v
@@ -64,7 +65,7 @@ def momentum(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> 
 
 
 @optimizer(family="descent", reference="Nesterov 1983, Dokl. Akad. Nauk SSSR 269; Sutskever et al. 2013, ICML, eq. 3-4")
-def nesterov(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> GradientTransformationExtraArgs:
+def nesterov(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9) -> Transformation:
     """Nesterov momentum: look ahead along the velocity, and take the gradient there.
 
         v = ρ v + g      θ -= η (g + ρ v)

@@ -1,4 +1,4 @@
-"""Lifts a rule written for one array to trees of arrays. The step count and the dtype policy live only here.
+"""Lifts a rule written for one array to trees of arrays. The step count and the dtype policy live in this file.
 
 A rule is two functions in the letters of its paper:
 
@@ -6,24 +6,29 @@ A rule is two functions in the letters of its paper:
     direction(g, s, p, t) -> d, slots   g: its gradient, s: its slots, t: the step, 1 at the first; p is None
                                         where a caller of `update` leaves the parameters out, as Optax allows
 
-`descend` turns the direction into the update -learning_rate * d.
+`descend` turns the direction into the update -learning_rate * d. A rule with sums over all arrays is lifted by
+`treewise`.
 
 Dtypes: parameters are real and of floating point, what else raises. A slot is float32 for parameters of half precision
-and of the parameter's own dtype otherwise, whatever the gradient's; the rule is computed, and t comes, in the slot's
-dtype; updates come back in the parameter's.
+and of the parameter's own dtype otherwise, whatever the gradient's, or what its `StateDtype` says; the rule is
+computed, and t comes, in the parameter's dtype or float32; updates come back in the parameter's.
 """
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import GradientTransformationExtraArgs
 
-from padl.types import PadlError, PyTree, ScalarOrSchedule, at_least_float32
+from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored
+from padl.optimizers.transformation import extra
+from padl.types import Key, PadlError, PyTree, at_least_float32
 
 COMPLEX = "optimise the real and the imaginary part, as two arrays"
 WHOLE = "a step is no whole number; convert them with .astype(jnp.float32), or leave out what is not learned"
+PARAMS = "params"  # the need of a rule that cannot do without the parameters
+LEARNING_RATE = "learning_rate"  # the need that `descend` and `move` fill
 
 
 class State(NamedTuple):
@@ -35,70 +40,86 @@ class State(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A lifted rule: `init(params) -> State` and `direction(grads, state, params) -> (directions, State)`."""
+    """A lifted rule.
+
+    Attributes:
+        init: params -> State.
+        direction: (grads, state, params, extras) -> (directions, State); directions are in the dtype that the rule is
+            computed in, extras what it needs by name.
+        needs: those names; PARAMS where it cannot do without the parameters.
+    """
 
     init: Callable[[PyTree], State]
-    direction: Callable[[PyTree, State, PyTree], tuple[PyTree, State]]
+    direction: Callable[[PyTree, State, PyTree, Mapping[str, Any]], tuple[PyTree, State]]
+    needs: tuple[str, ...] = ()
 
 
 def leafwise(
     init: Callable[[jax.Array], Any],
     direction: Callable[..., tuple[jax.Array, Any]],
     shared: tuple[Any, Callable[[Any, jax.Array], Any]] | None = None,
+    needs: tuple[str, ...] = (),
+    dtypes: Policy | None = None,
 ) -> Rule:
     """Lift a rule for one array to trees.
 
     Args:
         init: p -> slots.
-        direction: (g, s, p, t) -> (d, slots); with `shared`, (g, s, p, t, shared).
+        direction: (g, s, p, t) -> (d, slots); with `shared`, (g, s, p, t, shared); what it needs comes by name.
         shared: (start, advance): scalars that all arrays share, and (shared, t) -> shared, applied before each step.
+        needs: "params", so that p is never None; "learning_rate" of this step; "value" of the loss; "key" of this step
+            and array.
+        dtypes: {slot: what it is stored in}.
     """
     start, advance = shared or ((), lambda nothing, t: nothing)
+    policy = dtypes or {}
+    by_name = [need for need in needs if need != PARAMS]
+    random = is_stochastic(policy)
 
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
-        slots = [init(p.astype(compute_dtype(p))) for p in leaves]
+        slots = [first_stored(init(p.astype(compute_dtype(p))), policy) for p in leaves]
         return State(
             jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.asarray(x, float), start), _by_slot(init, slots, tree)
         )
 
-    def direct_tree(grads: PyTree, state: State, params: PyTree) -> tuple[PyTree, State]:
+    def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
         leaves, tree = jax.tree.flatten(real(grads, "gradients"))
-        points = [None] * len(leaves) if params is None else tree.flatten_up_to(real(params))
+        points = points_of(params, tree, needs)
         count = state.count + 1
         now = advance(state.shared, count.astype(float))
-        extra = (now,) if shared else ()
+        given = {need: extra(extras, need) for need in by_name}
+        rounding_keys = keys_of(extra(extras, "key"), grads) if random else [None] * len(leaves)
+        keys = keys_of(given["key"], grads) if "key" in given else rounding_keys
         steps = []
-        for g, p, s in zip(leaves, points, _by_leaf(init, state.slots, tree), strict=True):
+        for g, p, s, key, rounding_key in zip(
+            leaves, points, _by_leaf(init, state.slots, tree), keys, rounding_keys, strict=True
+        ):
             dtype = compute_dtype(g if p is None else p)
-            d, new = direction(g.astype(dtype), s, p if p is None else p.astype(dtype), count.astype(dtype), *extra)
-            steps.append((d, jax.tree.map(lambda a, old: a.astype(old.dtype), new, s)))
+            point = p if p is None else p.astype(dtype)
+            more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
+            extra_args = (now,) if shared else ()
+            d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
+            steps.append((d, stored(new, s, policy, rounding_key)))
         directions = tree.unflatten([d for d, _ in steps])
         return directions, State(count, now, _by_slot(init, [s for _, s in steps], tree))
 
-    return Rule(init_tree, direct_tree)
+    return Rule(init_tree, direct_tree, (*needs, "key") if random and "key" not in needs else needs)
 
 
-def descend(rule: Rule, learning_rate: ScalarOrSchedule) -> GradientTransformationExtraArgs:
-    """Follow a rule downhill: the update is -learning_rate * direction, in the parameter's dtype.
+def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:
+    """The parameters as a list, of None where they are left out; PadlError for a rule that needs them."""
+    if params is not None:
+        return tree.flatten_up_to(real(params))
+    if PARAMS in needs:
+        raise PadlError("this optimizer reads the parameters and was not given them: call update(grads, state, params)")
+    return [None] * tree.num_leaves
 
-    Args:
-        learning_rate: a scalar, or a schedule of the count of updates already applied (0 at the first).
-    """
 
-    def init(params: PyTree) -> Any:
-        return rule.init(params)
-
-    def update(updates: PyTree, state: Any, params: PyTree | None = None, **_: Any) -> tuple[PyTree, Any]:
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
-        directions, new = rule.direction(updates, state, params)
-        like = updates if params is None else params
-        steps = jax.tree.map(
-            lambda d, p: (-jnp.asarray(rate, d.dtype) * d).astype(jnp.result_type(p)), directions, like
-        )
-        return steps, new
-
-    return GradientTransformationExtraArgs(init, update)
+def keys_of(key: Key, tree: PyTree) -> list[Key]:
+    """Random numbers of each array of a tree, by its path: the order of the arrays does not matter."""
+    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(tree)]
+    return [jax.random.fold_in(key, zlib.crc32(path.encode())) for path in paths]
 
 
 def real(tree: PyTree, what: str = "parameters") -> PyTree:

@@ -4,11 +4,27 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import GradientTransformationExtraArgs
 
-from padl.optimizers.leafwise import descend, leafwise
+from padl.optimizers.conventions import Convention, ConventionName, Conventions, form_of
+from padl.optimizers.decay import Decay, DecayKind
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
+from padl.optimizers.rounding import StateDtype
+from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
-from padl.types import PadlError, Scalar, ScalarOrSchedule
+from padl.types import Scalar, ScalarOrSchedule
+
+ADAM: Conventions = {
+    "paper": Convention(form={"eps": "after correction"}),
+    "torch": Convention(),
+    "optax": Convention(),
+    "keras": Convention(
+        "eps is added to √v before its correction, as in the paper's remark on efficiency (ε̂): at step t it is larger"
+        " by 1/√(1-b2ᵗ), at the first 32 times for b2 = 0.999",
+        {"eps": "before correction"},
+        {"eps": 1e-7},
+    ),
+}
 
 
 class Moments(NamedTuple):
@@ -17,20 +33,29 @@ class Moments(NamedTuple):
 
 
 def zero_moments(p: jax.Array) -> Moments:
+    """Begin with both means at 0."""
     return Moments(mu=jnp.zeros_like(p), nu=jnp.zeros_like(p))
 
 
-def adam_direction(g, s, t, b1, b2, eps):
+def adam_direction(g, s, t, b1, b2, eps, eps_place="after correction"):
+    """Compute the direction of `adam`."""
     mu = b1 * s.mu + (1 - b1) * g
     nu = b2 * s.nu + (1 - b2) * g**2
     mu_hat, nu_hat = mu / (1 - b1**t), nu / (1 - b2**t)
-    return mu_hat / (jnp.sqrt(nu_hat) + eps), Moments(mu, nu)
+    floor = eps if eps_place == "after correction" else eps / jnp.sqrt(1 - b2**t)
+    return mu_hat / (jnp.sqrt(nu_hat) + floor), Moments(mu, nu)
 
 
-@optimizer(family="adam", reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1")
+@optimizer(family="adam", reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1", conventions=ADAM)
 def adam(
-    learning_rate: ScalarOrSchedule = 1e-3, b1: Scalar = 0.9, b2: Scalar = 0.999, eps: Scalar = 1e-8
-) -> GradientTransformationExtraArgs:
+    learning_rate: ScalarOrSchedule = 1e-3,
+    b1: Scalar = 0.9,
+    b2: Scalar = 0.999,
+    eps: Scalar = 1e-8,
+    convention: ConventionName = "paper",
+    mu_dtype: StateDtype = None,
+    nu_dtype: StateDtype = None,
+) -> Transformation:
     """Adam: momentum and per-coordinate scaling, both corrected for their zero start.
 
         m = b1 m + (1-b1) g      v = b2 v + (1-b2) g²      m̂ = m / (1-b1ᵗ)      v̂ = v / (1-b2ᵗ)
@@ -42,41 +67,49 @@ def adam(
         learning_rate: η > 0, in units of the parameter: about the largest change in one step.
         b1, b2: decay rates in [0, 1); a memory of about 1/(1-b) steps.
         eps: > 0, in units of the gradient, outside the root: a floor under √v̂.
+        convention: whose eps; see `padl diff`.
+        mu_dtype, nu_dtype: what m and v are stored in; None as they are computed. v changes by 1-b2 of itself in a
+            step, which bfloat16 rounds away, and bfloat16_stochastic keeps in the mean.
     """
+    form = form_of(ADAM, convention)
 
     def direction(g, s, p, t):
-        return adam_direction(g, s, t, b1, b2, eps)
+        return adam_direction(g, s, t, b1, b2, eps, form["eps"])
 
-    return descend(leafwise(zero_moments, direction), learning_rate)
+    return descend(leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
 
 
-@optimizer(family="adam", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2")
+@optimizer(family="adam", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2", conventions=ADAM)
 def adamw(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
     weight_decay: Scalar = 1e-2,
-) -> GradientTransformationExtraArgs:
+    decay_kind: DecayKind = "decoupled",
+    convention: ConventionName = "paper",
+    mu_dtype: StateDtype = None,
+    nu_dtype: StateDtype = None,
+) -> Transformation:
     """AdamW: Adam with weight decay added to the step, and not to the gradient.
 
         θ -= η (m̂ / (√v̂ + eps) + λ θ)      m̂, v̂ as in `adam`
 
-    The decay is scaled by η and its schedule, as in torch and Optax. It acts on all parameters; `optax.masked` leaves
-    some out.
+    The decay is scaled by η and its schedule, as in torch and Optax; the paper's own is decay_kind=independent. It acts
+    on all parameters; `optimizer.groups` leaves some out.
 
     Args:
-        learning_rate, b1, b2, eps: as in `adam`.
+        learning_rate, b1, b2, eps, convention, mu_dtype, nu_dtype: as in `adam`.
         weight_decay: λ >= 0, per unit of learning rate. 0 is `adam`.
+        decay_kind: coupled, decoupled, independent, corrected, cautious, or proximal: see padl/optimizers/decay.py.
     """
+    form = form_of(ADAM, convention)
 
     def direction(g, s, p, t):
-        if p is None:
-            raise PadlError("adamw decays the parameters and was not given them: call update(grads, state, params)")
-        d, s = adam_direction(g, s, t, b1, b2, eps)
-        return d + weight_decay * p, s
+        return adam_direction(g, s, t, b1, b2, eps, form["eps"])
 
-    return descend(leafwise(zero_moments, direction), learning_rate)
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
 @optimizer(family="adam", reference="Dozat 2016, ICLR workshop, algorithm 2; momentum schedule: Sutskever et al. 2013")
@@ -86,7 +119,7 @@ def nadam(
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
     momentum_decay: Scalar = 4e-3,
-) -> GradientTransformationExtraArgs:
+) -> Transformation:
     """NAdam: Adam with Nesterov's look ahead, and a momentum that warms up.
 
         μₜ = b1 (1 - ½ 0.96^(t ψ))      m, v as in `adam`      v̂ = v / (1-b2ᵗ)

@@ -1,7 +1,8 @@
 """The oracle of every optimizer: its rule in float64 NumPy, written from the lecture (gd to adam) or the paper.
 
-Each yields the parameters after each step. RULES is by the name of the optimizer: its rule, and hyperparameters at
-which to compare. A new optimizer needs an entry.
+Each yields the parameters of one array after each step; a rule over all arrays together is a `Whole`, of dicts. RULES
+is by the name of the optimizer: its rule, and hyperparameters at which to compare. DEFAULTS states the defaults of its
+numbers once more. A new optimizer needs an entry in both, here or in a file of its family that is joined below.
 """
 
 import numpy as np
@@ -91,4 +92,16 @@ RULES = {  # eps is large enough to show where it stands
     "adam": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS}),
     "adamw": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
     "nadam": (numpy_nadam, {"learning_rate": 0.1, **MOMENTS, "momentum_decay": 0.5}),
+}
+DEFAULTS = {
+    "sgd": {"learning_rate": 1e-2},
+    "gd": {"learning_rate": 1e-1},
+    "momentum": {"learning_rate": 1e-2, "momentum": 0.9},
+    "nesterov": {"learning_rate": 1e-2, "momentum": 0.9},
+    "adagrad": {"learning_rate": 1e-2, "eps": 1e-10},
+    "rmsprop": {"learning_rate": 1e-3, "decay": 0.9, "eps": 1e-8},
+    "adadelta": {"learning_rate": 1.0, "decay": 0.9, "eps": 1e-6},
+    "adam": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
+    "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
+    "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
 }

@@ -1,0 +1,109 @@
+"""Makes an Optax transformation of a lifted rule: the only place where the learning rate is a number or a schedule.
+
+descend: the update is -η times the direction. move: the rule is given η, and returns the update itself.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from padl.optimizers.decay import Decay, peak_of
+from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, Rule, compute_dtype, points_of
+from padl.optimizers.transformation import Measure, Readout, Transformation, no_measures, trained
+from padl.types import PadlError, PyTree, ScalarOrSchedule
+
+
+def descend(
+    rule: Rule,
+    learning_rate: ScalarOrSchedule,
+    decay: Decay | None = None,
+    readout: Readout = trained,
+    measure: Measure = no_measures,
+) -> Transformation:
+    """Follow a rule downhill: the update is -learning_rate * direction, in the parameter's dtype.
+
+    Args:
+        learning_rate: a scalar, or a schedule of the count of updates already applied (0 at the first).
+        decay: the rule's weight decay; it reads the parameters.
+        readout, measure: as of `Transformation`.
+
+    Raises:
+        PadlError: a decay that follows the peak of the learning rate, and a schedule without one.
+    """
+    if decay is not None and decay.needs_peak and peak_of(learning_rate) is None:
+        raise PadlError(
+            f"weight decay of kind {decay.kind} follows the peak of the learning rate, and this schedule has none: give"
+            " padl.schedules.over(shape, steps, peak), or padl.types.Rate(peak, share)"
+        )
+    downhill = lambda d, rate: -rate * d  # noqa: E731
+    return _transformation(rule, learning_rate, downhill, decay, readout, measure)
+
+
+def move(
+    rule: Rule,
+    learning_rate: ScalarOrSchedule,
+    readout: Readout = trained,
+    measure: Measure = no_measures,
+) -> Transformation:
+    """Follow a rule whose direction is the update itself: one that needs "learning_rate".
+
+    Args:
+        learning_rate, readout, measure: as of `descend`.
+    """
+    return _transformation(rule, learning_rate, lambda u, rate: u, None, readout, measure)
+
+
+def _transformation(
+    rule: Rule,
+    learning_rate: ScalarOrSchedule,
+    step: Callable[[jax.Array, jax.Array], jax.Array],
+    decay: Decay | None,
+    readout: Readout,
+    measure: Measure,
+) -> Transformation:
+    needs = (*rule.needs, PARAMS) if decay is not None else rule.needs
+
+    def init(params: PyTree) -> Any:
+        return rule.init(params)
+
+    def update(updates: PyTree, state: Any, params: PyTree | None = None, **extras: Any) -> tuple[PyTree, Any]:
+        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        points = points_of(params, jax.tree.structure(updates), needs)
+        given = _before(decay, updates, points)
+        directions, new = rule.direction(given, state, params, {**extras, LEARNING_RATE: rate})
+        return _after(step, decay, directions, points, updates, rate, peak_of(learning_rate)), new
+
+    read = [need for need in rule.needs if need not in (PARAMS, LEARNING_RATE)]
+    return Transformation(init, update, needs=read, readout=readout, measure=measure)
+
+
+def _before(decay: Decay | None, grads: PyTree, points: list[Any]) -> PyTree:
+    """The gradients that the rule is given."""
+    if decay is None or decay.kind != "coupled":
+        return grads
+    leaves, tree = jax.tree.flatten(grads)
+    pairs = [(jnp.asarray(g), compute_dtype(p), p) for g, p in zip(leaves, points, strict=True)]
+    return tree.unflatten([decay.of_gradient(g.astype(dtype), p.astype(dtype)) for g, dtype, p in pairs])
+
+
+def _after(
+    step: Callable[[jax.Array, jax.Array], jax.Array],
+    decay: Decay | None,
+    directions: PyTree,
+    points: list[Any],
+    grads: PyTree,
+    rate: Any,
+    peak: Any,
+) -> PyTree:
+    """The updates, in the dtypes of the parameters; of the gradients where those are left out."""
+    leaves, tree = jax.tree.flatten(directions)
+    updates = []
+    for d, p, g in zip(leaves, points, jax.tree.leaves(grads), strict=True):
+        now = jnp.asarray(rate, d.dtype)
+        u = step(d, now)
+        if decay is not None:
+            u = decay.of_update(u, p.astype(d.dtype), now, jnp.asarray(now if peak is None else peak, d.dtype))
+        updates.append(u.astype(jnp.result_type(g if p is None else p)))
+    return tree.unflatten(updates)

@@ -1,0 +1,123 @@
+"""What an optimizer says of itself beside Optax's two functions: what it reads, and what it wants judged and logged.
+
+Transformation: an Optax transformation with `needs`, `readout` and `measure`; of any other these have their usual
+values, which needs_of, readout_of and measures_of give. extra, hvp: for rules that read more than the gradient.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import jax
+from optax import GradientTransformation, GradientTransformationExtraArgs
+
+from padl.types import PadlError, Params, PyTree
+
+Readout = Callable[[PyTree, Params], Params]  # (state, params) -> the parameters to judge and to keep
+Measure = Callable[[PyTree, PyTree, Params], dict[str, jax.Array]]  # (state, updates, params) -> {name: scalar}
+
+NEEDS: Mapping[str, str] = {
+    "value": "the loss of the batch at the parameters",
+    "value_fn": "parameters -> the loss of the batch there",
+    "grad": "the gradient of the batch, not clipped",
+    "grad_fn": "parameters -> the gradient of the batch there, accumulated and clipped as the one that is given",
+    "key": "the random numbers of this step, other ones for every seed",
+}
+
+
+def trained(state: PyTree, params: Params) -> Params:
+    """Judge and keep the parameters that are trained."""
+    return params
+
+
+def no_measures(state: PyTree, updates: PyTree, params: Params) -> dict[str, jax.Array]:
+    """Log nothing."""
+    return {}
+
+
+class Transformation(GradientTransformationExtraArgs):
+    """An Optax transformation that declares what else it is.
+
+    Attributes:
+        needs: the arguments beside gradients, state and parameters that its update reads, of `NEEDS`; it is given these
+            and no others.
+        readout: (state, params) -> the parameters to judge and to keep, of the form of the parameters.
+        measure: (state, updates, params) -> {name: scalar} to be logged: the state after an update, the update, and the
+            parameters before it. Called only where a run asks for one of the names.
+    """
+
+    needs: frozenset[str] = frozenset()
+    readout: Readout = staticmethod(trained)
+    measure: Measure = staticmethod(no_measures)
+
+    def __new__(
+        cls,
+        init: Callable[..., Any],
+        update: Callable[..., Any],
+        *,
+        needs: Iterable[str] = (),
+        readout: Readout = trained,
+        measure: Measure = no_measures,
+    ) -> "Transformation":
+        """Make one; PadlError for a need that is none."""
+        made = super().__new__(cls, init, update)
+        unknown = [need for need in needs if need not in NEEDS]
+        if unknown:
+            raise PadlError(f"an optimizer needs {unknown[0]!r}, and it can be given {', '.join(NEEDS)}")
+        made.needs, made.readout, made.measure = frozenset(needs), readout, measure
+        return made
+
+    def _replace(self, **changes: Any) -> "Transformation":  # pyright: ignore[reportIncompatibleMethodOverride]
+        functions = {"init": self.init, "update": self.update, **changes}
+        return Transformation(**functions, needs=self.needs, readout=self.readout, measure=self.measure)
+
+
+def needs_of(optimizer: GradientTransformation) -> frozenset[str]:
+    """Return what an update is to be given beside gradients, state and parameters.
+
+    Of a transformation that declares nothing that is all its signature has a place for, as Optax's rules take what
+    they know of `**extra_args`.
+    """
+    if isinstance(optimizer, Transformation):
+        return optimizer.needs
+    if not isinstance(optimizer, GradientTransformationExtraArgs):
+        return frozenset()
+    parameters = inspect.signature(optimizer.update).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return frozenset(NEEDS)
+    return frozenset(NEEDS) & frozenset(parameters)
+
+
+def readout_of(optimizer: GradientTransformation) -> Readout:
+    """Return what says which parameters are judged and kept; of a transformation without, the trained ones."""
+    return getattr(optimizer, "readout", trained)
+
+
+def measures_of(optimizer: GradientTransformation) -> Measure:
+    """Return what measures it; of a transformation without, nothing."""
+    return getattr(optimizer, "measure", no_measures)
+
+
+def extra(extras: Mapping[str, Any], need: str) -> Any:
+    """Return one of the arguments that an update was given beside gradients, state and parameters.
+
+    Raises:
+        PadlError: it was not given; says how to.
+    """
+    if need in extras:
+        return extras[need]
+    raise PadlError(
+        f"this optimizer reads {need} ({NEEDS[need]}) and was not given it: call update(grads, state, params,"
+        f" {need}=...)"
+    )
+
+
+def hvp(grad_fn: Callable[[Params], Params], params: Params, vector: Params) -> Params:
+    """Compute a Hessian-vector product: the derivative of the gradient along `vector`, at the cost of about two.
+
+    ∇²f(θ) v = d/dε ∇f(θ + ε v) at ε = 0        (Pearlmutter 1994, Neural Comput. 6(1), eq. 3)
+
+    Args:
+        grad_fn: parameters -> gradient, of `NEEDS`. params, vector: trees of one form.
+    """
+    return jax.jvp(grad_fn, (params,), (vector,))[1]

@@ -1,0 +1,59 @@
+"""Random gradients for arrays of every form, along which a rule and its oracle are followed. walked, expected."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from padl import optimizers
+
+STEPS = 20
+SHAPES = {"scalar": (), "vector": (7,), "matrix": (4, 3), "stack": (2, 3, 2), "convolution": (3, 3, 2, 2)}
+
+
+class Whole:
+    """Marks an oracle of all arrays together: it takes and yields dicts of arrays, others one array."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+
+def problem(seed=0):
+    """A start, and a gradient for every step, as dicts of float64 arrays; of many magnitudes."""
+    rng = np.random.default_rng(seed)
+    scale = {name: 10.0 ** rng.integers(-3, 3, size=shape) for name, shape in SHAPES.items()}
+    start = {name: rng.normal(size=shape) for name, shape in SHAPES.items()}
+    draw = lambda name, shape: rng.normal(size=(STEPS, *shape)) * scale[name]  # noqa: E731
+    return start, {name: draw(name, shape) for name, shape in SHAPES.items()}
+
+
+def expected(rule, hyperparameters):
+    """The parameters after each step by the oracle: {name: (STEPS, ...)}."""
+    start, grads = problem()
+    if not isinstance(rule, Whole):
+        return {name: np.stack([*rule(start[name], grads[name], **hyperparameters)]) for name in SHAPES}
+    in_turn = [{name: grads[name][k] for name in SHAPES} for k in range(STEPS)]
+    path = [*rule.rule(start, in_turn, **hyperparameters)]
+    return {name: np.stack([point[name] for point in path]) for name in SHAPES}
+
+
+def walked(tx):
+    """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program."""
+    start, grads = jax.tree.map(jnp.asarray, problem())
+
+    def step(carry, g):
+        params, state = carry
+        updates, state = tx.update(g, state, params, key=jax.random.key(0))
+        params = optax.apply_updates(params, updates)
+        return (params, state), params
+
+    return jax.jit(lambda params: jax.lax.scan(step, (params, tx.init(params)), grads)[1])(start)
+
+
+def follows(name, rule, hyperparameters):
+    """Assert, in float64, that an optimizer takes its oracle's path."""
+    path = walked(getattr(optimizers, name)(**hyperparameters))
+    for array, points in expected(rule, hyperparameters).items():
+        message = f"{name}, {array}"
+        # float64 over 20 steps; atol where x crosses 0
+        np.testing.assert_allclose(path[array], points, rtol=1e-9, atol=1e-12, err_msg=message)
