@@ -22,7 +22,7 @@ import typing
 from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple, TypeVar, Union
 
 import numpy as np
@@ -33,10 +33,11 @@ from padl.checked_calls import checked, no_conflict, over_steps
 from padl.errors import near as near
 from padl.messages import warn
 from padl.origins import MAIN, PADL, Place, loading, place_of
-from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
+from padl.types import DOMAINS, KINDS, Domain, Kind, Nested, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
+NOT_HYPERPARAMETERS = ("where", "reduction", "rngs", "roles")  # arguments that PADL passes itself
 WORDS = {"targets": TARGETS, "predictions": PREDICTIONS}  # of a loss
 
 
@@ -49,13 +50,37 @@ class FrozenDict(dict[str, Any]):
 
 @dataclass(frozen=True)
 class StaticPartial:
-    """A function with the part of its arguments that chooses the program. Equal choices share one compilation."""
+    """A function with the part of its arguments that chooses the program. Equal choices share one compilation.
+
+    An argument that is such a function itself, as a rule within a rule, is called with the mapping given for it.
+    `roles` go to each of them that has an argument of this name.
+    """
 
     function: Callable[..., Any]
     static: tuple[tuple[str, Any], ...] = ()
 
-    def __call__(self, *args: Any, **traced: Any) -> Any:
-        return self.function(*args, **dict(self.static), **traced)
+    @property
+    def wants_roles(self) -> bool:
+        """Whether it is to be given the roles of the parameters."""
+        return _takes_roles(self.function) or any(each.wants_roles for _, each in self._inner)
+
+    @property
+    def _inner(self) -> list[tuple[str, "StaticPartial"]]:
+        return [(name, each) for name, each in self.static if isinstance(each, StaticPartial)]
+
+    def __call__(self, *args: Any, roles: Any = None, **traced: Any) -> Any:
+        to = lambda takes: {"roles": roles} if takes and roles is not None else {}  # noqa: E731
+        inner = {name: each(**traced.pop(name, {}), **to(each.wants_roles)) for name, each in self._inner}
+        return self.function(*args, **{**dict(self.static), **inner}, **traced, **to(_takes_roles(self.function)))
+
+
+@cache
+def _takes_roles(function: Callable[..., Any]) -> bool:
+    """Whether a function has an argument `roles`."""
+    try:
+        return "roles" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of a function in C
+        return False
 
 
 class Hyperparameter(NamedTuple):
@@ -68,6 +93,17 @@ class Hyperparameter(NamedTuple):
     domain: Domain
     required: bool = False
 
+    @property
+    def nested(self) -> bool:
+        """Whether its values are optimizers."""
+        return any(isinstance(note, Nested) for note in notes(self.annotation))
+
+    def made(self, value: Any) -> Any:
+        """What a function is given for a checked value: of an optimizer by name the transformation."""
+        if not (self.nested and isinstance(value, Mapping)):
+            return value
+        return optimizer.get(value["name"]).function(**{key: item for key, item in value.items() if key != "name"})
+
     def check(self, value: Any, where: str) -> Any:
         """`value` in its declared type, or a PadlError that names `where`, what was expected and what came."""
         try:
@@ -76,6 +112,8 @@ class Hyperparameter(NamedTuple):
             raise PadlError(f"{where} is too large a number") from error
 
     def _checked(self, value: Any, where: str) -> Any:
+        if self.nested:
+            return _checked_optimizer(value, where)
         fits, value = coerce(value, self.annotation)
         if not fits:
             raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")
@@ -91,6 +129,21 @@ class Hyperparameter(NamedTuple):
             if self.traced and rounded not in self.domain:
                 raise PadlError(f"{where}={value!r} is {rounded:g} in float32, outside its domain {self.domain}")
         return value
+
+
+def _checked_optimizer(value: Any, where: str) -> Any:
+    """An optimizer as {"name": ..., all its hyperparameters}; a transformation as it is."""
+    value = {"name": value} if isinstance(value, str) else value
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        try:
+            entry = optimizer.get(value["name"])
+        except PadlError as error:
+            raise PadlError(f"{where}: {error}") from error
+        others = {key: item for key, item in value.items() if key != "name"}
+        return FrozenDict({"name": entry.name, **entry.check(others, f"{where}.")})
+    if hasattr(value, "init") and hasattr(value, "update"):
+        return value
+    raise PadlError(f"{where}={value!r} is not an optimizer: give a name, or {{name: NAME, hyperparameters}}")
 
 
 def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
@@ -153,7 +206,7 @@ def describe(annotation: Any) -> str:
     """An annotation in a user's words: `a number`, `one of relu, tanh`, `a list of whole numbers`."""
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
-        return describe(args[0])
+        return "an optimizer" if any(isinstance(note, Nested) for note in notes(annotation)) else describe(args[0])
     if origin in (Union, types.UnionType):
         words = [describe(a) for a in args]
         return " or ".join(dict.fromkeys(w for w in words if w))
@@ -202,22 +255,37 @@ class Entry:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
-    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type, one outside its domain, or
-        what the entry says of some together that would do nothing, or not what they say."""
-        checked = check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+    def check(self, values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        """Return all hyperparameters, `values` over defaults.
+
+        Args:
+            where: what comes before their names in a message; `optimizer.` of an optimizer where not given.
+
+        Raises:
+            PadlError: a wrong type, one outside its domain, or what the entry says of some together that would do
+                nothing, or not what they say.
+        """
+        where = where or f"{self.kind}."
+        checked = check(values, self.hyperparameters, where=where, owner=f"{self.kind} '{self.name}'")
         conflict = self.traits.get("conflict", no_conflict)(checked)
         if conflict:
             raise PadlError(f"{self.kind} '{self.name}': {conflict}")
         return checked
 
-    def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
-        """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
+    def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, Any]]:
+        """Return the program and its data: a `StaticPartial` with the static arguments, and the traced scalars.
+
+        Those of an optimizer within it are under its argument's name, as {"inner": {"learning_rate": ...}}.
+        """
         values = self.check(values)
         data = {k for k, h in self.hyperparameters.items() if h.traced and values[k] is not None}
-        traced = {k: v for k, v in values.items() if k in data and not callable(v)}
-        static = tuple((k, v) for k, v in values.items() if k not in traced)
-        return StaticPartial(self.function, static), traced
+        traced: dict[str, Any] = {k: v for k, v in values.items() if k in data and not callable(v)}
+        static = {k: v for k, v in values.items() if k not in traced}
+        for name, value in static.items():
+            if self.hyperparameters[name].nested and isinstance(value, Mapping):
+                others = {key: item for key, item in value.items() if key != "name"}
+                static[name], traced[name] = optimizer.get(value["name"]).split(others)
+        return StaticPartial(self.function, tuple(static.items())), traced
 
 
 def hyperparameters_of(kind: str, function: Callable[..., Any]) -> dict[str, Hyperparameter]:
@@ -231,7 +299,7 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
     hints = typing.get_type_hints(function.__init__ if isinstance(function, type) else function, include_extras=True)
     hyperparameters = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in ("where", "reduction", "rngs") or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
+        if name in NOT_HYPERPARAMETERS or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
             continue
         said = notes(hints.get(name, Any))
         domain = next((n for n in said if isinstance(n, Domain)), DOMAINS.get(name, ANYTHING))

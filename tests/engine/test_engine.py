@@ -152,8 +152,8 @@ def test_the_average_of_parameters_is_what_is_evaluated():
     hp = hparams(run={"steps": 40.0, "ema": 0.9})
     experiment, d = build(), data()
     last = run(experiment, hp=hp)[-1]
-    assert experiments.readout(last.state) is last.state.average
-    judged = jax.jit(experiment.evaluate)(last.state._replace(params=None), hp, d)
+    assert last.judged is last.state.average
+    judged = jax.jit(experiment.evaluate)(last.state.average, last.state.model_state, hp, d)
     assert float(judged["loss"]) == pytest.approx(last.evaluation["loss"], rel=1e-6)
 
 
@@ -338,7 +338,7 @@ def test_an_evaluation_in_batches_is_that_of_all_rows(monkeypatch):
     state = jax.jit(experiment.init)(KEY, hp)
     whole = jax.jit(experiment.evaluate)(state, hp, d)
     monkeypatch.setattr(source, "EVALUATION_BATCH", 5)  # 16 rows: the last batch is padded
-    parts = jax.jit(lambda *a: experiment.evaluate(*a))(state, hp, d)
+    parts = jax.jit(experiment.evaluate)(state.params, state.model_state, hp, d)
     for name, value in whole.items():
         np.testing.assert_allclose(parts[name], value, rtol=1e-5)
 
