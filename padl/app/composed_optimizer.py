@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 from optax import GradientTransformation
 
-from padl.optimizers.groups import Group, grouped
+from padl.nested import named_groups
+from padl.optimizers.groups import OptimizerGroup, grouped
 from padl.registry import Entry, StaticPartial
-from padl.types import LearningRate, PadlError
+from padl.roles import ParameterRole, cover, infer, roles_table
+from padl.roles.role import parameter_name
+from padl.types import LearningRate, PadlError, PyTree
 
 WRAP, GROUPS = "wrap", "groups"  # keys of an optimizer beside its hyperparameters
 INNER = "inner"  # the argument of a wrapper that takes what is wrapped
@@ -28,7 +32,7 @@ class GroupChoice(NamedTuple):
     """What chooses the program of one group.
 
     Attributes:
-        optimizer: makes it. schedule: of its own; None has the run's. every: as of `Group`.
+        optimizer: makes it. schedule: of its own; None has the run's. every: as of `OptimizerGroup`.
     """
 
     optimizer: StaticPartial
@@ -70,23 +74,39 @@ class Composed:
         made = _with_roles(self.rule, roles, scalars)
         if self.groups:
             of = {pattern: _group(choice, roles, (groups or {})[pattern]) for pattern, choice in self.groups}
-            made = grouped({**of, REST: Group(made)}, partial(_owners, [*of], roles))
+            made = grouped({**of, REST: OptimizerGroup(made)}, partial(owners, [*of], roles))
         for name, choice in self.wraps:
             made = _with_roles(choice, roles, {INNER: made, **(wrap or {}).get(name, {})})
         return made
+
+
+def owners(patterns: Sequence[str], roles: Mapping[str, ParameterRole] | None, params: PyTree) -> dict[str, str]:
+    """Return the group of each parameter, {path: pattern}; of those in none `rest`.
+
+    Args:
+        roles: {path: role}; None infers them from names and shapes.
+
+    Raises:
+        PadlError: as of `padl.roles.cover`.
+    """
+    paths = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(params)}
+    known = infer(paths) if roles is None else roles
+    rows = roles_table(paths, {path: known[path] for path in paths})
+    covered = cover(patterns, rows, required=False)
+    return dict.fromkeys(paths, REST) | {path: pattern for pattern, of in covered.items() for path in of}
 
 
 def _with_roles(choice: StaticPartial, roles: Any, arguments: Mapping[str, Any]) -> GradientTransformation:
     return choice(**arguments, **({"roles": roles} if choice.wants_roles else {}))
 
 
-def _group(choice: GroupChoice, roles: Any, scalars: Mapping[str, Any]) -> Group:
+def _group(choice: GroupChoice, roles: Any, scalars: Mapping[str, Any]) -> OptimizerGroup:
     numbers = {key: value for key, value in scalars.items() if key != SCHEDULE}
     rate = numbers.get("learning_rate")
     if choice.schedule is not None and isinstance(rate, LearningRate):
         shape = partial(choice.schedule, **scalars[SCHEDULE])
         numbers["learning_rate"] = LearningRate(rate.peak, shape, rate.steps)
-    return Group(_with_roles(choice.optimizer, roles, numbers), choice.every)
+    return OptimizerGroup(_with_roles(choice.optimizer, roles, numbers), choice.every)
 
 
 def composed(
@@ -203,15 +223,13 @@ def _named_mappings(given: Any, where: str) -> dict[str, Mapping[str, Any]]:
     """Wrappers as {name: hyperparameters}; given so, or as a list of names and of {name: ..., hyperparameters}."""
     if not isinstance(given, (list, tuple)):
         return _mappings({given: {}} if isinstance(given, str) else given, where)
-    named: dict[str, Mapping[str, Any]] = {}
-    for each in given:
-        values = {"name": each} if isinstance(each, str) else each
-        if not isinstance(values, Mapping) or not isinstance(values.get("name"), str):
+    names = [each.get("name") if isinstance(each, Mapping) else each for each in given]
+    for name, each in zip(names, given, strict=True):
+        if not isinstance(name, str):
             raise PadlError(f"{where} holds {each!r}, which is no name and no {{name: NAME, hyperparameters}}")
-        if values["name"] in named:
-            raise PadlError(f"{where} has {values['name']} twice: give it as {{LABEL: {{name: {values['name']}}}}}")
-        named[values["name"]] = {key: value for key, value in values.items() if key != "name"}
-    return named
+        if names.count(name) > 1:
+            raise PadlError(f"{where} has {name} twice: give one of them as {{LABEL: {{name: {name}}}}}")
+    return named_groups(given)
 
 
 def _mappings(given: Any, where: str) -> dict[str, Mapping[str, Any]]:

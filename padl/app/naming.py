@@ -13,8 +13,9 @@ from typing import Any
 
 from padl.app.names import Part
 from padl.app.settings import CHANGES_NO_NUMBER, SECTIONS, Settings, as_config
+from padl.coercion import coerce
 from padl.nested import flattened
-from padl.registry import Hyperparameter, coerce
+from padl.registry import Hyperparameter
 from padl.runs.redaction import redact, refuse_secret
 from padl.runs.run_folder import as_file_name
 from padl.types import KINDS, Kind, PadlError
@@ -24,7 +25,7 @@ NOT_IN_A_NAME = '/\\<>:"|?*'  # what some file system or W&B takes no name with
 TITLE, LABEL = 80, 48  # characters that differences may take in a title, and in the name of a folder
 LONGEST_VALUE = 24  # characters of one value
 ORDER: tuple[Kind, ...] = ("optimizer", "schedule", "model", "loss", "task")  # of the hyperparameters in a title
-SAYS_NOTHING = (*CHANGES_NO_NUMBER, "seed", "log_every", "steps_per_call")
+SAYS_NOTHING = (*CHANGES_NO_NUMBER, "seed", "log_every", "steps_per_call", "measure")
 
 
 def check_name(name: str | None) -> None:

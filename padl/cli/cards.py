@@ -14,7 +14,8 @@ from padl.app import names
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
-from padl.registry import Entry, describe, near, written
+from padl.coercion import describe, written
+from padl.registry import Entry, near
 from padl.runs.console import Output
 from padl.types import KINDS, Domain, PadlError, one_line
 

@@ -24,6 +24,8 @@ from padl.engine.measures import Update, measure
 from padl.optimizers.clipping import clip_by_global_norm
 from padl.optimizers.leafwise import LEARNING_RATE
 from padl.optimizers.transformation import needs_of, readout_of, trained
+from padl.roles import ParameterRole, infer
+from padl.roles.role import parameter_name
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, LearningRate, Metrics, PadlError, Params, PyTree
 
@@ -168,7 +170,17 @@ class Experiment:
 
     def _transformation(self, hparams: HParams) -> optax.GradientTransformationExtraArgs:
         scalars = _with_rates(hparams["optimizer"], lambda peak: self._rate(peak, hparams))
+        if getattr(self.optimizer, "wants_roles", False):
+            scalars["roles"] = self.roles(hparams)
         return optax.with_extra_args_support(self.optimizer(**scalars))
+
+    def roles(self, hparams: HParams) -> dict[str, ParameterRole]:
+        """Return what each parameter is, {path: role}: as the objective says, or else inferred."""
+        if hasattr(self.objective, "roles"):
+            known = self.objective.roles(hparams)
+        else:
+            known = infer(jax.eval_shape(lambda: self.objective.init(jax.random.key(0), hparams)[0]))
+        return {parameter_name(path): role for path, role in jax.tree.leaves_with_path(known)}
 
     def _rate(self, peak: jax.Array, hparams: HParams) -> LearningRate:
         return LearningRate(peak, partial(self.schedule, **hparams["schedule"]), hparams["run"]["steps"])

@@ -1,4 +1,4 @@
-"""Give groups of parameters an optimizer each: by the path of a parameter, or by its role. grouped, Group."""
+"""Give groups of parameters an optimizer each: by the path of a parameter, or by its role. grouped, OptimizerGroup."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 from optax import GradientTransformation, with_extra_args_support
 
-from padl.optimizers.leafwise import path_of
 from padl.optimizers.transformation import Transformation, given_params, measures_of, needs_of, readout_of
+from padl.roles.role import parameter_name
 from padl.types import PadlError, Params, PyTree
 
 TREES, POINTS = ("grad",), ("grad_fn", "value_fn")  # extras that are of the whole tree, and that take one
 
 
-class Group(NamedTuple):
+class OptimizerGroup(NamedTuple):
     """The optimizer of some parameters.
 
     Attributes:
@@ -35,10 +35,10 @@ class GroupedState(NamedTuple):
 Assign = Callable[[Params], Mapping[str, str]]  # parameters, or their shapes -> {path: group}
 
 
-def grouped(groups: Mapping[str, Group], assign: Assign) -> Transformation:
+def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformation:
     """Make one optimizer of several, each of its own parameters.
 
-    The optimizer of a group sees a dict {path: array}, with the paths of `leafwise.path_of`; what it asks for elsewhere
+    The optimizer of a group sees a dict {path: array}, with the paths of `padl.roles`; what it asks for elsewhere
     moves its own parameters alone.
 
     Args:
@@ -70,7 +70,9 @@ def grouped(groups: Mapping[str, Group], assign: Assign) -> Transformation:
             moved, states[name] = _every(group, state.count, _part(grads, paths), state.groups[name], point, mine)
             updates |= moved
         leaves, tree = jax.tree.flatten_with_path(grads)
-        return tree.unflatten([updates[path_of(path)] for path, _ in leaves]), GroupedState(state.count + 1, states)
+        return tree.unflatten([updates[parameter_name(path)] for path, _ in leaves]), GroupedState(
+            state.count + 1, states
+        )
 
     def readout(state: GroupedState, params: Params) -> Params:
         members = _members(groups, assign, params)
@@ -92,11 +94,11 @@ def grouped(groups: Mapping[str, Group], assign: Assign) -> Transformation:
     return Transformation(init, update, needs=needs, readout=readout, measure=measure)
 
 
-def _members(groups: Mapping[str, Group], assign: Assign, params: PyTree) -> dict[str, list[str]]:
+def _members(groups: Mapping[str, OptimizerGroup], assign: Assign, params: PyTree) -> dict[str, list[str]]:
     """The paths of each group's parameters."""
     of = assign(params)
     members: dict[str, list[str]] = {name: [] for name in groups}
-    for path in map(path_of, dict(jax.tree.leaves_with_path(params))):
+    for path in map(parameter_name, dict(jax.tree.leaves_with_path(params))):
         if of.get(path) not in members:
             raise PadlError(f"parameter {path} is in no group of the optimizer: there are {', '.join(groups)}")
         members[of[path]].append(path)
@@ -105,13 +107,13 @@ def _members(groups: Mapping[str, Group], assign: Assign, params: PyTree) -> dic
 
 def _part(tree: PyTree, paths: list[str]) -> dict[str, Any]:
     """The arrays of a tree at these paths."""
-    arrays = {path_of(path): x for path, x in jax.tree.leaves_with_path(tree)}
+    arrays = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(tree)}
     return {path: arrays[path] for path in paths}
 
 
 def _with(tree: PyTree, part: Mapping[str, Any]) -> PyTree:
     """A tree with other arrays at some paths."""
-    return jax.tree.map_with_path(lambda path, x: part.get(path_of(path), x), tree)
+    return jax.tree.map_with_path(lambda path, x: part.get(parameter_name(path), x), tree)
 
 
 def _for_group(need: str, given: Any, params: PyTree | None, paths: list[str]) -> Any:
@@ -126,7 +128,12 @@ def _for_group(need: str, given: Any, params: PyTree | None, paths: list[str]) -
 
 
 def _every(
-    group: Group, count: jax.Array, grads: PyTree, state: PyTree, params: PyTree | None, extras: Mapping[str, Any]
+    group: OptimizerGroup,
+    count: jax.Array,
+    grads: PyTree,
+    state: PyTree,
+    params: PyTree | None,
+    extras: Mapping[str, Any],
 ) -> tuple[dict[str, Any], PyTree]:
     """One step of a group, or none: a branch on the step count, which all members of a sweep share."""
 

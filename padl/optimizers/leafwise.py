@@ -23,6 +23,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored
 from padl.optimizers.transformation import extra, given_params
+from padl.roles.role import parameter_name
 from padl.types import Key, PadlError, PyTree, at_least_float32
 
 COMPLEX = "optimise the real and the imaginary part, as two arrays"
@@ -116,13 +117,8 @@ def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:
 
 def keys_of(key: Key, tree: PyTree) -> list[Key]:
     """Random numbers of each array of a tree, by its path: the order of the arrays does not matter."""
-    paths = [path_of(path) for path, _ in jax.tree.leaves_with_path(tree)]
+    paths = [parameter_name(path) for path, _ in jax.tree.leaves_with_path(tree)]
     return [jax.random.fold_in(key, zlib.crc32(path.encode())) for path in paths]
-
-
-def path_of(path: Any) -> str:
-    """Write the path of an array in a tree with dots: `blocks.0.kernel`; "" of a tree that is one array."""
-    return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
 def real(tree: PyTree, what: str = "parameters") -> PyTree:
