@@ -16,7 +16,7 @@ from optax import GradientTransformation
 
 from padl.nested import named_groups
 from padl.optimizers.groups import OptimizerGroup, grouped
-from padl.registry import Entry, StaticPartial
+from padl.registry import Entry, Hyperparameter, StaticPartial
 from padl.roles import ParameterRole, cover, infer, roles_table
 from padl.roles.role import parameter_name
 from padl.types import LearningRate, PadlError, PyTree
@@ -144,6 +144,35 @@ def composed(
     traced = {key: {name: each.scalars for name, each in layer.items()} for key, layer in layers.items() if layer}
     config = {key: {name: each.config for name, each in layer.items()} for key, layer in layers.items() if layer}
     return choice, {**scalars, **traced}, {**used, **config}
+
+
+Visit = Callable[[str, Hyperparameter, Any], Any]  # (key, hyperparameter, value) -> value
+
+
+def visited(
+    entry: Entry, config: Mapping[str, Any], find: Find, visit: Visit, key: str = "optimizer"
+) -> dict[str, Any]:
+    """Apply a function to every hyperparameter of an optimizer, of those within it, around it and of its groups.
+
+    Args:
+        config: as used, of `composed`. visit: of a key as it is typed, `optimizer.wrap.lookahead.k`.
+
+    Returns:
+        The configuration with what it returned.
+    """
+    result = dict(config)
+    for name, hyperparameter in entry.hyperparameters.items():
+        value = config.get(name)
+        if hyperparameter.nested and isinstance(value, Mapping):
+            inner = find("optimizer", value["name"])
+            result[name] = visited(inner, value, find, visit, f"{key}.{name}")
+        elif name in config:
+            result[name] = visit(f"{key}.{name}", hyperparameter, value)
+    for layer, usual in ((WRAP, None), (GROUPS, entry.name)):
+        for label, values in config.get(layer, {}).items():
+            of = find("optimizer", values.get("name", usual or label))
+            result[layer] = {**result[layer], label: visited(of, values, find, visit, f"{key}.{layer}.{label}")}
+    return result
 
 
 class _Layer(NamedTuple):
