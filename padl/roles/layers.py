@@ -59,18 +59,22 @@ def roles_of(module: nnx.Module, outputs: int | None = None) -> dict[str, Parame
 def _declared(variable: Any, shape: Sequence[int], name: str) -> ParameterRole | None:
     """What a variable declares; None where it declares nothing, or has something else under that word."""
     said = variable.get_metadata().get(METADATA)
-    if isinstance(said, ParameterRole):
-        return fitted(said, shape, name)
-    return usual(said, len(shape)) if isinstance(said, str) and said in ROLES else None
+    if isinstance(said, str) and said in ROLES:
+        return usual(said, len(shape), name=name)
+    return fitted(said, shape, name) if isinstance(said, ParameterRole) else None
 
 
 def _of_layer(module: Any, path: Sequence[Any], array: Any) -> ParameterRole | None:
     """What the layer of Flax says that owns a parameter; None for another owner, or an array that it did not make."""
-    owner = module
+    owner: Any = module
     for key in path[:-1]:
-        owner = owner[key] if isinstance(owner, (Mapping, Sequence, nnx.List)) else getattr(owner, str(key))
+        is_container = isinstance(owner, (Mapping, Sequence, nnx.List))
+        owner = owner[key] if is_container else getattr(owner, str(key), None)
     reader = next((read for layer, read in LAYERS if isinstance(owner, layer)), None)
-    own = {} if reader is None else dict(reader(owner))
+    try:
+        own = {} if reader is None else dict(reader(owner))
+    except AttributeError:  # a stranger's subclass that does not keep what its base keeps
+        own = {}
     return None if path[-1] not in own else _stacked(own[path[-1]], tuple(array.shape))
 
 

@@ -71,19 +71,19 @@ class ParameterRole:
 OTHER = ParameterRole("other")
 
 
-def usual(role: Role, ndim: int, source: Source = "declared") -> ParameterRole:
+def usual(role: Role, ndim: int, source: Source = "declared", name: str = "the array") -> ParameterRole:
     """Return a role with the axes that arrays of JAX usually have: outputs last, inputs before them.
 
     A matrix, embedding or head is (..., inputs, outputs), a convolution (*window, inputs, outputs); what is before
     them is stacked. All axes of a norm and a bias are outputs, and "other" names none.
 
     Raises:
-        PadlError: the array has fewer axes than the role needs.
+        PadlError: the array, by its `name`, has fewer axes than the role needs.
     """
     axes = tuple(range(ndim))
     if role in MAPS:
         if ndim < (least := 3 if role == "convolution" else 2):
-            raise PadlError(f"a role '{role}' needs {least} axes or more, and the array has {ndim}")
+            raise PadlError(f"a role '{role}' needs {least} axes or more, and {name} has {ndim}")
         first = 0 if role == "convolution" else ndim - 2
         return ParameterRole(role, axes[first:-1], axes[-1:], axes[:first], source)
     return ParameterRole(role, (), axes if role in ("norm", "bias") else (), (), source)
@@ -110,7 +110,7 @@ def declare(parameter: V, role: ParameterRole | Role) -> V:
     declared = role if isinstance(role, ParameterRole) else usual(role, ndim)
     if declared.role != "other" and len(declared.axes) < ndim:
         raise PadlError(f"role {declared}: the array has {ndim} axes, {list(variable.shape)}, and each is to be named")
-    fitted(declared, variable.shape, "a parameter")
+    fitted(declared, variable.shape, "the parameter")
     variable.set_metadata(METADATA, declared)
     return parameter
 

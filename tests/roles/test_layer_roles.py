@@ -150,6 +150,18 @@ def test_an_array_of_another_shape_than_its_layer_makes_is_not_read_from_the_lay
     assert roles_of(layer)["kernel"].source == "inferred"
 
 
+def test_a_subclass_is_read_as_its_base_where_it_keeps_what_that_keeps():
+    class Same(nnx.Linear):
+        pass
+
+    class Own(nnx.Linear):
+        def __init__(self):
+            self.kernel = nnx.Param(jnp.zeros((4, 5)))
+
+    assert roles_of(Same(4, 5, rngs=nnx.Rngs(0)))["kernel"].source == "layer"
+    assert roles_of(Own())["kernel"] == usual("matrix", 2, "inferred")
+
+
 # What is declared
 
 
@@ -203,6 +215,13 @@ def test_more_axes_than_the_array_has_are_refused_with_the_name():
 
     with pytest.raises(PadlError, match=r"of w: the array has 2 axes, \[2, 3\]"):
         roles_of(Wrong())
+
+    class Short(nnx.Module):
+        def __init__(self):
+            self.v = nnx.Param(jnp.zeros(3), role="matrix")
+
+    with pytest.raises(PadlError, match="a role 'matrix' needs 2 axes or more, and v has 1"):
+        roles_of(Short())
 
 
 # A stranger's module
