@@ -19,13 +19,13 @@ from padl.optimizers.groups import OptimizerGroup, grouped
 from padl.registry import Entry, Hyperparameter, StaticPartial
 from padl.roles import ParameterRole, cover, infer, roles_table
 from padl.roles.role import parameter_name
-from padl.types import LearningRate, PadlError, PyTree
+from padl.types import Kind, LearningRate, PadlError, PyTree
 
 WRAP, GROUPS = "wrap", "groups"  # keys of an optimizer beside its hyperparameters
 INNER = "inner"  # the argument of a wrapper that takes what is wrapped
 EVERY, SCHEDULE, REST = "every", "schedule", "rest"
 
-Find = Callable[[str, str], Entry]  # (kind, name) -> entry
+Find = Callable[[Kind, str], Entry]  # (kind, name) -> entry
 
 
 class GroupChoice(NamedTuple):
@@ -41,24 +41,23 @@ class GroupChoice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Composed:
-    """What makes an optimizer with its groups and wrappers, of their traced scalars; as `StaticPartial`, hashable.
+class Composed(StaticPartial):
+    """What makes an optimizer with its groups and wrappers, of their traced scalars.
 
     Attributes:
-        rule: makes the optimizer of what is in no group. groups: by pattern. wraps: by name, the first innermost.
+        groups: by pattern; what is in none has the optimizer itself. wraps: by name, the first innermost.
     """
 
-    rule: StaticPartial
-    groups: tuple[tuple[str, GroupChoice], ...]
-    wraps: tuple[tuple[str, StaticPartial], ...]
+    groups: tuple[tuple[str, GroupChoice], ...] = ()
+    wraps: tuple[tuple[str, StaticPartial], ...] = ()
 
     @property
     def wants_roles(self) -> bool:
         """Whether it is to be given the roles of the parameters."""
-        parts = [self.rule, *(group.optimizer for _, group in self.groups), *(wrap for _, wrap in self.wraps)]
+        parts = [super(), *(group.optimizer for _, group in self.groups), *(wrap for _, wrap in self.wraps)]
         return bool(self.groups) or any(part.wants_roles for part in parts)
 
-    def __call__(
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         *,
         wrap: Mapping[str, Any] | None = None,
@@ -71,12 +70,12 @@ class Composed:
         Args:
             wrap, groups: the traced scalars of each. roles: {path: role} of the parameters; None infers them.
         """
-        made = _with_roles(self.rule, roles, scalars)
+        made = super().__call__(roles=roles, **scalars)
         if self.groups:
             of = {pattern: _group(choice, roles, (groups or {})[pattern]) for pattern, choice in self.groups}
             made = grouped({**of, REST: OptimizerGroup(made)}, partial(owners, [*of], roles))
         for name, choice in self.wraps:
-            made = _with_roles(choice, roles, {INNER: made, **(wrap or {}).get(name, {})})
+            made = choice(roles=roles, **{INNER: made, **(wrap or {}).get(name, {})})
         return made
 
 
@@ -96,22 +95,18 @@ def owners(patterns: Sequence[str], roles: Mapping[str, ParameterRole] | None, p
     return dict.fromkeys(paths, REST) | {path: pattern for pattern, of in covered.items() for path in of}
 
 
-def _with_roles(choice: StaticPartial, roles: Any, arguments: Mapping[str, Any]) -> GradientTransformation:
-    return choice(**arguments, **({"roles": roles} if choice.wants_roles else {}))
-
-
 def _group(choice: GroupChoice, roles: Any, scalars: Mapping[str, Any]) -> OptimizerGroup:
     numbers = {key: value for key, value in scalars.items() if key != SCHEDULE}
     rate = numbers.get("learning_rate")
     if choice.schedule is not None and isinstance(rate, LearningRate):
         shape = partial(choice.schedule, **scalars[SCHEDULE])
         numbers["learning_rate"] = LearningRate(rate.peak, shape, rate.steps)
-    return OptimizerGroup(_with_roles(choice.optimizer, roles, numbers), choice.every)
+    return OptimizerGroup(choice.optimizer(roles=roles, **numbers), choice.every)
 
 
 def composed(
     entry: Entry, values: Mapping[str, Any], find: Find
-) -> tuple[StaticPartial | Composed, dict[str, Any], dict[str, Any]]:
+) -> tuple[StaticPartial, dict[str, Any], dict[str, Any]]:
     """Check an optimizer with what is around it and its groups.
 
     Args:
@@ -136,7 +131,8 @@ def composed(
     _check_order([wrap.entry for wrap in wraps.values()])
     groups = {pattern: _checked_group(pattern, given, entry, used, find) for pattern, given in apart.items()}
     choice = Composed(
-        rule,
+        rule.function,
+        rule.static,
         tuple((pattern, group.choice) for pattern, group in groups.items()),
         tuple((name, wrap.choice) for name, wrap in wraps.items()),
     )
@@ -267,7 +263,9 @@ def _mappings(given: Any, where: str) -> dict[str, Mapping[str, Any]]:
         return {}
     if not isinstance(given, Mapping):
         raise PadlError(f"{where}={given!r} is no mapping {{NAME: {{hyperparameters}}}}")
-    whole = {str(key): {"name": value} if isinstance(value, str) else value or {} for key, value in given.items()}
+    whole: dict[str, Any] = {
+        str(key): {"name": value} if isinstance(value, str) else value or {} for key, value in given.items()
+    }
     for key, value in whole.items():
         if not isinstance(value, Mapping):
             raise PadlError(f"{where}.{key}={value!r} is no name and no {{hyperparameters}}")

@@ -15,7 +15,7 @@ from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
 from padl.app import objects
-from padl.app.composed_optimizer import Composed, composed
+from padl.app.composed_optimizer import composed
 from padl.app.objects import models, stored
 from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
@@ -41,7 +41,7 @@ class Part:
     """
 
     entry: Entry
-    choice: StaticPartial | Composed
+    choice: StaticPartial
     scalars: dict[str, Any]
     config: dict[str, Any]
     thing: Any = None

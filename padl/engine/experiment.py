@@ -24,8 +24,9 @@ from padl.engine.measures import Update, measure
 from padl.optimizers.clipping import clip_by_global_norm
 from padl.optimizers.leafwise import LEARNING_RATE
 from padl.optimizers.transformation import needs_of, readout_of, trained
-from padl.roles import ParameterRole, infer
+from padl.roles import ParameterRole
 from padl.roles.role import parameter_name
+from padl.tasks.parameter_roles import parameter_roles
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, LearningRate, Metrics, PadlError, Params, PyTree
 
@@ -176,10 +177,7 @@ class Experiment:
 
     def roles(self, hparams: HParams) -> dict[str, ParameterRole]:
         """Return what each parameter is, {path: role}: as the objective says, or else inferred."""
-        if hasattr(self.objective, "roles"):
-            known = self.objective.roles(hparams)
-        else:
-            known = infer(jax.eval_shape(lambda: self.objective.init(jax.random.key(0), hparams)[0]))
+        known = parameter_roles(self.objective, hparams)
         return {parameter_name(path): role for path, role in jax.tree.leaves_with_path(known)}
 
     def _rate(self, peak: jax.Array, hparams: HParams) -> LearningRate:
