@@ -8,8 +8,8 @@ from padl.runs.exit_codes import DONE
 
 OPTIONS = Options(
     "diff",
-    usage=["NAME[@CONVENTION][,KEY=VALUE...] OTHER [--steps N] [--json]"],
-    about="Let two optimizers follow the same gradients, and print how far they part, step by step, and why.",
+    usage=["NAME OTHER [--steps N] [--json]"],
+    about="Let two optimizers follow the same gradients, and print how far they part, step\nby step, and why.",
     examples=["padl diff adam@torch adam@keras", "padl diff adamw adamw,decay_kind=cautious --steps 20"],
 )
 OPTIONS.add_argument("one", metavar="NAME", help="an optimizer, as it is or as a library computes it: adam@keras")
