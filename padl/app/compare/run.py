@@ -133,5 +133,6 @@ def draw(plan: ComparePlan, comparison: Comparison, folder: Path) -> list[Path]:
     if not plan.output.plot:
         return []
     pictures = attempt("the pictures", lambda: surface_plots.draw(comparison, folder))
-    moving = attempt("the animation", lambda: animation.write(comparison, folder)) if plan.settings.animate else []
+    moves = plan.settings.animate and comparison.landscape.drawable
+    moving = attempt("the animation", lambda: animation.write(comparison, folder)) if moves else []
     return [*pictures, *moving]
