@@ -6,6 +6,7 @@ apart, and a long call is never called hanging.
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from time import process_time
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -41,7 +42,7 @@ class Watchdog:
     def __init__(self, on_cpu: bool, say: Callable[[str], None] = warn, seconds: float = SECONDS):
         self.say, self.seconds = say, seconds
         self._ended = threading.Event()
-        self._call: tuple[str, int] | None = None  # what is waited for: the program, updates done before
+        self._call: str | None = None  # what is waited for
         self._thread = threading.Thread(target=self._look, name="padl-watchdog") if on_cpu else None
 
     def __enter__(self) -> "Watchdog":
@@ -60,17 +61,23 @@ class Watchdog:
         Args:
             program: what it is called. done: updates before its first call.
         """
-        calls = iter(calls)
+        calls, call = iter(calls), None
         while True:
-            self._call = (program, done)
-            try:
-                call = next(calls)
-            except StopIteration:
+            with self.waits(f"{program}: the call after step {done:,}"):
+                call = next(calls, None)
+            if call is None:
                 return
-            finally:
-                self._call = None
             done = call.step
             yield call
+
+    @contextmanager
+    def waits(self, what: str) -> Iterator[None]:
+        """Watch what the block waits for, which a line would call so."""
+        self._call = what
+        try:
+            yield
+        finally:
+            self._call = None
 
     def _look(self) -> None:
         seen, idle, busy = None, 0, process_time()
@@ -79,11 +86,11 @@ class Watchdog:
             rests = call is not None and call is seen and now - busy < IDLE * self.seconds / LOOKS
             seen, busy, idle = call, now, idle + 1 if rests else 0
             if idle == LOOKS and call is not None:
-                self.say(_line(*call, self.seconds))
+                self.say(_line(call, self.seconds))
 
 
-def _line(program: str, done: int, seconds: float) -> str:
-    where = f"{program}: the call after step {done:,} has not come back, and the processor has rested for {seconds:g} s"
+def _line(call: str, seconds: float) -> str:
+    where = f"{call} has not come back, and the processor has rested for {seconds:g} s"
     if jax.__version_info__ >= SAFE_SINCE:
         return f"{where}. The data or a callback may be waiting; Ctrl-C twice leaves"
     since = ".".join(map(str, SAFE_SINCE))

@@ -1,11 +1,16 @@
 """A call that does not come back is named once; one that computes, or that comes back, is not."""
 
 import threading
+from functools import partial
 from time import perf_counter, sleep
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
+import optax
 import pytest
 
+import padl
 from padl.app.watchdog import Watchdog
 
 SHORT = 0.4
@@ -72,3 +77,46 @@ def test_its_thread_ends_with_its_block_whatever_ends_that():
     with pytest.raises(ValueError, match="of the call"):
         raising()
     assert "padl-watchdog" not in {thread.name for thread in threading.enumerate()}
+
+
+def stalling(learning_rate):
+    """Descend, and rest in the fourth step."""
+    inner = optax.sgd(learning_rate)
+
+    def rest(count):
+        if count == 3:
+            sleep(3 * SHORT)
+
+    def update(grads, state, params=None):
+        count, rule = state
+        jax.debug.callback(rest, count, ordered=True)
+        updates, rule = inner.update(grads, rule, params)
+        return updates, (count + 1, rule)
+
+    return optax.GradientTransformation(lambda params: (jnp.zeros((), jnp.int32), inner.init(params)), update)
+
+
+SETTINGS = {
+    "task": "surface",
+    "optimizer": {"name": stalling, "learning_rate": 1e-4},
+    "steps": 6,
+    "steps_per_call": 2,
+    "devices": 1,
+    "progress": "none",
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "call"),
+    [
+        ("padl.app.training.Watchdog", lambda: padl.train(**SETTINGS)),
+        ("padl.app.sweep.run.Watchdog", lambda: padl.sweep(over={"seed": [0]}, sweep={"exact": True}, **SETTINGS)),
+    ],
+    ids=["train", "sweep"],
+)
+def test_a_run_and_a_sweep_say_which_call_stands_still(monkeypatch, capsys, where, call):
+    monkeypatch.setattr(where, partial(Watchdog, seconds=SHORT))
+    call()
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "has not come back" in line]
+    assert "the call after step 2 " in line or "the call after step 4 " in line  # the one that is waited for
+    assert "stalling" in line
