@@ -9,9 +9,9 @@ objects/ puts things from Python in the place of names; conf.py reads a file of 
 
 What it does and leaves: train.py runs it from start to end, training.py as it goes; outputs.py says where its rows go;
 timing.py, summary.py and artifacts.py what is kept of it; compilation_cache.py where compiled programs are. stopping.py
-takes signals as requests to stop, early_stopping.py evaluations as reasons to; saving.py says when the state is saved;
-resume.py goes on from there, where fingerprint.py says that what the numbers depend on is as it was; warm_start.py
-begins with other runs' parameters.
+takes signals as requests to stop, early_stopping.py evaluations as reasons to; watchdog.py names a call that hangs;
+saving.py says when the state is saved; resume.py goes on from there, where fingerprint.py says that what the numbers
+depend on is as it was; warm_start.py begins with other runs' parameters.
 
 What is done with what it left: stored_config.py reads its configuration for use today; changes.py changes it;
 saved_runs.py loads and evaluates it, trained_model.py calls it; stored_data.py and new_rows.py make inputs of new rows
