@@ -1,7 +1,11 @@
 """Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
 
-leafwise.py lifts a rule to trees; descent.py follows the gradient and its memory, adaptive.py scales each coordinate,
-moments.py does both.
+A rule for one array is lifted to trees by leafwise.py, one for all parameters together by treewise.py as the vectors of
+vectors.py. descend.py makes an optimizer of it, with the weight decay of decay.py; transformation.py says what else it
+reads and shows, rounding.py what its state is stored in, conventions.py whose form of it is meant.
+
+The rules: descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each
+coordinate, moments.py does both.
 """
 
 from typing import TYPE_CHECKING
@@ -14,6 +18,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.adaptive import *
     from padl.optimizers.descent import *
     from padl.optimizers.moments import *
+    from padl.optimizers.signs import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
 

@@ -3,9 +3,14 @@
 Each yields the parameters of one array after each step; a rule over all arrays together is a `Whole`, of dicts. RULES
 is by the name of the optimizer: its rule, and hyperparameters at which to compare. DEFAULTS states the defaults of its
 numbers once more. A new optimizer needs an entry in both, here or in a file of its family that is joined below.
+SHRINKS is what a step without a gradient leaves of a parameter, by default and at learning_rate=0.1, where not all.
+CONVENTIONS are the rules that a library computes otherwise, by the names of both; their oracles take `convention`.
 """
 
 import numpy as np
+import rules_signs
+
+FAMILIES = (rules_signs,)
 
 
 def numpy_sgd(x, grads, learning_rate):
@@ -105,3 +110,10 @@ DEFAULTS = {
     "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
     "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
 }
+SHRINKS = {"adamw": 1 - 0.1 * 1e-2}
+CONVENTIONS = {}
+for family in FAMILIES:
+    RULES |= family.RULES
+    DEFAULTS |= family.DEFAULTS
+    SHRINKS |= getattr(family, "SHRINKS", {})
+    CONVENTIONS |= getattr(family, "CONVENTIONS", {})

@@ -37,9 +37,13 @@ def expected(rule, hyperparameters):
     return {name: np.stack([point[name] for point in path]) for name in SHAPES}
 
 
-def walked(tx):
-    """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program."""
+def walked(tx, of_gradients=None):
+    """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program.
+
+    `of_gradients` changes the arrays of gradients first.
+    """
     start, grads = jax.tree.map(jnp.asarray, problem())
+    grads = jax.tree.map(of_gradients, grads) if of_gradients else grads
 
     def step(carry, g):
         params, state = carry
