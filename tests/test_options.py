@@ -89,10 +89,15 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
     return params, [x.dtype for x in jax.tree.leaves(state)]
 
 
+BESIDE = {  # of some, what makes them matter: a decay that by default may be 0, a learning rate that changes
+    "decay_kind": {"weight_decay": 0.1},
+    "convention": {"learning_rate": lambda count: 0.1 / (1 + count)},
+}
+
+
 @pytest.mark.parametrize(("entry", "name"), hyperparameters("optimizer"))
 def test_every_hyperparameter_of_an_optimizer_changes_its_course(entry, name):
-    decays = {"weight_decay": 0.1} if name == "decay_kind" else {}  # by default there may be none
-    assert does_something(entry, name, partial(walk, entry), decays)
+    assert does_something(entry, name, partial(walk, entry), BESIDE.get(name))
 
 
 # Schedules

@@ -8,9 +8,10 @@ CONVENTIONS are the rules that a library computes otherwise, by the names of bot
 """
 
 import numpy as np
+import rules_descent
 import rules_signs
 
-FAMILIES = (rules_signs,)
+FAMILIES = (rules_descent, rules_signs)
 
 
 def numpy_sgd(x, grads, learning_rate):
