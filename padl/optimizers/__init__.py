@@ -5,7 +5,7 @@ vectors.py. descend.py makes an optimizer of it, with the weight decay of decay.
 reads and shows, rounding.py what its state is stored in, conventions.py whose form of it is meant.
 
 The rules: descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each
-coordinate, moments.py does both.
+coordinate, moments.py does both, norms.py scales each array.
 """
 
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.adaptive import *
     from padl.optimizers.descent import *
     from padl.optimizers.moments import *
+    from padl.optimizers.norms import *
     from padl.optimizers.signs import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
