@@ -5,7 +5,8 @@ vectors.py. descend.py makes an optimizer of it, with the weight decay of decay.
 reads and shows, rounding.py what its state is stored in, conventions.py whose form of it is meant.
 
 The rules: descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each
-coordinate, moments.py does both, norms.py scales each array.
+coordinate, moments.py does both, norms.py scales each array. factored.py and memory.py
+keep little of what they scale by.
 """
 
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ registry.discover(__name__, __path__)
 if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
     from padl.optimizers.adaptive import *
     from padl.optimizers.descent import *
+    from padl.optimizers.factored import *
+    from padl.optimizers.memory import *
     from padl.optimizers.moments import *
     from padl.optimizers.norms import *
     from padl.optimizers.signs import *

@@ -10,10 +10,11 @@ CONVENTIONS are the rules that a library computes otherwise, by the names of bot
 import numpy as np
 import rules_adaptive
 import rules_descent
+import rules_factored
 import rules_norms
 import rules_signs
 
-FAMILIES = (rules_adaptive, rules_descent, rules_norms, rules_signs)
+FAMILIES = (rules_adaptive, rules_descent, rules_factored, rules_norms, rules_signs)
 
 
 def numpy_sgd(x, grads, learning_rate):

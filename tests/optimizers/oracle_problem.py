@@ -37,12 +37,12 @@ def expected(rule, hyperparameters):
     return {name: np.stack([point[name] for point in path]) for name in SHAPES}
 
 
-def walked(tx, of_gradients=None):
+def walked(tx, of_gradients=None, arrays=tuple(SHAPES)):
     """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program.
 
-    `of_gradients` changes the arrays of gradients first.
+    `of_gradients` changes the arrays of gradients first; `arrays` are the names of those that there are.
     """
-    start, grads = jax.tree.map(jnp.asarray, problem())
+    start, grads = ({name: jnp.asarray(of[name]) for name in arrays} for of in problem())
     grads = jax.tree.map(of_gradients, grads) if of_gradients else grads
 
     def step(carry, g):

@@ -274,7 +274,8 @@ def test_multi_steps_moves_at_every_second_call_by_the_mean_gradient(name):
 def test_inject_hyperparams_makes_the_learning_rate_a_part_of_the_state(name):
     entry = registry.optimizer.get(name)
     _, numbers = entry.split({})
-    tx = optax.inject_hyperparams(entry.function)(**numbers)
+    static = [name for name, each in entry.hyperparameters.items() if not each.traced]
+    tx = optax.inject_hyperparams(entry.function, static_args=static)(**numbers)
     state = tx.init(PARAMS)
     assert state.hyperparams.keys() == numbers.keys()
     updates, _ = update(tx, GRADS, state, PARAMS)
