@@ -169,7 +169,7 @@ def wsd(fraction: Fraction, *, warmup: Scalar = 0.05, cooldown: Scalar = 0.2, fi
     return up * jnp.where(cooldown > 0, linear(done, final=final), 1.0)
 
 
-@schedule(reference="modded-nanogpt, track 3 (2026): PowerCool", conflict=_phases_overlap)
+@schedule(reference="modded-nanogpt, track 3 (2026): PowerCool, a power-law cooldown", conflict=_phases_overlap)
 def power_cool(
     fraction: Fraction,
     *,
