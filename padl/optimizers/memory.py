@@ -1,6 +1,6 @@
 """Scaled by a second moment of which nothing is kept beside the mean gradient. bcos."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ def bcos(
     eps: Scalar = 1e-6,
     weight_decay: Scalar = 0.1,
     decay_kind: DecayKind = "decoupled",
+    estimator: Literal["simple", "full"] = "simple",
     mu_dtype: StateDtype = None,
 ) -> Transformation:
     """BCOS: momentum by the root of the mean square that it is expected to have, seen from the step before.
@@ -39,6 +40,8 @@ def bcos(
         momentum: β in [0, 1); a memory of about 1/(1-β) steps. 0 is `signsgd`, up to eps.
         eps: > 0, in units of the gradient, outside the root.
         weight_decay: λ >= 0, per unit of learning rate. decay_kind: as in `adamw`.
+        estimator: simple is v as above (eq. 21). full expands the square of the new m, as the authors' later code
+            does: v = β² m² + 2 β (1-β) m (β m + (1-β) g) + (1-β)² g².
         mu_dtype: what m is stored in; None as it is computed.
     """
 
@@ -48,7 +51,10 @@ def bcos(
     def direction(g, s, p, t):
         before = jnp.where(t == 1, g, s.m)
         share = (1 - momentum) ** 2
-        v = (1 - share) * before**2 + share * g**2
+        if estimator == "simple":
+            v = (1 - share) * before**2 + share * g**2
+        else:  # as a sum of squares, so that it is never ∞ - ∞
+            v = share * (g + momentum * before) ** 2 + momentum**2 * (2 - momentum**2) * before**2
         m = momentum * before + (1 - momentum) * g
         return m / (jnp.sqrt(v) + eps), Search(m)
 

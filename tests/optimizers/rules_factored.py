@@ -57,12 +57,15 @@ def numpy_sm3(x, grads, learning_rate, momentum):
         yield x
 
 
-def numpy_bcos(x, grads, learning_rate, momentum, eps, weight_decay):
-    """Jiang & Xiao 2025, algorithm 4; m₀ is the first gradient, as in the appendix."""
+def numpy_bcos(x, grads, learning_rate, momentum, eps, weight_decay, estimator="simple"):
+    """Jiang & Xiao 2025, algorithm 4; m₀ is the first gradient, as in the appendix. full: as in the authors' code."""
     m = grads[0]
     for g in grads:
         beta2 = 1 - (1 - momentum) ** 2
         v = beta2 * m**2 + (1 - beta2) * g**2
+        if estimator == "full":
+            b = momentum
+            v = (3 * b**2 - 2 * b**3) * m**2 + (1 - b) ** 2 * g**2 + 2 * b * (1 - b) ** 2 * m * g
         m = momentum * m + (1 - momentum) * g
         x = (1 - learning_rate * weight_decay) * x - learning_rate * m / (np.sqrt(v) + eps)
         yield x

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from oracle_problem import SHAPES, STEPS, problem, walked
+from oracle_problem import SHAPES, STEPS, follows, problem, walked
+from rules_factored import RULES
 
 from padl import optimizers
 
@@ -70,6 +71,11 @@ def test_of_squares_that_are_a_product_of_rows_and_columns_adafactor_keeps_all(s
 
     factored, whole = (end(optimizers.adafactor(factor_from=n)) for n in (1, 100))
     np.testing.assert_allclose(factored, whole, rtol=1e-12)
+
+
+def test_the_full_estimator_of_bcos_is_that_of_its_authors_later_code(x64):
+    rule, numbers = RULES["bcos"]
+    follows("bcos", rule, {**numbers, "estimator": "full"})
 
 
 def test_what_is_kept_of_each_array():
