@@ -1,20 +1,22 @@
 """Print the card of a registered entry: its rule, its arguments with ranges, and what it declares of itself."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from padl.app import names
+from padl.app.model_roles import TASK, model_roles
+from padl.app.optimizer_facts import facts_of
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
-from padl.registry import Entry, describe, near, written
+from padl.coercion import describe, written
+from padl.optimizers.transformation import NEEDS
+from padl.registry import Entry, near
 from padl.runs.console import Output
 from padl.types import KINDS, Domain, PadlError, one_line
 
@@ -30,9 +32,8 @@ LABELS = {
     "other_shapes": "smaller slots",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view", "conflict")  # drawn by --plot, or said where it is met
+HIDDEN = ("view", "conflict", "conventions")  # drawn by --plot, or said where it is met, or a line each
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
-PARAMETERS = 10_000  # of the model by which the arrays of a state are counted
 
 
 def entries_called(name: str) -> list[Entry]:
@@ -57,6 +58,8 @@ def print_card(name: str) -> None:
         console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
         console.print(_arguments(entry) if entry.hyperparameters else "")
         console.print(_facts_table(entry))
+        if entry.kind == "model":
+            _print_parameters(entry, console)
         console.print()
 
 
@@ -71,13 +74,40 @@ def _arguments(entry: Entry) -> Table:
         "searched in": [_search_range(h.domain) for h in hyperparameters],
         "in a sweep": ["one program" if h.traced else "compiled anew" for h in hyperparameters],
     }
+    return _table(columns, unbroken=("argument", "domain", "in a sweep"))
+
+
+def _table(columns: Mapping[str, Sequence[str]], unbroken: Sequence[str]) -> Table:
+    """Columns of texts, without those that say nothing; those that are `unbroken` do not wrap."""
     columns = {name: cells for name, cells in columns.items() if any(cells)}
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=name in ("argument", "domain", "in a sweep"))
+        table.add_column(name, no_wrap=name in unbroken, overflow="fold")
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*map(escape, cells))
     return table
+
+
+def _print_parameters(model: Entry, console: Output) -> None:
+    """The parameters of a model on the default task, with what each is: its role, and what its axes are."""
+    try:
+        rows = model_roles(model)
+    except Exception as error:  # a stranger's code, or a model for other inputs
+        said = str(error) if isinstance(error, PadlError) else one_line(error)
+        print_line(f"its parameters on the task {TASK} cannot be shown: {said}")
+        return
+    print_line(f"\nparameters on the task {TASK}, and which of their axes are inputs and outputs")
+    axes = lambda name: [" ".join(map(str, getattr(row, name))) for row in rows]  # noqa: E731
+    columns = {
+        "parameter": [row.path for row in rows],
+        "shape": ["x".join(map(str, row.shape)) for row in rows],
+        "role": [row.role for row in rows],
+        "inputs": axes("inputs"),
+        "outputs": axes("outputs"),
+        "stacked": axes("stacked"),
+        "source": [row.source for row in rows],
+    }
+    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "source")))
 
 
 def _domain(domain: Domain) -> str:
@@ -106,10 +136,21 @@ def facts(entry: Entry) -> dict[str, str]:
     traits = sorted(entry.traits.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else len(FIRST))
     in_words = {LABELS.get(name, name): _in_words(name, value) for name, value in traits if name not in HIDDEN}
     lines = {**in_words, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
-    if entry.kind == "optimizer":
-        arrays = state_arrays(entry)
-        lines["state"] = f"{arrays:g} arrays of the parameters' size (float32: {4 * arrays:g} bytes each)"
-    return lines
+    return {**lines, **_of_optimizer(entry)} if entry.kind == "optimizer" else lines
+
+
+def _of_optimizer(entry: Entry) -> dict[str, str]:
+    """What tracing it tells, and what libraries do otherwise."""
+    found = facts_of(entry)
+    arrays = f"{found.state:.3g} arrays of the parameters' size (float32: {4 * found.state:.3g} bytes each)"
+    differing = {name: each.says for name, each in entry.traits.get("conventions", {}).items() if each.says}
+    return {
+        "state": arrays,
+        "reads": "; ".join(f"{need}: {NEEDS[need]}" for need in found.needs),
+        "judges": "other parameters than those that are trained" if found.judges_others else "",
+        "measures": ", ".join(found.measures),
+        **{f"as {name}": says for name, says in differing.items()},
+    }
 
 
 def _in_words(trait: str, value: Any) -> str:
@@ -123,12 +164,3 @@ def _in_words(trait: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_in_words("", v) for v in value)
     return getattr(value, "__name__", "a function") if callable(value) else "" if value is None else str(value)
-
-
-def state_arrays(entry: Entry) -> float:
-    """How many arrays of the parameters' size an optimizer keeps."""
-    try:
-        state = jax.eval_shape(lambda: entry.function(**entry.check({})).init(jnp.zeros(PARAMETERS)))
-    except Exception as error:  # a stranger's code
-        raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {one_line(error)}") from error
-    return sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / PARAMETERS

@@ -1,12 +1,13 @@
 """Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
 
-A rule for one array is lifted to trees by leafwise.py, one for all parameters together by treewise.py as the vectors of
-vectors.py. descend.py makes an optimizer of it, with the weight decay of decay.py; transformation.py says what else it
-reads and shows, rounding.py what its state is stored in, conventions.py whose form of it is meant.
+descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each coordinate,
+moments.py does both, norms.py scales each array; factored.py and memory.py keep little of what they scale by.
 
-The rules: descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each
-coordinate, moments.py does both, norms.py scales each array. factored.py and memory.py
-keep little of what they scale by.
+What rules are made of: leafwise.py lifts one for an array to trees, treewise.py one for all arrays together, which
+vectors.py lets read as a vector. descend.py gives it its learning rate, decay.py its weight decay. transformation.py
+says what an optimizer needs, judges and measures; wrapping.py puts one around another, groups.py gives groups of
+parameters one each. conventions.py has what libraries do otherwise, rounding.py keeps slots in fewer bits, clipping.py
+shortens a gradient.
 """
 
 from typing import TYPE_CHECKING

@@ -35,7 +35,7 @@ def descend(
     if decay is not None and decay.needs_peak and peak_of(learning_rate) is None:
         raise PadlError(
             f"weight decay of kind {decay.kind} follows the peak of the learning rate, and this schedule has none: give"
-            " padl.schedules.over(shape, steps, peak), or padl.types.Rate(peak, share)"
+            " padl.schedules.over(shape, steps, peak)"
         )
     downhill = lambda d, rate: -rate * d  # noqa: E731
     return _transformation(rule, learning_rate, downhill, decay, readout, measure)
