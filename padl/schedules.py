@@ -59,7 +59,7 @@ def linear(fraction: Fraction, *, final: Scalar = 0.0) -> jax.Array:
     return 1 + (final - 1) * fraction
 
 
-@schedule(reference="Chen et al. 2017, arXiv:1606.00915, section 4.1 (the poly policy)")
+@schedule(reference="Chen et al. 2017, arXiv:1606.00915 (the poly policy)")
 def polynomial(fraction: Fraction, *, exponent: Annotated[Scalar, POWER] = 0.9, final: Scalar = 0.0) -> jax.Array:
     """A power of the training that is left, to the power `exponent` > 0, from the peak to `final`; 1 is `linear`."""
     return final + (1 - final) * (1 - fraction) ** exponent

@@ -58,7 +58,7 @@ def gd(learning_rate: ScalarOrSchedule = 1e-1) -> Transformation:
     return sgd(learning_rate)
 
 
-@optimizer(family="descent", reference="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5), eq. 9", conventions=VELOCITY)
+@optimizer(family="descent", reference="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5)", conventions=VELOCITY)
 def momentum(
     learning_rate: ScalarOrSchedule = 1e-2,
     momentum: Scalar = 0.9,

@@ -67,7 +67,7 @@ def factored_axes(shape: tuple[int, ...], factor_from: int, which: str) -> tuple
 
 @optimizer(
     family="factored",
-    reference="Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 and 5, and the defaults of section 8",
+    reference="Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 to 6",
     conventions=ADAFACTOR,
     other_shapes={"r": "one number for each row", "c": "one number for each column"},
 )

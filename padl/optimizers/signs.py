@@ -107,7 +107,7 @@ def lion(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="sign", reference="Riedmiller & Braun 1993, IEEE ICNN, eq. 4-7 (RPROP+)", conventions=RPROP)
+@optimizer(family="sign", reference="Riedmiller & Braun 1993, IEEE ICNN (RPROP+)", conventions=RPROP)
 def rprop(
     learning_rate: ScalarOrSchedule = 1.0,
     first_step: Annotated[Scalar, LENGTH] = 0.1,

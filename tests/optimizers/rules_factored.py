@@ -12,7 +12,7 @@ def rms(x):
 def numpy_adafactor(
     x, grads, learning_rate, power, clip, eps, min_scale, weight_decay, factor_from=1, convention="paper"
 ):
-    """Shazeer & Stern 2018, algorithms 4 and 5, in its sums; torch's floors and Optax's axes by convention."""
+    """Shazeer & Stern 2018, algorithms 4 and 5, in their sums; torch's floors and Optax's axes by convention."""
     rows, columns, whole = 0.0, 0.0, 0.0
     order = np.argsort(x.shape, kind="stable") if convention == "optax" else range(x.ndim)
     last = [*order][-2:]

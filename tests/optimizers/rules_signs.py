@@ -29,7 +29,7 @@ def numpy_lion(x, grads, learning_rate, b1, b2, weight_decay):
 
 
 def numpy_rprop(x, grads, learning_rate, first_step, eta_minus, eta_plus, min_step, max_step, convention="paper"):
-    """Riedmiller & Braun 1993, eq. 4-7 in the order of its listing, one weight at a time; iRPROP- as in torch."""
+    """Riedmiller & Braun 1993, as RPROP+ in Igel & Hüsken 2003, one weight at a time; iRPROP- as in torch."""
     shape, x = np.shape(x), np.array(x).ravel()
     delta, before, moved = np.full(x.size, first_step), np.zeros(x.size), np.zeros(x.size)
     for gradient in grads:
