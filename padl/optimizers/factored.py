@@ -111,22 +111,26 @@ def adafactor(
 
     def direction(g, s, p, t, learning_rate):
         b2 = 1 - t**-power
-        added, floor = (eps, 0.0) if form["eps"] == "in g²" else (0.0, eps)
+        least = jnp.finfo(g.dtype).tiny
+        added, floor = (eps, least) if form["eps"] == "in g²" else (0.0, eps)
         largest = jnp.finfo(g.dtype).max / max(g.size, 1)  # so that no sum of squares is ∞, and the next steps recover
         square = jnp.minimum(g**2 + added, largest)
         axes = factored_axes(g.shape, factor_from, form["axes"])
         if axes is None:
             v = b2 * s.r + (1 - b2) * square
-            slots = Factors(v, s.c)
+            root, slots = jnp.sqrt(v), Factors(v, s.c)
         else:
             row, column = axes
             r = b2 * s.r + (1 - b2) * mean(square, column)
             c = b2 * s.c + (1 - b2) * mean(square, row)
             wide = jnp.expand_dims(r, column)
             mean_r = jnp.expand_dims(mean(wide, row), row)
-            v = wide / jnp.maximum(mean_r, floor) * jnp.expand_dims(c, row)
+            share = jnp.maximum(wide / jnp.maximum(mean_r, floor), least)
+            root = jnp.sqrt(share) * jnp.sqrt(
+                jnp.expand_dims(c, row)
+            )  # √V; V itself underflows to 0 where both are eps
             slots = Factors(r, c)
-        u = g / jnp.maximum(jnp.sqrt(v), floor)
+        u = g / jnp.maximum(root, floor)
         u = u / jnp.maximum(1, rms(u) / clip)
         held = 1 if form["learning rate"] == "as it is" else jnp.minimum(1, 1 / (learning_rate * jnp.sqrt(t)))
         return held * jnp.maximum(min_scale, rms(p)) * u, slots

@@ -107,7 +107,7 @@ def lion(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="sign", reference="Riedmiller & Braun 1993, IEEE ICNN (RPROP+)", conventions=RPROP)
+@optimizer(family="sign", reference="Riedmiller & Braun 1993, IEEE ICNN (RPROP+)", conventions=RPROP, batch="all")
 def rprop(
     learning_rate: ScalarOrSchedule = 1.0,
     first_step: Annotated[Scalar, LENGTH] = 0.1,
@@ -117,13 +117,14 @@ def rprop(
     max_step: Annotated[Scalar, LENGTH._replace(search=(0.01, 100.0))] = 50.0,
     convention: ConventionName = "paper",
 ) -> Transformation:
-    """RPROP: each coordinate has a step length, which grows while its derivative keeps its sign. Of whole batches only.
+    """RPROP: each coordinate has a step length, which grows while its derivative keeps its sign.
 
         g g' > 0      Δ = min(η⁺ Δ, Δ_max)      θ -= η Δ sign(g)      g' is the last g
         g g' < 0      Δ = max(η⁻ Δ, Δ_min)      θ goes back by its last step, and g = 0 is remembered
         g g' = 0                                θ -= η Δ sign(g)
 
-    This is the paper's, known as RPROP+. A minibatch's gradient changes its sign by chance: take all rows at a step.
+    This is the paper's, known as RPROP+. The signs of a minibatch change by chance: a run with it takes every row at
+    every step.
 
     Args:
         learning_rate: η > 0, without unit; the paper has none, which is 1. A step back is of the η of its own time.

@@ -119,6 +119,20 @@ def test_gradients_of_0_and_of_1e30_and_no_elements_leave_adafactor_whole(shape,
         assert all(np.isfinite(x).all() for x in jax.tree.leaves(state))
 
 
+@pytest.mark.parametrize("convention", ["paper", "torch", "optax"])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e30])
+def test_a_row_and_a_column_without_gradient_do_not_move_in_adafactor(size, convention):
+    """A pixel that is always black, and a unit that is dead: of R, C and eps² nothing is left in float32."""
+    g = np.full((3, 4), size, np.float32)
+    g[1], g[:, 2] = 0, 0
+    tx, p = optimizers.adafactor(convention=convention), jnp.ones((3, 4))
+    state = tx.init(p)
+    for _ in range(3):
+        updates, state = tx.update(jnp.asarray(g), state, p)
+        assert np.isfinite(updates).all()
+        np.testing.assert_array_equal(updates == 0, g == 0)
+
+
 @pytest.mark.parametrize("name", ["sm3", "bcos"])
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
 def test_gradients_of_0_and_of_1e30_and_no_elements_give_no_nan(name, shape):
