@@ -1,21 +1,17 @@
 """Scaled by a second moment of which nothing is kept beside the mean gradient. bcos."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import jax
 import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.descend import descend
 from padl.optimizers.leafwise import leafwise
 from padl.optimizers.rounding import StateDtype
+from padl.optimizers.signs import MeanGradient, zero_mean
 from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
 from padl.types import Scalar, ScalarOrSchedule
-
-
-class Search(NamedTuple):
-    m: jax.Array
 
 
 @optimizer(family="memory", reference="Jiang & Xiao 2025, arXiv:2507.08963, algorithm 4 (BCOSW-c)")
@@ -45,9 +41,6 @@ def bcos(
         mu_dtype: what m is stored in; None as it is computed.
     """
 
-    def init(p):
-        return Search(jnp.zeros_like(p))
-
     def direction(g, s, p, t):
         before = jnp.where(t == 1, g, s.m)
         share = (1 - momentum) ** 2
@@ -56,6 +49,8 @@ def bcos(
         else:  # as a sum of squares, so that it is never ∞ - ∞
             v = share * (g + momentum * before) ** 2 + momentum**2 * (2 - momentum**2) * before**2
         m = momentum * before + (1 - momentum) * g
-        return m / (jnp.sqrt(v) + eps), Search(m)
+        return m / (jnp.sqrt(v) + eps), MeanGradient(m)
 
-    return descend(leafwise(init, direction, dtypes={"m": mu_dtype}), learning_rate, Decay(weight_decay, decay_kind))
+    return descend(
+        leafwise(zero_mean, direction, dtypes={"m": mu_dtype}), learning_rate, Decay(weight_decay, decay_kind)
+    )

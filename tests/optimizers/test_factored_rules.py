@@ -5,12 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from oracle_problem import SHAPES, STEPS, follows, problem, walked
+from oracle_problem import SHAPES, STEPS, follows, problem, through_sizes, walked
 from rules_factored import RULES
 
 from padl import optimizers
-
-NAMES = ["adafactor", "sm3", "bcos"]
 
 
 @pytest.fixture
@@ -33,7 +31,6 @@ SAME = {
         optimizers.adafactor(0.1, **NUMBERS, factor_from=3, convention="optax"),
         optax.adafactor(0.1, 3, **IN_OPTAX),
     ),
-    "adafactor@keras = adafactor": (optimizers.adafactor(convention="keras"), optimizers.adafactor()),
     "adafactor@torch = adafactor, without eps": (optimizers.adafactor(convention="torch"), optimizers.adafactor()),
     "bcos(momentum=0, decay 0) = signsgd": (
         optimizers.bcos(0.1, 0.0, 1e-30, 0.0),
@@ -109,39 +106,29 @@ def test_the_step_of_adafactor_is_a_share_of_the_parameters_size_and_falls_with_
 
 
 @pytest.mark.parametrize("convention", ["paper", "torch", "optax"])
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3), (2, 0, 3)])
-def test_gradients_of_0_and_of_1e30_and_no_elements_leave_adafactor_whole(shape, convention):
-    tx, p = optimizers.adafactor(convention=convention), jnp.ones(shape)
-    state = tx.init(p)
-    for size in (0.0, 0.0, 1e-30, 1e30, 1.0, 0.0):
-        updates, state = tx.update(jnp.full(shape, size), state, p)
-        assert np.isfinite(updates).all()
-        assert all(np.isfinite(x).all() for x in jax.tree.leaves(state))
+def test_gradients_of_0_and_of_1e30_and_no_elements_leave_adafactor_whole(convention):
+    updates, states = through_sizes(optimizers.adafactor(convention=convention), [0, 0, 1e-30, 1e30, 1, 0])
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves((updates, states)))
 
 
 @pytest.mark.parametrize("convention", ["paper", "torch", "optax"])
-@pytest.mark.parametrize("size", [1e-3, 1.0, 1e30])
-def test_a_row_and_a_column_without_gradient_do_not_move_in_adafactor(size, convention):
+def test_a_row_and_a_column_without_gradient_do_not_move_in_adafactor(convention):
     """A pixel that is always black, and a unit that is dead: of R, C and eps² nothing is left in float32."""
-    g = np.full((3, 4), size, np.float32)
-    g[1], g[:, 2] = 0, 0
+    there = np.ones((3, 4), bool)
+    there[1], there[:, 2] = False, False
     tx, p = optimizers.adafactor(convention=convention), jnp.ones((3, 4))
-    state = tx.init(p)
-    for _ in range(3):
-        updates, state = tx.update(jnp.asarray(g), state, p)
+    update, state = jax.jit(tx.update), tx.init(p)
+    for size in (1e-3, 1.0, 1e30, 1.0):
+        updates, state = update(jnp.asarray(there * size, jnp.float32), state, p)
         assert np.isfinite(updates).all()
-        np.testing.assert_array_equal(updates == 0, g == 0)
+        np.testing.assert_array_equal(updates != 0, there)
 
 
 @pytest.mark.parametrize("name", ["sm3", "bcos"])
-@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 3)])
-def test_gradients_of_0_and_of_1e30_and_no_elements_give_no_nan(name, shape):
-    tx, p = getattr(optimizers, name)(), jnp.ones(shape)
-    state = tx.init(p)
-    for size in (0.0, 0.0, 1.0, 1e30, 1.0, 0.0):
-        updates, state = tx.update(jnp.full(shape, size), state, p)
-        assert np.isfinite(updates).all()
-        assert not any(np.isnan(x).any() for x in jax.tree.leaves(state))
+def test_gradients_of_0_and_of_1e30_and_no_elements_give_no_nan(name):
+    updates, states = through_sizes(getattr(optimizers, name)(), [0, 0, 1, 1e30, 1, 0])
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
+    assert not any(np.isnan(x).any() for x in jax.tree.leaves(states))
 
 
 def test_a_huge_gradient_of_one_row_does_not_stop_the_others_in_sm3():

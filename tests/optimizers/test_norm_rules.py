@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from oracle_problem import problem, walked
+from oracle_problem import problem, through_sizes, walked
 
 from padl import optimizers
 
@@ -75,32 +75,20 @@ def test_fromage_turns_by_an_angle_and_keeps_the_norm_where_the_gradient_is_at_a
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("shape", [(), (2,), (0, 3)])
-def test_norms_of_zero_and_arrays_without_elements_give_no_nan(name, shape):
-    tx = getattr(optimizers, name)()
-    for p in (jnp.zeros(shape), jnp.ones(shape)):
-        state = tx.init(p)
-        for size in (0.0, 1.0, 1e30, 1.0, 0.0):
-            updates, state = tx.update(jnp.full(shape, size), state, p)
-            assert np.isfinite(updates).all()
-            assert not any(np.isnan(x).any() for x in jax.tree.leaves(state))
+def test_gradients_of_0_and_of_1e30_and_no_elements_give_no_nan(name):
+    updates, states = through_sizes(getattr(optimizers, name)(), [0, 1, 1e30, 1, 0])
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
+    assert not any(np.isnan(x).any() for x in jax.tree.leaves(states))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_array_of_zeros_can_move(name):
-    tx, p = getattr(optimizers, name)(0.1), jnp.zeros(2)
-    updates, _ = tx.update(jnp.ones(2), tx.init(p), p)
-    assert (updates < 0).all()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_ratio_of_one_array_does_not_depend_on_another(name, x64):
-    start, grads = problem()
-    first = jax.tree.map(lambda g: g[0], grads)
-    tx = getattr(optimizers, name)()
-    alone, _ = tx.update({"vector": first["vector"]}, tx.init({"vector": start["vector"]}), {"vector": start["vector"]})
-    together, _ = tx.update(first, tx.init(start), start)
-    np.testing.assert_array_equal(alone["vector"], together["vector"])
+def test_an_array_of_zeros_can_move_and_has_a_ratio_of_its_own(name):
+    tx, p = getattr(optimizers, name)(0.1), {"zeros": jnp.zeros(2), "alone": jnp.array([3.0, -4.0])}
+    grads = {"zeros": jnp.ones(2), "alone": jnp.array([0.2, 7.0])}
+    updates, _ = jax.jit(tx.update)(grads, tx.init(p), p)
+    assert (updates["zeros"] < 0).all()
+    alone, _ = jax.jit(tx.update)({"alone": grads["alone"]}, tx.init({"alone": p["alone"]}), {"alone": p["alone"]})
+    np.testing.assert_allclose(alone["alone"], updates["alone"], rtol=1e-6)  # float32, fused or not
 
 
 def test_novograd_waits_for_the_first_gradient_to_know_its_size():
