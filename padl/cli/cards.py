@@ -29,6 +29,7 @@ LABELS = {
     "decides": "best by",
     "elicits": "estimates",
     "same_value": "changes no value",
+    "other_shapes": "smaller slots",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
 HIDDEN = ("view", "conflict", "conventions")  # drawn by --plot, or said where it is met, or a line each

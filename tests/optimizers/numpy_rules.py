@@ -3,9 +3,18 @@
 Each yields the parameters of one array after each step; a rule over all arrays together is a `Whole`, of dicts. RULES
 is by the name of the optimizer: its rule, and hyperparameters at which to compare. DEFAULTS states the defaults of its
 numbers once more. A new optimizer needs an entry in both, here or in a file of its family that is joined below.
+SHRINKS is what a step without a gradient leaves of a parameter, by default and at learning_rate=0.1, where not all.
+CONVENTIONS are the rules that a library computes otherwise, by the names of both; their oracles take `convention`.
 """
 
 import numpy as np
+import rules_adaptive
+import rules_descent
+import rules_factored
+import rules_norms
+import rules_signs
+
+FAMILIES = (rules_adaptive, rules_descent, rules_factored, rules_norms, rules_signs)
 
 
 def numpy_sgd(x, grads, learning_rate):
@@ -27,33 +36,6 @@ def numpy_nesterov(x, grads, learning_rate, momentum):
     for g in grads:
         before, v = v, momentum * v - learning_rate * g
         x = x + v + momentum * (v - before)
-        yield x
-
-
-def numpy_adagrad(x, grads, learning_rate, eps):
-    scale_factor = np.zeros_like(x)
-    for g in grads:
-        scale_factor = scale_factor + g * g
-        x = x - learning_rate * g / (np.sqrt(scale_factor) + eps)
-        yield x
-
-
-def numpy_rmsprop(x, grads, learning_rate, decay, eps):
-    scale_factor = np.zeros_like(x)
-    for g in grads:
-        scale_factor = decay * scale_factor + (1 - decay) * g * g
-        x = x - learning_rate * g / (np.sqrt(scale_factor) + eps)
-        yield x
-
-
-def numpy_adadelta(x, grads, learning_rate, decay, eps):
-    """Zeiler 2012, algorithm 1, in its own RMS[·] = √(E[·²] + eps)."""
-    of_g, of_step = np.zeros_like(x), np.zeros_like(x)
-    for g in grads:
-        of_g = decay * of_g + (1 - decay) * g**2
-        step = -np.sqrt(of_step + eps) / np.sqrt(of_g + eps) * g
-        of_step = decay * of_step + (1 - decay) * step**2
-        x = x + learning_rate * step
         yield x
 
 
@@ -86,9 +68,6 @@ RULES = {  # eps is large enough to show where it stands
     "gd": (numpy_sgd, {"learning_rate": 0.1}),
     "momentum": (numpy_momentum, {"learning_rate": 0.1, "momentum": 0.7}),
     "nesterov": (numpy_nesterov, {"learning_rate": 0.1, "momentum": 0.7}),
-    "adagrad": (numpy_adagrad, {"learning_rate": 0.1, "eps": 1e-3}),
-    "rmsprop": (numpy_rmsprop, {"learning_rate": 0.1, "decay": 0.8, "eps": 1e-3}),
-    "adadelta": (numpy_adadelta, {"learning_rate": 0.5, "decay": 0.8, "eps": 1e-3}),
     "adam": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS}),
     "adamw": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
     "nadam": (numpy_nadam, {"learning_rate": 0.1, **MOMENTS, "momentum_decay": 0.5}),
@@ -98,10 +77,14 @@ DEFAULTS = {
     "gd": {"learning_rate": 1e-1},
     "momentum": {"learning_rate": 1e-2, "momentum": 0.9},
     "nesterov": {"learning_rate": 1e-2, "momentum": 0.9},
-    "adagrad": {"learning_rate": 1e-2, "eps": 1e-10},
-    "rmsprop": {"learning_rate": 1e-3, "decay": 0.9, "eps": 1e-8},
-    "adadelta": {"learning_rate": 1.0, "decay": 0.9, "eps": 1e-6},
     "adam": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
     "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
     "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
 }
+SHRINKS = {"adamw": 1 - 0.1 * 1e-2}
+CONVENTIONS = {}
+for family in FAMILIES:
+    RULES |= family.RULES
+    DEFAULTS |= family.DEFAULTS
+    SHRINKS |= getattr(family, "SHRINKS", {})
+    CONVENTIONS |= getattr(family, "CONVENTIONS", {})
