@@ -1,7 +1,7 @@
 """Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
 
 leafwise.py lifts a rule to trees; descent.py follows the gradient and its memory, adaptive.py scales each coordinate,
-moments.py does both.
+moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,9 @@ registry.discover(__name__, __path__)
 if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
     from padl.optimizers.adaptive import *
     from padl.optimizers.descent import *
+    from padl.optimizers.max_moments import *
     from padl.optimizers.moments import *
+    from padl.optimizers.nesterov_moments import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
 

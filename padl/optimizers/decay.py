@@ -53,9 +53,9 @@ class Decay(NamedTuple):
             case "decoupled":
                 return u - rate * weight_decay * p
             case "independent":
-                return u - rate / peak * weight_decay * p
+                return u - _share(rate, peak) * weight_decay * p
             case "corrected":
-                return u - rate**2 / peak * weight_decay * p
+                return u - rate * _share(rate, peak) * weight_decay * p
             case "cautious":
                 return u - rate * weight_decay * jnp.where(u * p <= 0, p, 0)
             case "proximal":
@@ -63,6 +63,11 @@ class Decay(NamedTuple):
 
     def _weight_decay(self, p: jax.Array) -> jax.Array:
         return jnp.asarray(self.weight_decay, p.dtype)
+
+
+def _share(rate: jax.Array, peak: jax.Array) -> jax.Array:
+    """η/η_max, and 0 where both are 0."""
+    return jnp.where(peak > 0, rate / jnp.where(peak > 0, peak, 1), 0)
 
 
 def peak_of(learning_rate: ScalarOrSchedule) -> Scalar | None:

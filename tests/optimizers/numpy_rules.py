@@ -3,9 +3,15 @@
 Each yields the parameters of one array after each step; a rule over all arrays together is a `Whole`, of dicts. RULES
 is by the name of the optimizer: its rule, and hyperparameters at which to compare. DEFAULTS states the defaults of its
 numbers once more. A new optimizer needs an entry in both, here or in a file of its family that is joined below.
+SHRINKS is what a step without a gradient leaves of a parameter, by default and at learning_rate=0.1, where not all.
+CONVENTIONS are the rules that a library computes otherwise, by the names of both; their oracles take `convention`.
 """
 
 import numpy as np
+import rules_max_moments
+import rules_nesterov_moments
+
+FAMILIES = (rules_max_moments, rules_nesterov_moments)
 
 
 def numpy_sgd(x, grads, learning_rate):
@@ -68,15 +74,14 @@ def numpy_adamw(x, grads, learning_rate, b1, b2, eps, weight_decay=0.0):
         yield x
 
 
-def numpy_nadam(x, grads, learning_rate, b1, b2, eps, momentum_decay):
-    """Dozat 2016, algorithm 2, with the μ of its section 3.1."""
+def numpy_adam_keras(x, grads, learning_rate, b1, b2, eps, convention):
+    """Kingma & Ba 2015, section 2, "the order of computation": α_t and ε̂, as in Keras 3."""
     m, v = np.zeros_like(x), np.zeros_like(x)
-    mu = [b1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(len(grads) + 2)]
     for t, g in enumerate(grads, start=1):
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
-        m_hat = mu[t + 1] * m / (1 - np.prod(mu[1 : t + 2])) + (1 - mu[t]) * g / (1 - np.prod(mu[1 : t + 1]))
-        x = x - learning_rate * m_hat / (np.sqrt(v / (1 - b2**t)) + eps)
+        alpha = learning_rate * np.sqrt(1 - b2**t) / (1 - b1**t)
+        x = x - alpha * m / (np.sqrt(v) + eps)
         yield x
 
 
@@ -91,7 +96,7 @@ RULES = {  # eps is large enough to show where it stands
     "adadelta": (numpy_adadelta, {"learning_rate": 0.5, "decay": 0.8, "eps": 1e-3}),
     "adam": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS}),
     "adamw": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
-    "nadam": (numpy_nadam, {"learning_rate": 0.1, **MOMENTS, "momentum_decay": 0.5}),
+    "adamc": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),  # at its peak; see test_decay.py
 }
 DEFAULTS = {
     "sgd": {"learning_rate": 1e-2},
@@ -103,5 +108,12 @@ DEFAULTS = {
     "adadelta": {"learning_rate": 1.0, "decay": 0.9, "eps": 1e-6},
     "adam": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
     "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
-    "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
+    "adamc": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
 }
+SHRINKS = {"adamw": 1 - 0.1 * 1e-2, "adamc": 1 - 0.1 * 1e-2}
+CONVENTIONS = {("adam", "keras"): (numpy_adam_keras, {"learning_rate": 0.1, **MOMENTS})}
+for family in FAMILIES:
+    RULES |= family.RULES
+    DEFAULTS |= family.DEFAULTS
+    SHRINKS |= getattr(family, "SHRINKS", {})
+    CONVENTIONS |= getattr(family, "CONVENTIONS", {})

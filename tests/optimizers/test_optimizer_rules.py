@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from numpy_rules import MOMENTS, RULES
+from numpy_rules import MOMENTS, RULES, SHRINKS
 
 from padl import optimizers
 from padl.types import PadlError
@@ -170,8 +170,7 @@ def test_the_first_step_of_rmsprop_is_longer_by_the_root_of_its_memory():
 def test_a_gradient_that_is_always_zero_moves_nothing_but_what_decays(name):
     tx = getattr(optimizers, name)(learning_rate=0.1)
     path = walk(tx, np.ones(2, np.float32), lambda k, params: jnp.zeros_like(params))
-    shrinks = 1 - 0.1 * 1e-2 if name == "adamw" else 1.0
-    np.testing.assert_allclose(path[-1], shrinks**STEPS, rtol=1e-5)  # 20 roundings of float32
+    np.testing.assert_allclose(path[-1], SHRINKS.get(name, 1.0) ** STEPS, rtol=1e-5)  # 20 roundings of float32
 
 
 def test_the_weight_decay_of_adamw_does_not_pass_through_the_moments(x64):
