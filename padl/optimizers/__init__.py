@@ -1,7 +1,8 @@
 """Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
 
 leafwise.py lifts a rule to trees; descent.py follows the gradient and its memory, adaptive.py scales each coordinate,
-moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead.
+moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by
+another second moment, stable_moments.py with bounded steps.
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.max_moments import *
     from padl.optimizers.moments import *
     from padl.optimizers.nesterov_moments import *
+    from padl.optimizers.stable_moments import *
+    from padl.optimizers.variance import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.types import Scalar, ScalarOrSchedule
+from padl.types import PadlError, Scalar, ScalarOrSchedule
 
 DecayKind = Literal["coupled", "decoupled", "independent", "corrected", "cautious", "proximal"]
 
@@ -73,3 +73,12 @@ def _share(rate: jax.Array, peak: jax.Array) -> jax.Array:
 def peak_of(learning_rate: ScalarOrSchedule) -> Scalar | None:
     """Return the largest learning rate of a training: the number, or what a schedule calls its `peak`; else None."""
     return getattr(learning_rate, "peak", None) if callable(learning_rate) else learning_rate
+
+
+def refuse_without_peak(decay: Decay, learning_rate: ScalarOrSchedule) -> None:
+    """Raise PadlError where a decay follows the peak of the learning rate, and a schedule has none."""
+    if decay.needs_peak and peak_of(learning_rate) is None:
+        raise PadlError(
+            f"weight decay of kind {decay.kind} follows the peak of the learning rate, and this schedule has none: give"
+            " padl.schedules.over(shape, steps, peak), or padl.types.Rate(peak, share)"
+        )
