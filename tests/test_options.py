@@ -78,7 +78,7 @@ def height(params, t):
 
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
-    """Where some steps lead, each down a bowl of its own."""
+    """Where some steps lead, each down a bowl of its own, and in what dtypes the state is kept."""
     optimizer = optax.with_extra_args_support(
         entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()})
     )
@@ -87,14 +87,19 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
         value, grad = jax.value_and_grad(height)(params, t)
         updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=partial(height, t=t))
         params = optax.apply_updates(params, updates)
-    return params
+    return params, [x.dtype for x in jax.tree.leaves(state)]
+
+
+BESIDE = {  # of some, what makes them matter: a decay where by default is none, another rate at every step, a large eps
+    "decay_kind": {"weight_decay": 0.1},
+    "convention": {"learning_rate": lambda count: 0.1 / (1 + count), "eps": 0.01},
+}
 
 
 @pytest.mark.parametrize(("entry", "name"), hyperparameters("optimizer"))
 def test_every_hyperparameter_of_an_optimizer_changes_its_course(entry, name):
-    at = {"decay_kind": {"weight_decay": 0.1}, "convention": {"eps": 0.01}}  # by default none, or too small to be seen
-    base = {k: v for k, v in at.get(name, {}).items() if k in entry.hyperparameters}
-    assert does_something(entry, name, partial(walk, entry), base)
+    beside = {k: v for k, v in BESIDE.get(name, {}).items() if k in entry.hyperparameters}
+    assert does_something(entry, name, partial(walk, entry), beside)
 
 
 # Schedules

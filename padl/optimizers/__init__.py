@@ -2,7 +2,7 @@
 
 leafwise.py lifts a rule to trees; descent.py follows the gradient and its memory, adaptive.py scales each coordinate,
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by
-another second moment, stable_moments.py with bounded steps.
+another second moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks.
 """
 
 from typing import TYPE_CHECKING
@@ -15,8 +15,10 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.adaptive import *
     from padl.optimizers.descent import *
     from padl.optimizers.max_moments import *
+    from padl.optimizers.mixtures import *
     from padl.optimizers.moments import *
     from padl.optimizers.nesterov_moments import *
+    from padl.optimizers.shared_moments import *
     from padl.optimizers.stable_moments import *
     from padl.optimizers.variance import *
 else:

@@ -118,8 +118,8 @@ def stableadamw(
         highest = jnp.asarray(learning_rate if peak is None else peak, p.dtype)
         return decay.of_update(u, p, rate, highest), Moments(mu, nu)
 
-    needs, dtypes = ("params", "learning_rate"), {"mu": mu_dtype, "nu": nu_dtype}
-    return move(leafwise(zero_moments, update, needs=needs, dtypes=dtypes), learning_rate)
+    needs = ("params", "learning_rate")
+    return move(leafwise(zero_moments, update, needs=needs, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
 
 
 def root_mean_square(x: jax.Array) -> jax.Array:

@@ -9,11 +9,12 @@ CONVENTIONS are the rules that a library computes otherwise, by the names of bot
 
 import numpy as np
 import rules_max_moments
+import rules_mixtures
 import rules_nesterov_moments
 import rules_stable_moments
 import rules_variance
 
-FAMILIES = (rules_max_moments, rules_nesterov_moments, rules_variance, rules_stable_moments)
+FAMILIES = (rules_max_moments, rules_nesterov_moments, rules_variance, rules_stable_moments, rules_mixtures)
 
 
 def numpy_sgd(x, grads, learning_rate):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from oracle_problem import problem
+from same_path import agree
 
 from padl import optimizers
 from padl.optimizers.variance import rectification
@@ -16,27 +16,6 @@ from padl.types import PadlError
 def x64():
     with jax.enable_x64(True):
         yield
-
-
-def paths(*optimizers):
-    """The path of each along the random gradients of one vector, in one program: (optimizers, steps, 7)."""
-    start, gradients = (jnp.asarray(each["vector"]) for each in problem())
-
-    def step(carry, g):
-        moved = []
-        for tx, (params, state) in zip(optimizers, carry, strict=True):
-            updates, state = tx.update(g, state, params)
-            moved.append((optax.apply_updates(params, updates), state))
-        return moved, jnp.stack([params for params, _ in moved])
-
-    begun = [(start, tx.init(start)) for tx in optimizers]
-    return np.moveaxis(jax.jit(lambda carry: jax.lax.scan(step, carry, gradients)[1])(begun), 1, 0)
-
-
-def agree(one, other, rtol=1e-10, atol=1e-13):
-    """Assert that two optimizers take the same path, in float64 over 20 steps."""
-    ours, theirs = paths(one, other)
-    np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
 
 
 M = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
