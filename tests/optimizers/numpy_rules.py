@@ -77,14 +77,14 @@ def numpy_adamw(x, grads, learning_rate, b1, b2, eps, weight_decay=0.0):
         yield x
 
 
-def numpy_adam_keras(x, grads, learning_rate, b1, b2, eps, convention):
-    """Kingma & Ba 2015, section 2, "the order of computation": α_t and ε̂, as in Keras 3."""
+def numpy_adamw_keras(x, grads, learning_rate, b1, b2, eps, convention, weight_decay=0.0):
+    """Kingma & Ba 2015, the α_t and ε̂ at the end of section 2, as in Keras 3, which decays before the step."""
     m, v = np.zeros_like(x), np.zeros_like(x)
     for t, g in enumerate(grads, start=1):
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
         alpha = learning_rate * np.sqrt(1 - b2**t) / (1 - b1**t)
-        x = x - alpha * m / (np.sqrt(v) + eps)
+        x = x - learning_rate * weight_decay * x - alpha * m / (np.sqrt(v) + eps)
         yield x
 
 
@@ -114,7 +114,10 @@ DEFAULTS = {
     "adamc": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
 }
 SHRINKS = {"adamw": 1 - 0.1 * 1e-2, "adamc": 1 - 0.1 * 1e-2}
-CONVENTIONS = {("adam", "keras"): (numpy_adam_keras, {"learning_rate": 0.1, **MOMENTS})}
+CONVENTIONS = {
+    ("adam", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS}),
+    ("adamw", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
+}
 for family in FAMILIES:
     RULES |= family.RULES
     DEFAULTS |= family.DEFAULTS
