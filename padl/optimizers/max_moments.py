@@ -28,7 +28,7 @@ AMSGRAD: Conventions = {
     "paper": Convention(form={"corrected": "nothing", "eps": "after correction"}),
     "torch": Convention("m and the maximum of v are corrected as in Adam", {"corrected": "the maximum"}),
     "optax": Convention(
-        "m and v are corrected as in Adam, and the maximum is of v̂: it keeps the first steps' v̂, which are the largest",
+        "m and v are corrected as in Adam, and the maximum is that of the corrected v",
         {"corrected": "v"},
     ),
     "keras": Convention(
