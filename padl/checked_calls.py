@@ -17,7 +17,12 @@ class Checks(Protocol):
     @property
     def default(self) -> Any: ...
 
+    @property
+    def nested(self) -> bool: ...
+
     def check(self, value: Any, where: str) -> Any: ...
+
+    def made(self, value: Any) -> Any: ...
 
 
 Conflict = Callable[[Mapping[str, Any]], str]
@@ -47,14 +52,18 @@ def checked(
         names, hyperparameters = _signature(kind, function, schema)
 
         def look(name: str, value: Any) -> Any:
-            is_checked = name in hyperparameters and not _is_array(value)
-            return hyperparameters[name].check(value, f"{kind}.{name}") if is_checked else value
+            if name not in hyperparameters or _is_array(value):
+                return value
+            return hyperparameters[name].made(hyperparameters[name].check(value, f"{kind}.{name}"))
 
         if kind == "schedule" and not args and not {*names[:1]} <= {*arguments}:
             name = function.__name__
             raise PadlError(f"schedule '{name}' is a function of the fraction of training: {over_steps(name)}")
         looked_at = [*map(look, names, args), *args[len(names) :]]
-        named = {name: look(name, value) for name, value in arguments.items()}
+        left_out = {name: h.default for name, h in hyperparameters.items() if h.nested and h.default is not None}
+        for name in (*names[: len(args)], *arguments):
+            left_out.pop(name, None)
+        named = {name: look(name, value) for name, value in {**left_out, **arguments}.items()}
         together = {**dict(zip(names, looked_at, strict=False)), **named}
         _refuse_conflict(f"{kind} '{function.__name__}'", conflict, hyperparameters, together)
         return function(*looked_at, **named)

@@ -1,5 +1,5 @@
 """Nested mappings, as a configuration is: values by dotted keys; and rows of them. flattened, with_value,
-with_equal_keys."""
+named_groups, with_equal_keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +17,23 @@ def flattened(tree: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
 
 
 def with_value(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """Return a copy in which a dotted key has this value; a group that is not there, or None, is made."""
+    """Return a copy in which a dotted key has this value.
+
+    A group that is not there, or None, is made. A text in the place of one is its name, and a list holds names.
+    """
     name, dot, inner = key.partition(".")
-    return {**tree, name: with_value(tree.get(name) or {}, inner, value) if dot else value}
+    return {**tree, name: with_value(named_groups(tree.get(name) or {}), inner, value) if dot else value}
+
+
+def named_groups(value: Any) -> Any:
+    """Return a mapping for what stands in its place: "adam" is {"name": "adam"}; ["a", {"name": "b", "k": 1}] is
+    {"a": {}, "b": {"k": 1}}. Anything else stays."""
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, (list, tuple)):
+        return value
+    groups = [each if isinstance(each, Mapping) else {"name": each} for each in value]
+    return {group["name"]: {key: item for key, item in group.items() if key != "name"} for group in groups}
 
 
 def with_equal_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -11,51 +11,65 @@ into program and data are all read off it.
 import contextlib
 import importlib
 import inspect
-import json
 import math
 import numbers
-import os
 import pkgutil
 import sys
-import types
 import typing
-from collections import abc
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any, Literal, NamedTuple, TypeVar, Union
+from functools import cache, cached_property
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-import yaml
 
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.checked_calls import checked, no_conflict, over_steps
+from padl.coercion import FrozenDict, coerce, describe, notes
 from padl.errors import near as near
 from padl.messages import warn
 from padl.origins import MAIN, PADL, Place, loading, place_of
-from padl.types import DOMAINS, KINDS, Domain, Kind, PadlError, Traced
+from padl.types import DOMAINS, KINDS, Domain, Kind, Nested, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
+NOT_HYPERPARAMETERS = ("where", "reduction", "rngs", "roles")  # arguments that PADL passes itself
 WORDS = {"targets": TARGETS, "predictions": PREDICTIONS}  # of a loss
-
-
-class FrozenDict(dict[str, Any]):
-    """A dict that can be hashed, and is not to be changed: the value of a hyperparameter annotated `Mapping`."""
-
-    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return hash(frozenset(self.items()))
 
 
 @dataclass(frozen=True)
 class StaticPartial:
-    """A function with the part of its arguments that chooses the program. Equal choices share one compilation."""
+    """A function with the part of its arguments that chooses the program. Equal choices share one compilation.
+
+    An argument that is such a function itself, as a rule within a rule, is called with the mapping given for it.
+    `roles` go to each of them that has an argument of this name.
+    """
 
     function: Callable[..., Any]
     static: tuple[tuple[str, Any], ...] = ()
 
-    def __call__(self, *args: Any, **traced: Any) -> Any:
-        return self.function(*args, **dict(self.static), **traced)
+    @property
+    def wants_roles(self) -> bool:
+        """Whether it is to be given the roles of the parameters."""
+        return _takes_roles(self.function) or any(each.wants_roles for _, each in self._inner)
+
+    @property
+    def _inner(self) -> list[tuple[str, "StaticPartial"]]:
+        return [(name, each) for name, each in self.static if isinstance(each, StaticPartial)]
+
+    def __call__(self, *args: Any, roles: Any = None, **traced: Any) -> Any:
+        to = lambda takes: {"roles": roles} if takes and roles is not None else {}  # noqa: E731
+        inner = {name: each(**traced.pop(name, {}), **to(each.wants_roles)) for name, each in self._inner}
+        return self.function(*args, **{**dict(self.static), **inner}, **traced, **to(_takes_roles(self.function)))
+
+
+@cache
+def _takes_roles(function: Callable[..., Any]) -> bool:
+    """Whether a function has an argument `roles`."""
+    try:
+        return "roles" in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of a function in C
+        return False
 
 
 class Hyperparameter(NamedTuple):
@@ -68,6 +82,17 @@ class Hyperparameter(NamedTuple):
     domain: Domain
     required: bool = False
 
+    @property
+    def nested(self) -> bool:
+        """Whether its values are optimizers."""
+        return any(isinstance(note, Nested) for note in notes(self.annotation))
+
+    def made(self, value: Any) -> Any:
+        """What a function is given for a checked value: of an optimizer by name the transformation."""
+        if not (self.nested and isinstance(value, Mapping)):
+            return value
+        return optimizer.get(value["name"]).function(**{key: item for key, item in value.items() if key != "name"})
+
     def check(self, value: Any, where: str) -> Any:
         """`value` in its declared type, or a PadlError that names `where`, what was expected and what came."""
         try:
@@ -76,6 +101,8 @@ class Hyperparameter(NamedTuple):
             raise PadlError(f"{where} is too large a number") from error
 
     def _checked(self, value: Any, where: str) -> Any:
+        if self.nested:
+            return _checked_optimizer(value, where)
         fits, value = coerce(value, self.annotation)
         if not fits:
             raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")
@@ -93,84 +120,19 @@ class Hyperparameter(NamedTuple):
         return value
 
 
-def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:
-    """Whether `value` is of the annotated type, and the value in it: 1 as a float, 1e3 as an int, a list as a tuple, a
-    mapping with texts as keys as a `FrozenDict`."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if annotation is Any:
-        return True, value
-    if origin is typing.Annotated:
-        return coerce(value, args[0])
-    if origin in (Union, types.UnionType):
-        tries = [coerce(value, option) for option in args]
-        return next((t for t in tries if t[0]), (False, value))
-    if origin is Literal:
-        return value in args and type(value) in map(type, args), value
-    if origin is tuple:
-        return _coerce_tuple(value, args)
-    if origin in (dict, abc.Mapping):
-        return _coerce_mapping(value, args[1])
-    if annotation in (None, type(None)):
-        return value is None, value
-    if annotation is str and isinstance(value, os.PathLike):
-        return True, os.fspath(value)
-    if annotation is float:
-        real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        return real, float(value) if real else value
-    if annotation is int:
-        is_whole = isinstance(value, numbers.Real) and not isinstance(value, bool) and float(value).is_integer()
-        return is_whole, int(float(value)) if is_whole and not isinstance(value, int) else value
-    if origin is not None or not isinstance(annotation, type):
-        return callable(value), value  # a Callable: only from Python
-    return isinstance(value, annotation), value
-
-
-def _coerce_tuple(value: Any, args: tuple[Any, ...]) -> tuple[bool, Any]:
-    if not isinstance(value, (list, tuple)):
-        return False, value
-    wanted = [args[0]] * len(value) if args[-1:] == (...,) else list(args)
-    if len(wanted) != len(value):
-        return False, value
-    items = [coerce(v, a) for v, a in zip(value, wanted, strict=True)]
-    return all(fits for fits, _ in items), tuple(v for _, v in items)
-
-
-def _coerce_mapping(value: Any, of: Any) -> tuple[bool, Any]:
-    """A mapping, or a text that is one in YAML, as keys with other signs than letters are given on a command line."""
-    read = value
-    if isinstance(value, str) and value.startswith("{"):
-        with contextlib.suppress(yaml.YAMLError):
-            read = yaml.safe_load(value)
-    if not isinstance(read, Mapping) or not all(isinstance(key, (str, int)) for key in read):
-        return False, value
-    items = {str(key): coerce(item, of) for key, item in read.items()}
-    if not all(fits for fits, _ in items.values()):
-        return False, value
-    return True, FrozenDict({key: item for key, (_, item) in items.items()})
-
-
-def describe(annotation: Any) -> str:
-    """An annotation in a user's words: `a number`, `one of relu, tanh`, `a list of whole numbers`."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return describe(args[0])
-    if origin in (Union, types.UnionType):
-        words = [describe(a) for a in args]
-        return " or ".join(dict.fromkeys(w for w in words if w))
-    if origin is Literal:
-        return repr(*args) if len(args) == 1 else f"one of {', '.join(map(str, args))}"
-    if origin is tuple:
-        return "a list of " + " or ".join(f"{word.removeprefix('a ')}s" for word in describe(args[0]).split(" or "))
-    if origin in (dict, abc.Mapping):
-        return f"a mapping {{name: {describe(args[1])}}}"
-    if annotation in (None, type(None)):
-        return "null"
-    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}.get(annotation, "")
-
-
-def written(value: Any) -> str:
-    """A value as it is typed on the command line: `0.001`, `null`, `[64, 64]`."""
-    return f"{value:g}" if isinstance(value, float) else json.dumps(value)
+def _checked_optimizer(value: Any, where: str) -> Any:
+    """An optimizer as {"name": ..., all its hyperparameters}; a transformation as it is."""
+    value = {"name": value} if isinstance(value, str) else value
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        try:
+            entry = optimizer.get(value["name"])
+        except PadlError as error:
+            raise PadlError(f"{where}: {error}") from error
+        others = {key: item for key, item in value.items() if key != "name"}
+        return FrozenDict({"name": entry.name, **entry.check(others, f"{where}.")})
+    if hasattr(value, "init") and hasattr(value, "update"):
+        return value
+    raise PadlError(f"{where}={value!r} is not an optimizer: give a name, or {{name: NAME, hyperparameters}}")
 
 
 @dataclass(frozen=True)
@@ -202,22 +164,37 @@ class Entry:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
-    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all hyperparameters, `values` over defaults; PadlError for a wrong type, one outside its domain, or
-        what the entry says of some together that would do nothing, or not what they say."""
-        checked = check(values, self.hyperparameters, where=f"{self.kind}.", owner=f"{self.kind} '{self.name}'")
+    def check(self, values: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+        """Return all hyperparameters, `values` over defaults.
+
+        Args:
+            where: what comes before their names in a message; `optimizer.` of an optimizer where not given.
+
+        Raises:
+            PadlError: a wrong type, one outside its domain, or what the entry says of some together that would do
+                nothing, or not what they say.
+        """
+        where = where or f"{self.kind}."
+        checked = check(values, self.hyperparameters, where=where, owner=f"{self.kind} '{self.name}'")
         conflict = self.traits.get("conflict", no_conflict)(checked)
         if conflict:
             raise PadlError(f"{self.kind} '{self.name}': {conflict}")
         return checked
 
-    def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, float]]:
-        """The program and its data: a `Choice` with the static arguments, and the traced scalars."""
+    def split(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, Any]]:
+        """Return the program and its data: a `StaticPartial` with the static arguments, and the traced scalars.
+
+        Those of an optimizer within it are under its argument's name, as {"inner": {"learning_rate": ...}}.
+        """
         values = self.check(values)
         data = {k for k, h in self.hyperparameters.items() if h.traced and values[k] is not None}
-        traced = {k: v for k, v in values.items() if k in data and not callable(v)}
-        static = tuple((k, v) for k, v in values.items() if k not in traced)
-        return StaticPartial(self.function, static), traced
+        traced: dict[str, Any] = {k: v for k, v in values.items() if k in data and not callable(v)}
+        static = {k: v for k, v in values.items() if k not in traced}
+        for name, value in static.items():
+            if self.hyperparameters[name].nested and isinstance(value, Mapping):
+                others = {key: item for key, item in value.items() if key != "name"}
+                static[name], traced[name] = optimizer.get(value["name"]).split(others)
+        return StaticPartial(self.function, tuple(static.items())), traced
 
 
 def hyperparameters_of(kind: str, function: Callable[..., Any]) -> dict[str, Hyperparameter]:
@@ -231,7 +208,7 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
     hints = typing.get_type_hints(function.__init__ if isinstance(function, type) else function, include_extras=True)
     hyperparameters = {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in ("where", "reduction", "rngs") or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
+        if name in NOT_HYPERPARAMETERS or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
             continue
         said = notes(hints.get(name, Any))
         domain = next((n for n in said if isinstance(n, Domain)), DOMAINS.get(name, ANYTHING))
@@ -240,13 +217,6 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         required = parameter.default is parameter.empty
         hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required)
     return hyperparameters
-
-
-def notes(annotation: Any) -> list[Any]:
-    """What `Annotated` says anywhere in an annotation."""
-    own = list(getattr(annotation, "__metadata__", ()))
-    args = (annotation.__origin__,) if own else typing.get_args(annotation)
-    return own + [n for a in args if not isinstance(a, (list, str)) for n in notes(a)]
 
 
 def check(

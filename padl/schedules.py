@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.registry import schedule, signature
-from padl.types import DOMAINS, Domain, PadlError, Rate, Scalar
+from padl.types import DOMAINS, Domain, LearningRate, PadlError, Scalar
 
 P = ParamSpec("P")
 Shape = Callable[Concatenate[jax.Array, P], jax.Array]
@@ -114,7 +114,7 @@ def over(
     peak: Annotated[Scalar, DOMAINS["learning_rate"]] = 1.0,
     *_: P.args,
     **hyperparameters: P.kwargs,
-) -> Rate:
+) -> LearningRate:
     """Spread a schedule over so many steps: an Optax schedule, count -> `peak` × shape(count / steps).
 
     >>> tx = padl.optimizers.adam(padl.schedules.over(padl.schedules.cosine, steps=1000, peak=1e-3, final=0.1))
@@ -140,4 +140,4 @@ def over(
         return shape(fraction, *_, **hyperparameters)
 
     jax.eval_shape(share, jnp.zeros(()))  # what is wrong with it is said here, and not in the first update
-    return Rate(peak, lambda count: share(jnp.minimum(jnp.asarray(count) / steps, 1)))
+    return LearningRate(peak, share, steps)

@@ -52,18 +52,28 @@ LOSS = Metric("loss")  # every task has it
 
 
 @dataclass(frozen=True, eq=False)
-class Rate:
-    """A learning rate over the training that knows its peak: an Optax schedule, count -> `peak` × `share(count)`.
+class LearningRate:
+    """A learning rate over a training, which knows its peak: an Optax schedule, count -> peak × shape(count / steps).
 
     Attributes:
-        peak: > 0, in the learning rate's units. share: count of updates already applied -> share of the peak.
+        peak: > 0. shape: fraction of the training done, in [0, 1] -> share of the peak. steps: of the training; behind
+            them the rate stays what it is at fraction 1.
     """
 
     peak: Any
-    share: Schedule
+    shape: Callable[[jax.Array], jax.Array]
+    steps: Any
 
-    def __call__(self, count: jax.Array) -> jax.Array:
-        return self.peak * self.share(count)
+    def __call__(self, count: jax.typing.ArrayLike) -> jax.Array:
+        """Return the rate after so many updates, 0 at the first."""
+        return self.peak * self.shape(jax.numpy.minimum(jax.numpy.asarray(count) / self.steps, 1))
+
+
+class Nested:
+    """Marks an annotation whose values are optimizers: a name, {"name": ..., hyperparameters}, or a transformation."""
+
+    def __repr__(self) -> str:
+        return "nested"
 
 
 class Traced:
@@ -75,6 +85,7 @@ class Traced:
 
 Scalar = Annotated[float | jax.Array, Traced()]
 ScalarOrSchedule = Annotated[float | jax.Array | Schedule, Traced()]
+Optimizer = Annotated[Any, Nested()]  # as an argument of another optimizer
 
 
 def at_least_float32(dtype: Any) -> Any:

@@ -16,7 +16,8 @@ from flax import nnx
 
 import padl
 from padl import argument_domains, plugins, registry
-from padl.registry import Entry, Registry, StaticPartial, coerce, signature
+from padl.coercion import coerce
+from padl.registry import Entry, Registry, StaticPartial, signature
 from padl.types import KINDS, Domain, PadlError, Scalar, ScalarOrSchedule
 
 

@@ -11,7 +11,6 @@ from padl.app.outputs import shown
 from padl.app.run_spec import RunSpec
 from padl.app.summary import Rows, rows_of
 from padl.engine import loop
-from padl.engine.experiment import readout
 from padl.runs import checkpoint, curves, run_files
 from padl.runs.jsonl import Written
 from padl.runs.pictures import attempt
@@ -42,7 +41,7 @@ class TrainedWeights(NamedTuple):
 
 def trained(last: loop.LastChunk) -> TrainedWeights:
     """Copy what training gave to the host."""
-    final, best = (readout(last.state), last.state.model_state), (last.best.params, last.best.model_state)
+    final, best = (last.judged, last.state.model_state), (last.best.params, last.best.model_state)
     return jax.tree.map(np.asarray, TrainedWeights(Weights(*final), Weights(*best)))
 
 

@@ -14,10 +14,15 @@ STEPS, BATCH = 2000, 64  # where a configuration leaves them open
 EVALUATIONS = 20  # of a run that does not say how often
 
 
+def has_learning_rate(optimizer: Entry) -> bool:
+    """Tell whether an optimizer, or one within it, has a learning rate."""
+    return any(h.name == "learning_rate" or h.nested for h in optimizer.hyperparameters.values())
+
+
 def check_names(entries: Mapping[Kind, Entry], task: Task, config: Mapping[str, Any]) -> None:
     """Check that names go together: a loss speaks the task's words; without data there is no loss and no model."""
     name, optimizer, schedule = (entries[kind].name for kind in ("task", "optimizer", "schedule"))
-    if schedule != "constant" and "learning_rate" not in entries["optimizer"].hyperparameters:
+    if schedule != "constant" and not has_learning_rate(entries["optimizer"]):
         raise PadlError(f"schedule={schedule}: optimizer '{optimizer}' has no learning_rate to schedule: leave it out")
     if not task.fits:
         for kind in ("loss", "model"):

@@ -91,6 +91,7 @@ class TrainKeys(TypedDict, total=False):
     compilation_cache: Text
     log_every: int
     eval_every: int | None
+    measure: list[str] | tuple[str, ...]
     steps_per_call: int
     progress: Style
     sinks: list[str] | tuple[str, ...]

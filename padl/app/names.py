@@ -15,6 +15,7 @@ from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
 from padl.app import objects
+from padl.app.composed_optimizer import composed
 from padl.app.objects import models, stored
 from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
@@ -41,7 +42,7 @@ class Part:
 
     entry: Entry
     choice: StaticPartial
-    scalars: dict[str, float]
+    scalars: dict[str, Any]
     config: dict[str, Any]
     thing: Any = None
 
@@ -161,8 +162,14 @@ def _of_thing(kind: Kind, thing: Any, label: str = "") -> Entry:
 
 
 def _part(entry: Entry, values: Mapping[str, Any]) -> Part:
-    choice, scalars = entry.split({key: _value(entry.kind, key, value) for key, value in values.items()})
-    return Part(entry, choice, scalars, {"name": entry.name, **dict(choice.static), **scalars})
+    plain = {key: _value(entry.kind, key, value) for key, value in values.items()}
+    if entry.kind == "optimizer":
+        choice, scalars, used = composed(entry, plain, find)
+    else:
+        (choice, scalars), used = entry.split(plain), entry.check(plain)
+    data = [key for key in scalars if key in entry.hyperparameters and entry.hyperparameters[key].traced]
+    config = {key: value for key, value in used.items() if key not in data} | {key: used[key] for key in data}
+    return Part(entry, choice, scalars, {"name": entry.name, **config})
 
 
 def _plain(kind: Kind, key: str, value: Any) -> Any:
@@ -184,6 +191,8 @@ def _value(kind: Kind, key: str, value: Any) -> Any:
         raise PadlError(f"{kind}.{key} of a run is a value, not a function: a learning rate's course is schedule=NAME")
     if isinstance(value, (jax.Array, np.ndarray, np.generic)) and value.ndim == 0:
         return value.item()
+    if kind == "optimizer" and isinstance(value, Mapping):
+        return {name: _value(kind, f"{key}.{name}", each) for name, each in value.items()}
     if (kind, key) == ("task", "path") and isinstance(value, (str, Path)) and str(value):
         return str(Path(os.path.expanduser(value)).absolute())
     return value

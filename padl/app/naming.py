@@ -11,10 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from padl.app.names import Part
+from padl.app.composed_optimizer import GROUPS, WRAP, visited
+from padl.app.names import Part, find
 from padl.app.settings import CHANGES_NO_NUMBER, SECTIONS, Settings, as_config
+from padl.coercion import coerce
 from padl.nested import flattened
-from padl.registry import Hyperparameter, coerce
+from padl.registry import Hyperparameter
 from padl.runs.redaction import redact, refuse_secret
 from padl.runs.run_folder import as_file_name
 from padl.types import KINDS, Kind, PadlError
@@ -24,7 +26,7 @@ NOT_IN_A_NAME = '/\\<>:"|?*'  # what some file system or W&B takes no name with
 TITLE, LABEL = 80, 48  # characters that differences may take in a title, and in the name of a folder
 LONGEST_VALUE = 24  # characters of one value
 ORDER: tuple[Kind, ...] = ("optimizer", "schedule", "model", "loss", "task")  # of the hyperparameters in a title
-SAYS_NOTHING = (*CHANGES_NO_NUMBER, "seed", "log_every", "steps_per_call")
+SAYS_NOTHING = (*CHANGES_NO_NUMBER, "seed", "log_every", "steps_per_call", "measure")
 
 
 def check_name(name: str | None) -> None:
@@ -61,8 +63,29 @@ def differences(config: Mapping[str, Any], parts: Mapping[Kind, Part], usual: Ma
 
 
 def _hyperparameters(kind: Kind, part: Part) -> dict[str, Any]:
+    if kind == "optimizer":
+        return _of_optimizer(part)
     of = part.entry.hyperparameters
     return {f"{kind}.{key}": value for key, value in part.config.items() if key in of and not _is_usual(value, of[key])}
+
+
+def _of_optimizer(part: Part) -> dict[str, Any]:
+    """Its hyperparameters that are not as usual, and those of what is within and around it; of a group, which are not
+    as the optimizer's own."""
+    found: dict[str, Any] = {}
+    for layer in (WRAP, GROUPS):
+        if part.config.get(layer):
+            found[f"optimizer.{layer}"] = [*part.config[layer]]
+
+    def note(key: str, hyperparameter: Hyperparameter, value: Any) -> Any:
+        own = part.config.get(hyperparameter.name, hyperparameter.default)
+        is_of_group = key.startswith(f"optimizer.{GROUPS}.")
+        if not (_same(value, own) if is_of_group else _is_usual(value, hyperparameter)):
+            found[key] = value
+        return value
+
+    visited(part.entry, part.config, find, note)
+    return dict(sorted(found.items(), key=lambda item: item[0].count(".")))
 
 
 @cache

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from padl.coercion import written
 from padl.compare import loss_curves
 from padl.compare.loss_curves import MOST, Curve
 from padl.losses.plot_axes import RESIDUAL, View
-from padl.registry import Entry, StaticPartial, check, written
+from padl.registry import Entry, StaticPartial, check
 from padl.types import PadlError, one_line
 
 SUFFIXES = (".png", ".svg", ".pdf")

@@ -101,7 +101,8 @@ def _builds(optimizer: Part, *fixed: str) -> bool:
         return rule.update(point, rule.init(point), point)
 
     try:
-        jax.eval_shape(one_step, {name: np.float32(x) for name, x in optimizer.scalars.items() if name not in fixed})
+        others = {name: x for name, x in optimizer.scalars.items() if name not in fixed}
+        jax.eval_shape(one_step, jax.tree.map(np.float32, others))
     except Exception:
         return False
     return True

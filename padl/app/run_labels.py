@@ -8,7 +8,7 @@ from padl.nested import flattened
 NAMES = ("task", "model", "loss", "optimizer", "schedule")
 SAYS_NOTHING = (
     "run", "wandb", "sweep", "device", "devices", "compilation_cache", "progress", "log_every", "eval_every",
-    "steps_per_call", "sinks", "experiment",
+    "measure", "steps_per_call", "sinks", "experiment",
 )  # fmt: skip
 SEED = "seed"
 LONGEST = 100  # characters of a label

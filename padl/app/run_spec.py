@@ -169,7 +169,9 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         parts=parts,
         task=task,
         split=split,
-        experiment=Experiment(objective, optimizer.choice, schedule.choice, batch_size, settings.accumulate),
+        experiment=Experiment(
+            objective, optimizer.choice, schedule.choice, batch_size, settings.accumulate, measure=settings.measure
+        ),
         hparams=_hparams(parts, settings, steps),
         steps=steps,
         eval_every=eval_every,

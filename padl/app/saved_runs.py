@@ -31,7 +31,6 @@ from padl.app.stored_config import (
 from padl.app.stored_data import stored_data
 from padl.app.summary import of_side
 from padl.app.trained_model import TrainedModel, words
-from padl.engine.experiment import TrainState
 from padl.engine.loop import evaluator
 from padl.jax_flags import pinned
 from padl.runs import checkpoint, run_files
@@ -128,9 +127,9 @@ def evaluations(
     plan = resolve(on_devices_here({key: value for key, value in config.items() if key not in unused}, folder))
     check_data(folder, plan)
     params, model_state = jax.tree.map(jnp.asarray, parameters(folder, which, plan))
-    state = TrainState(jnp.zeros((), jnp.int32), plan.key, params, model_state, (), ())
     data = {"held_out": plan.data, **({"test": plan.data.testing()} if plan.data.has_test else {})}
-    of_side = {side: evaluator(plan.experiment)(state, plan.hparams, data[side]) for side in sides if side in data}
+    evaluate = evaluator(plan.experiment)
+    of_side = {side: evaluate(params, model_state, plan.hparams, data[side]) for side in sides if side in data}
     return jax.tree.map(float, of_side)
 
 

@@ -96,6 +96,7 @@ class Settings:
     compilation_cache: str = "auto"
     log_every: int = 50
     eval_every: int | None = None
+    measure: tuple[str, ...] = ()
     steps_per_call: int = 50
     progress: Style = "auto"
     sinks: tuple[str, ...] = ()

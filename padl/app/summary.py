@@ -11,7 +11,6 @@ from padl.app.notes import notes
 from padl.app.run_spec import RunSpec
 from padl.app.timing import Times
 from padl.engine import loop
-from padl.engine.experiment import readout
 
 Rows = list[dict[str, float]]
 
@@ -26,7 +25,7 @@ def summarise(
         found: what `debug` found.
     """
     criterion = spec.task.criterion
-    optimum = linear_optimum.against_optimum(spec, None if last.diverged else readout(last.state))
+    optimum = linear_optimum.against_optimum(spec, None if last.diverged else last.judged)
     return {
         "title": spec.title,
         "status": "diverged" if last.diverged else "interrupted" if last.stopped else "finished",

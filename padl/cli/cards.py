@@ -1,7 +1,7 @@
 """Print the card of a registered entry: its rule, its arguments with ranges, and what it declares of itself."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -11,10 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from padl.app import names
+from padl.app.model_roles import TASK, model_roles
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
-from padl.registry import Entry, describe, near, written
+from padl.coercion import describe, written
+from padl.registry import Entry, near
 from padl.runs.console import Output
 from padl.types import KINDS, Domain, PadlError, one_line
 
@@ -56,6 +58,8 @@ def print_card(name: str) -> None:
         console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
         console.print(_arguments(entry) if entry.hyperparameters else "")
         console.print(_facts_table(entry))
+        if entry.kind == "model":
+            _print_parameters(entry, console)
         console.print()
 
 
@@ -70,13 +74,40 @@ def _arguments(entry: Entry) -> Table:
         "searched in": [_search_range(h.domain) for h in hyperparameters],
         "in a sweep": ["one program" if h.traced else "compiled anew" for h in hyperparameters],
     }
+    return _table(columns, unbroken=("argument", "domain", "in a sweep"))
+
+
+def _table(columns: Mapping[str, Sequence[str]], unbroken: Sequence[str]) -> Table:
+    """Columns of texts, without those that say nothing; those that are `unbroken` do not wrap."""
     columns = {name: cells for name, cells in columns.items() if any(cells)}
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in columns:
-        table.add_column(name, no_wrap=name in ("argument", "domain", "in a sweep"))
+        table.add_column(name, no_wrap=name in unbroken, overflow="fold")
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*map(escape, cells))
     return table
+
+
+def _print_parameters(model: Entry, console: Output) -> None:
+    """The parameters of a model on the default task, with what each is: its role, and what its axes are."""
+    try:
+        rows = model_roles(model)
+    except Exception as error:  # a stranger's code, or a model for other inputs
+        said = str(error) if isinstance(error, PadlError) else one_line(error)
+        print_line(f"its parameters on the task {TASK} cannot be shown: {said}")
+        return
+    print_line(f"\nparameters on the task {TASK}, and which of their axes are inputs and outputs")
+    axes = lambda name: [" ".join(map(str, getattr(row, name))) for row in rows]  # noqa: E731
+    columns = {
+        "parameter": [row.path for row in rows],
+        "shape": ["x".join(map(str, row.shape)) for row in rows],
+        "role": [row.role for row in rows],
+        "inputs": axes("inputs"),
+        "outputs": axes("outputs"),
+        "stacked": axes("stacked"),
+        "source": [row.source for row in rows],
+    }
+    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "source")))
 
 
 def _domain(domain: Domain) -> str:

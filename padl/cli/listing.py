@@ -9,8 +9,9 @@ from rich.table import Table
 
 from padl.app import names
 from padl.cli.formatting import print_line
+from padl.coercion import written
 from padl.origins import PADL
-from padl.registry import Entry, written
+from padl.registry import Entry
 from padl.runs.console import Output
 from padl.types import KINDS, Kind
 

@@ -1,8 +1,8 @@
 """The compiled training engine. It receives functions and numbers: nothing here knows Hydra, the registry or the disk.
 
-experiment.py: init, step, evaluate, with batch_gradient.py for the gradient of a batch, clipping.py for its norm,
-dependence.py to tell whether a rule looks at it, and keys.py for random numbers; loop.py runs them, and hands out the
-state where it is asked for; overflow.py counts what the optimizer's state could not hold. Of a sweep: lane.py is a
-whole run as one program, lanes.py many runs in it, packing.py how many at once, sweep.py trains them. mesh.py spreads
-work over devices, memory.py tells where it was too much.
+experiment.py: init, step, evaluate, with batch_gradient.py for the gradient of a batch, dependence.py to tell whether a
+rule looks at it, measures.py for what an update is logged by, and keys.py for random numbers; loop.py runs them, and
+hands out the state where it is asked for; overflow.py counts what the optimizer's state could not hold. Of a sweep:
+lane.py is a whole run as one program, lanes.py many runs in it, packing.py how many at once, sweep.py trains them.
+mesh.py spreads work over devices, memory.py tells where it was too much.
 """

@@ -59,6 +59,10 @@ class BatchGradient(NamedTuple):
 
         return value
 
+    def gradient_at(self, model_state: PyTree) -> Callable[[Params], Params]:
+        """Return params -> gradient of the mean loss over the whole batch, for rules that look elsewhere too."""
+        return lambda params: self.differentiate(params, model_state)[3]
+
     def _part(self, i: Any) -> Batch:
         if self.parts == 1:
             return self.batch

@@ -8,6 +8,7 @@ not); their values do not: another learning rate, seed or number of steps compil
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -18,10 +19,16 @@ from padl.data.resident import Resident
 from padl.data.source import Batch, Data
 from padl.engine import keys
 from padl.engine.batch_gradient import BatchGradient
-from padl.engine.clipping import clip_by_global_norm
 from padl.engine.dependence import depends
+from padl.engine.measures import Update, measure
+from padl.optimizers.clipping import clip_by_global_norm
+from padl.optimizers.leafwise import LEARNING_RATE
+from padl.optimizers.transformation import needs_of, readout_of, trained
+from padl.roles import ParameterRole
+from padl.roles.role import parameter_name
+from padl.tasks.parameter_roles import parameter_roles
 from padl.tasks.task import Objective
-from padl.types import HParams, Key, Metrics, PadlError, Params, PyTree
+from padl.types import HParams, Key, LearningRate, Metrics, PadlError, Params, PyTree
 
 
 class TrainState(NamedTuple):
@@ -66,6 +73,7 @@ class Experiment:
         accumulate: into how many parts a batch is cut to save memory; the step is that of the whole batch, but for
             what a model computes across rows (batch normalisation), which sees a part.
         mesh: devices to spread every part over.
+        measure: what of every update is measured, of `measures.USUAL` and what the optimizer measures itself.
     """
 
     objective: Objective
@@ -74,14 +82,15 @@ class Experiment:
     batch_size: int | None = None
     accumulate: int = 1
     mesh: jax.sharding.Mesh | None = None
+    measure: tuple[str, ...] = ()
 
     def init(self, key: Key, hparams: HParams, pretrained: Pretrained | tuple[()] = ()) -> TrainState:
         """Make the state before the first step; without `pretrained` all arrays are fresh."""
         params, model_state = self.objective.init(keys.of_init(key), hparams)
         if pretrained:
             params, model_state = _in_place_of((params, model_state), tuple(pretrained))
-        average = params if "ema" in hparams["run"] else ()
         opt_state = self._transformation(hparams).init(params)
+        average = params if "ema" in hparams["run"] else ()
         return TrainState(jnp.zeros((), jnp.int32), key, params, model_state, opt_state, average)
 
     def step(
@@ -94,37 +103,58 @@ class Experiment:
         """
         gradients = self.batch_gradient(state, hparams, data, batch)
         value, model_state, statistics, gradient = gradients.differentiate(state.params, state.model_state)
-        params, opt_state = self.update(state, hparams, gradients, value, gradient)
-        average = _moved(state.average, params, state.step, hparams["run"])
-        metrics = {"loss": value, **self.objective.finish(statistics)}
+        params, opt_state, measured = self.update(state, hparams, gradients, value, gradient)
+        average = self._averaged(state, params, opt_state, hparams)
+        metrics = {"loss": value, **self.objective.finish(statistics), **measured}
         if "learning_rate" in hparams["optimizer"]:
-            metrics["learning_rate"] = self._learning_rate(state.step, hparams)
+            metrics["learning_rate"] = self._rate(hparams["optimizer"]["learning_rate"], hparams)(state.step)
         return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
 
     def update(
         self, state: TrainState, hparams: HParams, gradients: BatchGradient, value: jax.Array, gradient: Params
-    ) -> tuple[Params, PyTree]:
-        """Move the parameters by a gradient of `gradients`, whose loss is `value`; with the optimizer's new state."""
-        run = hparams["run"]
-        value_fn = gradients.value_at(state.model_state)
+    ) -> tuple[Params, PyTree, Metrics]:
+        """Move the parameters by a gradient of `gradients`, whose loss is `value`.
 
-        def update(given: Params) -> tuple[Params, PyTree]:
-            return self._transformation(hparams).update(
-                given, state.opt_state, state.params, value=value, grad=gradient, value_fn=value_fn
-            )
+        Returns:
+            The parameters, the optimizer's new state, and what of the update is measured.
+        """
+        optimizer, largest = self._transformation(hparams), hparams["run"].get("clip_norm")
+        gradient_at = gradients.gradient_at(state.model_state)
+        clipped = lambda g: g if largest is None else clip_by_global_norm(g, largest)  # noqa: E731
+        extras = {
+            "value": value,
+            "value_fn": gradients.value_at(state.model_state),
+            "grad": gradient,
+            "grad_fn": lambda params: clipped(gradient_at(params)),
+            "key": keys.of_update(state.key, state.step),
+        }
 
-        if "clip_norm" in run:
-            check_uses_gradient(lambda given: update(given)[0], gradient)
-            updates, opt_state = update(clip_by_global_norm(gradient, run["clip_norm"]))
-        else:
-            updates, opt_state = update(gradient)
+        def update(given: Params, extras: dict[str, Any]) -> tuple[Params, PyTree]:
+            read = {name: extras[name] for name in needs_of(optimizer)}
+            return optimizer.update(given, state.opt_state, state.params, **read)
+
+        if largest is not None:
+            check_uses_gradient(lambda given: update(given, {**extras, "grad_fn": lambda _: given})[0], gradient)
+        updates, opt_state = update(clipped(gradient), extras)
         check_updates(updates, state.params)
+        moved = Update(gradient, updates, state.params)
+        measured = measure(self.measure, optimizer, opt_state, moved) if self.measure else {}
         params: Any = optax.apply_updates(state.params, updates)
-        return params, opt_state
+        return params, opt_state, measured
 
-    def evaluate(self, state: TrainState, hparams: HParams, data: Data) -> Metrics:
+    def readout(self, state: TrainState, hparams: HParams) -> Params:
+        """Return the parameters to judge and to keep: the moving average where there is one, else the optimizer's."""
+        if jax.tree.leaves(state.average):
+            return state.average
+        return readout_of(self._transformation(hparams))(state.opt_state, state.params)
+
+    def has_readout(self, hparams: HParams) -> bool:
+        """Tell whether the optimizer judges and keeps other parameters than it trains."""
+        return readout_of(self._transformation(hparams)) is not trained
+
+    def evaluate(self, params: Params, model_state: PyTree, hparams: HParams, data: Data) -> Metrics:
         """Compute loss and metrics of the parameters to keep, on the held-out rows."""
-        return self.objective.evaluate(readout(state), state.model_state, hparams, data)
+        return self.objective.evaluate(params, model_state, hparams, data)
 
     def batch_gradient(
         self, state: TrainState, hparams: HParams, data: Data, batch: Batch | None = None
@@ -140,25 +170,37 @@ class Experiment:
         return Resident(data, keys.of_order(state.key), self.batch_size).batch(state.step)
 
     def _transformation(self, hparams: HParams) -> optax.GradientTransformationExtraArgs:
-        scalars = dict(hparams["optimizer"])
-        if "learning_rate" in scalars:
-            scalars["learning_rate"] = lambda count: self._learning_rate(count, hparams)
+        scalars = _with_rates(hparams["optimizer"], lambda peak: self._rate(peak, hparams))
+        if getattr(self.optimizer, "wants_roles", False):
+            scalars["roles"] = self.roles(hparams)
         return optax.with_extra_args_support(self.optimizer(**scalars))
 
-    def _learning_rate(self, count: jax.Array, hparams: HParams) -> jax.Array:
-        share = self.schedule(count / hparams["run"]["steps"], **hparams["schedule"])
-        return hparams["optimizer"]["learning_rate"] * share
+    def roles(self, hparams: HParams) -> dict[str, ParameterRole]:
+        """Return what each parameter is, {path: role}: as the objective says, or else inferred."""
+        known = parameter_roles(self.objective, hparams)
+        return {parameter_name(path): role for path, role in jax.tree.leaves_with_path(known)}
+
+    def _rate(self, peak: jax.Array, hparams: HParams) -> LearningRate:
+        return LearningRate(peak, partial(self.schedule, **hparams["schedule"]), hparams["run"]["steps"])
+
+    def _averaged(self, state: TrainState, params: Params, opt_state: PyTree, hparams: HParams) -> PyTree:
+        """The moving average of what the optimizer would have judged, where a run wants one."""
+        if "ema" not in hparams["run"]:
+            return state.average
+        judged = readout_of(self._transformation(hparams))(opt_state, params)
+        return _moved(state.average, judged, state.step, hparams["run"]["ema"])
+
+
+def _with_rates(scalars: dict[str, Any], rate: Callable[[jax.Array], LearningRate]) -> dict[str, Any]:
+    """Put a learning rate over the training in the place of each, those of rules within a rule too."""
+    nested = lambda name, x: _with_rates(x, rate) if isinstance(x, dict) else rate(x) if name == LEARNING_RATE else x  # noqa: E731
+    return {name: nested(name, x) for name, x in scalars.items()}
 
 
 def _in_place_of(fresh: PyTree, pretrained: PyTree) -> PyTree:
     """The pretrained arrays, and the fresh ones where those are None."""
     choose = lambda saved, made: made if saved is None else saved  # noqa: E731
     return jax.tree.map(choose, pretrained, fresh, is_leaf=lambda x: x is None)
-
-
-def readout(state: TrainState) -> Params:
-    """Return the parameters to judge and to keep: the moving average where there is one."""
-    return state.average if jax.tree.leaves(state.average) else state.params
 
 
 def check_updates(updates: PyTree, params: Params) -> None:
@@ -185,13 +227,11 @@ def check_uses_gradient(update: Callable[[Params], Params], gradient: Params) ->
         )
 
 
-def _moved(average: PyTree, params: Params, step: jax.Array, run: dict[str, jax.Array]) -> PyTree:
-    """The mean of all parameters so far, those of i steps ago with weight dⁱ, d = ema.
+def _moved(average: PyTree, params: Params, step: jax.Array, decay: jax.Array) -> PyTree:
+    """The mean of all parameters so far, those of i steps ago with weight dⁱ.
 
     average += (1 - d) / (1 - dᵗ) (params - average) after update t: Kingma & Ba 2015, section 3, corrects its bias so.
     """
-    if "ema" not in run:
-        return average
-    c = 1 - run["ema"]  # exact in float32 from d = 1/2 on
+    c = 1 - decay  # exact in float32 from d = 1/2 on
     share = c / -jnp.expm1((step + 1) * jnp.log1p(-c))
     return jax.tree.map(lambda a, p: a + share.astype(a.dtype) * (p - a), average, params)

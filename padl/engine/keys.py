@@ -1,4 +1,5 @@
-"""From a seed to the streams of random numbers of a run. key_numbers, key_of, of_init, of_order, of_step.
+"""From a seed to the streams of random numbers of a run. key_numbers, key_of, of_init, of_order, of_step,
+of_update.
 
 A run's key is that of its seed; each use has a stream of its own, and a step's numbers depend on its number alone.
 """
@@ -10,7 +11,7 @@ import numpy as np
 
 from padl.types import Key
 
-INIT, ORDER, NOISE = range(3)
+INIT, ORDER, NOISE, UPDATE = range(4)
 
 
 def key_numbers(seed: int) -> np.ndarray:
@@ -36,3 +37,8 @@ def of_order(key: Key) -> Key:
 def of_step(key: Key, step: jax.Array) -> Key:
     """Derive the stream of one step: dropout, what an objective draws."""
     return jax.random.fold_in(jax.random.fold_in(key, NOISE), step)
+
+
+def of_update(key: Key, step: jax.Array) -> Key:
+    """Derive the stream of one update: what an optimizer draws."""
+    return jax.random.fold_in(jax.random.fold_in(key, UPDATE), step)

@@ -99,10 +99,11 @@ def advance(
         return Carry(kept, carry.best, ended), {name: train[name].at[i].set(v) for name, v in metrics.items()}
 
     def evaluate(carry: Carry) -> tuple[Carry, Metrics, jax.Array]:
-        metrics = experiment.evaluate(carry.state, hparams, data)
+        judged = experiment.readout(carry.state, hparams)
+        metrics = experiment.evaluate(judged, carry.state.model_state, hparams, data)
         healthy = carry.ended == 0
         bad = healthy & ~jnp.isfinite(metrics["loss"])
-        better = loop.better(criterion, carry.best, carry.state, metrics)
+        better = loop.better(criterion, carry.best, judged, carry.state, metrics)
         best = jax.tree.map(lambda new, old: jnp.where(healthy, new, old), better, carry.best)
         ended = jnp.where(bad, carry.state.step, carry.ended)
         return (
@@ -113,7 +114,8 @@ def advance(
 
     def test(carry: Carry) -> dict[str, Metrics]:
         end = loop.Snapshot(carry.state, carry.best)
-        return {name: experiment.evaluate(s, hparams, data.testing()) for name, s in loop.kept(end).items()}
+        kept = loop.kept(experiment.readout(carry.state, hparams), end)
+        return {name: experiment.evaluate(*what, hparams, data.testing()) for name, what in kept.items()}
 
     shapes = jax.eval_shape(lambda s: experiment.step(s._replace(key=key), hparams, data)[1], carry.state)
     blank = {name: jnp.zeros((steps_per_call, *x.shape), x.dtype) for name, x in shapes.items()}

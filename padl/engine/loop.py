@@ -17,7 +17,7 @@ import numpy as np
 
 from padl.data.source import Batch, Data
 from padl.data.streamed import Streamed
-from padl.engine.experiment import Experiment, Pretrained, TrainState, readout
+from padl.engine.experiment import Experiment, Pretrained, TrainState
 from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
@@ -81,12 +81,14 @@ class LastChunk(Chunk):
     """The last, with what training leaves; where it diverged, `state` is of some steps later and not finite.
 
     Attributes:
+        judged: the parameters of its state to judge and to keep.
         stopped: as its caller wanted, before all steps were done.
         test: metrics on the test rows of the parameters that are kept, {"final": {}, "best": {}}: without those that
             diverged or do not exist; {} without test rows, and where it stopped.
     """
 
     state: TrainState
+    judged: Params
     best: Best
     stopped: bool = False
     test: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -164,8 +166,9 @@ def run(
         state, train = _steps(experiment, call.length)(state, hparams, data, batch)
         evaluation, infinite = {}, 0
         if call.evaluates:
-            evaluation = evaluator(experiment)(state, hparams, data)
-            best, infinite = _judge(criterion)(best, state, evaluation)
+            judged = judged_of(experiment, state, hparams)
+            evaluation = evaluator(experiment)(judged, state.model_state, hparams, data)
+            best, infinite = _judge(criterion)(best, judged, state, evaluation)
         jax.tree.map(lambda x: x.copy_to_host_async(), (train, evaluation))
         snapshot = jax.tree.map(jnp.copy, Snapshot(state, best)) if call.saves else None
         if waiting is not None:
@@ -179,8 +182,9 @@ def run(
     # Of the plan, or before it the one that diverged; nothing where every step was done before `start`.
     last = _fetch(*waiting) if waiting else Chunk(int(state.step), {}, {}, None)
     stopped = stopped and last.diverged is None
-    test = {} if stopped else _tested(experiment, last.diverged, Snapshot(state, best), hparams, data)
-    yield LastChunk(**vars(last), state=state, best=best, stopped=stopped, test=test)
+    judged = judged_of(experiment, state, hparams)
+    test = {} if stopped else _tested(experiment, last.diverged, judged, Snapshot(state, best), hparams, data)
+    yield LastChunk(**vars(last), state=state, judged=judged, best=best, stopped=stopped, test=test)
 
 
 def last(chunks: Iterable[Chunk]) -> LastChunk:
@@ -255,19 +259,19 @@ def chunk(
 
 
 def _tested(
-    experiment: Experiment, diverged: int | None, end: Snapshot, hparams: HParams, data: Data
+    experiment: Experiment, diverged: int | None, judged: Params, end: Snapshot, hparams: HParams, data: Data
 ) -> dict[str, dict[str, float]]:
     if not data.has_test:
         return {}
-    measured = {name: evaluator(experiment)(state, hparams, data.testing()) for name, state in kept(end).items()}
+    testing = data.testing()
+    measured = {name: evaluator(experiment)(*what, hparams, testing) for name, what in kept(judged, end).items()}
     return chosen(jax.tree.map(float, measured), diverged, int(end.best.step))
 
 
-def kept(end: Snapshot) -> dict[str, TrainState]:
-    """Return states to evaluate: of the final parameters, and of the best."""
-    state, best = end
-    of = lambda *what: state._replace(params=what[0], model_state=what[1], opt_state=(), average=())  # noqa: E731
-    return {"final": of(readout(state), state.model_state), "best": of(best.params, best.model_state)}
+def kept(judged: Params, end: Snapshot) -> dict[str, tuple[Params, PyTree]]:
+    """Return (parameters, model state) to evaluate: the final ones, as `judged`, and the best."""
+    best = end.best
+    return {"final": (judged, end.state.model_state), "best": (best.params, best.model_state)}
 
 
 def chosen(test: dict[str, dict[str, float]], diverged: int | None, best_step: int) -> dict[str, dict[str, float]]:
@@ -286,15 +290,16 @@ def begin(
     """Make the first state, and a best that any evaluation beats."""
     state = experiment.init(key, hparams, pretrained)
     worst = -jnp.inf if criterion.direction == "max" else jnp.inf
-    return Snapshot(state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), readout(state), state.model_state))
+    first = experiment.readout(state, hparams)
+    return Snapshot(state, Best(jnp.float32(worst), jnp.zeros((), jnp.int32), first, state.model_state))
 
 
-def better(criterion: Criterion, best: Best, state: TrainState, metrics: Metrics) -> Best:
-    """Choose between the best so far and this state with these metrics, where they are finite."""
+def better(criterion: Criterion, best: Best, judged: Params, state: TrainState, metrics: Metrics) -> Best:
+    """Choose between the best so far and these parameters of a state with these metrics, where they are finite."""
     value = metrics[criterion.metric]
     wins = value > best.value if criterion.direction == "max" else value < best.value
     wins &= jnp.isfinite(value) & jnp.isfinite(metrics["loss"])
-    now = Best(value, state.step, readout(state), state.model_state)
+    now = Best(value, state.step, judged, state.model_state)
     return jax.tree.map(lambda new, old: jnp.where(wins, new, old), now, best)
 
 
@@ -315,6 +320,17 @@ def _steps(experiment: Experiment, length: int):
     return steps
 
 
+def judged_of(experiment: Experiment, state: TrainState, hparams: HParams) -> Params:
+    """Return `experiment.readout` of a state, without a copy where these parameters are in it."""
+    is_kept = bool(jax.tree.leaves(state.average)) or not experiment.has_readout(hparams)
+    return (experiment.readout if is_kept else _readout(experiment))(state, hparams)
+
+
+@lru_cache(maxsize=64)
+def _readout(experiment: Experiment):
+    return jax.jit(experiment.readout)
+
+
 @lru_cache(maxsize=64)
 def evaluator(experiment: Experiment):
     """Compile `experiment.evaluate` by itself, so that an evaluation repeated later gives the same bits."""
@@ -325,7 +341,7 @@ def evaluator(experiment: Experiment):
 def _judge(criterion: Criterion):
     """Compile what follows an evaluation: the best so far, and how much of the optimizer's state overflowed."""
 
-    def judge(best: Best, state: TrainState, metrics: Metrics) -> tuple[Best, jax.Array]:
-        return better(criterion, best, state, metrics), overflowed(state.opt_state, state.params)
+    def judge(best: Best, judged: Params, state: TrainState, metrics: Metrics) -> tuple[Best, jax.Array]:
+        return better(criterion, best, judged, state, metrics), overflowed(state.opt_state, state.params)
 
     return jax.jit(judge, donate_argnums=0)

@@ -32,7 +32,7 @@ def outline(structure: Structure, members: Members) -> Outline:
     key, hparams, data, _ = shapes_of_one(members)
     state = jax.eval_shape(lambda k, h: experiment.init(key_of(k), h), key, hparams)
     operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
-    evaluation = jax.eval_shape(experiment.evaluate, state, hparams, data)
+    evaluation = jax.eval_shape(experiment.evaluate, state.params, state.model_state, hparams, data)
     measured = (name for name in train if name != "learning_rate")  # which is a setting
     metrics = (*(f"train/{name}" for name in measured), *(f"eval/{name}" for name in evaluation))
     return Outline(str(operations), max((p.size for p in jax.tree.leaves(state.params)), default=0), metrics)

@@ -14,11 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.engine import loop
+from padl.engine.experiment import TrainState
 from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
 from padl.engine.lanes import Lanes, Members, Structure, compiled
 from padl.engine.memory import is_out_of_memory
-from padl.types import Metrics, PadlError
+from padl.types import Metrics, PadlError, Params
 
 MemberEnds = Callable[[int, int, float], bool]  # (member, updates done, value of the metric that decides), as loop.Ends
 
@@ -159,7 +160,9 @@ def _together(
         request = Request(np.bool_(False), np.int32(0), np.bool_(False), tests=np.bool_(True))
         carry, measured = program.call(carry, request, arguments)
         test = measured.test
-    yield progress._replace(chunks=reader.last(progress.chunks, *jax.tree.map(np.asarray, (carry, test))))
+    carry, test = jax.tree.map(np.asarray, (carry, test))
+    readout = lambda member, state: s.experiment.readout(state, members.take(np.array(member)).hparams)  # noqa: E731
+    yield progress._replace(chunks=reader.last(progress.chunks, carry, test, readout))
 
 
 class _Reader:
@@ -214,9 +217,17 @@ class _Reader:
         return Progress(chunks, self.which, call.end, snapshot)
 
     def last(
-        self, chunks: list[tuple[int, loop.Chunk]], carry: Carry, test: dict[str, Any]
+        self,
+        chunks: list[tuple[int, loop.Chunk]],
+        carry: Carry,
+        test: dict[str, Any],
+        readout: Callable[[int, TrainState], Params],
     ) -> list[tuple[int, loop.Chunk]]:
-        """Make the last chunk of each member, with what training leaves of it, and what that is worth on test rows."""
+        """Make the last chunk of each member, with what training leaves of it, and what that is worth on test rows.
+
+        Args:
+            readout: (member, its state) -> the parameters to judge and to keep.
+        """
         ends = self.ended | dict(chunks)
         lasts: list[tuple[int, loop.Chunk]] = []
         for lane, member in enumerate(self.which):
@@ -224,7 +235,8 @@ class _Reader:
             state, best = jax.tree.map(at_lane, (carry.state, carry.best))
             end, tested = ends[member], jax.tree.map(lambda x, lane=lane: float(x[lane]), test)
             tested = loop.chosen(tested, end.diverged, int(best.step))
-            lasts.append((member, loop.LastChunk(**vars(end), state=state, best=best, test=tested)))
+            judged = readout(member, state)
+            lasts.append((member, loop.LastChunk(**vars(end), state=state, judged=judged, best=best, test=tested)))
         return lasts
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from padl.models.fast_conv import conv_general_dilated
-from padl.models.layers import Activation, Block, Norm, step_keys
+from padl.models.layers import Activation, Block, Norm, head, step_keys
 from padl.registry import model
 from padl.types import Key, PadlError, Scalar
 
@@ -22,7 +22,7 @@ class CNN(nnx.Module):
             nnx.Conv(a, b, (3, 3), conv_general_dilated=conv_general_dilated, rngs=rngs) for a, b in pairwise(sizes)
         ]
         self.blocks = nnx.List([block(c, b) for c, b in zip(convs, channels, strict=True)])
-        self.head = nnx.Linear(sizes[-1], outputs, rngs=rngs)
+        self.head = head(sizes[-1], outputs, rngs)
 
     def __call__(self, x: jax.Array, key: Key | None = None) -> jax.Array:
         for block, k in zip(self.blocks, step_keys(key, len(self.blocks)), strict=True):

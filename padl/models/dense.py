@@ -7,7 +7,7 @@ from itertools import pairwise
 import jax
 from flax import nnx
 
-from padl.models.layers import Activation, Block, Norm, step_keys
+from padl.models.layers import Activation, Block, Norm, head, step_keys
 from padl.registry import model
 from padl.types import Key, Scalar
 
@@ -18,7 +18,7 @@ class MLP(nnx.Module):
     def __init__(self, inputs: int, outputs: int, widths: tuple[int, ...], block, rngs: nnx.Rngs):
         sizes = (inputs, *widths)
         self.blocks = nnx.List([block(nnx.Linear(a, b, rngs=rngs), b) for a, b in pairwise(sizes)])
-        self.head = nnx.Linear(sizes[-1], outputs, rngs=rngs)
+        self.head = head(sizes[-1], outputs, rngs)
 
     def __call__(self, x: jax.Array, key: Key | None = None) -> jax.Array:
         x = x.reshape(x.shape[0], math.prod(x.shape[1:]))

@@ -1,4 +1,4 @@
-"""Parts that models share: activations, normalisation, and a dropout whose rate is data."""
+"""Parts that models share: activations, normalisation, a dropout whose rate is data, and the layer of the outputs."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from padl.roles.role import METADATA, usual
 from padl.types import Key, Scalar
 
 Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid", "identity"]
@@ -60,6 +61,11 @@ class Block(nnx.Module):
             x = self.norm(x).astype(x.dtype)
         x = self.act(x)
         return x if self.dropout is None else self.dropout(x, key)
+
+
+def head(inputs: int, outputs: int, rngs: nnx.Rngs) -> nnx.Linear:
+    """Make the linear layer that gives a model's outputs, and say so of its kernel."""
+    return nnx.Linear(inputs, outputs, kernel_metadata={METADATA: usual("head", 2)}, rngs=rngs)
 
 
 def step_keys(key: Key | None, count: int) -> list[Key | None]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from padl.models.layers import Activation, Block, Norm, step_keys
+from padl.models.layers import Activation, Block, Norm, head, step_keys
 from padl.registry import model
 from padl.types import Key, PadlError, Scalar
 
@@ -19,7 +19,7 @@ class TDNN(nnx.Module):
         sizes = (window * inputs, *widths)
         self.window, self.stride = window, stride
         self.blocks = nnx.List([block(nnx.Linear(a, b, rngs=rngs), b) for a, b in pairwise(sizes)])
-        self.head = nnx.Linear(sizes[-1], outputs, rngs=rngs)
+        self.head = head(sizes[-1], outputs, rngs)
 
     def __call__(self, x: jax.Array, key: Key | None = None) -> jax.Array:
         x = windows(columns(x), self.window, self.stride)

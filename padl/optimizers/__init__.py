@@ -1,8 +1,14 @@
 """Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
 
-leafwise.py lifts a rule to trees; descent.py follows the gradient and its memory, adaptive.py scales each coordinate,
-moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by
-another second moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks.
+descent.py follows the gradient and its memory, adaptive.py scales each coordinate, moments.py does both,
+max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second moment,
+stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks.
+
+What rules are made of: leafwise.py lifts one for an array to trees, treewise.py one for all arrays together, which
+vectors.py lets read as a vector. descend.py gives it its learning rate, decay.py its weight decay. transformation.py
+says what an optimizer needs, judges and measures; wrapping.py puts one around another, groups.py gives groups of
+parameters one each. conventions.py has what libraries do otherwise, rounding.py keeps slots in fewer bits, clipping.py
+shortens a gradient.
 """
 
 from typing import TYPE_CHECKING

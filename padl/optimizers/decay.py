@@ -80,5 +80,5 @@ def refuse_without_peak(decay: Decay, learning_rate: ScalarOrSchedule) -> None:
     if decay.needs_peak and peak_of(learning_rate) is None:
         raise PadlError(
             f"weight decay of kind {decay.kind} follows the peak of the learning rate, and this schedule has none: give"
-            " padl.schedules.over(shape, steps, peak), or padl.types.Rate(peak, share)"
+            " padl.schedules.over(shape, steps, peak)"
         )

@@ -22,7 +22,8 @@ import jax
 import jax.numpy as jnp
 
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored
-from padl.optimizers.transformation import extra
+from padl.optimizers.transformation import extra, given_params
+from padl.roles.role import parameter_name
 from padl.types import Key, PadlError, PyTree, at_least_float32
 
 COMPLEX = "optimise the real and the imaginary part, as two arrays"
@@ -109,16 +110,14 @@ def leafwise(
 
 def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:
     """The parameters as a list, of None where they are left out; PadlError for a rule that needs them."""
-    if params is not None:
-        return tree.flatten_up_to(real(params))
-    if PARAMS in needs:
-        raise PadlError("this optimizer reads the parameters and was not given them: call update(grads, state, params)")
+    if params is not None or PARAMS in needs:
+        return tree.flatten_up_to(real(given_params(params)))
     return [None] * tree.num_leaves
 
 
 def keys_of(key: Key, tree: PyTree) -> list[Key]:
     """Random numbers of each array of a tree, by its path: the order of the arrays does not matter."""
-    paths = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(tree)]
+    paths = [parameter_name(path) for path, _ in jax.tree.leaves_with_path(tree)]
     return [jax.random.fold_in(key, zlib.crc32(path.encode())) for path in paths]
 
 

@@ -112,6 +112,13 @@ def extra(extras: Mapping[str, Any], need: str) -> Any:
     )
 
 
+def given_params(params: Params | None) -> Params:
+    """Return the parameters; PadlError where a caller of `update` left them out."""
+    if params is None:
+        raise PadlError("this optimizer reads the parameters and was not given them: call update(grads, state, params)")
+    return params
+
+
 def hvp(grad_fn: Callable[[Params], Params], params: Params, vector: Params) -> Params:
     """Compute a Hessian-vector product: the derivative of the gradient along `vector`, at the cost of about two.
 

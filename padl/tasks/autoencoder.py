@@ -13,6 +13,7 @@ from padl.data.source import Batch, Split
 from padl.losses.information import gaussian_kl
 from padl.losses.reduce import reduce
 from padl.registry import StaticPartial, task
+from padl.roles.role import ParameterRole
 from padl.tasks.images import digits
 from padl.tasks.loss_inputs import PREDICTIONS, pairs
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
@@ -72,6 +73,10 @@ class Autoencoder:
         made = self.encoder.init(of_encoder, scalars), self.decoder.init(of_decoder, scalars)
         params, model_state = (joined(*halves) for halves in zip(*made, strict=True))
         return params, model_state
+
+    def roles(self, scalars: Mapping[str, Any]) -> dict[str, ParameterRole]:
+        """What each parameter is, by its name; what gives the code is a head, as what gives the pixels."""
+        return joined(self.encoder.roles(scalars), self.decoder.roles(scalars))
 
     def __call__(
         self,

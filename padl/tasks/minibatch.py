@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from padl.data.source import Batch, Data, Rows
 from padl.losses.reduce import mean
 from padl.registry import StaticPartial
+from padl.roles.inference import infer
 from padl.types import HParams, Key, Metrics, Params, PyTree
 
 DRAWS = 1 << 16  # folded into a step's key it gives what the objective draws; a model's layers take 0, 1, ...
@@ -82,6 +83,13 @@ class MinibatchObjective(ABC):
 
     def init(self, key: Key, hparams: HParams) -> tuple[Params, PyTree]:
         return self.predictor.init(key, hparams["model"])
+
+    def roles(self, hparams: HParams) -> PyTree:
+        """What each parameter is, in a tree like them: as the predictor says, or else inferred."""
+        scalars = hparams["model"]
+        if hasattr(self.predictor, "roles"):
+            return self.predictor.roles(scalars)
+        return infer(jax.eval_shape(lambda: self.predictor.init(jax.random.key(0), scalars)[0]))
 
     def loss(
         self, params: Params, model_state: PyTree, hparams: HParams, batch: Batch, stats: PyTree, key: Key

@@ -22,7 +22,10 @@ _REBUILDS: dict[str, Callable[..., "Predictor"]] = {}
 
 
 class Predictor(Protocol):
-    """What is trained, and can be called again afterwards: a model, or two of them, on inputs of one shape."""
+    """What is trained, and can be called again afterwards: a model, or two of them, on inputs of one shape.
+
+    It may have a method `roles(scalars)` too, which gives a `ParameterRole` for each parameter, in a tree like them.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ from jax.core import Tracer
 
 from padl.data.source import Batch
 from padl.registry import StaticPartial
+from padl.roles.layers import roles_of
+from padl.roles.role import ParameterRole, parameter_name
 from padl.tasks.minibatch import BatchResult, Context, MinibatchObjective
 from padl.tasks.predictor import Dtype
 from padl.tasks.standardise import standardise
@@ -93,17 +95,13 @@ def call(module: nnx.Module, inputs: jax.Array, key: Key | None) -> jax.Array:
 def to_names(state: PyTree) -> dict[str, jax.Array]:
     """A state of nnx -> {"head.kernel": array, ...}."""
     paths, _ = jax.tree.flatten_with_path(state)
-    return {_name(path): leaf for path, leaf in paths}
+    return {parameter_name(path): leaf for path, leaf in paths}
 
 
 def from_names(arrays: Mapping[str, jax.Array], like: PyTree) -> PyTree:
     """The inverse of `to_names`, in the structure of `like`."""
     paths, tree = jax.tree.flatten_with_path(like)
-    return tree.unflatten([arrays[_name(path)] for path, _ in paths])
-
-
-def _name(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator=".").removesuffix(".value")
+    return tree.unflatten([arrays[parameter_name(path)] for path, _ in paths])
 
 
 def as_they_are(x: Any, stats: PyTree = None) -> Any:
@@ -132,6 +130,12 @@ class ModelPredictor:
         module = self.model(self.shape, self.outputs, rngs=nnx.Rngs(key), **scalars)
         _, params, model_state, _ = _parts(module)
         return to_names(params), to_names(model_state)
+
+    def roles(self, scalars: Mapping[str, Any]) -> dict[str, ParameterRole]:
+        """What each parameter is, by its name, without making any; `scalars` as of `init`."""
+        bones = skeleton(self.model, self.shape, self.outputs, tuple(sorted(scalars)))
+        module = nnx.merge(bones.graph, bones.params, bones.rngs, bones.model_state)
+        return roles_of(module, self.outputs)
 
     def __call__(
         self,

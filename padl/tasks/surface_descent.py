@@ -9,6 +9,7 @@ import numpy as np
 from padl.data.source import Batch, Data, Split
 from padl.losses.distances import norm
 from padl.registry import task
+from padl.roles.role import OTHER, ParameterRole
 from padl.surfaces.functions import SURFACES, VALLEY, Name, check_condition, check_start, tilted
 from padl.tasks.task import Task
 from padl.types import LOSS, HParams, Key, Metric, Metrics, Params, PyTree, Scalar
@@ -28,6 +29,9 @@ class Descent:
 
     def init(self, key: Key, hparams: HParams) -> tuple[Params, PyTree]:
         return {"point": jnp.asarray(self.start, jnp.float32)}, {}
+
+    def roles(self, hparams: HParams) -> dict[str, ParameterRole]:
+        return {"point": OTHER}
 
     def loss(
         self, params: Params, model_state: PyTree, hparams: HParams, batch: Batch, stats: PyTree, key: Key

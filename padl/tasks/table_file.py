@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from padl.coercion import FrozenDict
 from padl.data.table.kinds import DatesAs, ToldKind
 from padl.data.table.missing import Missing
 from padl.data.table.reading import TextOptions, read
-from padl.registry import FrozenDict, task
+from padl.registry import task
 from padl.tasks.table_split import SplitBy
 from padl.tasks.table_targets import TargetKind
 from padl.tasks.table_task import TableOptions, Word, table_task

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from padl.coercion import FrozenDict
 from padl.data.checks import check_resolution
 from padl.data.source import Split
 from padl.data.split import Holdout
@@ -17,7 +18,6 @@ from padl.data.table.missing import Missing, complete_rows
 from padl.data.table.source_table import Table, excerpt
 from padl.data.table.spelling import NumberFormat
 from padl.data.table.text_columns import is_empty
-from padl.registry import FrozenDict
 from padl.tasks.classification import classification
 from padl.tasks.regression import regression
 from padl.tasks.standardise import InputKinds

@@ -25,7 +25,10 @@ LARGE = 2**26  # bytes of rows: more are not split to be shown
 
 
 class Objective(Protocol):
-    """What is minimised, as pure functions; hashable, so that equal objectives share a compiled program."""
+    """What is minimised, as pure functions; hashable, so that equal objectives share a compiled program.
+
+    It may have a method `roles(hparams)` too, which gives a `ParameterRole` for each parameter, in a tree like them.
+    """
 
     def init(self, key: Key, hparams: HParams) -> tuple[Params, PyTree]:
         """Make the parameters, and the model's state, which no gradient reaches."""

@@ -152,8 +152,8 @@ def test_the_average_of_parameters_is_what_is_evaluated():
     hp = hparams(run={"steps": 40.0, "ema": 0.9})
     experiment, d = build(), data()
     last = run(experiment, hp=hp)[-1]
-    assert experiments.readout(last.state) is last.state.average
-    judged = jax.jit(experiment.evaluate)(last.state._replace(params=None), hp, d)
+    assert last.judged is last.state.average
+    judged = jax.jit(experiment.evaluate)(last.state.average, last.state.model_state, hp, d)
     assert float(judged["loss"]) == pytest.approx(last.evaluation["loss"], rel=1e-6)
 
 
@@ -174,7 +174,7 @@ def test_the_average_is_the_mean_of_all_parameters_so_far_with_weights_that_deca
 
 def test_every_decay_of_the_average_has_a_course_of_its_own_from_the_second_step_on():
     zero, one = jnp.zeros(()), jnp.ones(())
-    step = jax.vmap(lambda decay, t: experiments._moved(zero, one, t, {"ema": decay}), (0, None))
+    step = jax.vmap(lambda decay, t: experiments._moved(zero, one, t, decay), (0, None))
     decays = jnp.array([0.9, 0.99, 0.999, 0.9999])
     for t in (1, 600, 100_000):
         assert len(set(np.asarray(step(decays, t)).tolist())) == 4
@@ -336,9 +336,9 @@ def test_the_linear_model_finds_the_least_squares_solution():
 def test_an_evaluation_in_batches_is_that_of_all_rows(monkeypatch):
     experiment, hp, d = build(), hparams(), data()
     state = jax.jit(experiment.init)(KEY, hp)
-    whole = jax.jit(experiment.evaluate)(state, hp, d)
+    whole = jax.jit(experiment.evaluate)(state.params, state.model_state, hp, d)
     monkeypatch.setattr(source, "EVALUATION_BATCH", 5)  # 16 rows: the last batch is padded
-    parts = jax.jit(lambda *a: experiment.evaluate(*a))(state, hp, d)
+    parts = jax.jit(experiment.evaluate)(state.params, state.model_state, hp, d)
     for name, value in whole.items():
         np.testing.assert_allclose(parts[name], value, rtol=1e-5)
 
@@ -368,7 +368,7 @@ def test_a_half_precision_model_multiplies_in_half_precision(norm):
     model = StaticPartial(padl.models.mlp, (("widths", (8, 8)), ("norm", norm)))
     experiment, hp, d = build(objective(model, dtype="bfloat16")), hparams(), data()
     state = jax.eval_shape(experiment.init, KEY, hp)
-    text = str(jax.make_jaxpr(experiment.evaluate)(state, hp, d))
+    text = str(jax.make_jaxpr(experiment.evaluate)(state.params, state.model_state, hp, d))
     products = [line for line in text.splitlines() if "dot_general" in line]
     assert len(products) == 3
     assert all(":bf16" in line for line in products)

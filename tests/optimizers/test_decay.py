@@ -12,13 +12,13 @@ from padl import optimizers
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.descend import descend
 from padl.optimizers.leafwise import leafwise
-from padl.types import PadlError, Rate
+from padl.types import LearningRate, PadlError
 
 KINDS = get_args(DecayKind)
 PEAK, SHARES, DECAY = 0.2, np.array([0.5, 1.0, 0.75, 0.25]), 0.3
 START = np.array([1.0, -2.0, 0.5, -0.25])
 GRADIENTS = np.random.default_rng(0).normal(size=(len(SHARES), 4))
-RATE = Rate(PEAK, lambda count: jnp.asarray(SHARES)[count])
+RATE = LearningRate(PEAK, lambda share: jnp.asarray(SHARES)[jnp.round(share * len(SHARES)).astype(int)], len(SHARES))
 
 
 @pytest.fixture(autouse=True)

@@ -87,7 +87,9 @@ class NonfiniteHunt:
     def _of_evaluation(self, state: TrainState, evaluation: dict[str, float]) -> str:
         plan = self.plan
         kind = "NaN" if np.isnan(evaluation["loss"]) else "infinity"
-        where = _operation(kind, lambda: plan.experiment.evaluate(state, plan.hparams, plan.data))
+        judged = plan.experiment.readout(state, plan.hparams)
+        evaluate = lambda: plan.experiment.evaluate(judged, state.model_state, plan.hparams, plan.data)  # noqa: E731
+        where = _operation(kind, evaluate)
         return f"the parameters after it are finite, and the loss on the held-out rows is not ({kind}){where}"
 
     def _explained(self, state: TrainState) -> str:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from padl.app.names import Part
+from padl.app.composed_optimizer import visited
+from padl.app.names import Part, find, part
 from padl.app.settings import Settings
 from padl.data.source import Split
+from padl.registry import Hyperparameter
 from padl.types import Kind, PadlError
 
 ROWS = 32  # of the batch where batch_size gives no number
@@ -33,15 +36,32 @@ def one_batch(split: Split, settings: Settings) -> tuple[Split, Settings]:
 def without_regularisation(parts: Mapping[Kind, Part]) -> tuple[dict[Kind, Part], list[str]]:
     """Turn off each hyperparameter that hinders learning by heart; the lines say which, `model.dropout 0.2 -> 0`."""
     changed, lines = dict(parts), []
-    for kind, part in parts.items():
-        for name, hyperparameter in part.entry.hyperparameters.items():
-            off, value = hyperparameter.domain.off, part.scalars.get(name)
+    for kind, each in parts.items():
+        if kind == "optimizer" and each.thing is None:
+            changed[kind] = _unregularised(each, lines)
+            continue
+        for name, hyperparameter in each.entry.hyperparameters.items():
+            off, value = hyperparameter.domain.off, each.scalars.get(name)
             if off is None or value is None or value == off:
                 continue
             lines.append(f"{kind}.{name} {value:g} -> {off:g}")
             scalars = {**changed[kind].scalars, name: off}
             changed[kind] = replace(changed[kind], scalars=scalars, config={**changed[kind].config, name: off})
     return changed, lines
+
+
+def _unregularised(optimizer: Part, lines: list[str]) -> Part:
+    """An optimizer with its decays off, those of what is within and around it too."""
+
+    def off(key: str, hyperparameter: Hyperparameter, value: Any) -> Any:
+        if hyperparameter.domain.off is None or value in (None, hyperparameter.domain.off):
+            return value
+        lines.append(f"{key} {value:g} -> {hyperparameter.domain.off:g}")
+        return hyperparameter.domain.off
+
+    before = len(lines)
+    config = visited(optimizer.entry, optimizer.config, find, off)
+    return optimizer if len(lines) == before else part("optimizer", config)
 
 
 def line(rows: int, lines: Sequence[str]) -> str:

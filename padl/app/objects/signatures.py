@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from padl.registry import ANYTHING, Hyperparameter, notes
+from padl.coercion import notes
+from padl.registry import ANYTHING, Hyperparameter
 from padl.types import DOMAINS, Domain, Traced
 
 PLAIN = (bool, int, float, str)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from padl.app.names import Part
+from padl.app.composed_optimizer import visited
+from padl.app.names import Part, find
 from padl.app.run_spec import RunSpec
 from padl.app.settings import Settings, schema
 from padl.registry import Hyperparameter, near
@@ -87,8 +88,9 @@ def usual(keys: Sequence[str], spec: RunSpec, taken: Sequence[str]) -> list[Dime
 
 
 def _hyperparameter(key: str, spec: RunSpec) -> Hyperparameter:
-    kind, dot, name = key.rpartition(".")
+    kind, dot, name = key.partition(".")
     if not dot:
+        name = kind
         if name not in schema(Settings):
             advice = f"{near(name, schema(Settings))} (write it as optimizer.learning_rate)"
             raise PadlError(f"sweep.over: no key '{key}'{advice}")
@@ -97,12 +99,25 @@ def _hyperparameter(key: str, spec: RunSpec) -> Hyperparameter:
     if kind not in parts:
         advice = f": this run has no {kind}" if kind in KINDS else near(kind, KINDS)
         raise PadlError(f"sweep.over: no key '{key}'{advice}")
-    entry = parts[kind].entry
-    if name not in entry.hyperparameters:
-        has = ", ".join(entry.hyperparameters) or "none"
-        advice = near(name, entry.hyperparameters)
-        raise PadlError(f"sweep.over: {kind} '{entry.name}' has no key '{key}'{advice} (it has: {has})")
-    return entry.hyperparameters[name]
+    entry, known = parts[kind].entry, dict(parts[kind].entry.hyperparameters)
+    if kind == "optimizer":
+        known |= {each.removeprefix("optimizer."): found for each, found in _of_optimizer(parts[kind]).items()}
+    if name not in known:
+        has = ", ".join(known) or "none"
+        raise PadlError(f"sweep.over: {kind} '{entry.name}' has no key '{key}'{near(name, known)} (it has: {has})")
+    return known[name]
+
+
+def _of_optimizer(optimizer: Part) -> dict[str, Hyperparameter]:
+    """The hyperparameters of an optimizer, of those within it and around it, {key: hyperparameter}."""
+    found: dict[str, Hyperparameter] = {}
+
+    def note(key: str, hyperparameter: Hyperparameter, value: Any) -> Any:
+        found[key] = hyperparameter
+        return value
+
+    visited(optimizer.entry, optimizer.config, find, note)
+    return found
 
 
 def bounds(dimensions: Sequence[Dimension]) -> dict[str, tuple[float, float]]:

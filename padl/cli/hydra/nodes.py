@@ -5,10 +5,10 @@ A task's node also puts its own loss and model in place. No node says what to im
 
 from typing import Any
 
-from padl.app import names
+from padl.app import composed_optimizer, names
 from padl.app.conf import conf_folder as conf_folder
 from padl.app.run_spec import AUTO
-from padl.registry import Entry
+from padl.registry import Entry, Hyperparameter
 from padl.types import KINDS, Kind
 
 GROUPS = ("experiment", "sweep", "debug")  # folders of conf/
@@ -27,7 +27,9 @@ def store() -> None:
 
 
 def _node(entry: Entry) -> dict[str, Any]:
-    content = {"name": entry.name, **{k: _plain(h.default) for k, h in entry.hyperparameters.items()}}
+    content = {"name": entry.name, **{k: _default(h) for k, h in entry.hyperparameters.items()}}
+    if entry.kind == "optimizer":
+        content |= {key: _plain({}) for key in (composed_optimizer.WRAP, composed_optimizer.GROUPS)}
     if entry.kind != "task":
         return content
     brings = [{f"override /{kind}": brought(entry, kind)} for kind in ("model", "loss")]
@@ -38,6 +40,13 @@ def brought(task: Entry, kind: Kind) -> str | None:
     """The name of the model or loss that a task brings; `auto` where its data decide."""
     name = task.traits.get(kind)
     return name if name is None or isinstance(name, str) else AUTO
+
+
+def _default(hyperparameter: Hyperparameter) -> Any:
+    """A default as Hydra composes it; that of an optimizer within is a mapping that takes its hyperparameters."""
+    if not hyperparameter.nested:
+        return _plain(hyperparameter.default)
+    return _plain({} if hyperparameter.default is None else {"name": hyperparameter.default})
 
 
 def _plain(value: Any) -> Any:

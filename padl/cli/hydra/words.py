@@ -1,9 +1,10 @@
 """Read the words of a command before Hydra does: what is no KEY=VALUE, and what of Hydra's own PADL has no use for.
 
-prepared, own_folder, conf_files, conf_names.
+prepared, with_mappings, own_folder, conf_files, conf_names.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from padl.registry import near
 from padl.types import KINDS, PadlError
 
 Names = Callable[[], Mapping[str, Sequence[str]]]  # key -> the names that it takes
+NAME_LIST = re.compile(r"\w+(,\w+)*")
 OF_SEVERAL_RUNS = ("hydra/sweeper", "hydra/launcher", "hydra.sweeper", "hydra.launcher")
 OF_A_LAUNCHER = ("hydra.sweep", "hydra.job")  # which launchers other than PADL's heed
 HEEDED = (*OF_SEVERAL_RUNS, "hydra.searchpath", "hydra.callbacks", "hydra.verbose", "hydra/job_logging",
@@ -48,7 +50,28 @@ def prepared(arguments: Sequence[str], command: str, names: Names) -> list[str]:
     if "sweep" in given and _is_name(given["sweep"]) and not is_multirun(arguments):
         raise PadlError(f"sweep={given['sweep']} is for several runs at once: add -m")
     options = [word for word in arguments if word not in words]
-    return [*map(_in_hydras_form, words), *options]
+    return [*map(_in_hydras_form, with_mappings(words)), *options]
+
+
+def with_mappings(words: Sequence[str]) -> list[str]:
+    """Write a name as a mapping where a key within it is given too, since a text has no keys.
+
+    >>> with_mappings(["optimizer.wrap=[sam]", "optimizer.wrap.sam.rho=0.1"])
+    ['optimizer.wrap={sam:{}}', 'optimizer.wrap.sam.rho=0.1']
+    >>> with_mappings(["optimizer.inner=adam,sgd", "optimizer.inner.learning_rate=0.1"])
+    ['optimizer.inner={name:adam},{name:sgd}', 'optimizer.inner.learning_rate=0.1']
+    """
+    keys = {word.lstrip("+").partition("=")[0] for word in words}
+
+    def mapped(word: str) -> str:
+        key, _, value = word.partition("=")
+        if "." not in key or not any(other.startswith(f"{key.lstrip('+')}.") for other in keys):
+            return word
+        if value.startswith("[") and value.endswith("]"):
+            return f"{key}={{{','.join(f'{name}:{{}}' for name in listed(value[1:-1]) if name)}}}"
+        return f"{key}={','.join(f'{{name:{name}}}' for name in listed(value))}" if NAME_LIST.fullmatch(value) else word
+
+    return [*map(mapped, words)]
 
 
 def own_folder(arguments: Sequence[str]) -> Path | None:

@@ -12,7 +12,7 @@ from padl.cli.cards import EXPLAINED, facts, state_arrays
 from padl.cli.docstrings import fitted
 from padl.compare import loss_curves
 from padl.registry import loss
-from padl.types import KINDS
+from padl.types import KINDS, PadlError
 
 ENTRIES = [entry for kind in KINDS for entry in names.of(kind)]
 
@@ -53,6 +53,29 @@ def test_show_prints_a_card_for_every_name(padl_command, kind):
 )
 def test_a_card_counts_the_arrays_of_the_state(name, arrays):
     assert state_arrays(names.of("optimizer").get(name)) == arrays
+
+
+def test_the_card_of_a_model_has_a_row_for_each_parameter_with_its_role_and_axes(padl_command):
+    out = [" ".join(line.split()) for line in padl_command("show", "cnn")[1].splitlines()]
+    assert "parameter shape role inputs outputs source" in out
+    assert "blocks.1.linear.kernel 3x3x16x32 convolution 0 1 2 3 layer" in out
+    assert "head.bias 10 bias 0 layer" in out
+    assert "head.kernel 64x10 head 0 1 declared" in out
+
+
+def test_the_card_of_a_model_that_the_default_task_has_no_inputs_for_says_why_it_has_no_table(
+    padl_command, monkeypatch
+):
+    monkeypatch.setattr(registry.model, "_entries", dict(names.of("model")._entries))
+
+    @registry.model()
+    def of_words(shape, outputs, *, rngs):
+        """Reads words."""
+        raise PadlError("model 'of_words' needs words")
+
+    code, out, _ = padl_command("show", "of_words")
+    assert code == 0
+    assert "its parameters on the task digits cannot be shown: model 'of_words' needs words\n" in out
 
 
 @pytest.mark.parametrize("columns", ["80", "100"])

@@ -350,7 +350,7 @@ class TestRefused:
             (["sweep.over=[clip_nrm]"], "no key 'clip_nrm'; did you mean 'clip_norm'?"),
             (
                 ["sweep.over=[optimizer.b3]"],
-                "optimizer 'adam' has no key 'optimizer.b3' (it has: learning_rate, b1, b2, eps)",
+                "optimizer 'adam' has no key 'optimizer.b3' (it has: learning_rate, b1, b2, eps, ",
             ),
             (["sweep.over=[optimiser.b1]"], "no key 'optimiser.b1'; did you mean 'optimizer'?"),
             (["task=surface", "sweep.over=[model.dropout]"], "no key 'model.dropout': this run has no model"),

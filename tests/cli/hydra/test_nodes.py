@@ -24,7 +24,7 @@ def test_every_knob_of_train_yaml_is_a_setting_and_every_setting_a_knob():
             )
         },
     }
-    wanted["wandb"]["tags"] = wanted["sweep"]["over"] = wanted["sinks"] = []
+    wanted["wandb"]["tags"] = wanted["sweep"]["over"] = wanted["sinks"] = wanted["measure"] = []
     assert {k: v for k, v in knobs.items() if k not in ("defaults", "hydra")} == wanted
     commented = [
         line

@@ -1,4 +1,4 @@
-"""Shorten a gradient to a norm, whatever its size: what has a direction keeps it. clip_by_global_norm."""
+"""Shorten a gradient to a norm, whatever its size: what has a direction keeps it. clipped."""
 
 import jax
 import jax.numpy as jnp

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from padl.engine.clipping import clip_by_global_norm
+from padl.optimizers.clipping import clip_by_global_norm
 
 clip = jax.jit(clip_by_global_norm)
 

@@ -1,0 +1,149 @@
+"""Give groups of parameters an optimizer each: by the path of a parameter, or by its role. grouped, OptimizerGroup."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from optax import GradientTransformation, with_extra_args_support
+
+from padl.optimizers.transformation import Transformation, given_params, measures_of, needs_of, readout_of
+from padl.roles.role import parameter_name
+from padl.types import PadlError, Params, PyTree
+
+TREES, POINTS = ("grad",), ("grad_fn", "value_fn")  # extras that are of the whole tree, and that take one
+
+
+class OptimizerGroup(NamedTuple):
+    """The optimizer of some parameters.
+
+    Attributes:
+        optimizer: theirs. every: they move at every so manieth step, and are still in between.
+    """
+
+    optimizer: GradientTransformation
+    every: int = 1
+
+
+class GroupedState(NamedTuple):
+    """count: updates applied, int32. groups: {group: the state of its optimizer}."""
+
+    count: jax.Array
+    groups: dict[str, PyTree]
+
+
+Assign = Callable[[Params], Mapping[str, str]]  # parameters, or their shapes -> {path: group}
+
+
+def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformation:
+    """Make one optimizer of several, each of its own parameters.
+
+    The optimizer of a group sees a dict {path: array}, with the paths of `padl.roles`; what it asks for elsewhere
+    moves its own parameters alone.
+
+    Args:
+        assign: says which group each parameter is of, without looking at numbers.
+
+    Raises:
+        PadlError: by its functions, for a parameter that is in no group.
+    """
+
+    def init(params: PyTree) -> GroupedState:
+        members = _members(groups, assign, params)
+        states = {name: groups[name].optimizer.init(_part(params, members[name])) for name in groups}
+        return GroupedState(jnp.zeros((), jnp.int32), states)
+
+    def update(
+        grads: PyTree, state: GroupedState, params: PyTree | None = None, **extras: Any
+    ) -> tuple[PyTree, GroupedState]:
+        members = _members(groups, assign, grads if params is None else params)
+        updates: dict[str, Any] = {}
+        states = {}
+        for name, group in groups.items():
+            paths = members[name]
+            mine = {
+                need: _for_group(need, x, params, paths)
+                for need, x in extras.items()
+                if need in needs_of(group.optimizer)
+            }
+            point = None if params is None else _part(params, paths)
+            moved, states[name] = _every(group, state.count, _part(grads, paths), state.groups[name], point, mine)
+            updates |= moved
+        leaves, tree = jax.tree.flatten_with_path(grads)
+        return tree.unflatten([updates[parameter_name(path)] for path, _ in leaves]), GroupedState(
+            state.count + 1, states
+        )
+
+    def readout(state: GroupedState, params: Params) -> Params:
+        members = _members(groups, assign, params)
+        judged: dict[str, Any] = {}
+        for name, group in groups.items():
+            judged |= readout_of(group.optimizer)(state.groups[name], _part(params, members[name]))
+        return _with(params, judged)
+
+    def measure(state: GroupedState, updates: PyTree, params: Params) -> dict[str, jax.Array]:
+        members = _members(groups, assign, params)
+        measured = {}
+        for name, group in groups.items():
+            paths = members[name]
+            of_group = measures_of(group.optimizer)(state.groups[name], _part(updates, paths), _part(params, paths))
+            measured |= {f"{key}.{name}": x for key, x in of_group.items()}
+        return measured
+
+    needs = frozenset().union(*(needs_of(group.optimizer) for group in groups.values()))
+    return Transformation(init, update, needs=needs, readout=readout, measure=measure)
+
+
+def _members(groups: Mapping[str, OptimizerGroup], assign: Assign, params: PyTree) -> dict[str, list[str]]:
+    """The paths of each group's parameters."""
+    of = assign(params)
+    members: dict[str, list[str]] = {name: [] for name in groups}
+    for path in map(parameter_name, dict(jax.tree.leaves_with_path(params))):
+        if of.get(path) not in members:
+            raise PadlError(f"parameter {path} is in no group of the optimizer: there are {', '.join(groups)}")
+        members[of[path]].append(path)
+    return members
+
+
+def _part(tree: PyTree, paths: list[str]) -> dict[str, Any]:
+    """The arrays of a tree at these paths."""
+    arrays = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(tree)}
+    return {path: arrays[path] for path in paths}
+
+
+def _with(tree: PyTree, part: Mapping[str, Any]) -> PyTree:
+    """A tree with other arrays at some paths."""
+    return jax.tree.map_with_path(lambda path, x: part.get(parameter_name(path), x), tree)
+
+
+def _for_group(need: str, given: Any, params: PyTree | None, paths: list[str]) -> Any:
+    """What a group's optimizer needs, of its own parameters alone."""
+    if need in TREES:
+        return _part(given, paths)
+    if need not in POINTS:
+        return given
+    whole = given_params(params)
+    at = lambda part: given(_with(whole, part))  # noqa: E731
+    return at if need == "value_fn" else lambda part: _part(at(part), paths)
+
+
+def _every(
+    group: OptimizerGroup,
+    count: jax.Array,
+    grads: PyTree,
+    state: PyTree,
+    params: PyTree | None,
+    extras: Mapping[str, Any],
+) -> tuple[dict[str, Any], PyTree]:
+    """One step of a group, or none: a branch on the step count, which all members of a sweep share."""
+
+    def move(state: PyTree) -> tuple[Any, PyTree]:
+        return with_extra_args_support(group.optimizer).update(grads, state, params, **extras)
+
+    def stay(state: PyTree) -> tuple[Any, PyTree]:
+        like = grads if params is None else params
+        return jax.tree.map(jnp.zeros_like, like), state
+
+    if group.every == 1:
+        return move(state)
+    return jax.lax.cond(count % group.every == 0, move, stay, state)
