@@ -19,7 +19,7 @@ ADAM: Conventions = {
     "torch": Convention(),
     "optax": Convention(),
     "keras": Convention(
-        "eps is added to √v before its correction, as in the paper's remark on efficiency (ε̂): at step t it is larger"
+        "eps is added to √v before its correction, as in the paper's remark on efficiency: at step t it is larger"
         " by 1/√(1-b2ᵗ), at the first 32 times for b2 = 0.999",
         {"eps": "before correction"},
         {"eps": 1e-7},
