@@ -1,4 +1,4 @@
-"""Whether two optimizers take the same path, in one program. agree."""
+"""Whether two optimizers take the same path, in one program. agree; shaken."""
 
 import jax
 import jax.numpy as jnp
@@ -26,3 +26,16 @@ def agree(one, other, rtol=1e-10, atol=1e-13, array="vector"):
     """Assert that two optimizers take the same path, in float64 over 20 steps."""
     ours, theirs = paths(one, other, array=array)
     np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=atol)
+
+
+def shaken(tx):
+    """Behind gradients that grow to ±1e30 at the first of two numbers: all updates, and the state at the end."""
+    params = jnp.ones(2)
+
+    def step(state, size):
+        updates, state = tx.update(jnp.stack([size, jnp.ones_like(size)]), state, params)
+        return state, updates
+
+    sizes = jnp.array([1.0, 1.0, 1e30, 1.0, -1e30, 1.0, 1.0])
+    state, updates = jax.jit(lambda state: jax.lax.scan(step, state, sizes))(tx.init(params))
+    return np.asarray(updates), jax.tree.map(np.asarray, state)

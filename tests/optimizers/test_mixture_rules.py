@@ -7,7 +7,7 @@ import optax
 import pytest
 from oracle_problem import follows
 from rules_mixtures import MOMENTS, numpy_adam_mini
-from same_path import agree
+from same_path import agree, shaken
 
 from padl import optimizers
 from padl.optimizers.mixtures import half_life_ramp
@@ -138,12 +138,8 @@ def test_adam_mini_keeps_one_number_for_a_block(partition, shapes):
 
 @pytest.mark.parametrize("name", ["ademamix", "simplified_ademamix", "adam_mini"])
 def test_a_mixture_stays_finite_behind_a_gradient_whose_square_is_infinite(name):
-    tx = getattr(optimizers, name)(learning_rate=1.0)
-    params = jnp.ones(2)
-    state = tx.init(params)
-    for size in (1.0, 1.0, 1e30, 1.0, -1e30, 1.0):
-        updates, state = tx.update(jnp.array([size, 1.0]), state, params)
-        assert np.isfinite(updates).all()
+    updates, state = shaken(getattr(optimizers, name)(learning_rate=1.0))
+    assert np.isfinite(updates).all()
     assert not any(np.isnan(slot).any() for slot in state.slots)
     assert [bool(np.isinf(slot).any()) for slot in state.slots].count(True) == 1
 

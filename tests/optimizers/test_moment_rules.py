@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from same_path import agree
+from same_path import agree, shaken
 
 from padl import optimizers
 from padl.optimizers.variance import rectification
@@ -196,15 +196,11 @@ INFINITE = {  # how many slots a square overflows
 
 @pytest.mark.parametrize("name", INFINITE)
 def test_a_gradient_whose_square_is_infinite_leaves_all_finite_but_the_means_of_squares(name):
-    tx = getattr(optimizers, name)(learning_rate=1.0)
-    params = jnp.ones(2)
-    state = tx.init(params)
-    for size in (1.0, 1.0, 1e30, 1.0, -1e30, 1.0, 1.0):
-        updates, state = tx.update(jnp.array([size, 1.0]), state, params)
-        assert np.isfinite(updates).all()
-    assert [bool(jnp.isinf(slot).any()) for slot in state.slots].count(True) == INFINITE[name]
-    assert not any(jnp.isnan(slot).any() for slot in state.slots)
-    assert all(jnp.isfinite(slot[1]) for slot in state.slots)
+    updates, state = shaken(getattr(optimizers, name)(learning_rate=1.0))
+    assert np.isfinite(updates).all()
+    assert [bool(np.isinf(slot).any()) for slot in state.slots].count(True) == INFINITE[name]
+    assert not any(np.isnan(slot).any() for slot in state.slots)
+    assert all(np.isfinite(slot[1]) for slot in state.slots)
 
 
 def test_the_momentum_decay_of_a_convention_without_one_is_refused():
