@@ -154,7 +154,8 @@ def mars(
         return WithLastGradient(mu=jnp.zeros_like(p), nu=jnp.zeros_like(p), g=jnp.zeros_like(p))
 
     def direction(g, s, p, t):
-        c = clipped_to_1(g + gamma * b1 / (1 - b1) * (g - s.g))
+        c = g + gamma * b1 / (1 - b1) * (g - s.g)
+        c = c / jnp.maximum(1, euclidean_norm(c))
         mu = b1 * s.mu + (1 - b1) * c
         nu = b2 * s.nu + (1 - b2) * c**2
         return mu / (1 - b1**t) / (jnp.sqrt(nu / (1 - b2**t)) + eps), WithLastGradient(mu, nu, g)
@@ -163,7 +164,7 @@ def mars(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-def clipped_to_1(x: jax.Array) -> jax.Array:
-    """Shorten an array to a Euclidean norm of 1, where it is longer. No square overflows."""
-    x = x / jnp.maximum(1, jnp.max(jnp.abs(x), initial=0))  # what is longer than 1 stays so
-    return x / jnp.maximum(1, jnp.sqrt(jnp.sum(x**2)))
+def euclidean_norm(x: jax.Array) -> jax.Array:
+    """Compute the Euclidean norm of all elements: (). No square overflows; one below 1e-38 underflows."""
+    largest = jnp.maximum(1, jnp.max(jnp.abs(x), initial=0))
+    return largest * jnp.sqrt(jnp.sum((x / largest) ** 2))

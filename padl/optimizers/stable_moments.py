@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import jax
 import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, DecayKind, peak_of, refuse_without_peak
@@ -112,19 +111,16 @@ def stableadamw(
         g = decay.of_gradient(g, p)
         mu = b1 * s.mu + (1 - b1) * g
         nu = b2 * s.nu + (1 - b2) * g**2
-        root = jnp.sqrt(nu / (1 - b2**t))
-        rate = learning_rate / jnp.maximum(1, root_mean_square(g / jnp.maximum(root, eps)))
-        u = -rate * mu / (1 - b1**t) / (root + eps)
+        c2 = 1 - b2**t
+        least = jnp.maximum(eps**2, jnp.finfo(g.dtype).tiny) * c2  # v, not v̂: XLA would keep v̂ of all arrays at once
+        rms = jnp.sqrt(c2 * jnp.sum(g / jnp.maximum(nu, least) * g) / max(g.size, 1))  # g² alone may overflow
+        rate = learning_rate / jnp.maximum(1, rms)
+        u = -rate * (mu / (1 - b1**t)) / (jnp.sqrt(nu / c2) + eps)
         highest = jnp.asarray(learning_rate if peak is None else peak, p.dtype)
         return decay.of_update(u, p, rate, highest), Moments(mu, nu)
 
     needs = ("params", "learning_rate")
     return move(leafwise(zero_moments, update, needs=needs, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
-
-
-def root_mean_square(x: jax.Array) -> jax.Array:
-    """Compute the root of the mean square of all elements: (); 0 of an array without any."""
-    return jnp.sqrt(jnp.sum(x**2) / max(x.size, 1))
 
 
 @optimizer(family="adam", reference="Everett et al. 2024, arXiv:2407.05872, section on Adam-atan2")
