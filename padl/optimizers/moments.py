@@ -126,9 +126,9 @@ def adamc(
 
         θ -= η m̂ / (√v̂ + eps) + (η²/η_max) λ θ      m̂, v̂ as in `adam`
 
-    With AdamW's decay the norm of a weight whose layer is normalised settles at a size that follows √η, and its
-    gradient at one over that. A constant η makes this `adamw`. The paper corrects the decay of normalised layers alone;
-    here it acts on all parameters, and `optimizer.groups` gives the others `adamw`.
+    With AdamW's decay the ratio of gradient to weight settles, in a layer that is normalised, at a size that follows
+    1/√η: gradients grow as η falls. Here it does not depend on η; a constant η makes it `adamw`. The paper corrects
+    normalised layers alone; here it acts on all parameters, and `optimizer.groups` gives the others `adamw`.
 
     Args:
         learning_rate: η > 0; a schedule must know its peak η_max, as those of `padl.schedules` do.

@@ -25,15 +25,15 @@ def laprop(
     mu_dtype: StateDtype = None,
     nu_dtype: StateDtype = None,
 ) -> Transformation:
-    """LaProp: Adam in the other order: divide the gradient, then average. No step is longer than the first.
+    """LaProp: Adam in the other order: divide the gradient by its size, then average.
 
         n = b2 n + (1-b2) g²      m = b1 m + (1-b1) g / (√(n / (1-b2ᵗ)) + eps)      θ -= η m / (1-b1ᵗ)
 
     Args:
         learning_rate: η > 0, applied outside the mean as in the paper, so that a schedule acts at once; the authors'
             code has it inside, which is the same for a constant η. It and eps are their code's.
-        b1, b2: decay rates in [0, 1), free of one another: m stays bounded for any of both. eps: > 0, in units of the
-            gradient, outside the root.
+        b1, b2: decay rates in [0, 1), free of one another: |m| <= 1/√(1-b2) for any b1, where Adam's quotient grows
+            without bound for b1 > √b2. eps: > 0, in units of the gradient, outside the root.
         mu_dtype, nu_dtype: what m and n are stored in, as in `adam`.
     """
 
