@@ -81,6 +81,33 @@ CASES = [  # (optimizer of PADL, its hyperparameters, optimizer of torch, its ar
         "NAdam",
         {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3, "momentum_decay": 0.5},
     ),
+    (
+        "adamax",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "convention": "torch"},
+        "Adamax",
+        {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3},
+    ),
+    (
+        "amsgrad",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "convention": "torch"},
+        "Adam",
+        {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3, "amsgrad": True},
+    ),
+    (
+        "nadamw",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "momentum_decay": 0.5, "weight_decay": 0.2},
+        "NAdam",
+        {
+            **{"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3, "momentum_decay": 0.5},
+            **{"weight_decay": 0.2, "decoupled_weight_decay": True},
+        },
+    ),
+    (
+        "radam",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "convention": "torch"},
+        "RAdam",
+        {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3},
+    ),
 ]
 
 

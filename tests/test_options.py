@@ -69,7 +69,8 @@ def does_something(entry: Entry, name: str, look: Look, base: Mapping[str, Any] 
 PARAMS = {"w": jnp.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]]), "b": jnp.array([0.5, -0.25, 2.0])}
 
 
-BOTTOMS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32) * 4
+STEPS = 6  # radam scales nothing in its first four
+BOTTOMS = np.random.default_rng(0).normal(size=(STEPS, 3)).astype(np.float32) * 4
 
 
 def height(params, t):
@@ -82,7 +83,7 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
         entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()})
     )
     params, state = PARAMS, optimizer.init(PARAMS)
-    for t in range(4):
+    for t in range(STEPS):
         value, grad = jax.value_and_grad(height)(params, t)
         updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=partial(height, t=t))
         params = optax.apply_updates(params, updates)

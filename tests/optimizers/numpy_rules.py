@@ -11,10 +11,26 @@ import numpy as np
 import rules_adaptive
 import rules_descent
 import rules_factored
+import rules_max_moments
+import rules_mixtures
+import rules_nesterov_moments
 import rules_norms
 import rules_signs
+import rules_stable_moments
+import rules_variance
 
-FAMILIES = (rules_adaptive, rules_descent, rules_factored, rules_norms, rules_signs)
+FAMILIES = (
+    rules_adaptive,
+    rules_descent,
+    rules_factored,
+    rules_max_moments,
+    rules_mixtures,
+    rules_nesterov_moments,
+    rules_norms,
+    rules_signs,
+    rules_stable_moments,
+    rules_variance,
+)
 
 
 def numpy_sgd(x, grads, learning_rate):
@@ -50,15 +66,14 @@ def numpy_adamw(x, grads, learning_rate, b1, b2, eps, weight_decay=0.0):
         yield x
 
 
-def numpy_nadam(x, grads, learning_rate, b1, b2, eps, momentum_decay):
-    """Dozat 2016, algorithm 2, with the μ of its section 3.1."""
+def numpy_adamw_keras(x, grads, learning_rate, b1, b2, eps, convention, weight_decay=0.0):
+    """Kingma & Ba 2015, the α_t and ε̂ at the end of section 2, as in Keras 3, which decays before the step."""
     m, v = np.zeros_like(x), np.zeros_like(x)
-    mu = [b1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(len(grads) + 2)]
     for t, g in enumerate(grads, start=1):
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
-        m_hat = mu[t + 1] * m / (1 - np.prod(mu[1 : t + 2])) + (1 - mu[t]) * g / (1 - np.prod(mu[1 : t + 1]))
-        x = x - learning_rate * m_hat / (np.sqrt(v / (1 - b2**t)) + eps)
+        alpha = learning_rate * np.sqrt(1 - b2**t) / (1 - b1**t)
+        x = x - learning_rate * weight_decay * x - alpha * m / (np.sqrt(v) + eps)
         yield x
 
 
@@ -70,7 +85,7 @@ RULES = {  # eps is large enough to show where it stands
     "nesterov": (numpy_nesterov, {"learning_rate": 0.1, "momentum": 0.7}),
     "adam": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS}),
     "adamw": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
-    "nadam": (numpy_nadam, {"learning_rate": 0.1, **MOMENTS, "momentum_decay": 0.5}),
+    "adamc": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),  # at its peak; see test_decay.py
 }
 DEFAULTS = {
     "sgd": {"learning_rate": 1e-2},
@@ -79,10 +94,13 @@ DEFAULTS = {
     "nesterov": {"learning_rate": 1e-2, "momentum": 0.9},
     "adam": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
     "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
-    "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
+    "adamc": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
 }
-SHRINKS = {"adamw": 1 - 0.1 * 1e-2}
-CONVENTIONS = {}
+SHRINKS = {"adamw": 1 - 0.1 * 1e-2, "adamc": 1 - 0.1 * 1e-2}
+CONVENTIONS = {
+    ("adam", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS}),
+    ("adamw", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
+}
 for family in FAMILIES:
     RULES |= family.RULES
     DEFAULTS |= family.DEFAULTS

@@ -124,9 +124,9 @@ def test_the_state_is_a_named_tuple_of_trees_like_the_parameters_beside_scalars(
     state = jax.eval_shape(tx.init, PARAMS)
     assert hasattr(state, "_fields")
     mirrors, others = slots(tx, state)
+    assert [x.shape for x in others] == [()] * len(others)
     shapes = [x.shape for x in jax.tree.leaves(PARAMS)]
     assert [x.shape for x in mirrors] == shapes * (len(mirrors) // len(shapes))
-    assert [x.shape for x in others] == [()] * len(others)
 
 
 def test_init_looks_at_the_shapes_of_the_parameters_only(name):
