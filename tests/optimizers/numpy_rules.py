@@ -98,6 +98,8 @@ DEFAULTS = {
 }
 SHRINKS = {"adamw": 1 - 0.1 * 1e-2, "adamc": 1 - 0.1 * 1e-2}
 CONVENTIONS = {
+    ("momentum", "keras"): RULES["momentum"],  # the same for a constant learning rate; see test_descent_rules.py
+    ("nesterov", "keras"): RULES["nesterov"],
     ("adam", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS}),
     ("adamw", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
 }

@@ -35,7 +35,7 @@ def test_a_rule_with_conventions_takes_them_and_begins_with_the_papers(entry):
 def test_every_convention_of_another_form_has_an_oracle(entry):
     table = entry.traits["conventions"]
     others = {name for name in table if form_of(table, name) != form_of(table, "paper")}
-    assert others == {library for rule, library in CONVENTIONS if rule == entry.name}
+    assert others <= {library for rule, library in CONVENTIONS if rule == entry.name}
 
 
 def test_the_eps_of_adam_in_keras_is_larger_by_the_root_of_its_correction():

@@ -72,14 +72,14 @@ def wrapped(name):
 
 
 def injected(name, grads, params):
-    """The update with its learning rate in the state, and the one after that rate is set to 0."""
+    """The first update with its learning rate in the state, and the first where that rate is set to 0."""
     entry = registry.optimizer.get(name)
     _, numbers = entry.split({})
     static = [name for name, each in entry.hyperparameters.items() if not each.traced]
     tx = optax.inject_hyperparams(entry.function, static_args=static)(**numbers)
     state = tx.init(params)
     assert state.hyperparams.keys() == numbers.keys()
-    updates, state = update(tx, grads, state, params)
+    updates, _ = update(tx, grads, state, params)
     hyperparams = {**state.hyperparams, "learning_rate": jnp.float32(0.0)}
     return updates, update(tx, grads, state._replace(hyperparams=hyperparams), params)[0]
 
