@@ -6,6 +6,7 @@ numbers once more. A new optimizer needs an entry in both, here or in a file of 
 """
 
 import numpy as np
+import rules_wrappers
 
 
 def numpy_sgd(x, grads, learning_rate):
@@ -105,3 +106,5 @@ DEFAULTS = {
     "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
     "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
 }
+RULES |= rules_wrappers.RULES
+DEFAULTS |= rules_wrappers.DEFAULTS
