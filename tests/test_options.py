@@ -20,6 +20,7 @@ from perturbed import WORDS, as_data, other_values
 from padl.app import names
 from padl.app.run_spec import check
 from padl.data.source import Data
+from padl.optimizers.transformation import readout_of
 from padl.registry import Entry
 from padl.types import Kind, PadlError
 
@@ -77,16 +78,18 @@ def height(params, t):
 
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
-    """Where four steps lead, each down a bowl of its own."""
-    optimizer = optax.with_extra_args_support(
-        entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()})
-    )
+    """Where each of six steps leads, down a bowl of its own, and what is judged there."""
+    checked = entry.check({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
+    made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
+    optimizer, path = optax.with_extra_args_support(made), []
     params, state = PARAMS, optimizer.init(PARAMS)
-    for t in range(4):
-        value, grad = jax.value_and_grad(height)(params, t)
-        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=partial(height, t=t))
+    for t in range(6):
+        value, grad = jax.value_and_grad(height)(params, t % 4)
+        extras = {"value_fn": partial(height, t=t % 4), "grad_fn": partial(jax.grad(height), t=t % 4)}
+        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
         params = optax.apply_updates(params, updates)
-    return params
+        path.append((params, readout_of(made)(state, params)))
+    return path
 
 
 @pytest.mark.parametrize(("entry", "name"), hyperparameters("optimizer"))

@@ -16,6 +16,7 @@ from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
 from padl.coercion import describe, written
+from padl.optimizers.transformation import measures_of
 from padl.registry import Entry, near
 from padl.runs.console import Output
 from padl.types import KINDS, Domain, PadlError, one_line
@@ -29,9 +30,11 @@ LABELS = {
     "decides": "best by",
     "elicits": "estimates",
     "same_value": "changes no value",
+    "holds_norm": "holds norms",
+    "moves_norm": "moves norms",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view", "conflict")  # drawn by --plot, or said where it is met
+HIDDEN = ("view", "conflict", "shown_at")  # drawn by --plot, said where it is met, or for tests
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 PARAMETERS = 10_000  # of the model by which the arrays of a state are counted
 
@@ -68,7 +71,7 @@ def _arguments(entry: Entry) -> Table:
     hyperparameters = entry.hyperparameters.values()
     columns = {
         "argument": [h.name for h in hyperparameters],
-        "default": [written(h.default) for h in hyperparameters],
+        "default": ["needed" if h.nested and h.required else written(h.default) for h in hyperparameters],
         "type": [describe(h.annotation) for h in hyperparameters],
         "domain": [_domain(h.domain) for h in hyperparameters],
         "searched in": [_search_range(h.domain) for h in hyperparameters],
@@ -137,7 +140,7 @@ def facts(entry: Entry) -> dict[str, str]:
     in_words = {LABELS.get(name, name): _in_words(name, value) for name, value in traits if name not in HIDDEN}
     lines = {**in_words, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
     if entry.kind == "optimizer":
-        arrays = state_arrays(entry)
+        arrays, lines["measures"] = state_arrays(entry), ", ".join(measured(entry))
         lines["state"] = f"{arrays:g} arrays of the parameters' size (float32: {4 * arrays:g} bytes each)"
     return lines
 
@@ -155,10 +158,20 @@ def _in_words(trait: str, value: Any) -> str:
     return getattr(value, "__name__", "a function") if callable(value) else "" if value is None else str(value)
 
 
+def measured(entry: Entry) -> list[str]:
+    """The names by which a run can log what an optimizer measures itself."""
+
+    def measures() -> dict[str, Any]:
+        made, params = entry.function(**entry.check(entry.stand_ins)), jnp.zeros(PARAMETERS)
+        return dict(measures_of(made)(made.init(params), params, params))
+
+    return [*jax.eval_shape(measures)]
+
+
 def state_arrays(entry: Entry) -> float:
     """How many arrays of the parameters' size an optimizer keeps."""
     try:
-        state = jax.eval_shape(lambda: entry.function(**entry.check({})).init(jnp.zeros(PARAMETERS)))
+        state = jax.eval_shape(lambda: entry.function(**entry.check(entry.stand_ins)).init(jnp.zeros(PARAMETERS)))
     except Exception as error:  # a stranger's code
         raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {one_line(error)}") from error
     return sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / PARAMETERS

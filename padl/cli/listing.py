@@ -47,4 +47,5 @@ def _listing(kind: Kind) -> Table:
 
 
 def _defaults(entry: Entry) -> list[str]:
-    return [f"{h.name}={written(h.default)}" for h in entry.hyperparameters.values()]
+    needed = lambda h: h.nested and h.required  # noqa: E731
+    return [h.name if needed(h) else f"{h.name}={written(h.default)}" for h in entry.hyperparameters.values()]

@@ -61,7 +61,7 @@ def ema(inner: Optimizer, decay: Annotated[Scalar, DOMAINS["ema"]] = 0.999) -> T
 
 @optimizer(
     family="wrapper",
-    reference="Clark 2026, KellerJordan/modded-nanogpt, pull request 325 (Tail-EMA)",
+    reference="Tail-EMA: KellerJordan/modded-nanogpt, pull request 325, 2026",
     moves_norm=True,
     shown_at={"start": 1},
 )

@@ -16,7 +16,7 @@ SAFE = (1e-15, 1e18)  # norms whose squares float32 holds, and those of elements
 BOUND = Domain(0.0, low_open=True, high_open=True, search=(1e-3, 10.0), scale="log")
 
 
-@optimizer(family="wrapper", reference="element-wise clipping: Mikolov 2012, PhD thesis, section 3.2.2")
+@optimizer(family="wrapper", reference="Mikolov 2012, PhD thesis; also in Pascanu et al. 2013, arXiv:1211.5063")
 def clip_value(inner: Optimizer, value: Annotated[Scalar, BOUND] = 1.0) -> Transformation:
     """Clip by value: no number of the gradient is larger than a bound. The direction is not kept.
 

@@ -24,7 +24,7 @@ class Iterates(NamedTuple):
 
 @optimizer(
     family="wrapper",
-    reference="Defazio et al. 2024, arXiv:2405.15682, equations 10 to 12, weights of algorithm 1",
+    reference="Defazio et al. 2024, arXiv:2405.15682, algorithm 1 around any rule",
     moves_norm=True,
 )
 def schedule_free(inner: Optimizer, momentum: Annotated[Scalar, INTERPOLATION] = 0.9) -> Transformation:

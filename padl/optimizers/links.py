@@ -24,7 +24,12 @@ class Kept(NamedTuple):
     share: jax.Array
 
 
-@optimizer(family="wrapper", reference="Liang et al. 2024, arXiv:2411.16085, algorithm 1", moves_norm=True)
+@optimizer(
+    family="wrapper",
+    reference="Liang et al. 2024, arXiv:2411.16085, algorithm 1",
+    moves_norm=True,
+    shown_at={"inner": "momentum"},
+)
 def cautious(inner: Optimizer, floor: Annotated[Scalar, FLOOR] = 1e-3) -> Transformation:
     """Cautious: only those numbers move whose update goes down the gradient of this step.
 

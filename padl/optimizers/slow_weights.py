@@ -50,7 +50,12 @@ def lookahead(
     return _jumping(inner, k, lambda p: (), jump)
 
 
-@optimizer(family="wrapper", reference="Kallusky et al. 2025, arXiv:2510.15830, algorithm 1", moves_norm=True)
+@optimizer(
+    family="wrapper",
+    reference="Kallusky et al. 2025, arXiv:2510.15830, algorithm 1",
+    moves_norm=True,
+    shown_at={"k": 2},
+)
 def snoo(
     inner: Optimizer,
     k: Annotated[int, Domain(1)] = 20,
@@ -122,11 +127,7 @@ class Direction(NamedTuple):
     ahead: PyTree
 
 
-@optimizer(
-    family="wrapper",
-    reference="Yau et al. 2026, arXiv:2605.25395, algorithm 1",
-    moves_norm=True,
-)
+@optimizer(family="wrapper", reference="Yau et al. 2026, arXiv:2605.25395", moves_norm=True)
 def ema_nesterov(
     inner: Optimizer,
     ahead: Annotated[Scalar, Domain(0.0, high_open=True, search=(0.1, 1.0))] = 0.6,

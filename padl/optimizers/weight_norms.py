@@ -21,7 +21,7 @@ PART = Domain(0.0, 1.0, search=(0.0, 1.0))
 
 @optimizer(
     family="wrapper",
-    reference="Wen et al. 2025, Hyperball; as MuonH of KellerJordan/modded-nanogpt, track 3, and emerging_optimizers",
+    reference="hyperball: MuonH of KellerJordan/modded-nanogpt, track 3, 2026; NVIDIA's emerging_optimizers",
     holds_norm=True,
 )
 def hyperball(inner: Optimizer, applies_to: tuple[Role, ...] = MATRICES, roles: Roles | None = None) -> Transformation:
@@ -50,7 +50,7 @@ def hyperball(inner: Optimizer, applies_to: tuple[Role, ...] = MATRICES, roles: 
 
 @optimizer(
     family="wrapper",
-    reference="Krishna 2026, KellerJordan/modded-nanogpt, pull request 274 (u/w-floor)",
+    reference="u/w-floor: KellerJordan/modded-nanogpt, pull request 274, 2026",
     moves_norm=True,
 )
 def update_floor(
@@ -83,7 +83,8 @@ def update_floor(
 
 @optimizer(
     family="wrapper",
-    reference="nilin 2026, KellerJordan/modded-nanogpt, track 3 (radial brake); as in emerging_optimizers",
+    reference="radial brake: KellerJordan/modded-nanogpt, track 3, 2026; NVIDIA's emerging_optimizers",
+    shown_at={"inner": {"name": "momentum", "learning_rate": 0.5}},
 )
 def radial_brake(
     inner: Optimizer,
