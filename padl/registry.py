@@ -132,6 +132,8 @@ def _checked_optimizer(value: Any, where: str) -> Any:
         return FrozenDict({"name": entry.name, **entry.check(others, f"{where}.")})
     if hasattr(value, "init") and hasattr(value, "update"):
         return value
+    if isinstance(value, Mapping) and "name" not in value:
+        raise PadlError(f"{where} names no optimizer: give {where}=NAME ('padl list optimizer')")
     raise PadlError(f"{where}={value!r} is not an optimizer: give a name, or {{name: NAME, hyperparameters}}")
 
 

@@ -2,24 +2,25 @@
 
 What a run is, checked before anything is compiled: names.py finds what is registered; settings.py says what else a run
 can be told, keywords.py for type checkers, wandb_environment.py what the environment says of W&B; compatibility.py what
-goes together; composed_optimizer.py puts wrappers and groups around an optimizer; run_spec.py checks a configuration
-whole; plan.py puts it on devices; plugin_errors.py makes one line of what a plugin's code raises; notes.py says what a
-user should know of the data; naming.py what a run is called. objects/ puts things from Python in the place of names;
-conf.py reads a file of conf/.
+goes together; composed_optimizer.py puts wrappers and groups around an optimizer, parameter_groups.py says which
+parameter has which; run_spec.py checks a configuration whole; plan.py puts it on devices; plugin_errors.py makes one
+line of what a plugin's code raises; notes.py says what a user should know of the data; naming.py what a run is called.
+objects/ puts things from Python in the place of names; conf.py reads a file of conf/.
 
 What it does and leaves: train.py runs it from start to end, training.py as it goes; outputs.py says where its rows go;
 timing.py, summary.py and artifacts.py what is kept of it; compilation_cache.py where compiled programs are. stopping.py
-takes signals as requests to stop, early_stopping.py evaluations as reasons to; saving.py says when the state is saved;
-resume.py goes on from there, where fingerprint.py says that what the numbers depend on is as it was; warm_start.py
-begins with other runs' parameters.
+takes signals as requests to stop, early_stopping.py evaluations as reasons to; watchdog.py names a call that hangs;
+saving.py says when the state is saved; resume.py goes on from there, where fingerprint.py says that what the numbers
+depend on is as it was; warm_start.py begins with other runs' parameters.
 
 What is done with what it left: stored_config.py reads its configuration for use today; changes.py changes it;
 saved_runs.py loads and evaluates it, trained_model.py calls it; stored_data.py and new_rows.py make inputs of new rows
 as of those trained on, predicting.py says what it predicts of them; exporting.py writes it for other programs. flags.py
 says where JAX is set otherwise than in its record; step_graph.py has the graph of one of its steps; linear_optimum.py
-the best that a linear model can reach. model_roles.py says what a model's parameters are. plot_loss.py draws losses.
-readable_runs.py says in a few lines what a result is, frames.py makes a data frame of it; run_list.py lists many,
-run_plot.py draws their curves together, told apart by run_labels.py.
+the best that a linear model can reach. model_roles.py says what a model's parameters are, optimizer_facts.py what
+tracing an optimizer tells, optimizer_difference.py how far two part. plot_loss.py draws losses. readable_runs.py says
+in a few lines what a result is, frames.py makes a data frame of it; run_list.py lists many, run_plot.py draws their
+curves together, told apart by run_labels.py.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface; debug/ looks for mistakes.
 """

@@ -17,7 +17,7 @@ from optax import GradientTransformation
 from padl.nested import named_groups
 from padl.optimizers.groups import OptimizerGroup, grouped
 from padl.registry import Entry, Hyperparameter, StaticPartial
-from padl.roles import ParameterRole, cover, infer, roles_table
+from padl.roles import ParameterRole, RoleRow, cover, infer, roles_table
 from padl.roles.role import parameter_name
 from padl.types import Kind, LearningRate, PadlError, PyTree
 
@@ -73,26 +73,27 @@ class Composed(StaticPartial):
         made = super().__call__(roles=roles, **scalars)
         if self.groups:
             of = {pattern: _group(choice, roles, (groups or {})[pattern]) for pattern, choice in self.groups}
-            made = grouped({**of, REST: OptimizerGroup(made)}, partial(owners, [*of], roles))
+            made = grouped({**of, REST: OptimizerGroup(made)}, partial(_assign, [*of], roles))
         for name, choice in self.wraps:
             made = choice(roles=roles, **{INNER: made, **(wrap or {}).get(name, {})})
         return made
 
 
-def owners(patterns: Sequence[str], roles: Mapping[str, ParameterRole] | None, params: PyTree) -> dict[str, str]:
+def owners(patterns: Sequence[str], table: Sequence[RoleRow]) -> dict[str, str]:
     """Return the group of each parameter, {path: pattern}; of those in none `rest`.
-
-    Args:
-        roles: {path: role}; None infers them from names and shapes.
 
     Raises:
         PadlError: as of `padl.roles.cover`.
     """
-    paths = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(params)}
-    known = infer(paths) if roles is None else roles
-    rows = roles_table(paths, {path: known[path] for path in paths})
-    covered = cover(patterns, rows, required=False)
-    return dict.fromkeys(paths, REST) | {path: pattern for pattern, of in covered.items() for path in of}
+    covered = cover(patterns, table, required=False)
+    return {row.path: REST for row in table} | {path: pattern for pattern, of in covered.items() for path in of}
+
+
+def _assign(patterns: Sequence[str], roles: Mapping[str, ParameterRole] | None, params: PyTree) -> dict[str, str]:
+    """The group of each parameter, where the parameters or their shapes are at hand."""
+    arrays = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(params)}
+    known = infer(arrays) if roles is None else roles
+    return owners(patterns, roles_table(arrays, {path: known[path] for path in arrays}))
 
 
 def _group(choice: GroupChoice, roles: Any, scalars: Mapping[str, Any]) -> OptimizerGroup:

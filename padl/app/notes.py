@@ -1,9 +1,10 @@
-"""What a user should know of the data before a run: lines of the task, and classes that a side lacks. notes, say."""
+"""What a user should know before a run: lines of the task, classes that a side lacks, who has which optimizer."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from padl.app.parameter_groups import parameter_lines
 from padl.app.run_spec import RunSpec
 from padl.runs.processes import is_writer
 from padl.runs.sink import warn
@@ -22,6 +23,8 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
     tasks = list({id(spec.task): spec.task for spec in specs}.values())
     lines = [line for task in tasks for line in [*task.said, *_lacking(task, [s for s in specs if s.task is task])]]
     lines += [line for spec in specs for line in spec.said]
+    by_program = {spec.experiment: spec for spec in reversed(specs)}
+    lines += [line for spec in by_program.values() for line in parameter_lines(spec)]
     return list(dict.fromkeys(lines))
 
 

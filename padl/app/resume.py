@@ -19,6 +19,7 @@ from padl.app.fingerprint import ALLOW, Fingerprint, check_same, fingerprint, wi
 from padl.app.keywords import ResumeKeys, Things, spelled_out
 from padl.app.naming import as_typed
 from padl.app.outputs import say_rules
+from padl.app.parameter_groups import files_of
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo, RunSpec, check
 from padl.app.stopping import NEVER, StopRequest
@@ -274,7 +275,7 @@ def _note(folder: Path, before: RunSpec, plan: Plan, step: int, command: Sequenc
             warn(f"{key}: {old} -> {new}")
         warn(f"going on after step {step:,} of {plan.steps:,}")
     env = (folder / "env.json").read_text(encoding="utf-8")
-    run_files.write_start(folder, plan.config, env, plan.files)
+    run_files.write_start(folder, plan.config, env, files_of(plan))
     words = [redact_argument(word) for word in command]
     time = datetime.now(UTC).isoformat(timespec="seconds")
     with (folder / "resumes.jsonl").open("a", encoding="utf-8") as file:

@@ -12,6 +12,7 @@ from padl.app.compilation_cache import use_compilation_cache
 from padl.app.debug import with_debug
 from padl.app.keywords import TrainKeys, defaults_of, spelled_out
 from padl.app.outputs import say_rules
+from padl.app.parameter_groups import files_of
 from padl.app.plan import Plan, resolve
 from padl.app.run_spec import Memo
 from padl.app.settings import EXPERIMENT, Settings, SweepSettings
@@ -115,5 +116,5 @@ def _create_folder(plan: Plan, command: list[str]) -> Path | None:
     folder = run_folder.create(plan.run.dir, plan.label)
     if is_writer():
         env = run_folder.to_json(environment(plan.device, plan.device_count, command))
-        run_files.write_start(folder, plan.config, env, plan.files)
+        run_files.write_start(folder, plan.config, env, files_of(plan))
     return folder

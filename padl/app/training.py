@@ -26,6 +26,7 @@ from padl.app.stopping import StopRequest
 from padl.app.summary import Rows, columns, summarise
 from padl.app.timing import Clock
 from padl.app.trained_model import TrainedModel, of_run
+from padl.app.watchdog import Watchdog
 from padl.engine import loop
 from padl.engine.experiment import Pretrained
 from padl.engine.memory import is_out_of_memory
@@ -182,9 +183,12 @@ class Training:
         """Run the loop, and record what it measures; begin to save its last state."""
         step = self.beginning.window["step"] if self.beginning.window else 0
         sinks = run_sinks(self.plan, self.folder, rows, status, self.memory, self.wandb, step)
-        with Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder:
+        with (
+            Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder,
+            Watchdog(self.plan.device.platform == "cpu") as watchdog,
+        ):
             reach("before_the_first_call")
-            last = loop.last(self._recorded(recorder, rows))
+            last = loop.last(self._recorded(recorder, rows, watchdog))
             if last.diverged is None:
                 self._save(last.step, loop.Snapshot(last.state, last.best), recorder, rows)
             times = self.clock.times(self.beginning.seconds)
@@ -193,7 +197,7 @@ class Training:
             recorder.close(summary)
         return last, summary
 
-    def _recorded(self, recorder: Recorder, rows: Jsonl | None) -> Iterator[loop.Chunk]:
+    def _recorded(self, recorder: Recorder, rows: Jsonl | None, watchdog: Watchdog) -> Iterator[loop.Chunk]:
         """The chunks of the loop, each recorded, its state saved where that is due."""
         plan, saver = self.plan, self.saver
         chunks = loop.run(
@@ -202,7 +206,7 @@ class Training:
             stream=plan.stream, pretrained=self.beginning.pretrained, start=self.beginning.start,
             save_every=saver.steps, control=self._control, ends=self.early and self.early.ends,
         )  # fmt: skip
-        for chunk in chunks:
+        for chunk in watchdog.watch(chunks, plan.title, self.beginning.step):
             self.clock.mark(chunk.step)
             if chunk.evaluation:
                 reach("after_evaluation")

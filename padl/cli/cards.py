@@ -4,19 +4,18 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from padl.app import names
 from padl.app.model_roles import TASK, model_roles
+from padl.app.optimizer_facts import facts_of
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
 from padl.coercion import describe, written
-from padl.optimizers.transformation import measures_of
+from padl.optimizers.transformation import NEEDS
 from padl.registry import Entry, near
 from padl.runs.console import Output
 from padl.types import KINDS, Domain, PadlError, one_line
@@ -34,9 +33,8 @@ LABELS = {
     "moves_norm": "moves norms",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view", "conflict", "shown_at")  # drawn by --plot, said where it is met, or for tests
+HIDDEN = ("view", "conflict", "conventions", "shown_at")  # drawn, said where it is met, a line each, or for tests
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
-PARAMETERS = 10_000  # of the model by which the arrays of a state are counted
 
 
 def entries_called(name: str) -> list[Entry]:
@@ -139,10 +137,21 @@ def facts(entry: Entry) -> dict[str, str]:
     traits = sorted(entry.traits.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else len(FIRST))
     in_words = {LABELS.get(name, name): _in_words(name, value) for name, value in traits if name not in HIDDEN}
     lines = {**in_words, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
-    if entry.kind == "optimizer":
-        arrays, lines["measures"] = state_arrays(entry), ", ".join(measured(entry))
-        lines["state"] = f"{arrays:g} arrays of the parameters' size (float32: {4 * arrays:g} bytes each)"
-    return lines
+    return {**lines, **_of_optimizer(entry)} if entry.kind == "optimizer" else lines
+
+
+def _of_optimizer(entry: Entry) -> dict[str, str]:
+    """What tracing it tells, and what libraries do otherwise."""
+    found = facts_of(entry)
+    arrays = f"{found.state:.3g} arrays of the parameters' size (float32: {4 * found.state:.3g} bytes each)"
+    differing = {name: each.says for name, each in entry.traits.get("conventions", {}).items() if each.says}
+    return {
+        "state": arrays,
+        "reads": "; ".join(f"{need}: {NEEDS[need]}" for need in found.needs),
+        "judges": "other parameters than those that are trained" if found.judges_others else "",
+        "measures": ", ".join(found.measures),
+        **{f"as {name}": says for name, says in differing.items()},
+    }
 
 
 def _in_words(trait: str, value: Any) -> str:
@@ -156,22 +165,3 @@ def _in_words(trait: str, value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_in_words("", v) for v in value)
     return getattr(value, "__name__", "a function") if callable(value) else "" if value is None else str(value)
-
-
-def measured(entry: Entry) -> list[str]:
-    """The names by which a run can log what an optimizer measures itself."""
-
-    def measures() -> dict[str, Any]:
-        made, params = entry.function(**entry.check(entry.stand_ins)), jnp.zeros(PARAMETERS)
-        return dict(measures_of(made)(made.init(params), params, params))
-
-    return [*jax.eval_shape(measures)]
-
-
-def state_arrays(entry: Entry) -> float:
-    """How many arrays of the parameters' size an optimizer keeps."""
-    try:
-        state = jax.eval_shape(lambda: entry.function(**entry.check(entry.stand_ins)).init(jnp.zeros(PARAMETERS)))
-    except Exception as error:  # a stranger's code
-        raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {one_line(error)}") from error
-    return sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / PARAMETERS

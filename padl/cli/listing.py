@@ -1,13 +1,16 @@
 """Print tables of what is registered, a kind each."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
 from padl.app import names
+from padl.app.optimizer_facts import facts_of, year_of
 from padl.cli.formatting import print_line
 from padl.coercion import written
 from padl.origins import PADL
@@ -29,23 +32,50 @@ def print_list(kinds: Iterable[Kind]) -> None:
 
 
 def _listing(kind: Kind) -> Table:
-    """Family by family: name, hyperparameters with defaults, reference; the origin only where one is a plugin's."""
+    """Family by family: name and reference, of optimizers year and state, of others hyperparameters with defaults; the
+    origin only where one is a plugin's."""
     entries = sorted(names.of(kind), key=lambda entry: (entry.family, entry.name))
     with_origin = any(entry.origin != PADL for entry in entries)
+    columns = {"name": lambda entry: f"  {entry.name}", **(OF_OPTIMIZERS if kind == "optimizer" else OF_OTHERS)}
+    columns |= {"reference": lambda entry: entry.reference}
+    columns |= {"origin": lambda entry: entry.origin} if with_origin else {}
     table = Table(title=PLURALS[kind], title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("name", no_wrap=True)
     longest = max((len(word) for entry in entries for word in _defaults(entry)), default=0)
-    table.add_column("hyperparameters", min_width=longest + 1)
-    for column in ["reference", *(["origin"] if with_origin else [])]:
-        table.add_column(column, overflow="fold")
+    for column in columns:
+        is_short = column in ("name", *OF_OPTIMIZERS)
+        table.add_column(
+            column, no_wrap=is_short, overflow="fold", min_width=longest + 1 if column in OF_OTHERS else None
+        )
     for family, members in itertools.groupby(entries, key=lambda entry: entry.family):
         table.add_row(f"[bold]{escape(family)}[/bold]")
         for entry in members:
-            cells = (f"  {entry.name}", ", ".join(_defaults(entry)), entry.reference)
-            table.add_row(*map(escape, [*cells, *([entry.origin] if with_origin else [])]))
+            table.add_row(*(escape(cell(entry)) for cell in columns.values()))
     return table
 
 
+def described(kind: Kind) -> list[dict[str, Any]]:
+    """Describe what is registered of a kind, by name, for `--json`."""
+    return [_described(entry) for entry in sorted(names.of(kind), key=lambda entry: entry.name)]
+
+
+def _described(entry: Entry) -> dict[str, Any]:
+    about: dict[str, Any] = {"kind": entry.kind, "name": entry.name, "family": entry.family, "summary": entry.summary}
+    about |= {"reference": entry.reference, "year": year_of(entry.reference), "origin": entry.origin}
+    about["hyperparameters"] = {h.name: _plain(h.default) for h in entry.hyperparameters.values()}
+    return about | (asdict(facts_of(entry)) if entry.kind == "optimizer" else {})
+
+
+def _plain(value: Any) -> Any:
+    """A default as JSON has it."""
+    return value if isinstance(value, (bool, int, float, str, list, tuple, dict, type(None))) else str(value)
+
+
 def _defaults(entry: Entry) -> list[str]:
-    needed = lambda h: h.nested and h.required  # noqa: E731
-    return [h.name if needed(h) else f"{h.name}={written(h.default)}" for h in entry.hyperparameters.values()]
+    return [f"{h.name}={written(h.default)}" for h in entry.hyperparameters.values()]
+
+
+OF_OPTIMIZERS: dict[str, Callable[[Entry], str]] = {
+    "year": lambda entry: str(year_of(entry.reference) or ""),
+    "state": lambda entry: f"{facts_of(entry).state:.3g}",
+}
+OF_OTHERS: dict[str, Callable[[Entry], str]] = {"hyperparameters": lambda entry: ", ".join(_defaults(entry))}

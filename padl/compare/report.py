@@ -14,6 +14,7 @@ from padl.runs.csv_table import csv_text
 from padl.types import printable
 
 AT_END = "*"
+FAR = "from the last point to the nearest lowest one"
 COLUMNS = (
     "optimizer",
     "learning_rate",
@@ -75,7 +76,11 @@ def notes(comparison: Comparison) -> Iterator[str]:
     landscape, starts = comparison.landscape, len(comparison.starts)
     cells = [cell for line in summary_lines(comparison) for cell in line[1:]]
     low = f"{landscape.floor:.4g}" + ("" if landscape.exact else ", as far as was found")
-    yield "gap: last height minus the lowest; distance: from the last point to the nearest lowest one"
+    far = f"of the last {landscape.judged[0]} from where it is lowest" if landscape.judged else FAR
+    yield f"gap: last height minus the lowest; distance: {far}"
+    if not landscape.drawable:
+        matrices = " and ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in landscape.forms.items())
+        yield f"no picture of the paths, and no race: a point is {len(landscape.start)} numbers ({matrices})"
     yield f"steps: to the goal, a height of {comparison.goal:.4g}; the lowest is {low}"
     if starts > 1:
         yield f"numbers are means over the {starts} starts"

@@ -1,4 +1,7 @@
-"""Draw a comparison: paths on the ground, progress by step, and what each rate led to. pictures, draw, paths."""
+"""Draw a comparison: paths on the ground, progress by step, and what each rate led to. pictures, draw, paths.
+
+Paths are drawn where a point is one or two numbers; of matrices there is no picture that shows where a path goes.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,12 +22,13 @@ WIDTHS = 2.6, 1.3  # of the first path and the last: where paths are the same, a
 
 
 def pictures(comparison: Comparison) -> dict[str, Callable[[], Any]]:
-    """Return what can be drawn: "paths", "progress" and, where any optimizer has several learning rates, "rates".
+    """Return what can be drawn: "paths" of points of one or two numbers, "progress", and "rates" of several rates.
 
     Returns:
         {name of its file: () -> a figure}, drawn in `own_style`.
     """
-    plots = {"paths": paths, "progress": progress}
+    plots = {"paths": paths} if comparison.landscape.drawable else {}
+    plots["progress"] = progress
     if any(path.rates is not None and len(path.rates) > 1 for path in comparison.paths.values()):
         plots["rates"] = rates
     return {name: own_style()(partial(plot, comparison)) for name, plot in plots.items()}

@@ -25,7 +25,9 @@ def progress(comparison: Comparison) -> Any:
     figure, panels = figure_of(title(comparison), 13.2 if unequal else 9.6, 4.3 + 0.1 * len(works), 2 + unequal)
     early = falls_early(gaps)
     _courses(panels[0], gaps, GAP, LEAST, steps, early)
-    _courses(panels[1], distances, "distance to the nearest lowest point", NEAREST, steps, early)
+    judged = comparison.landscape.judged
+    words = f"distance of {judged[0]} from where it is lowest" if judged else "distance to the nearest lowest point"
+    _courses(panels[1], distances, words, NEAREST, steps, early)
     if unequal:
         _courses(panels[2], gaps, GAP, LEAST, works, True)
         panels[2].set_xlabel("rows of data looked at")

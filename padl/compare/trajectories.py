@@ -119,10 +119,10 @@ def _program(
     """The program and its arguments: all numbers as the device takes them."""
     optimizers = tuple((c.make, c.rated, c.full_batch) for c in candidates.values())
     scalars = [
-        {k: np.float32(v) for k, v in candidate.scalars.items() if k != "learning_rate"}
+        jax.tree.map(np.float32, {k: v for k, v in candidate.scalars.items() if k != "learning_rate"})
         for candidate in candidates.values()
     ]
     sampled = traceable(landscape.sampled) if landscape.sampled and batch_size else None
     numbers = np.asarray(starts, np.float32), np.asarray(rates, np.float32), np.float32(noise), np.uint32(seed)
-    program = ProgramKey(optimizers, steps, noise > 0, batch_size, landscape.rows > 0)
+    program = ProgramKey(optimizers, steps, noise > 0, batch_size, landscape.rows > 0, tuple(landscape.forms.items()))
     return compiled(program), ((traceable(landscape.height), sampled), scalars, *numbers)

@@ -9,12 +9,14 @@ import jax.numpy as jnp
 import optax
 
 from padl.engine.experiment import check_updates
+from padl.engine.operations import DECOMPOSITIONS, hangs_batched, operations_of
+from padl.optimizers.transformation import needs_of, readout_of
 from padl.registry import StaticPartial
 from padl.surfaces.functions import tilted
-from padl.surfaces.landscape import heights_at
+from padl.surfaces.landscape import Forms, heights_at, params_of, point_of
 from padl.types import Key, PyTree
 
-NOISE, BATCH = range(2)  # the streams of a step's key
+NOISE, BATCH, OWN = range(3)  # the streams of a step's key
 
 
 class ProgramKey(NamedTuple):
@@ -24,6 +26,7 @@ class ProgramKey(NamedTuple):
         optimizers: for each, (what makes it, whether it has a learning rate, whether every step takes all rows).
         steps: T. noisy: whether the gradient is. batch_size: rows of a step, None for all.
         in_parts: whether heights cost so much that they are not computed all at once.
+        forms: names and shapes of the parameters that a point is; () for a single vector.
     """
 
     optimizers: tuple[tuple[StaticPartial, bool, bool], ...]
@@ -31,17 +34,19 @@ class ProgramKey(NamedTuple):
     noisy: bool
     batch_size: int | None
     in_parts: bool
+    forms: Forms = ()
 
 
 class Draws(NamedTuple):
     """The randomness of each step from one start, the same for all optimizers and learning rates: paired, hence fair.
 
     Attributes:
-        noise: (T, D) of the gradient. keys: (T,) of the rows. None where there is none.
+        noise: (T, D) of the gradient. keys: (T,) of the rows. None where there is none. own: (T,) of the optimizer.
     """
 
     noise: jax.Array | None
     keys: Key | None
+    own: Key
 
 
 @lru_cache(maxsize=32)
@@ -59,11 +64,20 @@ def _walk_all(program: ProgramKey, heights: Any, scalars: Any, starts: Any, rate
     walked = []
     for (make, rated, full_batch), numbers in zip(program.optimizers, scalars, strict=True):
         measure = partial(_measure, *heights, None if full_batch else program.batch_size)
-        from_each = jax.vmap(partial(_walk, make, numbers, program.steps, measure), (None, 0, 0))
-        at_each = jax.vmap(from_each, (0, None, None))
-        points = at_each(rates, starts, draws) if rated else from_each(None, starts, draws)[None]
+        walk = partial(_walk, make, numbers, program.steps, program.forms, measure)
+        over = _lanes(partial(walk, rates[0] if rated else None), starts, draws)
+        from_each = lambda rate, walk=walk, over=over: over(partial(walk, rate), starts, draws)  # noqa: E731
+        points = over(from_each, rates) if rated else from_each(None)[None]
         walked.append(_nan_from_divergence(points, heights_at(heights[0], points, program.in_parts)))
     return walked
+
+
+def _lanes(walk: Callable, starts: jax.Array, draws: Draws) -> Callable[..., jax.Array]:
+    """How a function is applied to each of its arguments' first axis: batched, or one by one where that may hang."""
+    one, device = jax.tree.map(lambda x: x[0], (starts, draws)), jax.devices()[0]
+    if hangs_batched(DECOMPOSITIONS, device) and hangs_batched(operations_of(jax.make_jaxpr(walk)(*one)), device):
+        return lambda function, *arguments: jax.lax.map(lambda each: function(*each), arguments)
+    return lambda function, *arguments: jax.vmap(function)(*arguments)
 
 
 def _draws(program: ProgramKey, noise: jax.Array, seed: jax.Array, dimensions: int, start: jax.Array) -> Draws:
@@ -72,7 +86,7 @@ def _draws(program: ProgramKey, noise: jax.Array, seed: jax.Array, dimensions: i
     stream = lambda number: jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)  # noqa: E731
     normal = jax.vmap(lambda key: jax.random.normal(key, (dimensions,), jnp.float32))
     tilts = noise * normal(stream(NOISE)) if program.noisy else None
-    return Draws(tilts, stream(BATCH) if program.batch_size else None)
+    return Draws(tilts, stream(BATCH) if program.batch_size else None, stream(OWN))
 
 
 def _measure(
@@ -83,21 +97,32 @@ def _measure(
     return value if draws.noise is None else value + tilted(point, draws.noise)
 
 
-def _walk(make: StaticPartial, scalars: Any, steps: int, measure: Callable, rate: Any, start: jax.Array, draws: Draws):
-    """The points (T + 1, D) of one lane, the start first."""
+def _walk(
+    make: StaticPartial,
+    scalars: Any,
+    steps: int,
+    forms: Forms,
+    measure: Callable,
+    rate: Any,
+    start: jax.Array,
+    draws: Draws,
+) -> jax.Array:
+    """The points (T + 1, D) of one lane, the start first: those that the optimizer wants judged."""
     learning_rate = {} if rate is None else {"learning_rate": rate}
     optimizer = optax.with_extra_args_support(make(**scalars, **learning_rate))
 
     def step(carry: PyTree, drawn: Draws) -> tuple[PyTree, jax.Array]:
         params, state = carry
-        value_fn = lambda params: measure(drawn, params["point"])  # noqa: E731
+        value_fn = lambda params: measure(drawn, point_of(forms, params))  # noqa: E731
         value, grad = jax.value_and_grad(value_fn)(params)
-        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=value_fn)
+        extras = {"value": value, "value_fn": value_fn, "grad": grad, "grad_fn": jax.grad(value_fn), "key": drawn.own}
+        read = {name: extras[name] for name in needs_of(optimizer)}
+        updates, state = optimizer.update(grad, state, params, **read)
         check_updates(updates, params)
         moved: Any = optax.apply_updates(params, updates)
-        return (moved, state), moved["point"]
+        return (moved, state), point_of(forms, readout_of(optimizer)(state, moved))
 
-    params = {"point": start}
+    params = params_of(forms, start)
     _, points = jax.lax.scan(step, (params, optimizer.init(params)), draws, length=steps)
     return jnp.concatenate([start[None], points])
 

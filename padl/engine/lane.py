@@ -77,6 +77,7 @@ def advance(
     experiment: Experiment,
     criterion: Criterion,
     steps_per_call: int,
+    shared: PyTree,
     carry: Carry,
     request: Request,
     key: Key,
@@ -84,8 +85,12 @@ def advance(
     data: Data,
     pretrained: Pretrained | tuple[()],
 ) -> tuple[Carry, Measured]:
-    """Do one call of a run. One that ended stays what it was: its best, and its state but for the counters of its
-    steps; from the step on at which it diverges, what it was before that step."""
+    """Do one call of a run. One that ended stays what it was, its best and its state; from the step on at which it
+    diverges, what it was before that step. The count of steps alone goes on, and what the rule's state shares.
+
+    Args:
+        shared: of each array of the rule's state, whether it is one for all runs that are batched with this one.
+    """
     fresh = partial(begin, experiment, criterion, key, hparams, pretrained)
     carry = jax.lax.cond(request.first, lambda _: fresh(), lambda c: c, carry)
 
@@ -95,7 +100,7 @@ def advance(
         new, metrics = experiment.step(state, hparams, data)
         healthy = (carry.ended == 0) & jnp.isfinite(metrics["loss"])
         ended = jnp.where((carry.ended == 0) & ~healthy, new.step, carry.ended)
-        kept = _kept(healthy, new._replace(key=()), carry.state)
+        kept = _kept(healthy, new._replace(key=()), carry.state, shared)
         return Carry(kept, carry.best, ended), {name: train[name].at[i].set(v) for name, v in metrics.items()}
 
     def evaluate(carry: Carry) -> tuple[Carry, Metrics, jax.Array]:
@@ -133,14 +138,9 @@ def _nan_like(shapes: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.full(x.shape, jnp.nan, x.dtype), shapes)
 
 
-def _kept(healthy: jax.Array, new: TrainState, old: TrainState) -> TrainState:
-    """`new` where healthy; counters of the optimizer and of steps go on, so that all members of a sweep share them."""
+def _kept(healthy: jax.Array, new: TrainState, old: TrainState, shared: PyTree) -> TrainState:
+    """`new` where healthy; the count of steps, and what other runs share, go on whatever becomes of this one."""
     choose = lambda a, b: jnp.where(healthy, a, b)  # noqa: E731
     kept = jax.tree.map(choose, new, old)
-    rule = jax.tree.map(lambda a, b: a if is_counter(a) else choose(a, b), new.opt_state, old.opt_state)
-    return kept._replace(step=new.step, opt_state=rule)
-
-
-def is_counter(x: Any) -> bool:
-    """Tell whether an array of one run is a whole number, as the count of a rule's steps is."""
-    return x.shape == () and jnp.issubdtype(x.dtype, jnp.integer)
+    pick = lambda common, a, b: a if common else choose(a, b)  # noqa: E731
+    return kept._replace(step=new.step, opt_state=jax.tree.map(pick, shared, new.opt_state, old.opt_state))

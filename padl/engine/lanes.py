@@ -15,9 +15,10 @@ import numpy as np
 
 from padl.data.source import Data
 from padl.engine import mesh
-from padl.engine.experiment import Experiment, Pretrained
+from padl.engine.counters import common_scalars
+from padl.engine.experiment import Experiment, Pretrained, TrainState
 from padl.engine.keys import key_of
-from padl.engine.lane import Carry, Measured, Request, advance, begin, is_counter
+from padl.engine.lane import Carry, Measured, Request, advance, begin
 from padl.types import Criterion, Device, HParams, PyTree
 
 Strategy = Literal["vmap", "map", "alone"]
@@ -158,26 +159,11 @@ def carry_of_one(structure: Structure, members: Members) -> Carry:
 @lru_cache(maxsize=32)
 def _compiled(structure: Structure, lanes: Lanes, tree: Any, leaves: tuple[jax.ShapeDtypeStruct, ...]) -> Program:
     like: Members = jax.tree.unflatten(tree, leaves)  # one member
-    shared = lanes.strategy == "vmap"
-    try:
-        return _compile(structure, lanes, like, share_counters=shared)
-    except ValueError as error:
-        if "out_axes" not in str(error):
-            raise
-        return _compile(structure, lanes, like, share_counters=False)  # a rule that counts by what it sees
-
-
-def _compile(structure: Structure, lanes: Lanes, like: Members, share_counters: bool) -> Program:
-    """Compile the program of these lanes.
-
-    Args:
-        share_counters: all members have the rule's counters in common, so that what it does every k steps is a branch,
-            and is not computed at every step and thrown away.
-    """
-    one = carry_of_one(structure, like)
-    per_member = _per_member(one, lanes.strategy, share_counters)
-    inputs = _per_member_of(like)
-    lane = partial(_lane, partial(advance, structure.experiment, structure.criterion, structure.steps_per_call))
+    one, inputs = carry_of_one(structure, like), _per_member_of(like)
+    shared = _shared(structure.experiment, one, like, inputs, lanes.strategy)
+    per_member = _per_member(one, lanes.strategy, shared)
+    run = partial(advance, structure.experiment, structure.criterion, structure.steps_per_call, shared)
+    lane = partial(_lane, run)
     share = _batched(lane, per_member, inputs) if lanes.strategy == "vmap" else _one_by_one(lane)
     on = mesh.for_members(list(lanes.devices))
     function = mesh.over_members(share, on, (per_member, Request(*[False] * 4), inputs), (per_member, True))
@@ -195,18 +181,37 @@ def _compile(structure: Structure, lanes: Lanes, like: Members, share_counters: 
     )
 
 
+def _shared(experiment: Experiment, one: Carry, like: Members, inputs: Members, strategy: Strategy) -> PyTree:
+    """Of each array of the rule's state, whether the lanes have it in common, as they have the count of its steps."""
+    if strategy != "vmap":
+        return jax.tree.map(lambda _: False, one.state.opt_state)
+
+    def init(members: Members) -> PyTree:
+        key, hparams, _, starts = members
+        return experiment.init(key_of(key), hparams, starts and starts.of_one).opt_state
+
+    def step(opt_state: PyTree, rest: TrainState, members: Members) -> PyTree:
+        state = rest._replace(step=jnp.zeros((), jnp.int32), key=key_of(members.keys), opt_state=opt_state)
+        return experiment.step(state, members.hparams, members.data)[0].opt_state
+
+    widened = partial(_widened, count=1, make=jax.ShapeDtypeStruct)
+    rest = one.state._replace(step=(), opt_state=())
+    everywhere = jax.tree.map(lambda _: True, rest)
+    return common_scalars(init, step, widened(rest, everywhere), widened(shapes_of_one(like), inputs), inputs)
+
+
 def _per_member_of(members: Members) -> Members:
     """Of each array of members, whether every member has its own."""
     hparams, starts = jax.tree.map(lambda _: True, members.hparams), members.starts
     return Members(True, hparams, members.data.per_member(), starts and starts.per_member())
 
 
-def _per_member(carry: Carry, strategy: Strategy, share_counters: bool) -> Carry:
+def _per_member(carry: Carry, strategy: Strategy, shared: PyTree) -> Carry:
     """Of each array of a carry, whether every member has its own."""
     per_member = jax.tree.map(lambda _: True, carry)
     if strategy != "vmap":
         return per_member
-    opt_state = jax.tree.map(lambda x: not (share_counters and is_counter(x)), carry.state.opt_state)
+    opt_state = jax.tree.map(lambda common: not common, shared)
     return per_member._replace(state=per_member.state._replace(step=False, opt_state=opt_state))
 
 

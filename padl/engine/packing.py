@@ -1,4 +1,4 @@
-"""How members are packed into lanes: how many at once, batched or one by one. outline, choose, arrange."""
+"""How members are packed into lanes: how many at once, batched or one by one. outline, choose, check, arrange."""
 
 from typing import Literal, NamedTuple
 
@@ -7,7 +7,8 @@ import jax
 from padl.engine import mesh
 from padl.engine.keys import key_of
 from padl.engine.lanes import Lanes, Members, Strategy, Structure, carry_of_one, compiled, shapes_of_one
-from padl.types import Device
+from padl.engine.operations import SAFE_SINCE, hangs_batched, operations_of
+from padl.types import Device, PadlError
 
 WIDEST = 128 * 128  # elements of a weight from which on batched products are no faster on a CPU: scripts/lab_book.md
 FIRST_GUESS = 4  # a lane's memory, in what it carries from call to call, before the program says more
@@ -17,37 +18,57 @@ class Outline(NamedTuple):
     """What tracing a run tells.
 
     Attributes:
-        operations: of a step, as text. widest: elements of the largest parameter.
+        operations: names of those of the first state, a step and an evaluation. widest: elements of the largest
+            parameter.
         metrics: what is measured, as "train/loss" and "eval/loss".
     """
 
-    operations: str
+    operations: frozenset[str]
     widest: int
     metrics: tuple[str, ...]
 
 
 def outline(structure: Structure, members: Members) -> Outline:
-    """Trace the first state and a step; raises what tracing them raises."""
+    """Trace the first state, a step and an evaluation; raises what tracing them raises."""
     experiment = structure.experiment
     key, hparams, data, _ = shapes_of_one(members)
-    state = jax.eval_shape(lambda k, h: experiment.init(key_of(k), h), key, hparams)
-    operations, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
-    evaluation = jax.eval_shape(experiment.evaluate, state.params, state.model_state, hparams, data)
+    begin = lambda key, hparams: experiment.init(key_of(key), hparams)  # noqa: E731
+    first, state = jax.make_jaxpr(begin, return_shape=True)(key, hparams)
+    step, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)
+    judged = lambda s, h, d: experiment.evaluate(experiment.readout(s, h), s.model_state, h, d)  # noqa: E731
+    judge, evaluation = jax.make_jaxpr(judged, return_shape=True)(state, hparams, data)
     measured = (name for name in train if name != "learning_rate")  # which is a setting
     metrics = (*(f"train/{name}" for name in measured), *(f"eval/{name}" for name in evaluation))
-    return Outline(str(operations), max((p.size for p in jax.tree.leaves(state.params)), default=0), metrics)
+    operations = frozenset().union(*(operations_of(each) for each in (first, step, judge)))
+    return Outline(operations, max((p.size for p in jax.tree.leaves(state.params)), default=0), metrics)
 
 
 def choose(outline: Outline, device: Device) -> Literal["vmap", "map"]:
     """Choose batched or one after the other, whichever is faster (scripts/lab_book.md has the measurements).
 
     On an accelerator batched, since one member leaves it idle. On a CPU convolutions one after the other, since those
-    with weights of their own become a grouped convolution, several times slower; and wide layers, whose products fill
-    a core by themselves.
+    with weights of their own become a grouped convolution, several times slower; wide layers, whose products fill a
+    core by themselves; and what decomposes matrices, where batched decompositions may not come back.
     """
     if device.platform != "cpu":
         return "vmap"
-    return "map" if outline.widest >= WIDEST or "conv_general_dilated" in outline.operations else "vmap"
+    one_by_one = outline.widest >= WIDEST or "conv_general_dilated" in outline.operations
+    return "map" if one_by_one or hangs_batched(outline.operations, device) else "vmap"
+
+
+def check(strategy: Strategy, outline: Outline, device: Device) -> None:
+    """Check that a program whose members are batched comes back.
+
+    Raises:
+        PadlError: it may hang.
+    """
+    hanging = sorted(hangs_batched(outline.operations, device)) if strategy == "vmap" else []
+    if hanging:
+        raise PadlError(
+            f"sweep.strategy=vmap: matrices are decomposed ({', '.join(hanging)}), and JAX {jax.__version__} may never"
+            " come back from that on a CPU when members are batched: leave it out or use sweep.strategy=map, or JAX"
+            f" {'.'.join(map(str, SAFE_SINCE))} or later"
+        )
 
 
 def arrange(

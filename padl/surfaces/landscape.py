@@ -1,22 +1,24 @@
-"""Hold a function of one or two numbers to walk on, and measure it. Landscape, heights, nearest, lowest."""
+"""Hold a function to walk on, of a vector or of matrices, and measure it. Landscape, heights, nearest, lowest."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from padl.data.batches import ROUNDS, permute
-from padl.types import Key
+from padl.types import Key, Params
 
 TOGETHER = 64  # points whose heights are computed at once where each is a mean over rows
 
 
 @dataclass(frozen=True, eq=False)
 class Landscape:
-    """A surface over points of D numbers, D = 1 or 2, as a comparison needs it.
+    """A surface over points of D numbers, as a comparison needs it: one or two, or those of matrices row by row.
 
     Attributes:
         name: as a title says it, with its numbers: "valley, κ = 100".
@@ -32,6 +34,10 @@ class Landscape:
         rows: how many rows of data the height is a mean over; 0 for a surface without data.
         sampled: (point, key, batch size) -> the height on rows drawn at random; None without data. A Partial too.
         noise: standard deviation of the gradient's noise where nobody says another.
+        forms: {name: shape} of the parameters that an optimizer is given, which the numbers of a point are in their
+            order; {} for a single vector called "point".
+        judged: where the lowest points are a whole set, what is the same for all of them: what it is called, and
+            points (..., D) -> it, (..., E), of which distances are. None: the points themselves.
     """
 
     name: str
@@ -48,6 +54,34 @@ class Landscape:
     rows: int = 0
     sampled: Callable[[jax.Array, Key, int], jax.Array] | None = None
     noise: float = 0.0
+    forms: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    judged: tuple[str, Callable[[np.ndarray], np.ndarray]] | None = None
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a picture can hold it: a point is one or two numbers."""
+        return len(self.start) <= 2
+
+    def params(self, points: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the parameters of points (..., D), each an array (..., *shape)."""
+        return params_of(tuple(self.forms.items()), points)
+
+
+Forms = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+def params_of(forms: Forms, points: Any) -> dict[str, Any]:
+    """Cut points (..., D) into parameters of these names and shapes; without any they are one vector, "point"."""
+    if not forms:
+        return {"point": points}
+    ends = np.cumsum([math.prod(shape) for _, shape in forms])
+    parts = [points[..., end - math.prod(shape) : end] for end, (_, shape) in zip(ends, forms, strict=True)]
+    return {name: x.reshape(*x.shape[:-1], *shape) for x, (name, shape) in zip(parts, forms, strict=True)}
+
+
+def point_of(forms: Forms, params: Params) -> jax.Array:
+    """Return the point (D,) of these parameters."""
+    return jnp.concatenate([params[name].ravel() for name, _ in forms]) if forms else params["point"]
 
 
 def heights(landscape: Landscape, points: np.ndarray) -> np.ndarray:
@@ -96,6 +130,10 @@ def lowest(landscape: Landscape, across: int = 25, zooms: int = 8) -> tuple[tupl
 
 
 def nearest(landscape: Landscape, points: np.ndarray) -> np.ndarray:
-    """Return the distance of points (..., D) to the nearest of the minima, (...), NaN for a point that is NaN."""
-    points, apart = np.asarray(points, np.float64), partial(np.linalg.norm, axis=-1)
-    return np.min([apart(points - np.array(minimum)) for minimum in landscape.minima], axis=0)
+    """Return the distance of points (..., D) to the nearest of the minima, (...), NaN for a point that is NaN.
+
+    Where a landscape says what it is judged by, the distance is between that of the point and that of the minimum.
+    """
+    judged = landscape.judged[1] if landscape.judged else lambda points: points
+    seen, apart = judged(np.asarray(points, np.float64)), partial(np.linalg.norm, axis=-1)
+    return np.min([apart(seen - judged(np.array(minimum))) for minimum in landscape.minima], axis=0)

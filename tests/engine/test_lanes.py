@@ -289,6 +289,43 @@ def test_counters_are_shared_so_that_every_k_steps_stays_a_branch():
     assert branches(every_third) == branches(always) + 1
 
 
+def every_third_and_growing(learning_rate):
+    """The rule above, which also counts gradients that grew, and finite ones, each member for itself."""
+    inner = every_third(learning_rate)
+
+    def init(params):
+        return inner.init(params), jnp.zeros(()), jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32)
+
+    def update(grads, state, params=None, **_):
+        rule, before, grown, seen = state
+        norm = sum(jnp.square(g).sum() for g in jax.tree.leaves(grads))
+        updates, rule = inner.update(grads, rule, params)
+        updates = jax.tree.map(lambda u: u / (1 + grown % 2), updates)
+        return updates, (rule, norm, grown + (norm > before), seen + jnp.isfinite(norm))
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
+def test_a_count_of_what_a_member_sees_leaves_every_k_steps_a_branch_for_the_count_of_steps():
+    who = without_momentum(members((0.05, 0.02)))
+    branches = lambda optimizer: program_text(optimizer, who).count(" conditional(")  # noqa: E731
+    assert branches(every_third_and_growing) == branches(every_third)
+
+
+def test_a_rule_with_a_shared_and_an_own_count_is_the_run_alone():
+    what, who = structure(optimizer=every_third_and_growing), without_momentum(members((0.05, 0.02, 0.1, 1e30)))
+    together, counts = run(what, who), set()
+    for member in range(3):
+        ref = alone(what, who, member)
+        np.testing.assert_allclose(losses(together[member]), losses(ref), rtol=2e-4)
+        ours, theirs = together[member][-1].state.opt_state, ref[-1].state.opt_state
+        assert [int(x) for x in (ours[0][0], *ours[2:])] == [int(x) for x in (theirs[0][0], *theirs[2:])]
+        counts.add(int(ours[2]))
+    assert len(counts) > 1  # each member has its own
+    diverged = together[3][-1]
+    assert int(diverged.state.opt_state[3]) == diverged.diverged - 1  # as it was before that step
+
+
 def test_a_rule_that_counts_by_what_it_sees_keeps_a_count_for_each_member():
     def careful(learning_rate):
         return optax.apply_if_finite(optax.sgd(learning_rate), 3)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from compile_options import QUICK
 from deviations import REFUSED, REFUSED_ELSE_SAME, deviation
 from from_torch import CASES, LABELS, Case, in_layout
 
@@ -106,7 +105,7 @@ def weights_or_number(given: Any, size: np.ndarray) -> np.ndarray:
     return padded(a, size) if a.ndim == len(size) else a
 
 
-@partial(jax.jit, static_argnums=(0, 1), compiler_options=QUICK)
+@partial(jax.jit, static_argnums=(0, 1))
 def program(key_: Key, reductions: tuple[str, ...], stacked, kept, arrays, which):
     """For every case the values, if one has no reduction, what they are reduced to, and the gradients of that."""
     loss = partial(getattr(losses, key_.loss), **dict(key_.static))

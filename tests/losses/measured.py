@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from cases import CASES, N
-from compile_options import QUICK
 
 H = 1e-6  # of differences
 KEEP = np.arange(N) % 3 != 0  # so that no two parts keep equally many
@@ -27,7 +26,7 @@ def measured(name):
     with jax.enable_x64(True):
         arguments = [jnp.asarray(a) for a in case.arguments]
         direction = [jnp.asarray(np.random.default_rng(i).normal(size=arguments[i].shape)) for i in case.smooth]
-        program = jax.jit(lambda a, d: _all(case, a, d), compiler_options=QUICK)
+        program = jax.jit(lambda a, d: _all(case, a, d))
         return jax.tree.map(np.asarray, program(arguments, direction) | {"direction": direction})
 
 

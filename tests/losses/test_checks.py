@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import CASES
-from compile_options import QUICK
 
 from padl import losses
 from padl.types import PadlError
@@ -84,7 +83,7 @@ def test_under_jit_a_wrong_argument_makes_nan_of_value_and_gradient():
 
 def _check_poison(name, faults):
     """All faults of one case by one program."""
-    program = jax.jit(jax.value_and_grad(CASES[name].__call__), compiler_options=QUICK)
+    program = jax.jit(jax.value_and_grad(CASES[name].__call__))
     for which, place, value in faults:
         arguments = spoilt(name, which, place, value)
         got, gradient = program(*arguments)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import CASES, LABELS, X, Y
-from compile_options import QUICK
 
 import padl
 from padl import losses
@@ -121,7 +120,7 @@ def test_half_precision_is_computed_in_float32(name):
     case = CASES[name]
     x = jnp.asarray(case.arguments[0], jnp.bfloat16)
     rest = [jnp.asarray(np.asarray(a, np.float32) if a.dtype.kind == "f" else a) for a in case.arguments[1:]]
-    program = jax.jit(jax.value_and_grad(lambda x: case(x, *rest)), compiler_options=QUICK)
+    program = jax.jit(jax.value_and_grad(lambda x: case(x, *rest)))
     (half, in_half), (single, in_single) = program(x), program(x.astype(jnp.float32))
     np.testing.assert_allclose(half, single, rtol=1e-5 if name != "linear_cross_entropy" else 1e-2)
     np.testing.assert_allclose(in_half.astype(jnp.float32), in_single, rtol=2e-2, atol=1e-3)  # bfloat16: 3 digits
@@ -184,7 +183,7 @@ def _check_midpoints(case):
         np.clip(o, 0, 1) if case.name == "bce" else abs(o) if "log_input" in case.hyperparameters else o for o in others
     ]
     with jax.enable_x64(True):
-        values = jax.jit(lambda x: case(x, reduction="none"), compiler_options=QUICK)
+        values = jax.jit(lambda x: case(x, reduction="none"))
         for other in others:
             middle = values((first + other) / 2)
             ends = values(first) + values(other)

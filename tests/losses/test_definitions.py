@@ -6,7 +6,6 @@ import numpy as np
 import optax
 import pytest
 from cases import CASES, INDICATORS, LABELS, ONE_HOT, SHARES, SIGNS, N, X, Y, Z, log_softmax
-from compile_options import QUICK
 from measured import KEEP, H, measured
 
 from padl import losses, names
@@ -106,7 +105,7 @@ def test_the_hessian_is_symmetric(name):
     with jax.enable_x64(True):
         x = jnp.asarray(case.arguments[0][:2])  # of two examples
         rest = [jnp.asarray(a if i in case.whole else a[:2]) for i, a in enumerate(case.arguments)][1:]
-        hessian = jax.jit(jax.hessian(lambda x: case(x, *rest)), compiler_options=QUICK)(x)
+        hessian = jax.jit(jax.hessian(lambda x: case(x, *rest)))(x)
     matrix = np.asarray(hessian).reshape(x.size, x.size)
     assert np.isfinite(matrix).all()
     assert abs(matrix).max() > 1e-3

@@ -1,4 +1,4 @@
-"""Value and gradient where the obvious formulas give NaN, 0 or another slope: in three dtypes, under jit and vmap."""
+"""Value and gradient where the obvious formulas give NaN, 0 or another slope: in three dtypes under jit, and vmap."""
 
 import math
 from functools import cache
@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import CASES
-from compile_options import QUICK
 
 from padl import losses
 
@@ -162,16 +161,19 @@ def arguments(point, dtype):
 
 @cache
 def found(name, dtype):
-    """By the points of a loss: (value, gradient), and those of two copies of it under vmap; one program."""
+    """By the points of a loss: (value, gradient), and in float32 those of two copies under vmap; one program.
+
+    What vmap changes of a program, as a `cond` into a `select`, it changes in every dtype.
+    """
     points = [point for point in POINTS if POINTS[point][0] == name]
 
     def of(point, x, *rest):
         options = {"reduction": "sum", **POINTS[point][2]}
         both = jax.jit(jax.value_and_grad(lambda x: getattr(losses, name)(x, *rest, **options)))  # traced once for two
-        return both(x), jax.vmap(both)(jnp.stack([x, x]))
+        return both(x), jax.vmap(both)(jnp.stack([x, x])) if dtype == "float32" else None
 
     with jax.enable_x64(dtype == "float64"):
-        program = jax.jit(lambda at: {p: of(p, *at[p]) for p in points}, compiler_options=QUICK)
+        program = jax.jit(lambda at: {p: of(p, *at[p]) for p in points})
         return jax.device_get(program({p: arguments(p, dtype) for p in points}))
 
 
@@ -183,13 +185,12 @@ TOLERANCES = {"float64": (1e-9, 1e-15), "float32": (2e-5, 1e-12), "bfloat16": (1
 @pytest.mark.parametrize("point", POINTS)
 def test_value_and_gradient_at_a_hard_point_are_the_limit(point, dtype):
     relative, absolute = TOLERANCES[dtype]
-    (value, gradient), (values, gradients) = found(POINTS[point][0], dtype)[point]
+    (value, gradient), batched = found(POINTS[point][0], dtype)[point]
     np.testing.assert_allclose(value, POINTS[point][3], rtol=relative, atol=absolute)
     np.testing.assert_allclose(np.float64(gradient), POINTS[point][4], rtol=relative, atol=slack(point, absolute))
-    np.testing.assert_allclose(values, [value, value], rtol=1e-6)
-    np.testing.assert_allclose(
-        np.float64(gradients), [np.float64(gradient)] * 2, rtol=1e-6, atol=slack(point, absolute)
-    )
+    if dtype == "float32":
+        np.testing.assert_allclose(batched[0], [value] * 2, rtol=1e-6)
+        np.testing.assert_allclose(batched[1], [gradient] * 2, rtol=1e-6, atol=slack(point, absolute))
 
 
 def slack(point, absolute):

@@ -19,14 +19,20 @@ from padl.data.source import frozen
 from padl.registry import near
 from padl.runs import checkpoint as checkpoints
 from padl.surfaces.function_landscapes import closed_form, noisy_valley
-from padl.surfaces.functions import Name, check_condition
+from padl.surfaces.functions import Name
 from padl.surfaces.landscape import Landscape
 from padl.surfaces.logistic import logistic
+from padl.surfaces.matrix_landscapes import linear_network, matrix_least_squares
 from padl.surfaces.own_function import of_function
 from padl.types import PadlError
 
-NAMES: tuple[str, ...] = (*get_args(Name), "noisy_valley", "logistic", "network")
-VALLEYS = ("valley", "noisy_valley")
+OTHERS: dict[str, Callable[[float | None], Landscape]] = {  # condition number -> landscape
+    "noisy_valley": noisy_valley,
+    "matrix_least_squares": matrix_least_squares,
+    "linear_network": linear_network,
+}
+CONDITIONED = ("valley", *OTHERS)
+NAMES: tuple[str, ...] = (*get_args(Name), *OTHERS, "logistic", "network")
 FEW = 256  # rows of a network's: each of thousands of steps looks at all of them
 
 
@@ -66,15 +72,16 @@ def landscape(
     """Make the landscape of this name.
 
     Args:
-        condition: of a valley. checkpoint, directions, rows, allow: of the slice of a network: the folder, seed, rows
-            and allow of `network`.
+        condition: of a valley or of matrices. checkpoint, directions, rows, allow: of the slice of a network: the
+            folder, seed, rows and allow of `network`.
 
     Raises:
         PadlError: an unknown name; what this landscape cannot use, or a network without its checkpoint.
     """
     if name not in NAMES:
         raise PadlError(f"no surface '{name}'{near(name, NAMES) or ';'} there are {', '.join(NAMES)}")
-    check_condition("valley" if name in VALLEYS else name, condition, "surface")
+    if condition is not None and name not in CONDITIONED:
+        raise PadlError(f"condition is for surface={', '.join(CONDITIONED)}; '{name}' has none: leave it out")
     if name == "network":
         if not checkpoint:
             raise PadlError(
@@ -92,7 +99,7 @@ def landscape(
             raise PadlError(f"{key}={value} is for surface=network; '{name}' has none: leave it out")
     if name == "logistic":
         return logistic()
-    return noisy_valley(condition) if name == "noisy_valley" else closed_form(cast(Name, name), condition)
+    return OTHERS[name](condition) if name in OTHERS else closed_form(cast(Name, name), condition)
 
 
 def network(folder: Path, seed: int, rows: int | Literal["all"] | None, allow: Collection[str] = ()) -> Landscape:

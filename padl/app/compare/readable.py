@@ -24,11 +24,12 @@ class ReadableComparison(Readable, Comparison):
         title = f"comparison: {self.landscape.name}"
         return Card(title, facts, report.SUMMARY, report.summary_lines(self), list(report.notes(self)))
 
-    def plot(self, picture: str = "paths") -> Any:
+    def plot(self, picture: str = "") -> Any:
         """Draw one of the pictures; a matplotlib figure, which a notebook shows.
 
         Args:
-            picture: "paths", "progress", or "rates" where there are several learning rates.
+            picture: "paths" of points of one or two numbers, "progress", or "rates" where there are several learning
+                rates; "" is the first that there is.
 
         Raises:
             PadlError: no picture of that name.

@@ -13,6 +13,7 @@ from padl.app.compare.readable import ReadableComparison, readable
 from padl.app.compare.settings import CompareSettings
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.keywords import CompareKeys, defaults_of, spelled_out
+from padl.app.watchdog import Watchdog
 from padl.compare import report
 from padl.compare.comparison import Comparison
 from padl.compare.trajectories import Race, begin, finish
@@ -101,9 +102,11 @@ def run(
 
 def _weigh(plan: ComparePlan, race: Race) -> Comparison:
     settings = plan.settings
+    with Watchdog(jax.devices()[0].platform == "cpu") as watchdog, watchdog.waits("the program of all walks"):
+        paths = finish(race)
     return weigh(
         plan.landscape,
-        finish(race),
+        paths,
         steps=settings.steps,
         seed=settings.seed,
         noise=plan.noise,
@@ -133,5 +136,6 @@ def draw(plan: ComparePlan, comparison: Comparison, folder: Path) -> list[Path]:
     if not plan.output.plot:
         return []
     pictures = attempt("the pictures", lambda: surface_plots.draw(comparison, folder))
-    moving = attempt("the animation", lambda: animation.write(comparison, folder)) if plan.settings.animate else []
+    moves = plan.settings.animate and comparison.landscape.drawable
+    moving = attempt("the animation", lambda: animation.write(comparison, folder)) if moves else []
     return [*pictures, *moving]

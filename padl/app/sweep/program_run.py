@@ -1,6 +1,6 @@
 """One program of a sweep, from its first lanes or a snapshot to its last: trained, recorded, saved. ProgramRun."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
@@ -31,11 +31,14 @@ class ProgramRun:
         self.folder, self.begun = records.written_folder, perf_counter()
         self.described: dict[str, Any] = {}
 
-    def train(self, running: ExitStack) -> Iterator[int]:
+    def train(
+        self, running: ExitStack, watch: Callable[[Iterator[sweep.Progress]], Iterator[sweep.Progress]]
+    ) -> Iterator[int]:
         """Train the members that have not ended, and yield after each call how many steps of them all are done.
 
         Args:
             running: closed when all are done or stopped, writes what became of each.
+            watch: hands the calls on, and says which does not come back.
         """
         group = self.group
         with Clock() as clock:
@@ -46,7 +49,7 @@ class ProgramRun:
                 group.structure, group.stacked, start.lanes, say=warn, start=start.snapshot, save_every=saver.steps,
                 control=saver.control, ends=self._ends(),
             )  # fmt: skip
-            for call in calls:
+            for call in watch(calls):
                 self._record(call, clock, running)
                 self._save(call, saver)
                 step = group.structure.steps if call.done else call.step

@@ -13,7 +13,7 @@ from padl.app.warm_start import WarmStarts
 from padl.engine.experiment import Pretrained
 from padl.engine.keys import key_numbers
 from padl.engine.lanes import Lanes, Members, Starts, Strategy, Structure, stack
-from padl.engine.packing import Outline, arrange, choose, outline
+from padl.engine.packing import Outline, arrange, check, choose, outline
 from padl.types import KINDS, Device, PadlError, printable
 
 
@@ -38,11 +38,18 @@ class Group(NamedTuple):
         return self.structure.steps * len(self.members)
 
     def strategy(self, device: Device) -> Strategy:
-        """Choose how a device goes through its members, unless the sweep's settings say it."""
+        """Choose how a device goes through its members, unless the sweep's settings say it.
+
+        Raises:
+            PadlError: they say what may not come back.
+        """
         settings = self.members[0].spec.sweep
         if settings.exact:
             return "alone"
-        return choose(self.outline, device) if settings.strategy == "auto" else settings.strategy
+        if settings.strategy == "auto":
+            return choose(self.outline, device)
+        check(settings.strategy, self.outline, device)
+        return settings.strategy
 
     def arrange(self, devices: list[Device]) -> Lanes:
         """Lay the members out on the devices.

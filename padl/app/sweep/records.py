@@ -11,6 +11,7 @@ from typing import Any
 from padl.app import artifacts
 from padl.app.debug import overfit
 from padl.app.outputs import give_files, named_sinks, open_wandb
+from padl.app.parameter_groups import files_of
 from padl.app.run_spec import RunSpec
 from padl.app.summary import summarise
 from padl.app.sweep.members import Member, swept
@@ -165,7 +166,7 @@ class SweepRecords:
         folder = earlier or self.written_folder / _folder_name(member, self._keys)
         folder.mkdir(exist_ok=earlier is not None)
         overrides = [redact_argument(word) for word in member.request.overrides]
-        written = {"overrides.json": overrides, **member.spec.files}
+        written = {"overrides.json": overrides, **files_of(member.spec)}
         run_files.write_start(folder, member.spec.config, self._environment, written, durable=False)
         return folder
 

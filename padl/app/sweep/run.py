@@ -7,6 +7,7 @@ writes what the sweep came to.
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -23,7 +24,9 @@ from padl.app.sweep.programs import Group, groups
 from padl.app.sweep.recorded import RecordedSweep
 from padl.app.sweep.records import SweepRecords
 from padl.app.warm_start import WarmStarts
+from padl.app.watchdog import Watchdog
 from padl.engine import mesh
+from padl.engine.lanes import Strategy
 from padl.jax_flags import pinned
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
@@ -105,6 +108,7 @@ class Sweep:
         programs = self._programs(launched)
         for group in programs:
             selection.check_measured(group.members[0].criterion, group.members[0].spec, group.outline.metrics)
+        strategies: list[Strategy] = [group.strategy(devices[0]) for group in programs]
         use_compilation_cache(specs[0].settings.compilation_cache)
         self.stop.check()
         self.members += [member for member in dict.fromkeys(launched) if member not in self.members]
@@ -112,7 +116,7 @@ class Sweep:
         self._say_rules(requests[0])
         self.records.open(self.members, devices, self.expected or len(self.members), self.bounds)
         self._say_notes(requests, specs)
-        self._say_plan(launched, programs, devices, self._batch(len(requests)))
+        self._say_plan(launched, programs, strategies, devices, self._batch(len(requests)))
         self._train_all(programs, devices)
         program_snapshots.remove_all(self.records.written_folder, self.members)
         return launched
@@ -181,7 +185,12 @@ class Sweep:
         return f"batch {number} of {total}: " if total > 1 else ""
 
     def _say_plan(
-        self, launched: Sequence[Member], programs: list[Group], devices: list[Device], batch: str = ""
+        self,
+        launched: Sequence[Member],
+        programs: list[Group],
+        strategies: Sequence[Strategy],
+        devices: list[Device],
+        batch: str,
     ) -> None:
         different = list(dict.fromkeys(launched))
         ended = sum(member.status != "waiting" for member in different)
@@ -191,7 +200,7 @@ class Sweep:
         if self.recorded and ended:
             self.say(f"{_count(ended, 'run')} had ended, not run again")
         if ended < len(different):
-            self.say(batch + _plan_line(len(different) - ended, programs, devices))
+            self.say(batch + _plan_line(len(different) - ended, programs, strategies, devices))
 
     def _train_all(self, programs: list[Group], devices: list[Device]) -> None:
         progress = SweepProgress(self.spec.settings.progress if is_writer() else "none")
@@ -221,9 +230,10 @@ class Sweep:
     ) -> None:
         progress.compiling(bar)
         run = ProgramRun(group, devices, self.records, self.stop)
-        for done in run.train(running):
-            self._report_when_due()
-            progress.update(bar, self._name(group), done, group.steps, self._news(group))
+        with Watchdog(devices[0].platform == "cpu") as watchdog:
+            for done in run.train(running, partial(watchdog.watch, program=self._name(group))):
+                self._report_when_due()
+                progress.update(bar, self._name(group), done, group.steps, self._news(group))
         self.programs.append(run.described)
 
     def _report_when_due(self) -> None:
@@ -253,12 +263,12 @@ def _devices(spec: RunSpec) -> list[Device]:
     return mesh.devices(settings.device, settings.devices)
 
 
-def _plan_line(runs: int, programs: list[Group], devices: list[Device]) -> str:
+def _plan_line(runs: int, programs: list[Group], strategies: Sequence[Strategy], devices: list[Device]) -> str:
     """`8 runs in 2 programs (adam: 4, sgd: 4), vmap over 2 cpu devices`."""
     labels = ", ".join(f"{group.label}: {len(group.members)}" for group in programs if group.label)
-    strategies = list(dict.fromkeys(group.strategy(devices[0]) for group in programs))
-    together = f"{' and '.join(strategies)} over {_count(len(devices), f'{devices[0].platform} device')}"
-    how = "one by one on one device" if strategies == ["alone"] else together
+    different = list(dict.fromkeys(strategies))
+    together = f"{' and '.join(different)} over {_count(len(devices), f'{devices[0].platform} device')}"
+    how = "one by one on one device" if different == ["alone"] else together
     return f"{_count(runs, 'run')} in {_count(len(programs), 'program')}{f' ({labels})' if labels else ''}, {how}"
 
 

@@ -73,6 +73,8 @@ def _bad_syntax(error: Exception, message: str) -> str | None:
     if "(" in word:
         return f"{word} does not parse: a range is 'seed=range(0,8)' (start, stop), a list seed=0,1,2"
     key, _, value = word.partition("=")
+    if re.search(r"[{,]\s*[\"']", value):
+        return f"{word} does not parse: within braces keys stand without quotes, as {{blocks.*.kernel:{{b1:0.8}}}}"
     example = (
         f"""'{key}="{value}"'""" if value and '"' not in value and "'" not in value else """'task.path="größe.csv"'"""
     )

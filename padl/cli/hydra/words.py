@@ -11,13 +11,16 @@ from typing import Any, NoReturn
 
 import yaml
 
+from padl.app.composed_optimizer import WRAP
 from padl.cli.hydra.arguments import is_multirun, listed, settings
 from padl.cli.hydra.nodes import GROUPS, conf_folder
 from padl.registry import near
 from padl.types import KINDS, PadlError
 
 Names = Callable[[], Mapping[str, Sequence[str]]]  # key -> the names that it takes
-NAME_LIST = re.compile(r"\w+(,\w+)*")
+NAMES = re.compile(r"\w+(,\w+)*")
+ONE_LIST = re.compile(r"\[([\w, ]*)\]")
+LIST_OF_NAMES = re.compile(r"\[[\w, ]*\](,\[[\w, ]*\])*")
 OF_SEVERAL_RUNS = ("hydra/sweeper", "hydra/launcher", "hydra.sweeper", "hydra.launcher")
 OF_A_LAUNCHER = ("hydra.sweep", "hydra.job")  # which launchers other than PADL's heed
 HEEDED = (*OF_SEVERAL_RUNS, "hydra.searchpath", "hydra.callbacks", "hydra.verbose", "hydra/job_logging",
@@ -54,24 +57,26 @@ def prepared(arguments: Sequence[str], command: str, names: Names) -> list[str]:
 
 
 def with_mappings(words: Sequence[str]) -> list[str]:
-    """Write a name as a mapping where a key within it is given too, since a text has no keys.
+    """Write names as mappings where they take keys: what stands around an optimizer, and what has keys on this line.
 
-    >>> with_mappings(["optimizer.wrap=[sam]", "optimizer.wrap.sam.rho=0.1"])
-    ['optimizer.wrap={sam:{}}', 'optimizer.wrap.sam.rho=0.1']
-    >>> with_mappings(["optimizer.inner=adam,sgd", "optimizer.inner.learning_rate=0.1"])
-    ['optimizer.inner={name:adam},{name:sgd}', 'optimizer.inner.learning_rate=0.1']
+    >>> with_mappings(["optimizer.wrap=[sam]", "optimizer.inner=adam,sgd", "optimizer.inner.learning_rate=0.1"])
+    ['optimizer.wrap={sam:{}}', 'optimizer.inner.name=adam,sgd', 'optimizer.inner.learning_rate=0.1']
     """
     keys = {word.lstrip("+").partition("=")[0] for word in words}
 
     def mapped(word: str) -> str:
         key, _, value = word.partition("=")
-        if "." not in key or not any(other.startswith(f"{key.lstrip('+')}.") for other in keys):
-            return word
-        if value.startswith("[") and value.endswith("]"):
-            return f"{key}={{{','.join(f'{name}:{{}}' for name in listed(value[1:-1]) if name)}}}"
-        return f"{key}={','.join(f'{{name:{name}}}' for name in listed(value))}" if NAME_LIST.fullmatch(value) else word
+        if key.endswith(f".{WRAP}") and LIST_OF_NAMES.fullmatch(value):
+            return f"{key}={ONE_LIST.sub(lambda names: _mapping(names.group(1)), value)}"
+        has_keys = "." in key and any(other.startswith(f"{key.lstrip('+')}.") for other in keys)
+        return f"{key}.name={value}" if has_keys and NAMES.fullmatch(value) else word
 
     return [*map(mapped, words)]
+
+
+def _mapping(names: str) -> str:
+    """`{a:{},b:{}}` of `a,b`."""
+    return f"{{{','.join(f'{name.strip()}:{{}}' for name in names.split(',') if name.strip())}}}"
 
 
 def own_folder(arguments: Sequence[str]) -> Path | None:

@@ -65,7 +65,9 @@ REFUSED = [
     # what a surface cannot use
     ({"start": [9, 9]}, "start=[9.0, 9.0] is not inside rosenbrock's box"),
     ({"start": [0]}, "start=[0.0] has 1 numbers, surface 'rosenbrock' has 2"),
-    ({"condition": 5}, "condition is for surface=valley; 'rosenbrock' has none"),
+    ({"condition": 5}, "condition is for surface=valley, noisy_valley, matrix_least_squares, linear_network; 'rosenb"),
+    ({"surface": "matrix_least_squares", "condition": 0.5}, "condition=0.5 is outside its domain [1, inf)"),
+    ({"surface": "linear_network", "start": [1, 2]}, "has 2 numbers, surface 'linear_network' has 24"),
     ({"surface": "valley", "condition": 0.5}, "condition=0.5 is outside its domain [1, inf)"),
     ({"batch_size": 5}, "batch_size=5: surface 'rosenbrock' has no rows"),
     ({"surface": "logistic", "batch_size": 570}, "batch_size=570 is larger than the 569 rows"),

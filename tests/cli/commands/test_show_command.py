@@ -8,7 +8,8 @@ import pytest
 
 from padl import argument_domains, registry
 from padl.app import names
-from padl.cli.cards import EXPLAINED, facts, state_arrays
+from padl.app.optimizer_facts import facts_of
+from padl.cli.cards import EXPLAINED, facts
 from padl.cli.docstrings import fitted
 from padl.compare import loss_curves
 from padl.registry import loss
@@ -52,7 +53,7 @@ def test_show_prints_a_card_for_every_name(padl_command, kind):
     ("name", "arrays"), [("sgd", 0), ("momentum", 1), ("adagrad", 1), ("adadelta", 2), ("adam", 2), ("nadam", 2)]
 )
 def test_a_card_counts_the_arrays_of_the_state(name, arrays):
-    assert state_arrays(names.of("optimizer").get(name)) == arrays
+    assert facts_of(names.of("optimizer").get(name)).state == arrays
 
 
 def test_the_card_of_a_model_has_a_row_for_each_parameter_with_its_role_and_axes(padl_command):
