@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CLOCK, Clock, Transformation, needs_of
+from padl.optimizers.transformation import CALLS, Calls, Transformation, needs_of
 from padl.optimizers.units import wide
 from padl.optimizers.wrapping import WrapperState, around
 from padl.registry import optimizer
@@ -77,8 +77,8 @@ def accumulate(inner: Optimizer, k: Annotated[int, Domain(1)] = 2) -> Transforma
             " would be of the last one: put accumulate inside of it, or take accumulate= of a run"
         )
 
-    def clock_of(own: Accumulated, clock: Clock | None) -> Clock:
-        return Clock(own.count, k) if clock is None else clock._replace(every=clock.every * k)
+    def calls_of(own: Accumulated, calls: Calls | None) -> Calls:
+        return Calls(own.count, k) if calls is None else calls._replace(every=calls.every * k)
 
     def init(params: Params) -> WrapperState:
         zeros = jax.tree.map(lambda p: jnp.zeros_like(wide(jnp.asarray(p))), params)
@@ -89,7 +89,7 @@ def accumulate(inner: Optimizer, k: Annotated[int, Domain(1)] = 2) -> Transforma
     ) -> tuple[PyTree, WrapperState]:
         own = state.own
         total = jax.tree.map(lambda s, g: s + jnp.asarray(g).astype(s.dtype), own.sum, grads)
-        extras = {**extras, CLOCK: clock_of(own, extras.get(CLOCK))}
+        extras = {**extras, CALLS: calls_of(own, extras.get(CALLS))}
 
         def move(_: None) -> tuple[PyTree, PyTree, PyTree]:
             mean = jax.tree.map(lambda s, g: (s / k).astype(jnp.asarray(g).dtype), total, grads)
@@ -102,9 +102,9 @@ def accumulate(inner: Optimizer, k: Annotated[int, Domain(1)] = 2) -> Transforma
         updates, within, kept = move(None) if k == 1 else jax.lax.cond((own.count + 1) % k == 0, move, wait, None)
         return updates, WrapperState(within, Accumulated(own.count + 1, kept))
 
-    def rates(state: WrapperState, params: Params, clock: Clock | None) -> PyTree:
+    def rates(state: WrapperState, params: Params, calls: Calls | None) -> PyTree:
         moves = (state.own.count + 1) % k == 0
-        of_inner = inner.rates(state.inner, params, clock_of(state.own, clock))
+        of_inner = inner.rates(state.inner, params, calls_of(state.own, calls))
         return jax.tree.map(lambda p, r: r._replace(now=jnp.where(moves, r.now, 0)), params, of_inner)
 
     return around(inner, init, update, rates=rates if getattr(inner, "rates", None) else None)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from optax import GradientTransformation, with_extra_args_support
 
 from padl.optimizers.transformation import (
-    CLOCK,
-    Clock,
+    CALLS,
+    Calls,
     Transformation,
     given_params,
     measures_of,
@@ -75,8 +75,8 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
                 for need, x in extras.items()
                 if need in needs_of(group.optimizer)
             }
-            if CLOCK in extras or group.every > 1:
-                mine[CLOCK] = _clock(group, state, extras.get(CLOCK))
+            if CALLS in extras or group.every > 1:
+                mine[CALLS] = _calls(group, state, extras.get(CALLS))
             point = None if params is None else _part(params, paths)
             moved, states[name] = _every(group, state.count, _part(grads, paths), state.groups[name], point, mine)
             updates |= moved
@@ -101,11 +101,11 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
             measured |= {f"{key}.{name}": x for key, x in of_group.items()}
         return measured
 
-    def rates(state: GroupedState, params: Params, clock: Clock | None) -> PyTree:
+    def rates(state: GroupedState, params: Params, calls: Calls | None) -> PyTree:
         members = _members(groups, assign, params)
         of_all: dict[str, Any] = {}
         for name, group in groups.items():
-            part, at = _part(params, members[name]), _clock(group, state, clock)
+            part, at = _part(params, members[name]), _calls(group, state, calls)
             of_group = rates_of(group.optimizer, "what is around these groups")(state.groups[name], part, at)
             moves = state.count % group.every == 0
             of_all |= {path: r._replace(now=jnp.where(moves, r.now, 0)) for path, r in of_group.items()}
@@ -115,11 +115,11 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
     return Transformation(init, update, needs=needs, readout=readout, measure=measure, rates=rates)
 
 
-def _clock(group: OptimizerGroup, state: GroupedState, clock: Clock | None) -> Clock | None:
+def _calls(group: OptimizerGroup, state: GroupedState, calls: Calls | None) -> Calls | None:
     """What the schedule of a group goes by: the calls, also where it makes an update at some of them only."""
-    if clock is not None:
-        return clock._replace(every=clock.every * group.every)
-    return Clock(state.count, group.every) if group.every > 1 else None
+    if calls is not None:
+        return calls._replace(every=calls.every * group.every)
+    return Calls(state.count, group.every) if group.every > 1 else None
 
 
 def _members(groups: Mapping[str, OptimizerGroup], assign: Assign, params: PyTree) -> dict[str, list[str]]:

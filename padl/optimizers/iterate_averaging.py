@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CLOCK, Transformation, given_params, rates_of
+from padl.optimizers.transformation import CALLS, Transformation, given_params, rates_of
 from padl.optimizers.units import mapped, ratio, wide
 from padl.optimizers.wrapping import WrapperState, around
 from padl.registry import optimizer
@@ -55,7 +55,7 @@ def schedule_free(inner: Optimizer, momentum: Annotated[Scalar, INTERPOLATION] =
         grads: PyTree, state: WrapperState, params: PyTree | None = None, **extras: Any
     ) -> tuple[PyTree, WrapperState]:
         y = jax.tree.map(jnp.asarray, given_params(params))
-        now = rates(state.inner, y, extras.get(CLOCK))
+        now = rates(state.inner, y, extras.get(CALLS))
         extras = {**extras, **_seen_from(extras, y, state.own.z)}
         steps, within = with_extra_args_support(inner).update(grads, state.inner, state.own.z, **extras)
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CLOCK, Clock, Transformation, given_params, rates_of
+from padl.optimizers.transformation import CALLS, Calls, Transformation, given_params, rates_of
 from padl.optimizers.units import mapped, wide
 from padl.optimizers.vectors import Vector, norm
 from padl.optimizers.wrapping import WrapperState, after, around
@@ -153,7 +153,7 @@ def ema_nesterov(
     """
     rates = rates_of(inner, "ema_nesterov")
 
-    def beta(state: PyTree, params: Params, count: jax.Array, clock: Clock | None) -> PyTree:
+    def beta(state: PyTree, params: Params, count: jax.Array, calls: Calls | None) -> PyTree:
         inside = (count >= start) & (True if stop is None else count < stop)
 
         def of_array(p, rate):
@@ -166,7 +166,7 @@ def ema_nesterov(
             part = jnp.asarray(rate.now, dtype) / jnp.asarray(rate.peak, dtype)
             return jnp.where(inside, jnp.asarray(ahead, dtype) * part, 0).astype(dtype)
 
-        return jax.tree.map(of_array, params, rates(state, params, clock))
+        return jax.tree.map(of_array, params, rates(state, params, calls))
 
     def init(params: Params) -> WrapperState:
         points = jax.tree.map(jnp.asarray, params)
@@ -180,7 +180,7 @@ def ema_nesterov(
         points = jax.tree.map(jnp.asarray, given_params(params))
         updates, within = with_extra_args_support(inner).update(grads, state.inner, params, **extras)
         count, mean, now = state.own
-        next_one = beta(within, points, count + 1, after(extras.get(CLOCK)))
+        next_one = beta(within, points, count + 1, after(extras.get(CALLS)))
         mean = jax.tree.map(
             lambda m, u, b: (decay * m + (1 - decay) * (wide(u) + b * m)).astype(m.dtype), mean, updates, now
         )

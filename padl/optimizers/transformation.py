@@ -2,7 +2,7 @@
 
 Transformation: an Optax transformation with `needs`, `readout`, `measure` and `rates`; of any other these have their
 usual values, which needs_of, readout_of, measures_of and rates_of give. extra, hvp: for rules that read more than the
-gradient. Rate, Clock: the learning rate, for what is around a rule.
+gradient. StepSize, Calls: the learning rate, for what is around a rule.
 """
 
 import inspect
@@ -17,10 +17,10 @@ from padl.types import PadlError, Params, PyTree
 Readout = Callable[[PyTree, Params], Params]  # (state, params) -> the parameters to judge and to keep
 Measure = Callable[[PyTree, PyTree, Params], dict[str, jax.Array]]  # (state, updates, params) -> {name: scalar}
 
-CLOCK = "clock"  # the extra argument by which a wrapper that lets calls pass says what a schedule goes by
+CALLS = "calls"  # the extra argument by which a wrapper that lets calls pass says what a schedule goes by
 
 
-class Rate(NamedTuple):
+class StepSize(NamedTuple):
     """The learning rate of one array.
 
     Attributes:
@@ -32,18 +32,18 @@ class Rate(NamedTuple):
     peak: Any
 
 
-class Clock(NamedTuple):
-    """What schedules go by where not every call makes an update.
+class Calls(NamedTuple):
+    """The calls that schedules go by where not every call makes an update.
 
     Attributes:
-        calls: how many there were before this one. every: of how many one makes an update.
+        count: how many there were before this one. every: of how many one makes an update.
     """
 
-    calls: jax.Array
+    count: jax.Array
     every: int
 
 
-Rates = Callable[[PyTree, Params, Clock | None], PyTree]  # (state, params, clock) -> a Rate for each array
+Rates = Callable[[PyTree, Params, Calls | None], PyTree]  # (state, params, calls) -> a StepSize for each array
 
 NEEDS: Mapping[str, str] = {
     "value": "the loss of the batch at the parameters",

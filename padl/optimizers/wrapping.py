@@ -10,8 +10,8 @@ import jax
 from optax import GradientTransformation, with_extra_args_support
 
 from padl.optimizers.transformation import (
-    CLOCK,
-    Clock,
+    CALLS,
+    Calls,
     Measure,
     Rates,
     Readout,
@@ -93,7 +93,7 @@ def on_updates(
 
     Args:
         link: (params, update) -> update; what it reads comes by name. With `start` it returns (update, own state).
-        reads: "gradient", which the optimizer is given; "rates", a `Rate` for each array.
+        reads: "gradient", which the optimizer is given; "rates", a `StepSize` for each array.
         start: params -> own state of the wrapper, of the form that `link` returns. measure: (own state, updates,
             params) -> {name: scalar}. wrapper: its name, for messages.
 
@@ -110,7 +110,7 @@ def on_updates(
         point, within = given_params(params), state if start is None else state.inner
         given: dict[str, Any] = {GRADIENT: grads} if GRADIENT in reads else {}
         if rates is not None:
-            given[RATES] = rates(within, point, extras.get(CLOCK))
+            given[RATES] = rates(within, point, extras.get(CALLS))
         updates, within = with_extra_args_support(inner).update(grads, within, params, **extras)
         linked = link(point, updates, **given)
         return (linked, within) if start is None else (linked[0], WrapperState(within, linked[1]))
@@ -135,7 +135,7 @@ def around(
     """
     of_inner, inner_rates = readout_of(inner), getattr(inner, "rates", None)
     lifted = None if of_inner is trained else lambda state, params: of_inner(state.inner, params)
-    lifted_rates = inner_rates and (lambda state, params, clock: inner_rates(state.inner, params, clock))
+    lifted_rates = inner_rates and (lambda state, params, calls: inner_rates(state.inner, params, calls))
 
     def measured(state: WrapperState, updates: PyTree, params: Params) -> Mapping[str, jax.Array]:
         own = measure(state.own, updates, params) if measure is not None else {}
@@ -180,6 +180,6 @@ def wrapped(
     )
 
 
-def after(clock: Clock | None) -> Clock | None:
+def after(calls: Calls | None) -> Calls | None:
     """What schedules go by at the next update."""
-    return None if clock is None else clock._replace(calls=clock.calls + clock.every)
+    return None if calls is None else calls._replace(count=calls.count + calls.every)
