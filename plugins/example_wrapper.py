@@ -1,4 +1,4 @@
-"""A drop-in wrapper: scale each array's gradient to a norm of 1. `padl train optimizer.wrap=[unit_gradient]` uses it."""
+"""A drop-in wrapper: each gradient is scaled to a norm of 1. `padl train optimizer.wrap=[unit_gradient]` uses it."""
 
 import jax
 import jax.numpy as jnp

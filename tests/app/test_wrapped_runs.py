@@ -126,3 +126,8 @@ def test_what_moves_the_norm_is_refused_around_what_holds_it():
         trained(["hyperball", "weight_decay"])
     with pytest.raises(PadlError, match="ema is around hyperball"):
         trained(["clip_norm", "hyperball", "radial_brake", "ema"])
+    within = {"name": "hyperball", "inner": "adam"}
+    with pytest.raises(PadlError, match="lookahead is around hyperball"):
+        padl.train(**SMALL, optimizer={"name": "lookahead", "inner": within})
+    with pytest.raises(PadlError, match="cautious is around hyperball"):
+        padl.train(**SMALL, optimizer={"name": "adam", "groups": {"matrix": within}, "wrap": ["cautious"]})

@@ -39,8 +39,12 @@ def moved(tx, grads, state, params):
     return tx.update(grads, state, params, **{need: extras[need] for need in needs_of(tx)})
 
 
-def walk(tx, params, sizes):
-    """The parameters, the state and the updates after each of some steps, all numbers of whose gradients are one."""
+SIZES = jnp.array([0.0, 1.0, -3.0, 0.0, 1e30, 1.0, 0.0, 1.0])  # of all numbers of the gradient of each step
+SMALL = 4  # of these steps
+
+
+def walk(tx, params):
+    """The parameters, the state and the updates after each step, and what is judged there."""
 
     def step(carry, size):
         params, state = carry
@@ -49,7 +53,7 @@ def walk(tx, params, sizes):
         params = optax.apply_updates(params, updates)
         return (params, state), (params, state, updates, readout_of(tx)(state, params))
 
-    return jax.jit(lambda params: jax.lax.scan(step, (params, tx.init(params)), jnp.array(sizes))[1])(params)
+    return jax.lax.scan(step, (params, tx.init(params)), SIZES)[1]
 
 
 def types(tree):
@@ -90,34 +94,25 @@ def test_it_is_an_optimizer_of_any_tree_whose_dtypes_no_gradient_changes(name):
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
-def test_gradients_of_zero_of_enormous_size_and_of_nothing_leave_every_number_finite(name):
-    tx = padl.optimizer(name, inner="sgd")
-    params = {**jax.tree.map(jnp.asarray, PARAMS), "empty": jnp.zeros((0, 2)), "zero.kernel": jnp.zeros((2, 2))}
-    for x in jax.tree.leaves(walk(tx, params, [0.0, 0.0, 1.0, 1e30, 1.0, 0.0, 1.0])):
-        assert np.isfinite(np.asarray(x, np.float64)).all()
-
-
-@pytest.mark.parametrize("name", WRAPPERS)
-def test_members_of_a_batch_go_where_each_goes_alone_and_a_second_number_compiles_nothing(name):
+def test_members_of_a_batch_go_where_each_goes_alone_and_no_gradient_leaves_a_number_that_is_not_finite(name):
+    """Zeros at once, one of enormous size, arrays without elements and of zeros; a second number compiles nothing."""
     entry, traces = registry.optimizer.get(name), []
     choice, numbers = entry.split({**entry.stand_ins, **entry.traits.get("shown_at", {})})
+    params = {**jax.tree.map(jnp.asarray, PARAMS), "empty": jnp.zeros((0, 2)), "zero.kernel": jnp.zeros((2, 2))}
 
     def run(numbers):
         traces.append(1)
-        params = jax.tree.map(jnp.asarray, PARAMS)
-        tx = choice(**numbers)
-        state = tx.init(params)
-        for _ in range(3):
-            updates, state = moved(tx, gradient(params), state, params)
-            params = optax.apply_updates(params, updates)
-        return readout_of(tx)(state, params)
+        return walk(choice(**numbers), params)
 
     alone, others = jax.jit(run), jax.tree.map(lambda x: 0.5 * x, numbers)
     results = [alone(jax.tree.map(jnp.float32, x)) for x in (numbers, others)]
     assert len(traces) == 1
     both = jax.jit(jax.vmap(run))(jax.tree.map(lambda a, b: jnp.float32([a, b]), numbers, others))
-    for i, result in enumerate(results):  # batched rounding
-        jax.tree.map(lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=1e-5, atol=1e-6), both, result)
+    for x in jax.tree.leaves(both):
+        assert np.isfinite(np.asarray(x, np.float64)).all()
+    for i, result in enumerate(results):
+        for a, b in zip(jax.tree.leaves(both[3]), jax.tree.leaves(result[3]), strict=True):  # batched rounding
+            np.testing.assert_allclose(a[i, :SMALL], b[:SMALL], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", WRAPPERS)
