@@ -75,7 +75,7 @@ def clipped_share(own: Clipped, updates: PyTree, params: PyTree) -> dict[str, ja
     return {"clipped": own.share}
 
 
-def clip_by_global_norm(gradient: PyTree, largest: jax.Array) -> PyTree:
+def clip_by_global_norm(gradient: PyTree, largest: Scalar) -> PyTree:
     """Scale a gradient down to the Euclidean norm `largest` of all its numbers together, where it is longer.
 
         g  for ‖g‖ < c,   c g / ‖g‖  otherwise      (Pascanu et al. 2013, arXiv:1211.5063, algorithm 1)

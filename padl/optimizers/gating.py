@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CALLS, Calls, Transformation, needs_of
+from padl.optimizers.transformation import CALLS, Calls, Transformation, needs_of, rates_of
 from padl.optimizers.units import wide
 from padl.optimizers.wrapping import WrapperState, around
 from padl.registry import optimizer
@@ -102,9 +102,11 @@ def accumulate(inner: Optimizer, k: Annotated[int, Domain(1)] = 2) -> Transforma
         updates, within, kept = move(None) if k == 1 else jax.lax.cond((own.count + 1) % k == 0, move, wait, None)
         return updates, WrapperState(within, Accumulated(own.count + 1, kept))
 
+    says_rates = getattr(inner, "rates", None) is not None
+
     def rates(state: WrapperState, params: Params, calls: Calls | None) -> PyTree:
         moves = (state.own.count + 1) % k == 0
-        of_inner = inner.rates(state.inner, params, calls_of(state.own, calls))
+        of_inner = rates_of(inner, "accumulate")(state.inner, params, calls_of(state.own, calls))
         return jax.tree.map(lambda p, r: r._replace(now=jnp.where(moves, r.now, 0)), params, of_inner)
 
-    return around(inner, init, update, rates=rates if getattr(inner, "rates", None) else None)
+    return around(inner, init, update, rates=rates if says_rates else None)

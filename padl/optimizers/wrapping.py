@@ -137,7 +137,7 @@ def around(
     lifted = None if of_inner is trained else lambda state, params: of_inner(state.inner, params)
     lifted_rates = inner_rates and (lambda state, params, calls: inner_rates(state.inner, params, calls))
 
-    def measured(state: WrapperState, updates: PyTree, params: Params) -> Mapping[str, jax.Array]:
+    def measured(state: WrapperState, updates: PyTree, params: Params) -> dict[str, jax.Array]:
         own = measure(state.own, updates, params) if measure is not None else {}
         return own | _apart(measures_of(inner)(state.inner, updates, params), own)
 
