@@ -148,6 +148,14 @@ def test_radial_brake_at_zero_holds_the_norm_too_and_update_floor_lengthens_shor
     np.testing.assert_allclose(updates["kernel"][1], -0.1 * grads["kernel"][1], rtol=1e-6)  # which was long enough
 
 
+def test_a_centred_gradient_has_no_mean_over_the_inputs_of_an_output_and_no_other_array_changes():
+    seen = optimizers.gradient_centralisation(optimizers.sgd(1.0), roles=STACK)
+    grads = jax.tree.map(jnp.cos, WIDE)
+    updates, _ = seen.update(grads, seen.init(WIDE), WIDE)
+    np.testing.assert_allclose(updates["kernel"].mean(1), 0.0, atol=1e-7)
+    np.testing.assert_array_equal(updates["bias"], -grads["bias"])
+
+
 # When an update is made
 
 
@@ -184,6 +192,29 @@ def test_what_is_around_groups_goes_by_the_learning_rate_of_each():
         updates, state = tx.update(jax.tree.map(jnp.zeros_like, params), state, params)
         steps.append([float(updates["a"]), float(updates["b"])])
     np.testing.assert_allclose(steps, [[-0.1, -0.02], [-0.1, 0.0]], rtol=1e-6, atol=1e-8)
+
+
+def test_what_goes_by_the_learning_rate_is_still_where_an_optimizer_within_lets_a_call_pass():
+    rates = padl.schedules.over(lambda fraction: 1 - fraction, steps=8, peak=1.0)
+    tx, params = optimizers.weight_decay(optimizers.accumulate(optimizers.sgd(rates), k=4), 0.1, applies_to=ALL), 1.0
+    state, steps = tx.init(params), []
+    for _ in range(8):
+        updates, state = tx.update(0.0, state, params)
+        steps.append(float(updates))
+    np.testing.assert_allclose(steps, [0, 0, 0, -0.1 * 5 / 8, 0, 0, 0, -0.1 * 1 / 8], rtol=1e-6)
+
+
+def test_ema_nesterov_looks_ahead_by_the_share_of_the_peak_at_the_step_that_it_looks_to():
+    rates = padl.schedules.over(lambda fraction: 1 - fraction, steps=10, peak=0.5)
+    tx, y = optimizers.ema_nesterov(optimizers.sgd(rates), ahead=0.6, decay=0.8), jnp.ones(())
+    state, theta, m = tx.init(y), 1.0, 0.0
+    for t in range(5):
+        np.testing.assert_allclose(y, theta + 0.6 * (1 - t / 10) * m, rtol=1e-5)
+        np.testing.assert_allclose(readout_of(tx)(state, y), theta, rtol=1e-5)
+        before, theta = theta, float(y) - 0.5 * (1 - t / 10) * 3 * float(y)
+        m = 0.8 * m + 0.2 * (theta - before)
+        updates, state = tx.update(3 * y, state, y)
+        y = optax.apply_updates(y, updates)
 
 
 def test_accumulate_refuses_what_asks_for_one_batch_and_is_asked_for_inside_of_it():
