@@ -162,6 +162,11 @@ class Entry:
         return hyperparameters_of(self.kind, self.function) if declared is None else declared
 
     @property
+    def stand_ins(self) -> dict[str, Any]:
+        """What can be given for the optimizers that it must have within, where none is meant: {argument: "sgd"}."""
+        return {name: "sgd" for name, h in self.hyperparameters.items() if h.nested and h.required}
+
+    @property
     def summary(self) -> str:
         """The first line of the docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]

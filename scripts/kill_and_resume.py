@@ -20,8 +20,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
-import padl
+from padl.app import names
 from padl.app.sweep.recorded import is_sweep
+from padl.registry import Entry
 from padl.runs import status
 from padl.runs.snapshots import newest
 
@@ -60,8 +61,8 @@ def main() -> int:
     chance = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(options.folder or temporary)
-        optimizers = cycle(padl.names("optimizer"))
-        runs = (f"optimizer={next(optimizers)} {kind}" for kind in cycle(KINDS))
+        optimizers = cycle(map(_words_of, names.of("optimizer")))
+        runs = (f"{next(optimizers)} {kind}" for kind in cycle(KINDS))
         sweeps = (f"-m {kind}" for kind in cycle(SWEEPS))
         trials = _until(options.sweep_kills, sweeps, place / "sweeps", options.signal, chance)
         trials += _until(options.kills, runs, place / "runs", options.signal, chance)
@@ -70,6 +71,11 @@ def main() -> int:
     print(f"{len(seconds)} kills, {len(trials)} runs and sweeps, {len(bad)} not as if never stopped")
     print(f"from the signal to the end: median {statistics.median(seconds):.2f} s, longest {max(seconds):.2f} s")
     return bool(bad)
+
+
+def _words_of(entry: Entry) -> str:
+    """How a run names an optimizer, or a wrapper around one."""
+    return f"optimizer=adam optimizer.wrap=[{entry.name}]" if entry.stand_ins else f"optimizer={entry.name}"
 
 
 def _until(kills: int, all_words, place: Path, how: str, chance: random.Random) -> list[Trial]:

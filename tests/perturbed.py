@@ -19,6 +19,8 @@ def other_values(hyperparameter: Hyperparameter, words: typing.Sequence[str] = W
     Args:
         words: for texts.
     """
+    if hyperparameter.nested:
+        return ["adam"]
     values = []
     for value in _proposed(hyperparameter.annotation, hyperparameter, words):
         try:

@@ -20,6 +20,7 @@ from perturbed import WORDS, as_data, other_values
 from padl.app import names
 from padl.app.run_spec import check
 from padl.data.source import Data
+from padl.optimizers.transformation import readout_of
 from padl.registry import Entry
 from padl.types import Kind, PadlError
 
@@ -78,16 +79,18 @@ def height(params, t):
 
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
-    """Where four steps lead, each down a bowl of its own, and in what dtypes the state is kept."""
-    optimizer = optax.with_extra_args_support(
-        entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()})
-    )
+    """Where each of some steps leads, down a bowl of its own, what is judged there, and in what dtypes the state is."""
+    checked = entry.check({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
+    made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
+    optimizer, path = optax.with_extra_args_support(made), []
     params, state = PARAMS, optimizer.init(PARAMS)
     for t in range(STEPS):
         value, grad = jax.value_and_grad(height)(params, t)
-        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, value_fn=partial(height, t=t))
+        extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t)}
+        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
         params = optax.apply_updates(params, updates)
-    return params, [x.dtype for x in jax.tree.leaves(state)]
+        path.append((params, readout_of(made)(state, params)))
+    return path, [x.dtype for x in jax.tree.leaves(state)]
 
 
 BESIDE = {  # of some, what makes them matter: a decay that by default may be 0, an eps that is seen, a schedule

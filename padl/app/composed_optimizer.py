@@ -126,11 +126,12 @@ def composed(
     own = {key: value for key, value in values.items() if key not in (WRAP, GROUPS)}
     used = entry.check(own)
     rule, scalars = entry.split(own)
+    wraps = {name: _wrapper(name, given, find) for name, given in around.items()}
+    groups = {pattern: _checked_group(pattern, given, entry, used, find) for pattern, given in apart.items()}
+    for innermost in (_chain(entry, used, find), *(_chain_of_group(group.config, find) for group in groups.values())):
+        _check_order([*innermost, *(wrap.entry for wrap in wraps.values())])
     if not around and not apart:
         return rule, scalars, used
-    wraps = {name: _wrapper(name, given, find) for name, given in around.items()}
-    _check_order([wrap.entry for wrap in wraps.values()])
-    groups = {pattern: _checked_group(pattern, given, entry, used, find) for pattern, given in apart.items()}
     choice = Composed(
         rule.function,
         rule.static,
@@ -234,14 +235,29 @@ def _schedule(given: Any, where: str, optimizer: Entry, find: Find) -> _Layer:
     return _Layer(entry, *entry.split(values), {"name": entry.name, **checked})
 
 
+def _chain(entry: Entry, config: Mapping[str, Any], find: Find) -> list[Entry]:
+    """An optimizer after what is within it, the innermost first."""
+    inner = config.get(INNER)
+    within = _chain(find("optimizer", inner["name"]), inner, find) if isinstance(inner, Mapping) else []
+    return [*within, entry]
+
+
+def _chain_of_group(config: Mapping[str, Any], find: Find) -> list[Entry]:
+    return _chain(find("optimizer", config["name"]), config, find)
+
+
 def _check_order(wraps: Sequence[Entry]) -> None:
-    """Raise PadlError for a wrapper that moves the norm of parameters, around one that holds it."""
+    """Raise PadlError for a wrapper that moves the norm of parameters, around one that holds it.
+
+    Args:
+        wraps: the innermost first.
+    """
     for i, outer in enumerate(wraps):
         for inner in wraps[:i]:
             if inner.traits.get("holds_norm") and outer.traits.get("moves_norm"):
                 raise PadlError(
-                    f"optimizer.{WRAP}: {outer.name} is around {inner.name}, and moves parameters off the norm that it"
-                    f" holds: name {outer.name} before it"
+                    f"optimizer: {outer.name} is around {inner.name}, and moves parameters off the norm that it holds:"
+                    f" name {outer.name} before it, or put it within"
                 )
 
 

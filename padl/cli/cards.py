@@ -30,9 +30,11 @@ LABELS = {
     "elicits": "estimates",
     "same_value": "changes no value",
     "other_shapes": "smaller slots",
+    "holds_norm": "holds norms",
+    "moves_norm": "moves norms",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view", "conflict", "conventions")  # drawn by --plot, or said where it is met, or a line each
+HIDDEN = ("view", "conflict", "conventions", "shown_at")  # drawn, said where it is met, a line each, or for tests
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 
 
@@ -68,7 +70,7 @@ def _arguments(entry: Entry) -> Table:
     hyperparameters = entry.hyperparameters.values()
     columns = {
         "argument": [h.name for h in hyperparameters],
-        "default": [written(h.default) for h in hyperparameters],
+        "default": ["needed" if h.nested and h.required else written(h.default) for h in hyperparameters],
         "type": [describe(h.annotation) for h in hyperparameters],
         "domain": [_domain(h.domain) for h in hyperparameters],
         "searched in": [_search_range(h.domain) for h in hyperparameters],

@@ -5,11 +5,16 @@ moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a lo
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array; factored.py and memory.py keep little of what they scale by.
 
+Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
+adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
+is an update. On the update: links.py number by number, weight_norms.py by the norm of a matrix. averages.py judges a
+mean, slow_weights.py and iterate_averaging.py train elsewhere than they judge.
+
 What rules are made of: leafwise.py lifts one for an array to trees, treewise.py one for all arrays together, which
 vectors.py lets read as a vector. descend.py gives it its learning rate, decay.py its weight decay. transformation.py
-says what an optimizer needs, judges and measures; wrapping.py puts one around another, groups.py gives groups of
-parameters one each. conventions.py has what libraries do otherwise, rounding.py keeps slots in fewer bits, clipping.py
-shortens a gradient.
+says what an optimizer needs, judges and measures; wrapping.py puts one around another, units.py says what of a
+parameter is one unit, groups.py gives groups of parameters one each. conventions.py has what libraries do otherwise,
+rounding.py keeps slots in fewer bits.
 """
 
 from typing import TYPE_CHECKING
@@ -20,8 +25,15 @@ registry.discover(__name__, __path__)
 
 if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
     from padl.optimizers.adaptive import *
+    from padl.optimizers.adaptive_clipping import *
+    from padl.optimizers.averages import *
+    from padl.optimizers.clipping import *
     from padl.optimizers.descent import *
     from padl.optimizers.factored import *
+    from padl.optimizers.gating import *
+    from padl.optimizers.gradient_filters import *
+    from padl.optimizers.iterate_averaging import *
+    from padl.optimizers.links import *
     from padl.optimizers.max_moments import *
     from padl.optimizers.memory import *
     from padl.optimizers.mixtures import *
@@ -29,9 +41,12 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.nesterov_moments import *
     from padl.optimizers.norms import *
     from padl.optimizers.shared_moments import *
+    from padl.optimizers.sharpness import *
     from padl.optimizers.signs import *
+    from padl.optimizers.slow_weights import *
     from padl.optimizers.stable_moments import *
     from padl.optimizers.variance import *
+    from padl.optimizers.weight_norms import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
 

@@ -11,7 +11,16 @@ import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, peak_of, refuse_without_peak
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, Rule, compute_dtype, points_of
-from padl.optimizers.transformation import Measure, Readout, Transformation, no_measures, trained
+from padl.optimizers.transformation import (
+    CALLS,
+    Calls,
+    Measure,
+    Readout,
+    StepSize,
+    Transformation,
+    no_measures,
+    trained,
+)
 from padl.types import PyTree, ScalarOrSchedule
 
 
@@ -65,15 +74,23 @@ def _transformation(
     def init(params: PyTree) -> Any:
         return rule.init(params)
 
+    def rate_at(state: Any, calls: Calls | None) -> Any:
+        count = state.count if calls is None else calls.count
+        return learning_rate(count) if callable(learning_rate) else learning_rate
+
+    def rates(state: Any, params: PyTree, calls: Calls | None) -> PyTree:
+        rate = StepSize(rate_at(state, calls), peak_of(learning_rate))
+        return jax.tree.map(lambda _: rate, params)
+
     def update(updates: PyTree, state: Any, params: PyTree | None = None, **extras: Any) -> tuple[PyTree, Any]:
-        rate = learning_rate(state.count) if callable(learning_rate) else learning_rate
+        rate = rate_at(state, extras.get(CALLS))
         points = points_of(params, jax.tree.structure(updates), needs)
         given = _before(decay, updates, points)
         directions, new = rule.direction(given, state, params, {**extras, LEARNING_RATE: rate})
         return _after(step, decay, directions, points, updates, rate, peak_of(learning_rate)), new
 
     read = [need for need in rule.needs if need not in (PARAMS, LEARNING_RATE)]
-    return Transformation(init, update, needs=read, readout=readout, measure=measure)
+    return Transformation(init, update, needs=read, readout=readout, measure=measure, rates=rates)
 
 
 def _before(decay: Decay | None, grads: PyTree, points: list[Any]) -> PyTree:

@@ -7,7 +7,16 @@ import jax
 import jax.numpy as jnp
 from optax import GradientTransformation, with_extra_args_support
 
-from padl.optimizers.transformation import Transformation, given_params, measures_of, needs_of, readout_of
+from padl.optimizers.transformation import (
+    CALLS,
+    Calls,
+    Transformation,
+    given_params,
+    measures_of,
+    needs_of,
+    rates_of,
+    readout_of,
+)
 from padl.roles.role import parameter_name
 from padl.types import PadlError, Params, PyTree
 
@@ -66,6 +75,8 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
                 for need, x in extras.items()
                 if need in needs_of(group.optimizer)
             }
+            if CALLS in extras or group.every > 1:
+                mine[CALLS] = _calls(group, state, extras.get(CALLS))
             point = None if params is None else _part(params, paths)
             moved, states[name] = _every(group, state.count, _part(grads, paths), state.groups[name], point, mine)
             updates |= moved
@@ -90,8 +101,25 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
             measured |= {f"{key}.{name}": x for key, x in of_group.items()}
         return measured
 
+    def rates(state: GroupedState, params: Params, calls: Calls | None) -> PyTree:
+        members = _members(groups, assign, params)
+        of_all: dict[str, Any] = {}
+        for name, group in groups.items():
+            part, at = _part(params, members[name]), _calls(group, state, calls)
+            of_group = rates_of(group.optimizer, "what is around these groups")(state.groups[name], part, at)
+            moves = state.count % group.every == 0
+            of_all |= {path: r._replace(now=jnp.where(moves, r.now, 0)) for path, r in of_group.items()}
+        return _with(params, of_all)
+
     needs = frozenset().union(*(needs_of(group.optimizer) for group in groups.values()))
-    return Transformation(init, update, needs=needs, readout=readout, measure=measure)
+    return Transformation(init, update, needs=needs, readout=readout, measure=measure, rates=rates)
+
+
+def _calls(group: OptimizerGroup, state: GroupedState, calls: Calls | None) -> Calls | None:
+    """What the schedule of a group goes by: the calls, also where it makes an update at some of them only."""
+    if calls is not None:
+        return calls._replace(every=calls.every * group.every)
+    return Calls(state.count, group.every) if group.every > 1 else None
 
 
 def _members(groups: Mapping[str, OptimizerGroup], assign: Assign, params: PyTree) -> dict[str, list[str]]:

@@ -1,12 +1,13 @@
 """What an optimizer says of itself beside Optax's two functions: what it reads, and what it wants judged and logged.
 
-Transformation: an Optax transformation with `needs`, `readout` and `measure`; of any other these have their usual
-values, which needs_of, readout_of and measures_of give. extra, hvp: for rules that read more than the gradient.
+Transformation: an Optax transformation with `needs`, `readout`, `measure` and `rates`; of any other these have their
+usual values, which needs_of, readout_of, measures_of and rates_of give. extra, hvp: for rules that read more than the
+gradient. StepSize, Calls: the learning rate, for what is around a rule.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from optax import GradientTransformation, GradientTransformationExtraArgs
@@ -15,6 +16,34 @@ from padl.types import PadlError, Params, PyTree
 
 Readout = Callable[[PyTree, Params], Params]  # (state, params) -> the parameters to judge and to keep
 Measure = Callable[[PyTree, PyTree, Params], dict[str, jax.Array]]  # (state, updates, params) -> {name: scalar}
+
+CALLS = "calls"  # the extra argument by which a wrapper that lets calls pass says what a schedule goes by
+
+
+class StepSize(NamedTuple):
+    """The learning rate of one array.
+
+    Attributes:
+        now: of the next update, 0 where the next call makes none. peak: the largest of the training; None where the
+            schedule does not say.
+    """
+
+    now: Any
+    peak: Any
+
+
+class Calls(NamedTuple):
+    """The calls that schedules go by where not every call makes an update.
+
+    Attributes:
+        count: how many there were before this one. every: of how many one makes an update.
+    """
+
+    count: jax.Array
+    every: int
+
+
+Rates = Callable[[PyTree, Params, Calls | None], PyTree]  # (state, params, calls) -> a StepSize for each array
 
 NEEDS: Mapping[str, str] = {
     "value": "the loss of the batch at the parameters",
@@ -49,6 +78,7 @@ class Transformation(GradientTransformationExtraArgs):
     needs: frozenset[str] = frozenset()
     readout: Readout = staticmethod(trained)
     measure: Measure = staticmethod(no_measures)
+    rates: Rates | None = None
 
     def __new__(
         cls,
@@ -58,18 +88,20 @@ class Transformation(GradientTransformationExtraArgs):
         needs: Iterable[str] = (),
         readout: Readout = trained,
         measure: Measure = no_measures,
+        rates: Rates | None = None,
     ) -> "Transformation":
         """Make one; PadlError for a need that is none."""
         made = super().__new__(cls, init, update)
         unknown = [need for need in needs if need not in NEEDS]
         if unknown:
             raise PadlError(f"an optimizer needs {unknown[0]!r}, and it can be given {', '.join(NEEDS)}")
-        made.needs, made.readout, made.measure = frozenset(needs), readout, measure
+        made.needs, made.readout, made.measure, made.rates = frozenset(needs), readout, measure, rates
         return made
 
     def _replace(self, **changes: Any) -> "Transformation":  # pyright: ignore[reportIncompatibleMethodOverride]
         functions = {"init": self.init, "update": self.update, **changes}
-        return Transformation(**functions, needs=self.needs, readout=self.readout, measure=self.measure)
+        declared = {"readout": self.readout, "measure": self.measure, "rates": self.rates}
+        return Transformation(**functions, needs=self.needs, **declared)
 
 
 def needs_of(optimizer: GradientTransformation) -> frozenset[str]:
@@ -96,6 +128,24 @@ def readout_of(optimizer: GradientTransformation) -> Readout:
 def measures_of(optimizer: GradientTransformation) -> Measure:
     """Return what measures it; of a transformation without, nothing."""
     return getattr(optimizer, "measure", no_measures)
+
+
+def rates_of(optimizer: GradientTransformation, wrapper: str) -> Rates:
+    """Return what says the learning rates of an optimizer.
+
+    Args:
+        wrapper: the name of what reads them.
+
+    Raises:
+        PadlError: the optimizer does not say.
+    """
+    rates = getattr(optimizer, "rates", None)
+    if rates is None:
+        raise PadlError(
+            f"{wrapper} moves by the learning rate of the optimizer within it, and this one does not say its own: take"
+            " one of padl.optimizers, or give its Transformation `rates`"
+        )
+    return rates
 
 
 def extra(extras: Mapping[str, Any], need: str) -> Any:

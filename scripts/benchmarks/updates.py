@@ -52,7 +52,7 @@ OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
 
 @benchmark("update", each=1.05)
 def updates(rounds: int) -> Iterator[Result]:
-    for entry in (e for e in names.of("optimizer") if e.origin == "padl"):
+    for entry in (e for e in names.of("optimizer") if e.origin == "padl" and not e.stand_ins):
         make, scalars = entry.split({})
         ours, temporary = updater(make, jax.tree.map(jnp.float32, scalars))
         note = f"temporaries {temporary:.2%} of the parameters"

@@ -18,6 +18,7 @@ import rules_norms
 import rules_signs
 import rules_stable_moments
 import rules_variance
+import rules_wrappers
 
 FAMILIES = (
     rules_adaptive,
@@ -30,6 +31,7 @@ FAMILIES = (
     rules_signs,
     rules_stable_moments,
     rules_variance,
+    rules_wrappers,
 )
 
 

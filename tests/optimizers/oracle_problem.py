@@ -1,12 +1,15 @@
 """Random gradients for arrays of every form, along which a rule and its oracle are followed. walked, expected,
 through_sizes."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from padl import optimizers
+from padl.optimizers.transformation import readout_of
 
 STEPS = 20
 SHAPES = {"scalar": (), "vector": (7,), "matrix": (4, 3), "stack": (2, 3, 2), "convolution": (3, 3, 2, 2)}
@@ -28,6 +31,11 @@ def problem(seed=0):
     return start, {name: draw(name, shape) for name, shape in SHAPES.items()}
 
 
+def gradient_elsewhere(g, point):
+    """The gradient that a rule finds at another point: one array of a step, and of the point."""
+    return g + 0.5 * point
+
+
 def expected(rule, hyperparameters):
     """The parameters after each step by the oracle: {name: (STEPS, ...)}."""
     start, grads = problem()
@@ -38,26 +46,28 @@ def expected(rule, hyperparameters):
     return {name: np.stack([point[name] for point in path]) for name in SHAPES}
 
 
-def walked(tx, of_gradients=None, arrays=tuple(SHAPES)):
+def walked(tx, of_gradients=None, arrays=tuple(SHAPES), judged=False):
     """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program.
 
-    `of_gradients` changes the arrays of gradients first; `arrays` are the names of those that there are.
+    `of_gradients` changes the arrays of gradients first; `arrays` are the names of those that there are; `judged` takes
+    what the optimizer reads out.
     """
     start, grads = ({name: jnp.asarray(of[name]) for name in arrays} for of in problem())
     grads = jax.tree.map(of_gradients, grads) if of_gradients else grads
 
     def step(carry, g):
         params, state = carry
-        updates, state = tx.update(g, state, params, key=jax.random.key(0))
+        grad_fn = partial(jax.tree.map, gradient_elsewhere, g)
+        updates, state = tx.update(g, state, params, key=jax.random.key(0), grad_fn=grad_fn)
         params = optax.apply_updates(params, updates)
-        return (params, state), params
+        return (params, state), readout_of(tx)(state, params) if judged else params
 
     return jax.jit(lambda params: jax.lax.scan(step, (params, tx.init(params)), grads)[1])(start)
 
 
-def follows(name, rule, hyperparameters):
-    """Assert, in float64, that an optimizer takes its oracle's path."""
-    path = walked(getattr(optimizers, name)(**hyperparameters))
+def follows(name, rule, hyperparameters, judged=False):
+    """Assert, in float64, that an optimizer takes its oracle's path; `judged`, that its readouts do."""
+    path = walked(getattr(optimizers, name)(**hyperparameters), judged=judged)
     for array, points in expected(rule, hyperparameters).items():
         message = f"{name}, {array}"
         # float64 over 20 steps; atol where x crosses 0
