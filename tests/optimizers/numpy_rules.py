@@ -41,7 +41,7 @@ def numpy_sgd(x, grads, learning_rate):
         yield x
 
 
-def numpy_momentum(x, grads, learning_rate, momentum):
+def numpy_momentum(x, grads, learning_rate, momentum, convention="paper"):  # all are one for a constant rate
     v = np.zeros_like(x)
     for g in grads:
         v = momentum * v + g
@@ -49,7 +49,7 @@ def numpy_momentum(x, grads, learning_rate, momentum):
         yield x
 
 
-def numpy_nesterov(x, grads, learning_rate, momentum):
+def numpy_nesterov(x, grads, learning_rate, momentum, convention="paper"):  # likewise
     v = np.zeros_like(x)  # the lecture's velocity, which contains -learning_rate
     for g in grads:
         before, v = v, momentum * v - learning_rate * g
