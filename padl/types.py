@@ -140,6 +140,7 @@ DOMAINS: Mapping[str, Domain] = {
     "decay": DECAY,
     "b1": DECAY._replace(search=(0.5, 0.99)),
     "b2": DECAY._replace(search=(0.9, 0.9999)),
+    "b3": DECAY._replace(search=(0.9, 0.9999)),
     "eps": POSITIVE._replace(search=(1e-12, 1e-2), scale="log"),
     "weight_decay": NON_NEGATIVE._replace(search=(1e-6, 1.0), scale="log", off=0.0),
     # losses

@@ -1,6 +1,7 @@
-"""A drop-in plugin: sign momentum, in fifteen lines. `padl train optimizer=signum` trains with it."""
+"""A drop-in plugin: a rule that a search found, in twenty lines. `padl train optimizer=powersign` trains with it."""
 
-from typing import NamedTuple
+import math
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,26 +10,31 @@ from padl.optimizers.descend import descend
 from padl.optimizers.leafwise import leafwise
 from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
-from padl.types import Scalar, ScalarOrSchedule
+from padl.types import Domain, Scalar, ScalarOrSchedule
 
 
 class Mean(NamedTuple):
     m: jax.Array
 
 
-@optimizer(family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 1")
-def signum(learning_rate: ScalarOrSchedule = 1e-3, momentum: Scalar = 0.9) -> Transformation:
-    """Signum: every coordinate steps by the same length, against the sign of its mean gradient.
+@optimizer(family="sign", reference="Bello et al. 2017, arXiv:1709.07417 (without decay of the sign)")
+def powersign(
+    learning_rate: ScalarOrSchedule = 0.1,
+    momentum: Scalar = 0.9,
+    base: Annotated[Scalar, Domain(1.0, 10.0, search=(1.0, 4.0))] = math.e,
+) -> Transformation:
+    """PowerSign: a longer step where the gradient agrees with its mean, a shorter one where it does not.
 
-        m = β m + (1-β) g      θ -= η sign(m)
+        m = β m + (1-β) g      θ -= η α^(sign(g) sign(m)) g
 
     Args:
-        learning_rate: η > 0, in units of the parameter: the length of every step of every coordinate.
-        momentum: β in [0, 1). 0 is sign descent.
+        learning_rate: η > 0, in units of parameter² per unit of loss.
+        momentum: β in [0, 1); a memory of about 1/(1-β) steps.
+        base: α in [1, 10]. 1 is `sgd`.
     """
 
     def direction(g, s, p, t):
         m = momentum * s.m + (1 - momentum) * g
-        return jnp.sign(m), Mean(m)
+        return base ** (jnp.sign(g) * jnp.sign(m)) * g, Mean(m)
 
     return descend(leafwise(lambda p: Mean(jnp.zeros_like(p)), direction), learning_rate)

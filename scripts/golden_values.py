@@ -38,6 +38,30 @@ CASES = [  # (optimizer of PADL, its hyperparameters, optimizer of torch, its ar
     ("nesterov", {"learning_rate": 0.01, "momentum": 0.8}, "SGD", {"lr": 0.01, "momentum": 0.8, "nesterov": True}),
     ("adagrad", {"learning_rate": 0.1, "eps": 1e-3}, "Adagrad", {"lr": 0.1, "eps": 1e-3}),
     ("rmsprop", {"learning_rate": 0.05, "decay": 0.7, "eps": 1e-3}, "RMSprop", {"lr": 0.05, "alpha": 0.7, "eps": 1e-3}),
+    (
+        "rmsprop",
+        {"learning_rate": 0.05, "decay": 0.7, "eps": 1e-3, "momentum": 0.6, "centred": True, "convention": "torch"},
+        "RMSprop",
+        {"lr": 0.05, "alpha": 0.7, "eps": 1e-3, "momentum": 0.6, "centered": True},
+    ),
+    (
+        "rprop",
+        {
+            **{"first_step": 0.1, "eta_minus": 0.4, "eta_plus": 1.5, "min_step": 1e-3, "max_step": 0.3},
+            "convention": "torch",
+        },
+        "Rprop",
+        {"lr": 0.1, "etas": [0.4, 1.5], "step_sizes": [1e-3, 0.3]},
+    ),
+    (
+        "adafactor",
+        {
+            **{"learning_rate": 0.05, "power": 0.6, "eps": 0.01, "min_scale": 2.5, "weight_decay": 0.1},
+            "convention": "torch",
+        },
+        "Adafactor",
+        {"lr": 0.05, "beta2_decay": -0.6, "eps": [0.01, 2.5], "d": 1.0, "weight_decay": 0.1},
+    ),
     ("adadelta", {"learning_rate": 2.0, "decay": 0.7, "eps": 1e-3}, "Adadelta", {"lr": 2.0, "rho": 0.7, "eps": 1e-3}),
     (
         "adam",
@@ -56,6 +80,33 @@ CASES = [  # (optimizer of PADL, its hyperparameters, optimizer of torch, its ar
         {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "momentum_decay": 0.5},
         "NAdam",
         {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3, "momentum_decay": 0.5},
+    ),
+    (
+        "adamax",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "convention": "torch"},
+        "Adamax",
+        {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3},
+    ),
+    (
+        "amsgrad",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "convention": "torch"},
+        "Adam",
+        {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3, "amsgrad": True},
+    ),
+    (
+        "nadamw",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "momentum_decay": 0.5, "weight_decay": 0.2},
+        "NAdam",
+        {
+            **{"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3, "momentum_decay": 0.5},
+            **{"weight_decay": 0.2, "decoupled_weight_decay": True},
+        },
+    ),
+    (
+        "radam",
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3, "convention": "torch"},
+        "RAdam",
+        {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3},
     ),
 ]
 

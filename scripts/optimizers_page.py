@@ -24,9 +24,9 @@ FAMILIES: Mapping[str, str] = {
     "sign": "Signs",
     "adaptive": "A step length for every coordinate",
     "adam": "The Adam family",
-    "mixture": "Several means of the gradient",
-    "norm": "A step length for every layer",
-    "memory": "Little memory",
+    "norm": "A step length for every array",
+    "factored": "Second moments in factors",
+    "memory": "One mean alone",
     "wrapper": "Around another optimizer",
 }  # in this order; others follow by their own names
 HEAD = """\

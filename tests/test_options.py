@@ -70,7 +70,8 @@ def does_something(entry: Entry, name: str, look: Look, base: Mapping[str, Any] 
 PARAMS = {"w": jnp.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]]), "b": jnp.array([0.5, -0.25, 2.0])}
 
 
-BOTTOMS = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32) * 4
+STEPS = 6  # radam scales nothing in its first four
+BOTTOMS = np.random.default_rng(0).normal(size=(STEPS, 3)).astype(np.float32) * 4
 
 
 def height(params, t):
@@ -78,23 +79,30 @@ def height(params, t):
 
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
-    """Where each of six steps leads, down a bowl of its own, and what is judged there."""
+    """Where each of some steps leads, down a bowl of its own, what is judged there, and in what dtypes the state is."""
     checked = entry.check({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
     made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
     optimizer, path = optax.with_extra_args_support(made), []
     params, state = PARAMS, optimizer.init(PARAMS)
-    for t in range(6):
-        value, grad = jax.value_and_grad(height)(params, t % 4)
-        extras = {"value_fn": partial(height, t=t % 4), "grad_fn": partial(jax.grad(height), t=t % 4)}
+    for t in range(STEPS):
+        value, grad = jax.value_and_grad(height)(params, t)
+        extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t)}
         updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
         params = optax.apply_updates(params, updates)
         path.append((params, readout_of(made)(state, params)))
-    return path
+    return path, [x.dtype for x in jax.tree.leaves(state)]
+
+
+BESIDE = {  # of some, what makes them matter: a decay that by default may be 0, an eps that is seen, a schedule
+    "decay_kind": {"weight_decay": 0.1},
+    "convention": {"learning_rate": lambda count: 0.1 / (1 + count), "eps": 0.01},
+}
 
 
 @pytest.mark.parametrize(("entry", "name"), hyperparameters("optimizer"))
 def test_every_hyperparameter_of_an_optimizer_changes_its_course(entry, name):
-    assert does_something(entry, name, partial(walk, entry))
+    base = {k: v for k, v in BESIDE.get(name, {}).items() if k in entry.hyperparameters}
+    assert does_something(entry, name, partial(walk, entry), base)
 
 
 # Schedules

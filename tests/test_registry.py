@@ -446,5 +446,5 @@ class TestPlugins:
 
 
 def test_the_worked_plugin_trains():
-    record = padl.train(optimizer={"name": "signum", "learning_rate": 0.01}, task="surface", steps=50)
+    record = padl.train(optimizer={"name": "powersign", "learning_rate": 1e-4}, task="surface", steps=50)
     assert record.summary["final"]["loss"] < 6.25  # the height of its start

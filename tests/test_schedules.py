@@ -44,6 +44,45 @@ POINTS = [  # (schedule, hyperparameters, fraction, share of the peak)
     ("warmup_cosine", {"warmup": 0.0}, 0.0, 1.0),
     ("warmup_cosine", {"warmup": 1.0}, 0.5, 0.5),
     ("warmup_cosine", {"warmup": 1.0}, 1.0, 1.0),
+    ("polynomial", {"exponent": 2.0}, 0.0, 1.0),
+    ("polynomial", {"exponent": 2.0}, 0.25, 0.5625),
+    ("polynomial", {"exponent": 2.0, "final": 0.2}, 0.5, 0.4),
+    ("polynomial", {"exponent": 0.5}, 1.0, 0.0),
+    ("power", {"warmup": 0.1, "exponent": 2.0}, 0.0, 0.0),
+    ("power", {"warmup": 0.1, "exponent": 2.0}, 0.05, 0.5),
+    ("power", {"warmup": 0.1, "exponent": 2.0}, 0.1, 1.0),
+    ("power", {"warmup": 0.1, "exponent": 2.0}, 0.2, 0.25),
+    ("power", {"warmup": 0.1, "exponent": 2.0}, 1.0, 0.01),
+    ("inverse_sqrt", {"warmup": 0.04}, 0.01, 0.25),
+    ("inverse_sqrt", {"warmup": 0.04}, 0.04, 1.0),
+    ("inverse_sqrt", {"warmup": 0.04}, 0.16, 0.5),
+    ("inverse_sqrt", {"warmup": 0.04}, 1.0, 0.2),
+    ("inverse_sqrt", {"warmup": 1.0}, 0.5, 0.5),
+    ("cosine_restarts", {"cycles": 4.0}, 0.0, 1.0),
+    ("cosine_restarts", {"cycles": 4.0}, 0.125, 0.5),
+    ("cosine_restarts", {"cycles": 4.0}, 0.25, 1.0),
+    ("cosine_restarts", {"cycles": 4.0, "final": 0.2}, 0.375, 0.6),
+    ("cosine_restarts", {"cycles": 4.0, "final": 0.2}, 1.0, 0.2),
+    ("cosine_restarts", {"cycles": 3.0, "growth": 2.0}, 1 / 14, 0.5),  # cycles of 1/7, 2/7 and 4/7
+    ("cosine_restarts", {"cycles": 3.0, "growth": 2.0}, 1 / 7, 1.0),
+    ("cosine_restarts", {"cycles": 3.0, "growth": 2.0}, 2 / 7, 0.5),
+    ("cosine_restarts", {"cycles": 3.0, "growth": 2.0}, 3 / 7, 1.0),
+    ("cosine_restarts", {"cycles": 3.0, "growth": 2.0}, 5 / 7, 0.5),
+    ("cosine_restarts", {"cycles": 3.0, "growth": 2.0}, 1.0, 0.0),
+    ("cosine_restarts", {"cycles": 1.5}, 1.0, 0.5),  # the second of two cycles is cut in the middle
+    ("one_cycle", {"start": 0.2}, 0.0, 0.2),
+    ("one_cycle", {"start": 0.2}, 0.15, 0.6),
+    ("one_cycle", {"start": 0.2}, 0.3, 1.0),
+    ("one_cycle", {"final": 0.1}, 0.65, 0.55),
+    ("one_cycle", {"final": 0.1}, 1.0, 0.1),
+    ("one_cycle", {"warmup": 0.0}, 0.0, 1.0),
+    ("one_cycle", {"warmup": 1.0}, 1.0, 1.0),
+    ("power_cool", {"cooldown": 0.5, "exponent": 2.0}, 0.25, 1.0),
+    ("power_cool", {"cooldown": 0.5, "exponent": 2.0}, 0.75, 0.25),
+    ("power_cool", {"cooldown": 0.5, "exponent": 2.0}, 1.0, 0.0),
+    ("power_cool", {"cooldown": 0.5, "exponent": 2.0, "final": 0.25}, 0.75, 0.5625),
+    ("power_cool", {"cooldown": 0.5, "exponent": 2.0, "final": 0.25}, 1.0, 0.25),
+    ("power_cool", {"cooldown": 0.0}, 1.0, 1.0),
     ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.0, 0.0),
     ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.05, 0.5),
     ("wsd", {"warmup": 0.1, "cooldown": 0.4}, 0.5, 1.0),
@@ -71,6 +110,7 @@ def test_a_point_is_where_hand_computation_puts_it(name, hyperparameters, fracti
         ("wsd", {"warmup": 0.81}, "warmup=0.81 and cooldown=0.2 are 1.01 of the training together"),
         ("wsd", {"cooldown": 0.0, "final": 0.3}, "without a cooldown the rate never falls to final=0.3"),
         ("warmup_cosine", {"warmup": 1.0, "final": 0.1}, "leaves no time to fall to final=0.1"),
+        ("power_cool", {"cooldown": 0.0, "final": 0.3}, "without a cooldown the rate never falls to final=0.3"),
     ],
 )
 def test_phases_that_do_not_fit_into_the_training_are_refused_by_name_by_call_and_before_a_run(
@@ -108,6 +148,10 @@ def test_every_schedule_stays_between_nothing_and_the_peak_for_all_its_numbers(n
         "cooldown": [0.0, 0.05, 0.1, 0.35, 1.0],
         "every": [0.01, 1 / 3, 1.0],
         "factor": [0.1, 1.0],
+        "start": [0.0, 0.04, 1.0],
+        "exponent": [0.5, 1.0, 3.0],
+        "cycles": [1.0, 2.5, 7.0, 32.0],
+        "growth": [0.5, 1.0, 1.0000005, 1.001, 2.0, 10.0],
     }
     axes = np.meshgrid(*(corners.get(k, [0.5 * v, v]) for k, v in numbers.items()), indexing="ij")
     grid = {k: jnp.asarray(a.ravel(), jnp.float32) for k, a in zip(numbers, axes, strict=True)}
@@ -153,7 +197,10 @@ def test_an_array_of_fractions_gives_each_its_own_value(name):
         np.testing.assert_allclose(values[0, i], shape(fractions[0, i]), rtol=1e-5, atol=F32)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in ("warmup_cosine", "wsd")])
+RISING = ("warmup_cosine", "wsd", "power", "inverse_sqrt", "one_cycle", "cosine_restarts")
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in RISING])
 def test_without_warmup_training_starts_at_the_peak_and_never_rises(name):
     values = np.asarray(getattr(schedules, name)(jnp.asarray(GRID, jnp.float32)))
     assert values[0] == 1.0
@@ -186,6 +233,60 @@ def test_wsd_of_nothing_but_cooldown_is_linear():
     np.testing.assert_allclose(alone, schedules.linear(fractions, final=0.1), atol=F32)
 
 
+CASES = {
+    "polynomial(exponent=1) is linear": (
+        lambda f: schedules.polynomial(f, exponent=1.0, final=0.1),
+        lambda f: schedules.linear(f, final=0.1),
+    ),
+    "power(exponent=1/2) is inverse_sqrt": (
+        lambda f: schedules.power(f, warmup=0.1, exponent=0.5),
+        lambda f: schedules.inverse_sqrt(f, warmup=0.1),
+    ),
+    "cosine_restarts(cycles=1) is cosine": (
+        lambda f: schedules.cosine_restarts(f, cycles=1.0, growth=2.0, final=0.1),
+        lambda f: schedules.cosine(f, final=0.1),
+    ),
+    "one_cycle(start=0) is warmup_cosine but for its way up": (
+        lambda f: schedules.one_cycle(jnp.maximum(f, 0.3), warmup=0.3, start=0.0, final=0.1),
+        lambda f: schedules.warmup_cosine(jnp.maximum(f, 0.3), warmup=0.3, final=0.1),
+    ),
+    "power_cool(exponent=1) is wsd without warmup": (
+        lambda f: schedules.power_cool(f, cooldown=0.4, exponent=1.0, final=0.1),
+        lambda f: schedules.wsd(f, warmup=0.0, cooldown=0.4, final=0.1),
+    ),
+    "power_cool of nothing but cooldown is polynomial": (
+        lambda f: schedules.power_cool(f, cooldown=1.0, exponent=2.0),
+        lambda f: schedules.polynomial(f, exponent=2.0),
+    ),
+    "power_cool is the least of the peak and a power of what is left": (
+        lambda f: schedules.power_cool(f, cooldown=0.4, final=0.01),
+        lambda f: jnp.minimum(1, (0.4 / (1 - 0.01 ** (1 / 1.2))) ** -1.2 * (POWER_COOL_END - f) ** 1.2),
+    ),
+}
+POWER_COOL_END = 0.6 + 0.4 / (1 - 0.01 ** (1 / 1.2))  # where the power alone would be 0
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_schedule_is_a_case_of_another(case):
+    one, other = (f(jnp.asarray(GRID, jnp.float32)) for f in CASES[case])
+    np.testing.assert_allclose(one, other, atol=2 * F32)
+
+
+@jax.jit
+def restarted(k, steps, cycles, growth):
+    return schedules.cosine_restarts(k / steps, cycles=cycles, growth=growth)
+
+
+@pytest.mark.parametrize(("cycles", "growth"), [*((n, 1) for n in range(2, 13)), (3, 2), (5, 2), (4, 3)])
+def test_a_restart_is_at_the_step_that_begins_a_cycle_and_at_no_other(cycles, growth):
+    ends = np.cumsum(growth ** np.arange(cycles))
+    for first in (100, 1000, 300_000 if growth == 1 else 2000):  # steps of the first cycle
+        k = first * np.concatenate([np.resize(ends[:-1], 12)] * 2) - np.repeat([1, 0], 12)  # one shape, one compilation
+        before, at = np.split(restarted(k.astype(np.float32), first * ends[-1], cycles, growth), 2)
+        np.testing.assert_allclose(at, 1.0, atol=1e-6)
+        assert (before < 0.001).all()
+
+
 # Over so many steps, as Optax has them
 
 COUNTS = np.arange(0, 1200, 7)  # of 1000 steps, and further
@@ -205,6 +306,23 @@ IN_OPTAX = {
     "warmup_cosine": (
         schedules.over(schedules.warmup_cosine, steps=1000, peak=3e-3, warmup=0.2, final=0.1),
         optax.warmup_cosine_decay_schedule(0.0, 3e-3, 200, 1000, 3e-4),
+    ),
+    "polynomial": (
+        schedules.over(schedules.polynomial, steps=1000, peak=3e-3, exponent=0.9, final=0.1),
+        optax.polynomial_schedule(3e-3, 3e-4, 0.9, 1000),
+    ),
+    "one_cycle": (
+        schedules.over(schedules.one_cycle, steps=1000, peak=3e-3, warmup=0.3, start=0.04, final=4e-6),
+        jnp.vectorize(optax.cosine_onecycle_schedule(1000, 3e-3, 0.3, 25.0, 1e4)),
+    ),
+    "cosine_restarts": (
+        schedules.over(schedules.cosine_restarts, steps=700, peak=3e-3, cycles=3, growth=2.0, final=0.1),
+        optax.sgdr_schedule(
+            [
+                {"init_value": 3e-3, "peak_value": 3e-3, "warmup_steps": 0, "decay_steps": n, "end_value": 3e-4}
+                for n in (100, 200, 400)
+            ]
+        ),
     ),
     "by name": (
         schedules.over(padl.schedule("cosine", final=0.1), steps=1000, peak=3e-3),

@@ -141,7 +141,7 @@ def _path(config: Mapping[str, Any], steps: int, seed: int) -> np.ndarray:
         point, state = carry
         gradient, key = drawn
         updates, state = optimizer.update(gradient, state, point, key=key)
-        moved = optax.apply_updates(point, updates)
+        moved: Any = optax.apply_updates(point, updates)
         return (moved, state), moved
 
     keys = jax.random.split(jax.random.key(seed), steps)

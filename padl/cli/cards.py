@@ -29,6 +29,7 @@ LABELS = {
     "decides": "best by",
     "elicits": "estimates",
     "same_value": "changes no value",
+    "other_shapes": "smaller slots",
     "holds_norm": "holds norms",
     "moves_norm": "moves norms",
 }  # of traits whose name alone does not say what they are

@@ -1,6 +1,9 @@
 """Optimizers, each one a rule for a single array in its paper's letters: `padl.optimizers.adam(1e-3)`.
 
-descent.py follows the gradient and its memory, adaptive.py scales each coordinate, moments.py does both.
+descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each coordinate,
+moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
+moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
+each array; factored.py and memory.py keep little of what they scale by.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -26,13 +29,23 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.averages import *
     from padl.optimizers.clipping import *
     from padl.optimizers.descent import *
+    from padl.optimizers.factored import *
     from padl.optimizers.gating import *
     from padl.optimizers.gradient_filters import *
     from padl.optimizers.iterate_averaging import *
     from padl.optimizers.links import *
+    from padl.optimizers.max_moments import *
+    from padl.optimizers.memory import *
+    from padl.optimizers.mixtures import *
     from padl.optimizers.moments import *
+    from padl.optimizers.nesterov_moments import *
+    from padl.optimizers.norms import *
+    from padl.optimizers.shared_moments import *
     from padl.optimizers.sharpness import *
+    from padl.optimizers.signs import *
     from padl.optimizers.slow_weights import *
+    from padl.optimizers.stable_moments import *
+    from padl.optimizers.variance import *
     from padl.optimizers.weight_norms import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.types import Scalar, ScalarOrSchedule
+from padl.types import PadlError, Scalar, ScalarOrSchedule
 
 DecayKind = Literal["coupled", "decoupled", "independent", "corrected", "cautious", "proximal"]
 
@@ -53,9 +53,9 @@ class Decay(NamedTuple):
             case "decoupled":
                 return u - rate * weight_decay * p
             case "independent":
-                return u - rate / peak * weight_decay * p
+                return u - _share(rate, peak) * weight_decay * p
             case "corrected":
-                return u - rate**2 / peak * weight_decay * p
+                return u - rate * _share(rate, peak) * weight_decay * p
             case "cautious":
                 return u - rate * weight_decay * jnp.where(u * p <= 0, p, 0)
             case "proximal":
@@ -65,6 +65,20 @@ class Decay(NamedTuple):
         return jnp.asarray(self.weight_decay, p.dtype)
 
 
+def _share(rate: jax.Array, peak: jax.Array) -> jax.Array:
+    """η/η_max, and 0 where both are 0."""
+    return jnp.where(peak > 0, rate / jnp.where(peak > 0, peak, 1), 0)
+
+
 def peak_of(learning_rate: ScalarOrSchedule) -> Scalar | None:
     """Return the largest learning rate of a training: the number, or what a schedule calls its `peak`; else None."""
     return getattr(learning_rate, "peak", None) if callable(learning_rate) else learning_rate
+
+
+def refuse_without_peak(decay: Decay, learning_rate: ScalarOrSchedule) -> None:
+    """Raise PadlError where a decay follows the peak of the learning rate, and a schedule has none."""
+    if decay.needs_peak and peak_of(learning_rate) is None:
+        raise PadlError(
+            f"weight decay of kind {decay.kind} follows the peak of the learning rate, and this schedule has none: give"
+            " padl.schedules.over(shape, steps, peak)"
+        )

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.decay import Decay, peak_of
+from padl.optimizers.decay import Decay, peak_of, refuse_without_peak
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, Rule, compute_dtype, points_of
 from padl.optimizers.transformation import (
     CALLS,
@@ -21,7 +21,7 @@ from padl.optimizers.transformation import (
     no_measures,
     trained,
 )
-from padl.types import PadlError, PyTree, ScalarOrSchedule
+from padl.types import PyTree, ScalarOrSchedule
 
 
 def descend(
@@ -41,11 +41,8 @@ def descend(
     Raises:
         PadlError: a decay that follows the peak of the learning rate, and a schedule without one.
     """
-    if decay is not None and decay.needs_peak and peak_of(learning_rate) is None:
-        raise PadlError(
-            f"weight decay of kind {decay.kind} follows the peak of the learning rate, and this schedule has none: give"
-            " padl.schedules.over(shape, steps, peak)"
-        )
+    if decay is not None:
+        refuse_without_peak(decay, learning_rate)
     downhill = lambda d, rate: -rate * d  # noqa: E731
     return _transformation(rule, learning_rate, downhill, decay, readout, measure)
 

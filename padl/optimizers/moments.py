@@ -1,4 +1,4 @@
-"""Momentum and scaling together: running means of the gradient and of its square. adam, adamw, nadam."""
+"""Momentum and scaling together: running means of the gradient and of its square. adam, adamw, adamc."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ ADAM: Conventions = {
     "torch": Convention(),
     "optax": Convention(),
     "keras": Convention(
-        "eps is added to √v before its correction, as in the paper's remark on efficiency (ε̂): at step t it is larger"
+        "eps is added to √v before its correction, as in the paper's remark on efficiency: at step t it is larger"
         " by 1/√(1-b2ᵗ), at the first 32 times for b2 = 0.999",
         {"eps": "before correction"},
         {"eps": 1e-7},
@@ -112,33 +112,32 @@ def adamw(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Dozat 2016, ICLR workshop, algorithm 2; momentum schedule: Sutskever et al. 2013")
-def nadam(
-    learning_rate: ScalarOrSchedule = 2e-3,
+@optimizer(family="adam", reference="Defazio 2025, arXiv:2506.02285: AdamC")
+def adamc(
+    learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
     b2: Scalar = 0.999,
     eps: Scalar = 1e-8,
-    momentum_decay: Scalar = 4e-3,
+    weight_decay: Scalar = 1e-2,
+    mu_dtype: StateDtype = None,
+    nu_dtype: StateDtype = None,
 ) -> Transformation:
-    """NAdam: Adam with Nesterov's look ahead, and a momentum that warms up.
+    """AdamC: AdamW whose decay falls with the square of the learning rate, so that gradients do not grow at the end.
 
-        μₜ = b1 (1 - ½ 0.96^(t ψ))      m, v as in `adam`      v̂ = v / (1-b2ᵗ)
-        m̂ = μₜ₊₁ m / (1 - ∏ᵢ≤ₜ₊₁ μᵢ) + (1-μₜ) g / (1 - ∏ᵢ≤ₜ μᵢ)      θ -= η m̂ / (√v̂ + eps)
+        θ -= η m̂ / (√v̂ + eps) + (η²/η_max) λ θ      m̂, v̂ as in `adam`
+
+    With AdamW's decay the ratio of gradient to weight settles, in a layer that is normalised, at a size that follows
+    1/√η: gradients grow as η falls. Here it does not depend on η; a constant η makes it `adamw`. The paper corrects
+    normalised layers alone; here it acts on all parameters, and `optimizer.groups` gives the others `adamw`.
 
     Args:
-        learning_rate, b1, b2, eps: as in `adam`.
-        momentum_decay: ψ >= 0; how fast the momentum rises from b1/2 to b1. torch has 0.004, Keras 1.
+        learning_rate: η > 0; a schedule must know its peak η_max, as those of `padl.schedules` do.
+        b1, b2, eps, mu_dtype, nu_dtype: as in `adam`. weight_decay: λ >= 0, as in `adamw` at the peak; the paper leaves
+            it open, and this is that of `adamw`.
     """
 
-    def mu_at(t):
-        return b1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
+    def direction(g, s, p, t):
+        return adam_direction(g, s, t, b1, b2, eps)
 
-    def direction(g, s, p, t, product):
-        m = b1 * s.mu + (1 - b1) * g
-        nu = b2 * s.nu + (1 - b2) * g**2
-        mu, mu_next = mu_at(t), mu_at(t + 1)
-        ahead = mu_next / (1 - product * mu_next) * m + (1 - mu) / (1 - product) * g
-        return ahead / (jnp.sqrt(nu / (1 - b2**t)) + eps), Moments(m, nu)
-
-    product = (1.0, lambda product, t: product * mu_at(t))
-    return descend(leafwise(zero_moments, direction, shared=product), learning_rate)
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    return descend(rule, learning_rate, Decay(weight_decay, "corrected"))

@@ -28,6 +28,25 @@ OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
     "adam": ("optax.adam", optax.adam),
     "adamw": ("optax.adamw", optax.adamw),
     "nadam": ("optax.nadam, momentum that does not warm up", lambda momentum_decay, **scalars: optax.nadam(**scalars)),
+    "nadamw": (
+        "optax.nadamw, momentum that does not warm up",
+        lambda momentum_decay, **scalars: optax.nadamw(**scalars),
+    ),
+    "amsgrad": ("optax.amsgrad", partial(optax.amsgrad, bias_correction_mu=False, bias_correction_nu=False)),
+    "adamax": ("optax.adamax", optax.adamax),
+    "adan": ("optax.adan, 1 - b2 for b2", optax.adan),
+    "adabelief": ("optax.adabelief", optax.adabelief),
+    "yogi": ("optax.yogi, corrected", lambda initial, **scalars: optax.yogi(**scalars)),
+    "radam": ("optax.radam", optax.radam),
+    "adopt": ("optax.contrib.adopt, no decay", lambda weight_decay, **scalars: optax.contrib.adopt(**scalars)),
+    "ademamix": (
+        "optax.contrib.ademamix, no warm-up",
+        lambda alpha_warmup, b3_warmup, **scalars: optax.contrib.ademamix(**scalars),
+    ),
+    "simplified_ademamix": (
+        "optax.contrib.simplified_ademamix, no warm-up",
+        lambda b1_warmup, **scalars: optax.contrib.simplified_ademamix(**scalars),
+    ),
 }
 
 

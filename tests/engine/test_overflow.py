@@ -45,7 +45,7 @@ def members(*scales):
     return Members(keys, lanes.stack(hparams), Data(dict(TASK.rows), splits))
 
 
-@pytest.mark.parametrize("name", ["adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam"])
+@pytest.mark.parametrize("name", ["adagrad", "rmsprop", "adadelta", "adam", "adamw", "nadam", "amsgrad", "adan"])
 def test_a_gradient_whose_square_float32_cannot_hold_is_counted_once_for_each_number(name):
     tx = getattr(optimizers, name)()
     grads = {"w": jnp.zeros((2, 3)).at[0, 1].set(3e19), "b": jnp.array([1.0, -2e20])}

@@ -3,10 +3,36 @@
 Each yields the parameters of one array after each step; a rule over all arrays together is a `Whole`, of dicts. RULES
 is by the name of the optimizer: its rule, and hyperparameters at which to compare. DEFAULTS states the defaults of its
 numbers once more. A new optimizer needs an entry in both, here or in a file of its family that is joined below.
+SHRINKS is what a step without a gradient leaves of a parameter, by default and at learning_rate=0.1, where not all.
+CONVENTIONS are the rules that a library computes otherwise, by the names of both; their oracles take `convention`.
 """
 
 import numpy as np
+import rules_adaptive
+import rules_descent
+import rules_factored
+import rules_max_moments
+import rules_mixtures
+import rules_nesterov_moments
+import rules_norms
+import rules_signs
+import rules_stable_moments
+import rules_variance
 import rules_wrappers
+
+FAMILIES = (
+    rules_adaptive,
+    rules_descent,
+    rules_factored,
+    rules_max_moments,
+    rules_mixtures,
+    rules_nesterov_moments,
+    rules_norms,
+    rules_signs,
+    rules_stable_moments,
+    rules_variance,
+    rules_wrappers,
+)
 
 
 def numpy_sgd(x, grads, learning_rate):
@@ -31,33 +57,6 @@ def numpy_nesterov(x, grads, learning_rate, momentum):
         yield x
 
 
-def numpy_adagrad(x, grads, learning_rate, eps):
-    scale_factor = np.zeros_like(x)
-    for g in grads:
-        scale_factor = scale_factor + g * g
-        x = x - learning_rate * g / (np.sqrt(scale_factor) + eps)
-        yield x
-
-
-def numpy_rmsprop(x, grads, learning_rate, decay, eps):
-    scale_factor = np.zeros_like(x)
-    for g in grads:
-        scale_factor = decay * scale_factor + (1 - decay) * g * g
-        x = x - learning_rate * g / (np.sqrt(scale_factor) + eps)
-        yield x
-
-
-def numpy_adadelta(x, grads, learning_rate, decay, eps):
-    """Zeiler 2012, algorithm 1, in its own RMS[·] = √(E[·²] + eps)."""
-    of_g, of_step = np.zeros_like(x), np.zeros_like(x)
-    for g in grads:
-        of_g = decay * of_g + (1 - decay) * g**2
-        step = -np.sqrt(of_step + eps) / np.sqrt(of_g + eps) * g
-        of_step = decay * of_step + (1 - decay) * step**2
-        x = x + learning_rate * step
-        yield x
-
-
 def numpy_adamw(x, grads, learning_rate, b1, b2, eps, weight_decay=0.0):
     """Kingma & Ba 2015, algorithm 1, and line 12 of Loshchilov & Hutter 2019, algorithm 2, with α = 1."""
     m, v = np.zeros_like(x), np.zeros_like(x)
@@ -69,15 +68,14 @@ def numpy_adamw(x, grads, learning_rate, b1, b2, eps, weight_decay=0.0):
         yield x
 
 
-def numpy_nadam(x, grads, learning_rate, b1, b2, eps, momentum_decay):
-    """Dozat 2016, algorithm 2, with the μ of its section 3.1."""
+def numpy_adamw_keras(x, grads, learning_rate, b1, b2, eps, convention, weight_decay=0.0):
+    """Kingma & Ba 2015, the α_t and ε̂ at the end of section 2, as in Keras 3, which decays before the step."""
     m, v = np.zeros_like(x), np.zeros_like(x)
-    mu = [b1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in range(len(grads) + 2)]
     for t, g in enumerate(grads, start=1):
         m = b1 * m + (1 - b1) * g
         v = b2 * v + (1 - b2) * g**2
-        m_hat = mu[t + 1] * m / (1 - np.prod(mu[1 : t + 2])) + (1 - mu[t]) * g / (1 - np.prod(mu[1 : t + 1]))
-        x = x - learning_rate * m_hat / (np.sqrt(v / (1 - b2**t)) + eps)
+        alpha = learning_rate * np.sqrt(1 - b2**t) / (1 - b1**t)
+        x = x - learning_rate * weight_decay * x - alpha * m / (np.sqrt(v) + eps)
         yield x
 
 
@@ -87,24 +85,28 @@ RULES = {  # eps is large enough to show where it stands
     "gd": (numpy_sgd, {"learning_rate": 0.1}),
     "momentum": (numpy_momentum, {"learning_rate": 0.1, "momentum": 0.7}),
     "nesterov": (numpy_nesterov, {"learning_rate": 0.1, "momentum": 0.7}),
-    "adagrad": (numpy_adagrad, {"learning_rate": 0.1, "eps": 1e-3}),
-    "rmsprop": (numpy_rmsprop, {"learning_rate": 0.1, "decay": 0.8, "eps": 1e-3}),
-    "adadelta": (numpy_adadelta, {"learning_rate": 0.5, "decay": 0.8, "eps": 1e-3}),
     "adam": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS}),
     "adamw": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
-    "nadam": (numpy_nadam, {"learning_rate": 0.1, **MOMENTS, "momentum_decay": 0.5}),
+    "adamc": (numpy_adamw, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),  # at its peak; see test_decay.py
 }
 DEFAULTS = {
     "sgd": {"learning_rate": 1e-2},
     "gd": {"learning_rate": 1e-1},
     "momentum": {"learning_rate": 1e-2, "momentum": 0.9},
     "nesterov": {"learning_rate": 1e-2, "momentum": 0.9},
-    "adagrad": {"learning_rate": 1e-2, "eps": 1e-10},
-    "rmsprop": {"learning_rate": 1e-3, "decay": 0.9, "eps": 1e-8},
-    "adadelta": {"learning_rate": 1.0, "decay": 0.9, "eps": 1e-6},
     "adam": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
     "adamw": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
-    "nadam": {"learning_rate": 2e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "momentum_decay": 4e-3},
+    "adamc": {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8, "weight_decay": 1e-2},
 }
-RULES |= rules_wrappers.RULES
-DEFAULTS |= rules_wrappers.DEFAULTS
+SHRINKS = {"adamw": 1 - 0.1 * 1e-2, "adamc": 1 - 0.1 * 1e-2}
+CONVENTIONS = {
+    ("momentum", "keras"): RULES["momentum"],  # the same for a constant learning rate; see test_descent_rules.py
+    ("nesterov", "keras"): RULES["nesterov"],
+    ("adam", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS}),
+    ("adamw", "keras"): (numpy_adamw_keras, {"learning_rate": 0.1, **MOMENTS, "weight_decay": 0.3}),
+}
+for family in FAMILIES:
+    RULES |= family.RULES
+    DEFAULTS |= family.DEFAULTS
+    SHRINKS |= getattr(family, "SHRINKS", {})
+    CONVENTIONS |= getattr(family, "CONVENTIONS", {})

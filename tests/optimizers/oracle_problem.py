@@ -1,4 +1,5 @@
-"""Random gradients for arrays of every form, along which a rule and its oracle are followed. walked, expected."""
+"""Random gradients for arrays of every form, along which a rule and its oracle are followed. walked, expected,
+through_sizes."""
 
 from functools import partial
 
@@ -45,9 +46,14 @@ def expected(rule, hyperparameters):
     return {name: np.stack([point[name] for point in path]) for name in SHAPES}
 
 
-def walked(tx, judged=False):
-    """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program; `judged`, its readouts."""
-    start, grads = jax.tree.map(jnp.asarray, problem())
+def walked(tx, of_gradients=None, arrays=tuple(SHAPES), judged=False):
+    """The parameters after each step of an optimizer: {name: (STEPS, ...)}, in one program.
+
+    `of_gradients` changes the arrays of gradients first; `arrays` are the names of those that there are; `judged` takes
+    what the optimizer reads out.
+    """
+    start, grads = ({name: jnp.asarray(of[name]) for name in arrays} for of in problem())
+    grads = jax.tree.map(of_gradients, grads) if of_gradients else grads
 
     def step(carry, g):
         params, state = carry
@@ -61,8 +67,21 @@ def walked(tx, judged=False):
 
 def follows(name, rule, hyperparameters, judged=False):
     """Assert, in float64, that an optimizer takes its oracle's path; `judged`, that its readouts do."""
-    path = walked(getattr(optimizers, name)(**hyperparameters), judged)
+    path = walked(getattr(optimizers, name)(**hyperparameters), judged=judged)
     for array, points in expected(rule, hyperparameters).items():
         message = f"{name}, {array}"
         # float64 over 20 steps; atol where x crosses 0
         np.testing.assert_allclose(path[array], points, rtol=1e-9, atol=1e-12, err_msg=message)
+
+
+def through_sizes(tx, sizes, shapes=((), (3,), (2, 3), (0, 3), (2, 0, 3))):
+    """Updates and states, in float32, for gradients of these sizes in turn, of arrays of these shapes; one program."""
+    params = {str(shape): jnp.ones(shape, jnp.float32) for shape in shapes}
+
+    def step(state, size):
+        grads = {name: jnp.full_like(p, size) for name, p in params.items()}
+        updates, state = tx.update(grads, state, params)
+        return state, (updates, state)
+
+    run = jax.jit(lambda: jax.lax.scan(step, tx.init(params), jnp.asarray(sizes, jnp.float32))[1])
+    return jax.tree.map(np.asarray, run())

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 import pytest
-from numpy_rules import DEFAULTS, RULES
+from numpy_rules import CONVENTIONS, DEFAULTS, RULES
 from oracle_problem import expected, follows
 
 import padl
@@ -21,6 +21,12 @@ def x64():
 @pytest.mark.parametrize("name", RULES)
 def test_twenty_steps_are_those_of_the_paper(name):
     follows(name, *RULES[name])
+
+
+@pytest.mark.parametrize(("name", "convention"), CONVENTIONS)
+def test_twenty_steps_of_another_convention_are_those_of_its_library(name, convention):
+    rule, hyperparameters = CONVENTIONS[name, convention]
+    follows(name, rule, {**hyperparameters, "convention": convention})
 
 
 @pytest.mark.parametrize("entry", OWN, ids=lambda entry: entry.name)

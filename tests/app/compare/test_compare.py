@@ -287,8 +287,8 @@ def walk(name: str):
 
 class TestStrangers:
     def test_a_plugin_walks_by_its_name(self):
-        comparison = padl.trajectories("beale", optimizers=["signum"], steps=5, learning_rates=[0.01])
-        assert np.isfinite(comparison.paths["signum"].losses).all()
+        comparison = padl.trajectories("beale", optimizers=["powersign"], steps=5, learning_rates=[0.01])
+        assert np.isfinite(comparison.paths["powersign"].losses).all()
 
     def test_one_without_a_learning_rate_walks_too(self, stranger):
         def steady():
