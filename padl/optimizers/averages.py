@@ -8,9 +8,8 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import with_extra_args_support
 
-from padl.optimizers.transformation import Transformation, given_params, readout_of
+from padl.optimizers.transformation import Transformation, given_params, readout_of, updated
 from padl.optimizers.units import wide
 from padl.optimizers.wrapping import WrapperState, around
 from padl.registry import optimizer
@@ -114,7 +113,7 @@ def _averaging(inner: Any, moved: Any, judged: Any) -> Transformation:
         grads: PyTree, state: WrapperState, params: PyTree | None = None, **extras: Any
     ) -> tuple[PyTree, WrapperState]:
         average = moved(state.own, _arrays(of_inner(state.inner, given_params(params))))
-        updates, within = with_extra_args_support(inner).update(grads, state.inner, params, **extras)
+        updates, within = updated(inner, grads, state.inner, params, extras)
         return updates, WrapperState(within, Average(state.own.count + 1, average))
 
     def readout(state: WrapperState, params: Params) -> Params:

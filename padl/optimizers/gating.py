@@ -4,9 +4,8 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CALLS, Calls, Transformation, needs_of, rates_of
+from padl.optimizers.transformation import CALLS, Calls, Transformation, needs_of, rates_of, updated
 from padl.optimizers.units import wide
 from padl.optimizers.wrapping import WrapperState, around
 from padl.registry import optimizer
@@ -39,7 +38,7 @@ def skip_nonfinite(inner: Optimizer) -> Transformation:
         grads: PyTree, state: WrapperState, params: PyTree | None = None, **extras: Any
     ) -> tuple[PyTree, WrapperState]:
         is_finite = jnp.array([jnp.isfinite(g).all() for g in jax.tree.leaves(grads)], bool).all()
-        moved, after = with_extra_args_support(inner).update(grads, state.inner, params, **extras)
+        moved, after = updated(inner, grads, state.inner, params, extras)
         updates = jax.tree.map(lambda u: jnp.where(is_finite, u, 0).astype(jnp.asarray(u).dtype), moved)
         kept = jax.tree.map(lambda new, old: jnp.where(is_finite, new, old), after, state.inner)
         return updates, WrapperState(kept, Skipped(state.own.count + ~is_finite))
@@ -93,7 +92,7 @@ def accumulate(inner: Optimizer, k: Annotated[int, Domain(1)] = 2) -> Transforma
 
         def move(_: None) -> tuple[PyTree, PyTree, PyTree]:
             mean = jax.tree.map(lambda s, g: (s / k).astype(jnp.asarray(g).dtype), total, grads)
-            updates, within = with_extra_args_support(inner).update(mean, state.inner, params, **extras)
+            updates, within = updated(inner, mean, state.inner, params, extras)
             return updates, within, jax.tree.map(jnp.zeros_like, total)
 
         def wait(_: None) -> tuple[PyTree, PyTree, PyTree]:

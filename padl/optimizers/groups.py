@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import GradientTransformation, with_extra_args_support
+from optax import GradientTransformation
 
 from padl.optimizers.transformation import (
     CALLS,
@@ -16,6 +16,7 @@ from padl.optimizers.transformation import (
     needs_of,
     rates_of,
     readout_of,
+    updated,
 )
 from padl.roles.role import parameter_name
 from padl.types import PadlError, Params, PyTree
@@ -166,7 +167,7 @@ def _every(
     """One step of a group, or none: a branch on the step count, which all members of a sweep share."""
 
     def move(state: PyTree) -> tuple[Any, PyTree]:
-        return with_extra_args_support(group.optimizer).update(grads, state, params, **extras)
+        return updated(group.optimizer, grads, state, params, extras)
 
     def stay(state: PyTree) -> tuple[Any, PyTree]:
         like = grads if params is None else params

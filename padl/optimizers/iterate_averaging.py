@@ -4,9 +4,8 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CALLS, Transformation, given_params, rates_of
+from padl.optimizers.transformation import CALLS, Transformation, given_params, rates_of, updated
 from padl.optimizers.units import mapped, ratio, wide
 from padl.optimizers.wrapping import WrapperState, around
 from padl.registry import optimizer
@@ -57,7 +56,7 @@ def schedule_free(inner: Optimizer, momentum: Annotated[Scalar, INTERPOLATION] =
         y = jax.tree.map(jnp.asarray, given_params(params))
         now = rates(state.inner, y, extras.get(CALLS))
         extras = {**extras, **_seen_from(extras, y, state.own.z)}
-        steps, within = with_extra_args_support(inner).update(grads, state.inner, state.own.z, **extras)
+        steps, within = updated(inner, grads, state.inner, state.own.z, extras)
 
         def each(y, z, step, weight, rate):
             squared = jnp.square(jnp.asarray(rate.now, z.dtype))

@@ -4,10 +4,9 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import with_extra_args_support
 
 from padl.optimizers.decay import Decay, DecayKind
-from padl.optimizers.transformation import Transformation, given_params
+from padl.optimizers.transformation import Transformation, given_params, updated
 from padl.optimizers.units import Roles, each_applied, mapped, roles_of, share, wide
 from padl.optimizers.wrapping import GRADIENT, RATES, on_updates, wrapped
 from padl.registry import optimizer
@@ -115,6 +114,6 @@ def _coupled(inner: Any, decay: Decay, applies_to: tuple[Role, ...], roles: Role
         if "grad_fn" in extras:
             grad_fn = extras["grad_fn"]
             extras = {**extras, "grad_fn": lambda point: of_gradient(grad_fn(point), point)}
-        return with_extra_args_support(inner).update(of_gradient(grads, given_params(params)), state, params, **extras)
+        return updated(inner, of_gradient(grads, given_params(params)), state, params, extras)
 
     return wrapped(inner, inner.init, update)

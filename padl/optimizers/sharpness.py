@@ -5,9 +5,8 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-from optax import with_extra_args_support
 
-from padl.optimizers.transformation import Transformation, extra, given_params
+from padl.optimizers.transformation import Transformation, extra, given_params, updated
 from padl.optimizers.units import ratio, wide
 from padl.optimizers.vectors import Vector, norm
 from padl.optimizers.wrapping import wrapped
@@ -74,6 +73,6 @@ def _ascending(inner: Any, ascent: Ascent) -> Transformation:
             return grad_fn(jax.tree.map(lambda p, e: (wide(p) + e).astype(p.dtype), at, way))
 
         extras = {**extras, "grad_fn": lambda at: nearby(grad_fn(at), at)}
-        return with_extra_args_support(inner).update(nearby(grads, point), state, params, **extras)
+        return updated(inner, nearby(grads, point), state, params, extras)
 
     return wrapped(inner, inner.init, update, needs=("grad_fn",))

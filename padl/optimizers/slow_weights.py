@@ -5,9 +5,8 @@ from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from optax import with_extra_args_support
 
-from padl.optimizers.transformation import CALLS, Calls, Transformation, given_params, rates_of
+from padl.optimizers.transformation import CALLS, Calls, Transformation, given_params, rates_of, updated
 from padl.optimizers.units import mapped, wide
 from padl.optimizers.vectors import Vector, norm
 from padl.optimizers.wrapping import WrapperState, after, around
@@ -96,7 +95,7 @@ def _jumping(inner: Any, k: int, start: Callable[[jax.Array], Any], jump: Jump) 
         grads: PyTree, state: WrapperState, params: PyTree | None = None, **extras: Any
     ) -> tuple[PyTree, WrapperState]:
         points = jax.tree.map(jnp.asarray, given_params(params))
-        updates, within = with_extra_args_support(inner).update(grads, state.inner, params, **extras)
+        updates, within = updated(inner, grads, state.inner, params, extras)
         count, slow, memory = state.own
         jumps = (count + 1) % k == 0
 
@@ -178,7 +177,7 @@ def ema_nesterov(
         grads: PyTree, state: WrapperState, params: PyTree | None = None, **extras: Any
     ) -> tuple[PyTree, WrapperState]:
         points = jax.tree.map(jnp.asarray, given_params(params))
-        updates, within = with_extra_args_support(inner).update(grads, state.inner, params, **extras)
+        updates, within = updated(inner, grads, state.inner, params, extras)
         count, mean, now = state.own
         next_one = beta(within, points, count + 1, after(extras.get(CALLS)))
         mean = jax.tree.map(

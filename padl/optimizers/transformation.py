@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-from optax import GradientTransformation, GradientTransformationExtraArgs
+from optax import GradientTransformation, GradientTransformationExtraArgs, with_extra_args_support
 
 from padl.types import PadlError, Params, PyTree
 
@@ -160,6 +160,14 @@ def extra(extras: Mapping[str, Any], need: str) -> Any:
         f"this optimizer reads {need} ({NEEDS[need]}) and was not given it: call update(grads, state, params,"
         f" {need}=...)"
     )
+
+
+def updated(
+    inner: GradientTransformation, grads: PyTree, state: PyTree, params: Params | None, extras: Mapping[str, Any]
+) -> tuple[PyTree, PyTree]:
+    """Call the update of an optimizer within another; one of Optax's is not told of `Calls`, which it does not know."""
+    known = extras if isinstance(inner, Transformation) else {k: x for k, x in extras.items() if k != CALLS}
+    return with_extra_args_support(inner).update(grads, state, params, **known)
 
 
 def given_params(params: Params | None) -> Params:

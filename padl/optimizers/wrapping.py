@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
-from optax import GradientTransformation, with_extra_args_support
+from optax import GradientTransformation
 
 from padl.optimizers.transformation import (
     CALLS,
@@ -23,6 +23,7 @@ from padl.optimizers.transformation import (
     rates_of,
     readout_of,
     trained,
+    updated,
 )
 from padl.types import Params, PyTree
 
@@ -46,7 +47,7 @@ def on_gradients(inner: GradientTransformation, change: Change) -> Transformatio
         if "grad_fn" in extras:
             grad_fn = extras["grad_fn"]
             extras = {**extras, "grad_fn": lambda point: change(grad_fn(point))}
-        return with_extra_args_support(inner).update(change(grads), state, params, **extras)
+        return updated(inner, change(grads), state, params, extras)
 
     return wrapped(inner, inner.init, update)
 
@@ -75,7 +76,7 @@ def filtered(
         if "grad_fn" in extras:
             grad_fn = extras["grad_fn"]
             extras = {**extras, "grad_fn": lambda point: change(grad_fn(point), state.own, point)[0]}
-        updates, within = with_extra_args_support(inner).update(changed, state.inner, params, **extras)
+        updates, within = updated(inner, changed, state.inner, params, extras)
         return updates, WrapperState(within, own)
 
     return around(inner, init, update, measure=measure)
@@ -111,7 +112,7 @@ def on_updates(
         given: dict[str, Any] = {GRADIENT: grads} if GRADIENT in reads else {}
         if rates is not None:
             given[RATES] = rates(within, point, extras.get(CALLS))
-        updates, within = with_extra_args_support(inner).update(grads, within, params, **extras)
+        updates, within = updated(inner, grads, within, params, extras)
         linked = link(point, updates, **given)
         return (linked, within) if start is None else (linked[0], WrapperState(within, linked[1]))
 

@@ -305,6 +305,12 @@ def test_what_goes_by_the_peak_refuses_a_schedule_without_one(make):
         tx.update(params, tx.init(params), params)
 
 
+def test_an_optimizer_that_takes_nothing_beside_can_be_accumulated_and_wrapped():
+    strict = optax.GradientTransformationExtraArgs(lambda params: (), lambda grads, state, params: (grads, state))
+    tx = optimizers.accumulate(optimizers.clip_norm(strict, 1.0), k=1)
+    np.testing.assert_array_equal(tx.update(jnp.ones(1), tx.init(jnp.ones(1)), jnp.ones(1))[0], 1.0)
+
+
 def test_an_optimizer_of_optax_can_be_wrapped_by_what_does_not_go_by_its_learning_rate():
     tx = optimizers.lookahead(optimizers.clip_norm(optax.adam(0.1), 1.0), k=2)
     params = jnp.ones(3)
