@@ -52,12 +52,18 @@ def compose(launcher: Any, jobs: Sequence[Sequence[str]], first: int) -> list[Re
             words = [read(word) for word in job]
             values = {word.key: word.value for word in words}
             config, line = let_typed_rule(_config(loader, master, job, words, number, composed), values)
-            members.append(Requested(list(job), values, config, line))
+            members.append(Requested(list(job), {key: _as_names(each) for key, each in values.items()}, config, line))
         except Exception as error:
             wrong.setdefault(str(explain_job(job, error)), []).append(list(job))
     if wrong:
         raise PadlError(refusal(wrong, jobs))
     return members
+
+
+def _as_names(value: Any) -> Any:
+    """Wrappers without hyperparameters as the list of names that was typed: ["sam"] of {"sam": {}}."""
+    names_alone = isinstance(value, dict) and not any(value.values())
+    return [*value] if names_alone else value
 
 
 def _config(loader: Any, master: Any, job: Sequence[str], words: list[Word], number: int, composed: Any) -> Config:

@@ -216,7 +216,9 @@ def test_the_composed_configuration_shows_every_hyperparameter(padl_command):
     assert code == 0
     shown = yaml.safe_load(out)
     assert shown["model"]["name"] == "cnn"
-    assert shown["optimizer"] == {"name": "adam", "learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+    numbers = {"learning_rate": 1e-3, "b1": 0.9, "b2": 0.999, "eps": 1e-8}
+    choices = {"convention": "paper", "mu_dtype": None, "nu_dtype": None, "wrap": {}, "groups": {}}
+    assert shown["optimizer"] == {"name": "adam", **numbers, **choices}
     assert shown["task"].keys() == {"name", "rows", "size", "hard_negatives", "held_out", "test", "data_seed"}
 
 
