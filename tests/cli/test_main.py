@@ -33,7 +33,7 @@ def test_the_folder_of_a_sweep_is_told_from_that_of_a_run(padl_command, tmp_path
     [
         ("trian", "no command 'trian'; did you mean 'train'?"),
         ("list optimisers", "no kind 'optimisers'; did you mean 'optimizers'?"),
-        ("show adan", "nothing is called 'adan'; did you mean 'adam'?"),
+        ("show adomw", "nothing is called 'adomw'; did you mean 'adamw'?"),
         ("show", "padl show takes one name"),
         ("evaluate", "padl evaluate takes the folder of one run"),
         ("evaluate nowhere", "nowhere is not the folder of a run: it is not there; 'padl runs' lists"),

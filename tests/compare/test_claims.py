@@ -20,7 +20,7 @@ SLOPE = 3.0
 
 
 def candidate(function, full_batch: bool = False, **numbers: float) -> Candidate:
-    usual = {name: h.default for name, h in signature(function).items()}
+    usual = {name: h.default for name, h in signature(function).items() if h.traced}
     return Candidate(StaticPartial(function), {**usual, **numbers}, full_batch)
 
 

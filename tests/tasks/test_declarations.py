@@ -57,6 +57,6 @@ def test_every_metric_that_a_task_measures_is_declared(name):
     spec = check({"task": name, "run": {"dir": None}, "wandb": {"mode": "disabled"}})
     data = Data(dict(spec.task.rows), spec.split)
     state = jax.eval_shape(spec.experiment.init, jax.random.key(0), spec.hparams)
-    measured = set(jax.eval_shape(spec.experiment.evaluate, state, spec.hparams, data))
+    measured = set(jax.eval_shape(spec.experiment.evaluate, state.params, state.model_state, spec.hparams, data))
     assert measured == {m.name for m in (*spec.task.metrics, LOSS)} - {"coverage"}  # which a quantile alone has
     assert spec.task.criterion.metric in measured
