@@ -8,6 +8,7 @@ adam. Each rule is one program. The figures are in scripts/lab_book.md: they say
 seeds nothing on which rule is better.
 """
 
+import os
 import sys
 import time
 from statistics import mean
@@ -20,7 +21,7 @@ from padl import registry
 from padl.app import names
 
 STEPS, SEEDS, RATES = 300, (0, 1), 8
-QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none", "batch_size": 64}
+QUIET: dict[str, Any] = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
 WRAPPED = "adam"
 
 
@@ -55,7 +56,8 @@ def row(name: str, steps: int) -> list[str]:
 def main() -> None:
     """Print the table, and what it was made with."""
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
-    print(f"digits, mlp, {steps} steps, batch 64, n = {len(SEEDS)} seeds; JAX {jax.__version__}, {jax.devices()[0]}\n")
+    where = f"JAX {jax.__version__}, {os.cpu_count()} cores"
+    print(f"digits, mlp, {steps} steps, batches of 64 or all, n = {len(SEEDS)} seeds; {where}\n")
     print("| optimizer | final accuracy | learning rate | diverged of 16 | seconds |")
     print("|---|---|---|---|---|")
     for name in names.names("optimizer"):

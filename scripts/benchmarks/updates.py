@@ -22,7 +22,10 @@ OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
     "sgd": ("optax.sgd", optax.sgd),
     "momentum": ("optax.sgd(momentum)", optax.sgd),
     "nesterov": ("optax.sgd(momentum, nesterov)", partial(optax.sgd, nesterov=True)),
-    "adagrad": ("optax.adagrad", partial(optax.adagrad, initial_accumulator_value=0.0)),
+    "adagrad": (
+        "optax.adagrad",
+        lambda initial_sum, **scalars: optax.adagrad(initial_accumulator_value=initial_sum, **scalars),
+    ),
     "rmsprop": ("optax.rmsprop", optax.rmsprop),
     "adadelta": ("optax.adadelta", lambda learning_rate, decay, eps: optax.adadelta(learning_rate, decay, eps)),
     "adam": ("optax.adam", optax.adam),
