@@ -6,6 +6,7 @@ import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from padl.nested import without
 from padl.types import PadlError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,7 +50,7 @@ def checked(
 
     @functools.wraps(function)
     def call(*args: Any, **arguments: Any) -> Any:
-        names, hyperparameters = _signature(kind, function, schema)
+        names, hyperparameters, within = _signature(kind, function, schema)
 
         def look(name: str, value: Any) -> Any:
             if name not in hyperparameters or _is_array(value):
@@ -60,9 +61,7 @@ def checked(
             name = function.__name__
             raise PadlError(f"schedule '{name}' is a function of the fraction of training: {over_steps(name)}")
         looked_at = [*map(look, names, args), *args[len(names) :]]
-        left_out = {name: h.default for name, h in hyperparameters.items() if h.nested and h.default is not None}
-        for name in (*names[: len(args)], *arguments):
-            left_out.pop(name, None)
+        left_out = without(within, *names[: len(args)])
         named = {name: look(name, value) for name, value in {**left_out, **arguments}.items()}
         together = {**dict(zip(names, looked_at, strict=False)), **named}
         _refuse_conflict(f"{kind} '{function.__name__}'", conflict, hyperparameters, together)
@@ -87,9 +86,12 @@ def over_steps(schedule: str) -> str:
 
 
 @functools.cache
-def _signature(kind: str, function: Any, schema: Callable[[str, Any], Mapping[str, Checks]]) -> tuple[Any, Any]:
-    """The names of the arguments in their order, and the hyperparameters among them."""
-    return list(inspect.signature(function).parameters), schema(kind, function)
+def _signature(kind: str, function: Any, schema: Callable[[str, Any], Mapping[str, Checks]]) -> tuple[Any, Any, Any]:
+    """The names of the arguments in their order, the hyperparameters among them, and the optimizers that they are where
+    they are left out."""
+    hyperparameters = schema(kind, function)
+    within = {name: h.default for name, h in hyperparameters.items() if h.nested and h.default is not None}
+    return list(inspect.signature(function).parameters), hyperparameters, within
 
 
 def _is_array(value: Any) -> bool:

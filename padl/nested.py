@@ -1,5 +1,5 @@
 """Nested mappings, as a configuration is: values by dotted keys; and rows of them. flattened, with_value,
-named_groups, with_equal_keys."""
+named_groups, without, with_equal_keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,6 +34,11 @@ def named_groups(value: Any) -> Any:
         return value
     groups = [each if isinstance(each, Mapping) else {"name": each} for each in value]
     return {group["name"]: {key: item for key, item in group.items() if key != "name"} for group in groups}
+
+
+def without(tree: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return a copy that has none of these keys."""
+    return {key: value for key, value in tree.items() if key not in keys}
 
 
 def with_equal_keys(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from padl.checked_calls import checked, no_conflict, over_steps
 from padl.coercion import FrozenDict, coerce, describe, notes
 from padl.errors import near as near
 from padl.messages import warn
+from padl.nested import without
 from padl.origins import MAIN, PADL, Place, loading, place_of
 from padl.types import DOMAINS, KINDS, Domain, Kind, Nested, PadlError, Traced
 
@@ -73,7 +74,7 @@ def _takes_roles(function: Callable[..., Any]) -> bool:
 
 
 class Hyperparameter(NamedTuple):
-    """One argument of a registered function, as its signature states it."""
+    """One argument of a registered function, as its signature states it; `nested` where its values are optimizers."""
 
     name: str
     annotation: Any
@@ -81,17 +82,13 @@ class Hyperparameter(NamedTuple):
     traced: bool
     domain: Domain
     required: bool = False
-
-    @property
-    def nested(self) -> bool:
-        """Whether its values are optimizers."""
-        return any(isinstance(note, Nested) for note in notes(self.annotation))
+    nested: bool = False
 
     def made(self, value: Any) -> Any:
         """What a function is given for a checked value: of an optimizer by name the transformation."""
         if not (self.nested and isinstance(value, Mapping)):
             return value
-        return optimizer.get(value["name"]).function(**{key: item for key, item in value.items() if key != "name"})
+        return optimizer.get(value["name"]).function(**without(value, "name"))
 
     def check(self, value: Any, where: str) -> Any:
         """`value` in its declared type, or a PadlError that names `where`, what was expected and what came."""
@@ -128,8 +125,7 @@ def _checked_optimizer(value: Any, where: str) -> Any:
             entry = optimizer.get(value["name"])
         except PadlError as error:
             raise PadlError(f"{where}: {error}") from error
-        others = {key: item for key, item in value.items() if key != "name"}
-        return FrozenDict({"name": entry.name, **entry.check(others, f"{where}.")})
+        return FrozenDict({"name": entry.name, **entry.check(without(value, "name"), f"{where}.")})
     if hasattr(value, "init") and hasattr(value, "update"):
         return value
     if isinstance(value, Mapping) and "name" not in value:
@@ -193,14 +189,17 @@ class Entry:
 
         Those of an optimizer within it are under its argument's name, as {"inner": {"learning_rate": ...}}.
         """
-        values = self.check(values)
+        return self.split_checked(self.check(values))
+
+    def split_checked(self, values: Mapping[str, Any]) -> tuple[StaticPartial, dict[str, Any]]:
+        """Split what `check` returned, as `split` does."""
         data = {k for k, h in self.hyperparameters.items() if h.traced and values[k] is not None}
         traced: dict[str, Any] = {k: v for k, v in values.items() if k in data and not callable(v)}
         static = {k: v for k, v in values.items() if k not in traced}
         for name, value in static.items():
             if self.hyperparameters[name].nested and isinstance(value, Mapping):
-                others = {key: item for key, item in value.items() if key != "name"}
-                static[name], traced[name] = optimizer.get(value["name"]).split(others)
+                within = optimizer.get(value["name"])
+                static[name], traced[name] = within.split_checked(without(value, "name"))
         return StaticPartial(self.function, tuple(static.items())), traced
 
 
@@ -222,7 +221,8 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         traced = any(isinstance(n, Traced) for n in said)
         default = None if parameter.default is parameter.empty else parameter.default
         required = parameter.default is parameter.empty
-        hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required)
+        nested = any(isinstance(n, Nested) for n in said)
+        hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required, nested)
     return hyperparameters
 
 

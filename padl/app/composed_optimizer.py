@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-import jax
 from optax import GradientTransformation
 
-from padl.nested import named_groups
+from padl.nested import named_groups, without
 from padl.optimizers.groups import OptimizerGroup, grouped
+from padl.optimizers.units import by_path, known_roles
 from padl.registry import Entry, Hyperparameter, StaticPartial
-from padl.roles import ParameterRole, RoleRow, cover, infer, roles_table
-from padl.roles.role import parameter_name
+from padl.roles import ParameterRole, RoleRow, cover, roles_table
 from padl.types import Kind, LearningRate, PadlError, PyTree
 
 WRAP, GROUPS = "wrap", "groups"  # keys of an optimizer beside its hyperparameters
@@ -91,13 +90,12 @@ def owners(patterns: Sequence[str], table: Sequence[RoleRow]) -> dict[str, str]:
 
 def _assign(patterns: Sequence[str], roles: Mapping[str, ParameterRole] | None, params: PyTree) -> dict[str, str]:
     """The group of each parameter, where the parameters or their shapes are at hand."""
-    arrays = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(params)}
-    known = infer(arrays) if roles is None else roles
+    arrays, known = by_path(params), known_roles(params, roles)
     return owners(patterns, roles_table(arrays, {path: known[path] for path in arrays}))
 
 
 def _group(choice: GroupChoice, roles: Any, scalars: Mapping[str, Any]) -> OptimizerGroup:
-    numbers = {key: value for key, value in scalars.items() if key != SCHEDULE}
+    numbers = without(scalars, SCHEDULE)
     rate = numbers.get("learning_rate")
     if choice.schedule is not None and isinstance(rate, LearningRate):
         shape = partial(choice.schedule, **scalars[SCHEDULE])
@@ -123,9 +121,8 @@ def composed(
     """
     around = _named_mappings(values.get(WRAP), f"optimizer.{WRAP}")
     apart = _mappings(values.get(GROUPS), f"optimizer.{GROUPS}")
-    own = {key: value for key, value in values.items() if key not in (WRAP, GROUPS)}
-    used = entry.check(own)
-    rule, scalars = entry.split(own)
+    used = entry.check(without(values, WRAP, GROUPS))
+    rule, scalars = entry.split_checked(used)
     wraps = {name: _wrapper(name, given, find) for name, given in around.items()}
     groups = {pattern: _checked_group(pattern, given, entry, used, find) for pattern, given in apart.items()}
     for innermost in (_chain(entry, used, find), *(_chain_of_group(group.config, find) for group in groups.values())):
@@ -192,15 +189,10 @@ def _wrapper(label: str, given: Mapping[str, Any], find: Find) -> _Layer:
         )
     if INNER in given:
         raise PadlError(f"{where}.{INNER}: what is wrapped is the optimizer itself: leave it out")
-    others = {key: value for key, value in given.items() if key != "name"}
-    used = entry.check({**others, INNER: "sgd"}, f"{where}.")
-    choice, scalars = entry.split({**others, INNER: "sgd"})
-    static = tuple((key, value) for key, value in choice.static if key != INNER)
-    scalars = {key: value for key, value in scalars.items() if key != INNER}
-    config = {key: value for key, value in used.items() if key != INNER}
-    return _Layer(
-        entry, StaticPartial(choice.function, static), scalars, {**({"name": name} if name != label else {}), **config}
-    )
+    used = entry.check({**without(given, "name"), INNER: "sgd"}, f"{where}.")
+    choice, scalars = entry.split_checked(without(used, INNER))
+    named = {} if name == label else {"name": name}
+    return _Layer(entry, choice, scalars, {**named, **without(used, INNER)})
 
 
 def _checked_group(pattern: str, given: Mapping[str, Any], base: Entry, used: Mapping[str, Any], find: Find) -> _Layer:
@@ -210,10 +202,9 @@ def _checked_group(pattern: str, given: Mapping[str, Any], base: Entry, used: Ma
     every = given.get(EVERY, 1)
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise PadlError(f"{where}.{EVERY}={every!r} is not a whole number of steps, 1 or more")
-    others = {key: value for key, value in given.items() if key not in ("name", EVERY, SCHEDULE)}
-    values = {**used, **others} if entry is base else others
-    checked = entry.check(values, f"{where}.")
-    choice, scalars = entry.split(values)
+    others = without(given, "name", EVERY, SCHEDULE)
+    checked = entry.check({**used, **others} if entry is base else others, f"{where}.")
+    choice, scalars = entry.split_checked(checked)
     config = {"name": entry.name, **checked, **({EVERY: every} if every > 1 else {})}
     if SCHEDULE not in given:
         return _Layer(entry, GroupChoice(choice, None, every), scalars, config)
@@ -232,7 +223,7 @@ def _schedule(given: Any, where: str, optimizer: Entry, find: Find) -> _Layer:
     values = dict(given) if isinstance(given, Mapping) else {"name": given}
     entry = find("schedule", str(values.pop("name", None)))
     checked = entry.check(values, f"{where}.")
-    return _Layer(entry, *entry.split(values), {"name": entry.name, **checked})
+    return _Layer(entry, *entry.split_checked(checked), {"name": entry.name, **checked})
 
 
 def _chain(entry: Entry, config: Mapping[str, Any], find: Find) -> list[Entry]:

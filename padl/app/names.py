@@ -166,7 +166,8 @@ def _part(entry: Entry, values: Mapping[str, Any]) -> Part:
     if entry.kind == "optimizer":
         choice, scalars, used = composed(entry, plain, find)
     else:
-        (choice, scalars), used = entry.split(plain), entry.check(plain)
+        used = entry.check(plain)
+        choice, scalars = entry.split_checked(used)
     data = [key for key in scalars if key in entry.hyperparameters and entry.hyperparameters[key].traced]
     config = {key: value for key, value in used.items() if key not in data} | {key: used[key] for key in data}
     return Part(entry, choice, scalars, {"name": entry.name, **config})

@@ -10,13 +10,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from padl.app.composed_optimizer import INNER
 from padl.optimizers.transformation import measures_of, needs_of, readout_of, trained
 from padl.registry import Entry
 from padl.types import PadlError, one_line
 
 SHAPE = (100, 100)  # of the matrix by which the arrays of a state are counted
-WRAPPED = "sgd"  # what a wrapper is looked at around: it has no state of its own
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,8 @@ def facts_of(entry: Entry) -> OptimizerFacts:
 
 
 def made(entry: Entry) -> optax.GradientTransformation:
-    """Make an optimizer with its default hyperparameters; a wrapper around `WRAPPED`."""
-    inner = {INNER: WRAPPED} if INNER in entry.hyperparameters else {}
-    choice, scalars = entry.split(inner)
+    """Make an optimizer with its default hyperparameters; a wrapper around `sgd`, which has no state."""
+    choice, scalars = entry.split(entry.stand_ins)
     return choice(**scalars)
 
 

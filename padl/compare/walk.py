@@ -10,7 +10,7 @@ import optax
 
 from padl.engine.experiment import check_updates
 from padl.engine.operations import DECOMPOSITIONS, hangs_batched, operations_of
-from padl.optimizers.transformation import needs_of, readout_of
+from padl.optimizers.transformation import needed, readout_of
 from padl.registry import StaticPartial
 from padl.surfaces.functions import tilted
 from padl.surfaces.landscape import Forms, heights_at, params_of, point_of
@@ -116,8 +116,7 @@ def _walk(
         value_fn = lambda params: measure(drawn, point_of(forms, params))  # noqa: E731
         value, grad = jax.value_and_grad(value_fn)(params)
         extras = {"value": value, "value_fn": value_fn, "grad": grad, "grad_fn": jax.grad(value_fn), "key": drawn.own}
-        read = {name: extras[name] for name in needs_of(optimizer)}
-        updates, state = optimizer.update(grad, state, params, **read)
+        updates, state = optimizer.update(grad, state, params, **needed(optimizer, extras))
         check_updates(updates, params)
         moved: Any = optax.apply_updates(params, updates)
         return (moved, state), point_of(forms, readout_of(optimizer)(state, moved))

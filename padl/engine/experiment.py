@@ -23,9 +23,9 @@ from padl.engine.dependence import depends
 from padl.engine.measures import Update, measure
 from padl.optimizers.clipping import clip_by_global_norm
 from padl.optimizers.leafwise import LEARNING_RATE
-from padl.optimizers.transformation import needs_of, readout_of, trained
+from padl.optimizers.transformation import needed, readout_of, trained
+from padl.optimizers.units import by_path
 from padl.roles import ParameterRole
-from padl.roles.role import parameter_name
 from padl.tasks.parameter_roles import parameter_roles
 from padl.tasks.task import Objective
 from padl.types import HParams, Key, LearningRate, Metrics, PadlError, Params, PyTree
@@ -130,8 +130,7 @@ class Experiment:
         }
 
         def update(given: Params, extras: dict[str, Any]) -> tuple[Params, PyTree]:
-            read = {name: extras[name] for name in needs_of(optimizer)}
-            return optimizer.update(given, state.opt_state, state.params, **read)
+            return optimizer.update(given, state.opt_state, state.params, **needed(optimizer, extras))
 
         if largest is not None:
             check_uses_gradient(lambda given: update(given, {**extras, "grad_fn": lambda _: given})[0], gradient)
@@ -178,7 +177,7 @@ class Experiment:
     def roles(self, hparams: HParams) -> dict[str, ParameterRole]:
         """Return what each parameter is, {path: role}: as the objective says, or else inferred."""
         known = parameter_roles(self.objective, hparams)
-        return {parameter_name(path): role for path, role in jax.tree.leaves_with_path(known)}
+        return by_path(known)
 
     def _rate(self, peak: jax.Array, hparams: HParams) -> LearningRate:
         return LearningRate(peak, partial(self.schedule, **hparams["schedule"]), hparams["run"]["steps"])
@@ -189,6 +188,11 @@ class Experiment:
             return state.average
         judged = readout_of(self._transformation(hparams))(opt_state, params)
         return _moved(state.average, judged, state.step, hparams["run"]["ema"])
+
+
+def averaged_or_trained(state: TrainState) -> Params:
+    """Return what `Experiment.readout` does where the optimizer has no readout: no optimizer is made."""
+    return state.average if jax.tree.leaves(state.average) else state.params
 
 
 def _with_rates(scalars: dict[str, Any], rate: Callable[[jax.Array], LearningRate]) -> dict[str, Any]:

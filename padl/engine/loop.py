@@ -17,7 +17,7 @@ import numpy as np
 
 from padl.data.source import Batch, Data
 from padl.data.streamed import Streamed
-from padl.engine.experiment import Experiment, Pretrained, TrainState
+from padl.engine.experiment import Experiment, Pretrained, TrainState, averaged_or_trained
 from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
@@ -322,8 +322,8 @@ def _steps(experiment: Experiment, length: int):
 
 def judged_of(experiment: Experiment, state: TrainState, hparams: HParams) -> Params:
     """Return `experiment.readout` of a state, without a copy where these parameters are in it."""
-    is_kept = bool(jax.tree.leaves(state.average)) or not experiment.has_readout(hparams)
-    return (experiment.readout if is_kept else _readout(experiment))(state, hparams)
+    changed = not jax.tree.leaves(state.average) and experiment.has_readout(hparams)
+    return _readout(experiment)(state, hparams) if changed else averaged_or_trained(state)
 
 
 @lru_cache(maxsize=64)

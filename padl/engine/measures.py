@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import optax
 
 from padl.optimizers.transformation import measures_of
+from padl.optimizers.units import wide
+from padl.optimizers.vectors import Vector, norm
 from padl.registry import near
-from padl.types import Metrics, PadlError, Params, PyTree, at_least_float32
+from padl.types import Metrics, PadlError, Params, PyTree
 
 
 class Update(NamedTuple):
@@ -56,8 +58,7 @@ def measure(names: tuple[str, ...], optimizer: optax.GradientTransformation, sta
 
 
 def _norm(tree: PyTree) -> jax.Array:
-    squares = [jnp.sum(jnp.square(x.astype(at_least_float32(x.dtype)))) for x in jax.tree.leaves(tree)]
-    return jnp.sqrt(sum(squares, start=jnp.zeros(())))
+    return norm(Vector(map(wide, jax.tree.leaves(tree))))
 
 
 def _size(tree: PyTree) -> int:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.engine import loop
-from padl.engine.experiment import TrainState
+from padl.engine.experiment import TrainState, averaged_or_trained
 from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
 from padl.engine.lanes import Lanes, Members, Structure, compiled
@@ -161,7 +161,12 @@ def _together(
         carry, measured = program.call(carry, request, arguments)
         test = measured.test
     carry, test = jax.tree.map(np.asarray, (carry, test))
-    readout = lambda member, state: s.experiment.readout(state, members.take(np.array(member)).hparams)  # noqa: E731
+    hparams = lambda member: jax.tree.map(lambda x: x[member], members.hparams)  # noqa: E731
+    changed = s.experiment.has_readout(hparams(which.start))
+
+    def readout(member: int, state: TrainState) -> Params:
+        return s.experiment.readout(state, hparams(member)) if changed else averaged_or_trained(state)
+
     yield progress._replace(chunks=reader.last(progress.chunks, carry, test, readout))
 
 

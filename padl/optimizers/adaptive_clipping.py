@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.clipping import clip_by_global_norm
 from padl.optimizers.transformation import Transformation, given_params
-from padl.optimizers.units import Roles, input_axes, mapped, ratio, roles_of, share, unit_norm, wide
+from padl.optimizers.units import Roles, array_norm, input_axes, mapped, ratio, roles_of, share, unit_norm, wide
 from padl.optimizers.wrapping import filtered
 from padl.registry import optimizer
 from padl.roles import Role
@@ -112,12 +112,12 @@ def adagc(
         together = clip_by_global_norm(grads, absolute)
 
         def clip(g, scaled, norm):
-            length = unit_norm(wide(g), tuple(range(g.ndim))).reshape(())
+            length = array_norm(wide(g))
             largest = relative * norm
             is_clipped = (norm > 0) & (length > largest)
             alone = jnp.where(is_clipped, ratio(wide(g), length) * largest, wide(g)).astype(g.dtype)
             clipped = jnp.where(is_first, scaled, alone)
-            length = unit_norm(wide(clipped), tuple(range(g.ndim))).reshape(()).astype(norm.dtype)
+            length = array_norm(wide(clipped)).astype(norm.dtype)
             smallest = jnp.where(norm == 0, length, jnp.where(length == 0, norm, jnp.minimum(norm, length)))
             later = jnp.where(norm == 0, length, decay * norm + (1 - decay) * length)
             return clipped, jnp.where(is_first, smallest, later), jnp.any(clipped != g)

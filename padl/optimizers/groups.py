@@ -13,11 +13,13 @@ from padl.optimizers.transformation import (
     Transformation,
     given_params,
     measures_of,
+    needed,
     needs_of,
     rates_of,
     readout_of,
     updated,
 )
+from padl.optimizers.units import by_path
 from padl.roles.role import parameter_name
 from padl.types import PadlError, Params, PyTree
 
@@ -71,11 +73,8 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
         states = {}
         for name, group in groups.items():
             paths = members[name]
-            mine = {
-                need: _for_group(need, x, params, paths)
-                for need, x in extras.items()
-                if need in needs_of(group.optimizer)
-            }
+            asked = needed(group.optimizer, extras)
+            mine = {need: _for_group(need, x, params, paths) for need, x in asked.items()}
             if CALLS in extras or group.every > 1:
                 mine[CALLS] = _calls(group, state, extras.get(CALLS))
             point = None if params is None else _part(params, paths)
@@ -136,7 +135,7 @@ def _members(groups: Mapping[str, OptimizerGroup], assign: Assign, params: PyTre
 
 def _part(tree: PyTree, paths: list[str]) -> dict[str, Any]:
     """The arrays of a tree at these paths."""
-    arrays = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(tree)}
+    arrays = by_path(tree)
     return {path: arrays[path] for path in paths}
 
 

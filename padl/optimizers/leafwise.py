@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored
+from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
 from padl.optimizers.transformation import extra, given_params
 from padl.roles.role import parameter_name
 from padl.types import Key, PadlError, PyTree, at_least_float32
@@ -105,7 +105,7 @@ def leafwise(
         directions = tree.unflatten([d for d, _ in steps])
         return directions, State(count, now, _by_slot(init, [s for _, s in steps], tree))
 
-    return Rule(init_tree, direct_tree, (*needs, "key") if random and "key" not in needs else needs)
+    return Rule(init_tree, direct_tree, with_key(needs, policy))
 
 
 def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:

@@ -11,6 +11,7 @@ from padl.optimizers.leafwise import leafwise
 from padl.optimizers.moments import Moments, zero_moments
 from padl.optimizers.rounding import StateDtype
 from padl.optimizers.transformation import Transformation
+from padl.optimizers.units import array_norm
 from padl.registry import optimizer
 from padl.types import NON_NEGATIVE, Scalar, ScalarOrSchedule
 
@@ -155,16 +156,10 @@ def mars(
 
     def direction(g, s, p, t):
         c = g + gamma * b1 / (1 - b1) * (g - s.g)
-        c = c / jnp.maximum(1, euclidean_norm(c))
+        c = c / jnp.maximum(1, array_norm(c))
         mu = b1 * s.mu + (1 - b1) * c
         nu = b2 * s.nu + (1 - b2) * c**2
         return mu / (1 - b1**t) / (jnp.sqrt(nu / (1 - b2**t)) + eps), WithLastGradient(mu, nu, g)
 
     rule = leafwise(init, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
-
-
-def euclidean_norm(x: jax.Array) -> jax.Array:
-    """Compute the Euclidean norm of all elements: (). No square overflows; one below 1e-38 underflows."""
-    largest = jnp.maximum(1, jnp.max(jnp.abs(x), initial=0))
-    return largest * jnp.sqrt(jnp.sum((x / largest) ** 2))

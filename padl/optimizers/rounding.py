@@ -20,6 +20,11 @@ def is_stochastic(policy: Policy) -> bool:
     return "bfloat16_stochastic" in policy.values()
 
 
+def with_key(needs: tuple[str, ...], policy: Policy) -> tuple[str, ...]:
+    """Return what a rule needs, with the random numbers that its slots are rounded by."""
+    return (*needs, "key") if is_stochastic(policy) and "key" not in needs else needs
+
+
 def first_stored(slots: Any, policy: Policy) -> Any:
     """Store the slots of one array that a rule begins with, to the nearest."""
     low = {name: getattr(slots, name).astype(jnp.bfloat16) for name, dtype in policy.items() if dtype is not None}

@@ -120,6 +120,12 @@ def needs_of(optimizer: GradientTransformation) -> frozenset[str]:
     return frozenset(NEEDS) & frozenset(parameters)
 
 
+def needed(optimizer: GradientTransformation, extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of `extras` an update is to be given, as `needs_of` says."""
+    needs = needs_of(optimizer)
+    return {need: x for need, x in extras.items() if need in needs}
+
+
 def readout_of(optimizer: GradientTransformation) -> Readout:
     """Return what says which parameters are judged and kept; of a transformation without, the trained ones."""
     return getattr(optimizer, "readout", trained)

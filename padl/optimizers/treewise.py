@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.optimizers.leafwise import PARAMS, Rule, State, compute_dtype, keys_of, points_of, real
-from padl.optimizers.rounding import Policy, is_stochastic, stochastically_rounded
+from padl.optimizers.rounding import Policy, is_stochastic, stochastically_rounded, with_key
 from padl.optimizers.transformation import extra
 from padl.optimizers.vectors import Vector
 from padl.types import Key, PyTree
@@ -81,7 +81,7 @@ def treewise(
         keys = keys_of(extra(extras, "key"), grads) if random else []
         return tree.unflatten(d.arrays), State(count, (), _stored(new, state.slots, tree, policy, keys))
 
-    return Rule(init_tree, direct_tree, (*needs, "key") if random and "key" not in needs else needs)
+    return Rule(init_tree, direct_tree, with_key(needs, policy))
 
 
 def _in_vectors(need: str, given: Any, form: Form) -> Any:

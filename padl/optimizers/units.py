@@ -20,13 +20,18 @@ Axes = tuple[int, ...]
 
 def roles_of(params: Params, roles: Roles | None) -> PyTree:
     """Return the role of each array, as a tree; `roles` by path, or inferred where it is None."""
-    known = roles if roles is not None else _inferred(params)
+    known = known_roles(params, roles)
     return jax.tree.map_with_path(lambda path, _: known[parameter_name(path)], params)
 
 
-def _inferred(params: Params) -> Roles:
-    shapes = {parameter_name(path): x for path, x in jax.tree.leaves_with_path(params)}
-    return infer(shapes)
+def known_roles(params: Params, roles: Roles | None) -> Roles:
+    """Return `roles`, or those inferred from the names and shapes of the parameters where it is None."""
+    return infer(by_path(params)) if roles is None else roles
+
+
+def by_path(tree: PyTree) -> dict[str, Any]:
+    """Return the leaves of a tree like the parameters, {path: leaf}."""
+    return {parameter_name(path): x for path, x in jax.tree.leaves_with_path(tree)}
 
 
 def matrix_axes(role: ParameterRole, ndim: int) -> Axes:
@@ -44,6 +49,11 @@ def unit_norm(x: jax.Array, axes: Axes) -> jax.Array:
     scale = jnp.max(jnp.abs(x), axis=axes, keepdims=True, initial=0)
     safe = jnp.where((scale > 0) & (scale < jnp.inf), scale, 1)
     return safe * jnp.sqrt(jnp.sum(jnp.square(x / safe), axis=axes, keepdims=True))
+
+
+def array_norm(x: jax.Array) -> jax.Array:
+    """Compute the Euclidean norm of a whole array, (): as `unit_norm`, 0 of one without elements."""
+    return unit_norm(x, tuple(range(x.ndim))).reshape(())
 
 
 def ratio(above: jax.Array, below: jax.Array) -> jax.Array:
