@@ -161,3 +161,10 @@ def small_run(tmp_path_factory):
         run={"dir": str(tmp_path_factory.mktemp("runs"))},
         wandb={"mode": "offline", "group": "tests", "tags": ["small"]},
     )
+
+
+@pytest.fixture
+def x64():
+    """Compute in float64."""
+    with jax.enable_x64(True):
+        yield

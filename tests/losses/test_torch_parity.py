@@ -26,10 +26,7 @@ IN_THEIR_OWN_SHAPES = [  # many axes behind the classes, none of the batch, weig
 ]
 
 
-@pytest.fixture(autouse=True)
-def x64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def agree(ours: Any, theirs: Any, what: str) -> None:

@@ -9,13 +9,6 @@ from oracle_problem import walked
 
 from padl import optimizers
 
-
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 RMS = {"learning_rate": 0.1, "decay": 0.8, "eps": 1e-3}
 SAME = {
     "rmsprop(momentum=0) = rmsprop": (optimizers.rmsprop(**RMS, momentum=0.0), optimizers.rmsprop(**RMS)),

@@ -21,10 +21,7 @@ GRADIENTS = np.random.default_rng(0).normal(size=(len(SHARES), 4))
 RATE = LearningRate(PEAK, lambda share: jnp.asarray(SHARES)[jnp.round(share * len(SHARES)).astype(int)], len(SHARES))
 
 
-@pytest.fixture(autouse=True)
-def x64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def of_papers(kind, direction):

@@ -10,11 +10,7 @@ from rules_descent import numpy_keras_sgd
 
 from padl import optimizers, schedules
 
-
-@pytest.fixture(autouse=True)
-def x64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 def mean_momentum(learning_rate, momentum):

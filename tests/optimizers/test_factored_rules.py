@@ -11,12 +11,6 @@ from rules_factored import RULES
 from padl import optimizers
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 def optaxs_sm3(momentum):
     """Without Optax's eps."""
     return optax.chain(optax.scale_by_sm3(momentum, 1.0, 0.0), optax.scale(-0.1))

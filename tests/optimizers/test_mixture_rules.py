@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from numpy_rules import MOMENTS as M
 from oracle_problem import follows
 from rules_mixtures import MOMENTS, numpy_adam_mini
 from same_path import agree, shaken
@@ -12,14 +13,6 @@ from same_path import agree, shaken
 from padl import optimizers
 from padl.optimizers.mixtures import half_life_ramp
 
-
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
-M = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
 SAME = {
     "ademamix(alpha=0) = adamw": lambda: (
         optimizers.ademamix(0.1, **M, b3=0.97, alpha=0.0, weight_decay=0.3),

@@ -5,20 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from numpy_rules import MOMENTS as M
 from same_path import agree, shaken
 
 from padl import optimizers
 from padl.optimizers.variance import rectification
 from padl.types import PadlError
 
-
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
-M = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
 SAME = {
     "adamc(constant learning_rate) = adamw": lambda: (
         optimizers.adamc(0.1, **M, weight_decay=0.3),

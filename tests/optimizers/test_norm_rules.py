@@ -12,12 +12,6 @@ from padl import optimizers
 NAMES = ["novograd", "fromage", "lars", "lamb"]
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 LAMB = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
 LARS = {"momentum": 0.7, "weight_decay": 0.3}
 SAME = {

@@ -1,6 +1,5 @@
 """Every rule is that of its paper: 20 steps on arrays of every form against float64 NumPy, and its defaults."""
 
-import jax
 import numpy as np
 import pytest
 from numpy_rules import CONVENTIONS, DEFAULTS, RULES
@@ -12,10 +11,7 @@ from padl import registry
 OWN = [entry for entry in map(registry.optimizer.get, padl.names("optimizer")) if entry.origin == "padl"]
 
 
-@pytest.fixture(autouse=True)
-def x64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -18,12 +18,6 @@ STEPS = 20
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "optimizers.json").read_text())
 
 
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 def walk(tx, start, gradient):
     """The parameters after each step, and their start: gradient(k, params) at step k = 0, 1, ..."""
 

@@ -1,6 +1,5 @@
 """Sign methods: identities between them, what Optax does the same, and where its RPROP goes wrong."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -9,11 +8,7 @@ from oracle_problem import walked
 
 from padl import optimizers
 
-
-@pytest.fixture(autouse=True)
-def x64():
-    with jax.enable_x64(True):
-        yield
+pytestmark = pytest.mark.usefixtures("x64")
 
 
 LION = {"b1": 0.6, "b2": 0.8, "weight_decay": 0.3}

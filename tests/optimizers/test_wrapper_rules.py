@@ -18,13 +18,6 @@ from padl.roles import ROLES as ALL
 from padl.roles import usual
 from padl.types import PadlError
 
-
-@pytest.fixture
-def x64():
-    with jax.enable_x64(True):
-        yield
-
-
 MOMENTUM = cache(partial(optimizers.momentum, 0.1, 0.7))  # one object, whose path is walked once
 path_of = cache(walked)
 ADAM = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
