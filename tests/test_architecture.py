@@ -15,7 +15,7 @@ from padl.types import KINDS
 ROOT = Path(__file__).parents[1]
 STOREYS = [
     {"errors", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
-    {"types", "messages", "readable"},
+    {"types", "messages", "readable", "bucketed"},
     {"origins", "checked_calls", "coercion", "roles"},
     {"registry"},
     {"runs", "data", "plugins"},

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from padl.bucketed import is_bucketed
 from padl.types import Params, PyTree
 
 
@@ -13,13 +14,16 @@ def overflowed(opt_state: PyTree, params: Params) -> jax.Array:
     A rule that divides by its root moves that number no more, and nothing else shows it. Only parts of the state that
     are shaped as the parameters are looked at: what stands beside them may begin at infinity.
     """
-    mirrors = [
-        tree for tree in jax.tree.leaves(opt_state, is_leaf=lambda t: _mirrors(t, params)) if _mirrors(tree, params)
-    ]
-    infinite = [jax.tree.map(jnp.isinf, mirror) for mirror in mirrors]
+    kept = jax.tree.leaves(opt_state, is_leaf=lambda t: is_bucketed(t) or _mirrors(t, params))
+    structure = jax.tree.structure(params)
+    forms = (
+        [tree for tree in kept if _mirrors(tree, params)],
+        [(tree.small, *tree.large) for tree in kept if is_bucketed(tree) and tree.layout.tree == structure],
+    )
     count = jnp.zeros((), jnp.int32)
-    for of_one in zip(*map(jax.tree.leaves, infinite), strict=True):
-        count += jnp.stack(of_one).any(0).sum(dtype=jnp.int32)
+    for mirrors in forms:
+        for of_one in zip(*map(jax.tree.leaves, mirrors), strict=True):
+            count += jnp.stack([jnp.isinf(x) for x in of_one]).any(0).sum(dtype=jnp.int32)
     return count
 
 

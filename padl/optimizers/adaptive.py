@@ -103,7 +103,7 @@ def adagrad(
         total = s.s + g**2
         return g / root(total, eps, form["eps"]), Squares(total)
 
-    return descend(leafwise(init, direction), learning_rate)
+    return descend(leafwise(init, direction, elementwise=True), learning_rate)
 
 
 @optimizer(
@@ -164,8 +164,8 @@ def rmsprop(
         return -v, slots._replace(v=v)
 
     if momentum is None or form["learning rate"] == "outside":
-        return descend(leafwise(init, direction), learning_rate)
-    return move(leafwise(init, update, needs=(LEARNING_RATE,)), learning_rate)
+        return descend(leafwise(init, direction, elementwise=True), learning_rate)
+    return move(leafwise(init, update, needs=(LEARNING_RATE,), elementwise=True), learning_rate)
 
 
 @optimizer(family="adaptive", reference="Zeiler 2012, arXiv:1212.5701, algorithm 1")
@@ -191,7 +191,7 @@ def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Sc
         x = decay * s.x + (1 - decay) * square  # of Δ before any learning rate, as in the paper
         return delta, Steps(v, x)
 
-    return descend(leafwise(init, direction), learning_rate)
+    return descend(leafwise(init, direction, elementwise=True), learning_rate)
 
 
 @optimizer(family="adaptive", reference="Defazio & Jelassi 2021, arXiv:2101.11075, algorithm 1")
@@ -218,4 +218,4 @@ def madgrad(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9, eps:
         z = s.x0 - total / (jnp.cbrt(nu) + eps)
         return (1 - momentum) * (z - p), DualAverage(total, nu, s.x0)
 
-    return move(leafwise(init, update, needs=(PARAMS, LEARNING_RATE)), learning_rate)
+    return move(leafwise(init, update, needs=(PARAMS, LEARNING_RATE), elementwise=True), learning_rate)

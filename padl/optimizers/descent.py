@@ -119,8 +119,8 @@ def _along_velocity(step, learning_rate, momentum, convention, mu_dtype) -> Tran
         return -step(learning_rate * g, v), Velocity(v)
 
     if form_of(VELOCITY, convention)["learning rate"] == "outside":
-        return descend(leafwise(zero_velocity, direction, dtypes=dtypes), learning_rate)
-    return move(leafwise(zero_velocity, update, needs=(LEARNING_RATE,), dtypes=dtypes), learning_rate)
+        return descend(leafwise(zero_velocity, direction, dtypes=dtypes, elementwise=True), learning_rate)
+    return move(leafwise(zero_velocity, update, needs=(LEARNING_RATE,), dtypes=dtypes, elementwise=True), learning_rate)
 
 
 @optimizer(family="descent", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 1")
@@ -148,7 +148,7 @@ def sgdw(
         v = momentum * s.v + g
         return v, Velocity(v)
 
-    rule = leafwise(zero_velocity, direction, dtypes={"v": mu_dtype})
+    rule = leafwise(zero_velocity, direction, dtypes={"v": mu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -177,4 +177,4 @@ def qhm(
         v = momentum * s.v + (1 - momentum) * g
         return (1 - nu) * g + nu * v, Velocity(v)
 
-    return descend(leafwise(zero_velocity, direction, dtypes={"v": mu_dtype}), learning_rate)
+    return descend(leafwise(zero_velocity, direction, dtypes={"v": mu_dtype}, elementwise=True), learning_rate)

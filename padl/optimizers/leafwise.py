@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from padl.bucketed import Bucketed, Layout, is_bucketed, layout_of
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
 from padl.optimizers.transformation import extra, given_params
 from padl.roles.role import parameter_name
@@ -61,6 +62,7 @@ def leafwise(
     shared: tuple[Any, Callable[[Any, jax.Array], Any]] | None = None,
     needs: tuple[str, ...] = (),
     dtypes: Policy | None = None,
+    elementwise: bool = False,
 ) -> Rule:
     """Lift a rule for one array to trees.
 
@@ -71,41 +73,52 @@ def leafwise(
         needs: "params", so that p is never None; "learning_rate" of this step; "value" of the loss; "key" of this step
             and array.
         dtypes: {slot: what it is stored in}.
+        elementwise: whether d and slots of a number depend on that number's g, s and p alone, and slots have the shape
+            of p. The slots of many small arrays are then one array (padl/bucketed.py), and so is the work on them.
     """
     start, advance = shared or ((), lambda nothing, t: nothing)
     policy = dtypes or {}
-    by_name = [need for need in needs if need != PARAMS]
+    read = [need for need in needs if need != PARAMS]
     random = is_stochastic(policy)
+    in_bucket = elementwise and not random and "key" not in needs
 
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
-        slots = [first_stored(init(p.astype(compute_dtype(p))), policy) for p in leaves]
-        return State(
-            jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.asarray(x, float), start), _by_slot(init, slots, tree)
-        )
+        layout = layout_of(leaves, tree) if in_bucket else None
+        slots = [first_stored(init(p.astype(compute_dtype(p))), policy) for p in _packed(layout, leaves)]
+        first = jax.tree.map(lambda x: jnp.asarray(x, float), start)
+        return State(jnp.zeros((), jnp.int32), first, _by_slot(init, slots, tree, layout))
 
     def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
         leaves, tree = jax.tree.flatten(real(grads, "gradients"))
-        points = points_of(params, tree, needs)
         count = state.count + 1
         now = advance(state.shared, count.astype(float))
-        given = {need: extra(extras, need) for need in by_name}
-        rounding_keys = keys_of(extra(extras, "key"), grads) if random else [None] * len(leaves)
+        given = {need: extra(extras, need) for need in read}
+        layout, slots = _by_array(init, state.slots, tree)
+        zero = jnp.minimum(state.count, 0)
+        gradients, points = (_packed(layout, x, zero) for x in (leaves, points_of(params, tree, needs)))
+        rounding_keys = keys_of(extra(extras, "key"), grads) if random else [None] * len(gradients)
         keys = keys_of(given["key"], grads) if "key" in given else rounding_keys
         steps = []
-        for g, p, s, key, rounding_key in zip(
-            leaves, points, _by_leaf(init, state.slots, tree), keys, rounding_keys, strict=True
-        ):
+        for g, p, s, key, rounding_key in zip(gradients, points, slots, keys, rounding_keys, strict=True):
             dtype = compute_dtype(g if p is None else p)
             point = p if p is None else p.astype(dtype)
             more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
             extra_args = (now,) if shared else ()
             d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
             steps.append((d, stored(new, s, policy, rounding_key)))
-        directions = tree.unflatten([d for d, _ in steps])
-        return directions, State(count, now, _by_slot(init, [s for _, s in steps], tree))
+        directions = [d for d, _ in steps]
+        directions = directions if layout is None else layout.unpack(directions, zero)
+        return tree.unflatten(directions), State(count, now, _by_slot(init, [s for _, s in steps], tree, layout))
 
     return Rule(init_tree, direct_tree, with_key(needs, policy))
+
+
+def _packed(layout: Layout | None, leaves: list[Any], zero: jax.Array | int = 0) -> list[Any]:
+    """The arrays that the rule is computed for: the leaves, or a bucket of them; None for each that is left out."""
+    if layout is None:
+        return leaves
+    return [None] * layout.arrays if any(x is None for x in leaves) else layout.pack(leaves, zero)
 
 
 def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:
@@ -142,19 +155,25 @@ def _slot_names(init: Callable) -> Any:
     return jax.eval_shape(init, jax.ShapeDtypeStruct((), jnp.float32))
 
 
-def _by_slot(init: Callable, slots: list[Any], tree: Any) -> PyTree:
-    """A list of slots, one for each leaf -> one slots of trees that mirror the parameters."""
+def _by_slot(init: Callable, slots: list[Any], tree: Any, layout: Layout | None) -> PyTree:
+    """A list of slots, one for each array -> one slots of trees that mirror the parameters."""
     kind = _slot_names(init)
-    return type(kind)(*(tree.unflatten(column) for column in zip(*slots, strict=True))) if slots else _empty(kind, tree)
+    if not slots:
+        return type(kind)(*(tree.unflatten([]) for _ in kind))
+    columns = zip(*slots, strict=True)
+    if layout is None:
+        return type(kind)(*(tree.unflatten(column) for column in columns))
+    return type(kind)(*(Bucketed(small, tuple(large), layout) for small, *large in columns))
 
 
-def _empty(kind: Any, tree: Any) -> PyTree:
-    return type(kind)(*(tree.unflatten([]) for _ in kind))
-
-
-def _by_leaf(init: Callable, slots: PyTree, tree: Any) -> list[Any]:
-    """The inverse of `_by_slot`."""
-    columns = [tree.flatten_up_to(column) for column in slots]
+def _by_array(init: Callable, slots: PyTree, tree: Any) -> tuple[Layout | None, list[Any]]:
+    """The inverse of `_by_slot`: the layout, and the slots of each array."""
+    layout = next((column.layout for column in slots if is_bucketed(column)), None)
+    if layout is None:
+        columns = [tree.flatten_up_to(column) for column in slots]
+    else:
+        tree.flatten_up_to(layout.tree.unflatten(range(layout.tree.num_leaves)))  # raises where they differ
+        columns = [[column.small, *column.large] for column in slots]
     rows = zip(*columns, strict=True) if columns else [()] * tree.num_leaves
     kind = type(_slot_names(init))
-    return [kind(*row) for row in rows]
+    return layout, [kind(*row) for row in rows]

@@ -83,7 +83,7 @@ def adamax(
         u = jnp.maximum(b2 * s.u, jnp.abs(g) if on_u else jnp.abs(g) + eps)
         return mu / (1 - b1**t) / (u + eps if on_u else u), LargestGradient(mu, u)
 
-    return descend(leafwise(init, direction, dtypes={"mu": mu_dtype, "u": nu_dtype}), learning_rate)
+    return descend(leafwise(init, direction, dtypes={"mu": mu_dtype, "u": nu_dtype}, elementwise=True), learning_rate)
 
 
 @optimizer(family="adam", reference="Reddi, Kale & Kumar 2018, arXiv:1904.09237, algorithm 2", conventions=AMSGRAD)
@@ -124,4 +124,4 @@ def amsgrad(
         return (mu if form["corrected"] == "nothing" else mu / c1) / (root + floor), LargestMoment(mu, nu, nu_max)
 
     dtypes: Policy = {"mu": mu_dtype, "nu": nu_dtype, "nu_max": None if nu_dtype is None else "bfloat16"}
-    return descend(leafwise(init, direction, dtypes=dtypes), learning_rate)
+    return descend(leafwise(init, direction, dtypes=dtypes, elementwise=True), learning_rate)

@@ -52,5 +52,7 @@ def bcos(
         return m / (jnp.sqrt(v) + eps), MeanGradient(m)
 
     return descend(
-        leafwise(zero_mean, direction, dtypes={"m": mu_dtype}), learning_rate, Decay(weight_decay, decay_kind)
+        leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True),
+        learning_rate,
+        Decay(weight_decay, decay_kind),
     )

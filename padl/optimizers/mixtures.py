@@ -85,7 +85,7 @@ def ademamix(
         mixture = m1 / (1 - b1**t) + alpha_t * m2
         return mixture / (jnp.sqrt(nu / (1 - b2**t)) + eps), FastAndSlow(m1, m2, nu)
 
-    rule = leafwise(init, direction, dtypes={"m1": mu_dtype, "m2": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(init, direction, dtypes={"m1": mu_dtype, "m2": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -121,7 +121,7 @@ def simplified_ademamix(
         nu = b2 * s.nu + (1 - b2) * g**2
         return (m + alpha * g) / (jnp.sqrt(nu / (1 - b2**t)) + eps), Moments(m, nu)
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 

@@ -76,7 +76,9 @@ def adam(
     def direction(g, s, p, t):
         return adam_direction(g, s, t, b1, b2, eps, form["eps"])
 
-    return descend(leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
+    return descend(
+        leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate
+    )
 
 
 @optimizer(family="adam", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2", conventions=ADAM)
@@ -108,7 +110,7 @@ def adamw(
     def direction(g, s, p, t):
         return adam_direction(g, s, t, b1, b2, eps, form["eps"])
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -139,5 +141,5 @@ def adamc(
     def direction(g, s, p, t):
         return adam_direction(g, s, t, b1, b2, eps)
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, "corrected"))

@@ -59,7 +59,7 @@ def nadam_rule(
         return ahead / (jnp.sqrt(nu / (1 - b2**t)) + eps), Moments(m, nu)
 
     product = (1.0, lambda product, t: product * mu_at(t))
-    return leafwise(zero_moments, direction, shared=product, dtypes=dtypes)
+    return leafwise(zero_moments, direction, shared=product, dtypes=dtypes, elementwise=True)
 
 
 @optimizer(
@@ -167,5 +167,5 @@ def adan(
         ahead = m / (1 - b1**t) + b2 * v / (1 - b2**t)
         return ahead / (jnp.sqrt(n / (1 - b3**t)) + eps), NesterovMoments(m, v, n, g)
 
-    rule = leafwise(init, direction, dtypes={"m": mu_dtype, "v": mu_dtype, "n": nu_dtype})
+    rule = leafwise(init, direction, dtypes={"m": mu_dtype, "v": mu_dtype, "n": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))

@@ -72,7 +72,7 @@ def signum(
         m = momentum * s.m + (1 - momentum) * g
         return jnp.sign(m), MeanGradient(m)
 
-    return descend(leafwise(zero_mean, direction, dtypes={"m": mu_dtype}), learning_rate)
+    return descend(leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True), learning_rate)
 
 
 @optimizer(family="sign", reference="Chen et al. 2023, arXiv:2302.06675, algorithm 2")
@@ -103,7 +103,7 @@ def lion(
         m = b2 * s.m + (1 - b2) * g
         return jnp.sign(c), MeanGradient(m)
 
-    rule = leafwise(zero_mean, direction, dtypes={"m": mu_dtype})
+    rule = leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -146,4 +146,4 @@ def rprop(
         back = -s.length * s.sign if goes_back else jnp.zeros_like(g)
         return jnp.where(product < 0, back, length * sign), StepLengths(length, sign)
 
-    return descend(leafwise(init, direction), learning_rate)
+    return descend(leafwise(init, direction, elementwise=True), learning_rate)

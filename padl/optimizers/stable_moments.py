@@ -42,7 +42,9 @@ def laprop(
         m = b1 * s.mu + (1 - b1) * g / (jnp.sqrt(n / (1 - b2**t)) + eps)
         return m / (1 - b1**t), Moments(m, n)
 
-    return descend(leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
+    return descend(
+        leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate
+    )
 
 
 @optimizer(family="adam", reference="Taniguchi et al. 2024, arXiv:2411.02853; clipped as in the authors' code")
@@ -76,7 +78,7 @@ def adopt(
         v = jnp.where(first, g**2, b2 * s.nu + (1 - b2) * g**2)
         return m, Moments(m, v)
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -154,5 +156,5 @@ def adam_atan2(
         nu = b2 * s.nu + (1 - b2) * g**2
         return a * jnp.arctan2(mu / (1 - b1**t), b * jnp.sqrt(nu / (1 - b2**t))), Moments(mu, nu)
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))

@@ -59,7 +59,9 @@ def adabelief(
         nu = b2 * s.nu + (1 - b2) * (g - m) ** 2 + eps
         return m / (1 - b1**t) / (jnp.sqrt(nu / (1 - b2**t)) + eps), Moments(m, nu)
 
-    return descend(leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
+    return descend(
+        leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate
+    )
 
 
 @optimizer(family="adam", reference="Zaheer et al. 2018, NeurIPS 31, algorithm 2", conventions=YOGI)
@@ -100,7 +102,7 @@ def yogi(
         c1, c2 = (1 - b1**t, 1 - b2**t) if form["corrected"] else (1, 1)
         return m / c1 / (jnp.sqrt(v / c2) + eps), Moments(m, v)
 
-    return descend(leafwise(init, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
+    return descend(leafwise(init, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate)
 
 
 @optimizer(family="adam", reference="Liu et al. 2020, arXiv:1908.03265, algorithm 2", conventions=RADAM)
@@ -136,7 +138,9 @@ def radam(
         known, r = rectification(t, b2, form["above"])
         return jnp.where(known, r * mu_hat / (jnp.sqrt(nu_hat) + floor), mu_hat), Moments(mu, nu)
 
-    return descend(leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
+    return descend(
+        leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate
+    )
 
 
 def rectification(t: jax.Array, b2: Scalar, above: float) -> tuple[jax.Array, jax.Array]:

@@ -1,6 +1,7 @@
 """A tree of arrays as numbered leaves, and back into a tree of the same form. form_of, check_form, leaves_of, tree_of.
 
 A form says of every leaf its path, type and shape, so that what was saved of one program is never taken for another's.
+What is bucketed is saved as the arrays that are in the bucket, under the names of the parameters.
 """
 
 import math
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.bucketed import bucketed_as, by_name
 from padl.types import PadlError, PyTree
 
 Form = dict[str, str]  # path of a leaf -> "float32[3,4]"
@@ -18,12 +20,12 @@ Form = dict[str, str]  # path of a leaf -> "float32[3,4]"
 
 def form_of(tree: PyTree) -> Form:
     """Return the form of a tree of arrays, or of their `jax.ShapeDtypeStruct`."""
-    return {jax.tree_util.keystr(path): _described(x) for path, x in jax.tree_util.tree_leaves_with_path(tree)}
+    return {jax.tree_util.keystr(path): _described(x) for path, x in jax.tree_util.tree_leaves_with_path(by_name(tree))}
 
 
 def leaves_of(tree: PyTree) -> dict[str, Any]:
     """Return the arrays of a tree under the numbers of their leaves; a random key as the numbers that it holds."""
-    return {str(i): jax.random.key_data(x) if _is_key(x) else x for i, x in enumerate(jax.tree.leaves(tree))}
+    return {str(i): jax.random.key_data(x) if _is_key(x) else x for i, x in enumerate(jax.tree.leaves(by_name(tree)))}
 
 
 def bytes_of(tree: PyTree) -> int:
@@ -40,8 +42,9 @@ def tree_of(like: PyTree, leaves: Mapping[str, Any]) -> PyTree:
     Raises:
         PadlError: a leaf is missing, or not of its shape and type.
     """
-    shapes, tree = jax.tree.flatten(like)
-    return jax.tree.unflatten(tree, [_restored(leaves.get(str(i)), shape) for i, shape in enumerate(shapes)])
+    shapes, tree = jax.tree.flatten(by_name(like))
+    named = jax.tree.unflatten(tree, [_restored(leaves.get(str(i)), shape) for i, shape in enumerate(shapes)])
+    return bucketed_as(named, like)
 
 
 def check_form(saved: Form, wanted: Form) -> None:

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.bucketed import by_name
 from padl.app.plan import Plan
 from padl.app.step_graph import batch_loss
 from padl.backprop import first_nonfinite, trace
@@ -139,7 +140,7 @@ def _new_kinds(before: TrainState, after: TrainState) -> dict[str, str]:
 
 
 def _named(tree: PyTree, part: str) -> list[tuple[str, Any]]:
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    leaves = jax.tree_util.tree_flatten_with_path(by_name(tree))[0]
     return [(f"{part}.{jax.tree_util.keystr(path, simple=True, separator='.')}", leaf) for path, leaf in leaves]
 
 
