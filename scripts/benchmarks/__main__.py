@@ -20,6 +20,7 @@ from pathlib import Path
 import comparing
 import losses
 import reading
+import small_arrays
 import starting
 import sweep_overhead
 import sweep_program
@@ -30,7 +31,18 @@ from alternation import alternate, print_change
 from harness import BENCHMARKS
 from table import machine, print_results
 
-SUBJECTS = (training, updates, starting, sweeps, sweep_program, sweep_overhead, losses, reading, comparing)
+SUBJECTS = (
+    training,
+    updates,
+    small_arrays,
+    starting,
+    sweeps,
+    sweep_program,
+    sweep_overhead,
+    losses,
+    reading,
+    comparing,
+)
 
 
 def main() -> int:

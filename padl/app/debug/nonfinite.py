@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.bucketed import by_name
 from padl.app.plan import Plan
 from padl.app.step_graph import batch_loss
 from padl.backprop import first_nonfinite, trace
+from padl.bucketed import by_name
 from padl.data.source import Batch
 from padl.engine import loop
 from padl.engine.experiment import Pretrained, TrainState
