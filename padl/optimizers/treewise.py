@@ -35,7 +35,7 @@ class Form(NamedTuple):
 
     def vector(self, tree: PyTree) -> Vector:
         """Make a vector of a tree."""
-        return Vector(x.astype(d) for x, d in zip(self.tree.flatten_up_to(tree), self.dtypes, strict=True))
+        return Vector(jnp.asarray(x).astype(d) for x, d in zip(self.tree.flatten_up_to(tree), self.dtypes, strict=True))
 
     def point(self, vector: Vector) -> PyTree:
         """Make parameters of a vector, in their own dtypes."""
