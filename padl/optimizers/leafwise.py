@@ -81,7 +81,9 @@ def leafwise(
         leaves, tree = jax.tree.flatten(real(params))
         slots = [first_stored(init(p.astype(compute_dtype(p))), policy) for p in leaves]
         return State(
-            jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.asarray(x, float), start), _by_slot(init, slots, tree)
+            jnp.zeros((), jnp.int32),
+            jax.tree.map(lambda x: jnp.asarray(x, float), start),
+            _by_slot(slots, tree) if slots else _empty(init, tree),
         )
 
     def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
@@ -94,7 +96,7 @@ def leafwise(
         keys = keys_of(given["key"], grads) if "key" in given else rounding_keys
         steps = []
         for g, p, s, key, rounding_key in zip(
-            leaves, points, _by_leaf(init, state.slots, tree), keys, rounding_keys, strict=True
+            leaves, points, _by_leaf(state.slots, tree), keys, rounding_keys, strict=True
         ):
             dtype = compute_dtype(g if p is None else p)
             point = p if p is None else p.astype(dtype)
@@ -103,7 +105,7 @@ def leafwise(
             d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
             steps.append((d, stored(new, s, policy, rounding_key)))
         directions = tree.unflatten([d for d, _ in steps])
-        return directions, State(count, now, _by_slot(init, [s for _, s in steps], tree))
+        return directions, State(count, now, _by_slot([s for _, s in steps], tree) if steps else state.slots)
 
     return Rule(init_tree, direct_tree, with_key(needs, policy))
 
@@ -137,24 +139,19 @@ def compute_dtype(p: jax.Array) -> Any:
     return at_least_float32(p.dtype)
 
 
-def _slot_names(init: Callable) -> Any:
-    """The slots of a rule, without arrays: their names must be known even for a tree without leaves."""
-    return jax.eval_shape(init, jax.ShapeDtypeStruct((), jnp.float32))
+def _by_slot(slots: list[Any], tree: Any) -> PyTree:
+    """A list of slots, one for each leaf and there is one -> one slots of trees that mirror the parameters."""
+    return type(slots[0])(*(tree.unflatten(column) for column in zip(*slots, strict=True)))
 
 
-def _by_slot(init: Callable, slots: list[Any], tree: Any) -> PyTree:
-    """A list of slots, one for each leaf -> one slots of trees that mirror the parameters."""
-    kind = _slot_names(init)
-    return type(kind)(*(tree.unflatten(column) for column in zip(*slots, strict=True))) if slots else _empty(kind, tree)
-
-
-def _empty(kind: Any, tree: Any) -> PyTree:
+def _empty(init: Callable, tree: Any) -> PyTree:
+    """The slots of a tree without leaves: their names are those of any array, here of a matrix."""
+    kind = jax.eval_shape(init, jax.ShapeDtypeStruct((1, 1), jnp.float32))
     return type(kind)(*(tree.unflatten([]) for _ in kind))
 
 
-def _by_leaf(init: Callable, slots: PyTree, tree: Any) -> list[Any]:
+def _by_leaf(slots: PyTree, tree: Any) -> list[Any]:
     """The inverse of `_by_slot`."""
     columns = [tree.flatten_up_to(column) for column in slots]
     rows = zip(*columns, strict=True) if columns else [()] * tree.num_leaves
-    kind = type(_slot_names(init))
-    return [kind(*row) for row in rows]
+    return [type(slots)(row) if type(slots) is tuple else type(slots)(*row) for row in rows]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,8 @@ import rules_wrappers
 from numpy_rules import MOMENTS, RULES, SHRINKS
 
 from padl import optimizers
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
 from padl.types import PadlError
 
 STEPS = 20
@@ -243,3 +246,20 @@ def test_torch_walked_the_same_path(case, x64):
     path = walk(tx, start, lambda k, params: h * (params - minimum))
     expected = np.array(case["path"])
     np.testing.assert_allclose(path[: len(expected)], expected, rtol=1e-10, atol=1e-13)  # float64 over 10 steps
+
+
+def test_a_rule_for_matrices_alone_is_shown_matrices_alone():
+    class Sides(NamedTuple):
+        left: jax.Array
+        right: jax.Array
+
+    def init(p):
+        rows, columns = p.shape
+        return Sides(jnp.zeros((rows, rows)), jnp.zeros((columns, columns)))
+
+    tx = descend(leafwise(init, lambda g, s, p, t: (g, s)), 0.1)
+    params = {"kernel": jnp.ones((2, 3))}
+    assert jax.tree.map(jnp.shape, tx.update(params, tx.init(params), params)[1].slots) == Sides(
+        {"kernel": (2, 2)}, {"kernel": (3, 3)}
+    )
+    assert tx.update({}, tx.init({}), {})[1].slots == Sides({}, {})
