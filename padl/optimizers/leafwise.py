@@ -30,6 +30,7 @@ COMPLEX = "optimise the real and the imaginary part, as two arrays"
 WHOLE = "a step is no whole number; convert them with .astype(jnp.float32), or leave out what is not learned"
 PARAMS = "params"  # the need of a rule that cannot do without the parameters
 LEARNING_RATE = "learning_rate"  # the need that `descend` and `move` fill
+OF_ALL_ARRAYS = ("value_fn", "grad", "grad_fn")  # needs of which one array has no part
 
 
 class State(NamedTuple):
@@ -71,7 +72,13 @@ def leafwise(
         needs: "params", so that p is never None; "learning_rate" of this step; "value" of the loss; "key" of this step
             and array.
         dtypes: {slot: what it is stored in}.
+
+    Raises:
+        PadlError: it needs what only a rule over all arrays can be given; by its functions, slots that are none.
     """
+    of_all = [need for need in needs if need in OF_ALL_ARRAYS]
+    if of_all:
+        raise PadlError(f"leafwise cannot give {of_all[0]}, which is of all arrays together: lift the rule by treewise")
     start, advance = shared or ((), lambda nothing, t: nothing)
     policy = dtypes or {}
     by_name = [need for need in needs if need != PARAMS]
@@ -79,7 +86,7 @@ def leafwise(
 
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
-        slots = [first_stored(init(p.astype(compute_dtype(p))), policy) for p in leaves]
+        slots = [first_stored(are_slots(init(p.astype(compute_dtype(p)))), policy) for p in leaves]
         return State(
             jnp.zeros((), jnp.int32),
             jax.tree.map(lambda x: jnp.asarray(x, float), start),
@@ -102,12 +109,44 @@ def leafwise(
             point = p if p is None else p.astype(dtype)
             more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
             extra_args = (now,) if shared else ()
-            d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
+            d, new = are_both(
+                direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more), s
+            )
             steps.append((d, stored(new, s, policy, rounding_key)))
         directions = tree.unflatten([d for d, _ in steps])
         return directions, State(count, now, _by_slot([s for _, s in steps], tree) if steps else state.slots)
 
     return Rule(init_tree, direct_tree, with_key(needs, policy))
+
+
+def are_slots(slots: Any) -> Any:
+    """Return what the `init` of a rule returned; PadlError where it is neither a NamedTuple nor ()."""
+    if not hasattr(slots, "_fields") and not (isinstance(slots, tuple) and not slots):
+        raise PadlError(f"init of a rule returns a NamedTuple of slots, or () for none, and not a {kind_of(slots)}")
+    return slots
+
+
+def are_both(returned: Any, slots: Any) -> tuple[Any, Any]:
+    """Return the direction and the slots after it; PadlError where a rule returned no such two.
+
+    Args:
+        returned: by its `direction`. slots: before it.
+    """
+    if not isinstance(returned, tuple) or len(returned) != 2 or hasattr(returned, "_fields"):
+        raise PadlError(f"direction of a rule returns (direction, slots), and not a {kind_of(returned)}")
+    if type(returned[1]) is not type(slots):
+        now, before = kind_of(returned[1]), kind_of(slots)
+        raise PadlError(f"direction of a rule returned slots that are a {now}, and init a {before}")
+    for name, old, new in zip(getattr(slots, "_fields", ()), slots, returned[1], strict=True):
+        forms = [[jnp.shape(x) for x in jax.tree.leaves(slot)] for slot in (old, new)]
+        if forms[0] != forms[1]:
+            raise PadlError(f"direction of a rule returned a slot {name} of another form than it had")
+    return returned
+
+
+def kind_of(x: Any) -> str:
+    """The name of a type, for messages: an array's is `array`."""
+    return "array" if isinstance(x, jax.Array) else type(x).__name__
 
 
 def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:
