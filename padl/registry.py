@@ -99,7 +99,8 @@ class Hyperparameter(NamedTuple):
 
     def _checked(self, value: Any, where: str) -> Any:
         if self.nested:
-            return _checked_optimizer(value, where)
+            default = {"name": self.default} if isinstance(self.default, str) else {}
+            return _checked_optimizer({**default, **value} if isinstance(value, Mapping) else value, where)
         fits, value = coerce(value, self.annotation)
         if not fits:
             raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")

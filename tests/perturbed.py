@@ -20,7 +20,7 @@ def other_values(hyperparameter: Hyperparameter, words: typing.Sequence[str] = W
         words: for texts.
     """
     if hyperparameter.nested:
-        return ["adam"]
+        return ["adam" if hyperparameter.default != "adam" else "momentum"]
     values = []
     for value in _proposed(hyperparameter.annotation, hyperparameter, words):
         try:

@@ -86,7 +86,7 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
     params, state = PARAMS, optimizer.init(PARAMS)
     for t in range(STEPS):
         value, grad = jax.value_and_grad(height)(params, t)
-        extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t)}
+        extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
         updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
         params = optax.apply_updates(params, updates)
         path.append((params, readout_of(made)(state, params)))

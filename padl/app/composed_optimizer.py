@@ -170,6 +170,19 @@ def visited(
     return result
 
 
+def entries(entry: Entry, config: Mapping[str, Any], find: Find) -> list[Entry]:
+    """Return an optimizer and all that it is made of: those within it, around it and of its groups.
+
+    Args:
+        config: as used, of `composed`.
+    """
+    within = [config.get(name) for name, hyperparameter in entry.hyperparameters.items() if hyperparameter.nested]
+    parts = [(value["name"], value) for value in within if isinstance(value, Mapping)]
+    for layer, usual in ((WRAP, None), (GROUPS, entry.name)):
+        parts += [(values.get("name", usual or label), values) for label, values in config.get(layer, {}).items()]
+    return [entry, *(each for name, values in parts for each in entries(find("optimizer", name), values, find))]
+
+
 class _Layer(NamedTuple):
     """One wrapper or group: its entry, what makes it, its scalars, and its values as used."""
 

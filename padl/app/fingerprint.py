@@ -8,12 +8,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from padl.app.names import Part
+from padl.app.names import strangers
 from padl.app.objects import content
 from padl.app.run_spec import RunSpec
 from padl.app.settings import CHANGES_NO_NUMBER
 from padl.app.stored_config import PATH, say_unused
 from padl.nested import flattened
+from padl.registry import Entry
 from padl.runs.environment import flags
 from padl.runs.redaction import redact
 from padl.runs.sink import warn
@@ -133,12 +134,11 @@ def _as_texts(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _plugins(spec: RunSpec) -> dict[str, str]:
     """The digest of the file of each part that is not PADL's own; of one without a file, as in a notebook, its code."""
-    strangers = [part for part in spec.parts.values() if part.thing is not None or part.entry.origin != "padl"]
-    return {f"{part.entry.kind} {part.entry.name}": _digest(part) for part in strangers}
+    return {f"{entry.kind} {entry.name}": _digest(entry, thing) for entry, thing in strangers(spec.parts.values())}
 
 
-def _digest(part: Part) -> str:
-    return _digest_of_source(part.entry.function) if part.thing is None else content.digest(part.thing)
+def _digest(entry: Entry, thing: Any) -> str:
+    return _digest_of_source(entry.function) if thing is None else content.digest(thing)
 
 
 def _digest_of_source(function: Any) -> str:

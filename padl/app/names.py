@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
 from padl.app import objects
-from padl.app.composed_optimizer import composed
+from padl.app.composed_optimizer import composed, entries
 from padl.app.objects import models, stored
+from padl.origins import PADL
 from padl.registry import Entry, Registry, StaticPartial
 from padl.types import KINDS, Kind, PadlError
 
@@ -45,6 +46,19 @@ class Part:
     scalars: dict[str, Any]
     config: dict[str, Any]
     thing: Any = None
+
+
+def strangers(parts: Iterable[Part]) -> list[tuple[Entry, Any]]:
+    """Return what of a run is not PADL's own, with the thing from Python where it is one.
+
+    Of an optimizer those within it, around it and of its groups are looked at too.
+    """
+    found: list[tuple[Entry, Any]] = []
+    for part in parts:
+        named = part.thing is None and part.entry.kind == "optimizer"
+        every = entries(part.entry, part.config, find) if named else [part.entry]
+        found += [(each, part.thing) for each in every if part.thing is not None or each.origin != PADL]
+    return list({(each.kind, each.name): (each, thing) for each, thing in found}.values())
 
 
 @cache

@@ -11,8 +11,8 @@ import jax
 import numpy as np
 import optax
 
-from padl.app.names import Part
-from padl.origins import HERE, PADL
+from padl.app.names import Part, strangers
+from padl.origins import HERE
 from padl.types import Kind, PadlError, one_line
 
 ELSEWHERE = re.compile("site-packages|^<(?!stdin|python-input|ipython-input)")  # no files, but what a prompt has
@@ -67,13 +67,11 @@ def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[No
 
 def _strangers(parts: Mapping[Kind, Part]) -> str:
     """` (not PADL's own: optimizer 'mine' from this notebook)`, or nothing where all parts are PADL's."""
-    strangers = [part for part in parts.values() if part.thing is not None or part.entry.origin != PADL]
-    names = ", ".join(f"{part.entry.kind} '{part.entry.name}' from {_whose(part)}" for part in strangers)
+    whose = lambda entry, thing: entry.origin if thing is None else "Python"  # noqa: E731
+    names = ", ".join(
+        f"{entry.kind} '{entry.name}' from {whose(entry, thing)}" for entry, thing in strangers(parts.values())
+    )
     return f" (not PADL's own: {names})" if names else ""
-
-
-def _whose(part: Part) -> str:
-    return part.entry.origin if part.thing is None else "Python"
 
 
 def _told_place(error: Exception) -> tuple[str, str] | None:

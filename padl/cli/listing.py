@@ -1,7 +1,7 @@
 """Print tables of what is registered, a kind each."""
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -10,25 +10,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from padl.app import names
-from padl.app.optimizer_facts import facts_of, year_of
+from padl.app.optimizer_facts import OptimizerFacts, facts_of, year_of
 from padl.cli.formatting import print_line
 from padl.coercion import written
 from padl.origins import PADL
 from padl.registry import Entry
 from padl.runs.console import Output
-from padl.types import KINDS, Kind
+from padl.types import KINDS, Kind, PadlError
 
 PLURALS: dict[Kind, str] = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
 
 
-def print_list(kinds: Iterable[Kind]) -> None:
-    """Print a table for each kind, and then the plugins that could not be loaded."""
+def print_list(kinds: Collection[Kind]) -> None:
+    """Print a table for each kind, and then the plugins that could not be loaded and the optimizers that fail."""
     console = Output()
     for kind in kinds:
         console.print(_listing(kind))
     for plugin in names.load():
         if plugin.broken:
             print_line(f"broken plugin {plugin.name}: {plugin.broken}")
+    for entry in names.of("optimizer") if "optimizer" in kinds else ():
+        if isinstance(facts := _facts(entry), str):
+            print_line(facts)
 
 
 def _listing(kind: Kind) -> Table:
@@ -62,7 +65,21 @@ def _described(entry: Entry) -> dict[str, Any]:
     about: dict[str, Any] = {"kind": entry.kind, "name": entry.name, "family": entry.family, "summary": entry.summary}
     about |= {"reference": entry.reference, "year": year_of(entry.reference), "origin": entry.origin}
     about["hyperparameters"] = {h.name: _plain(h.default) for h in entry.hyperparameters.values()}
-    return about | (asdict(facts_of(entry)) if entry.kind == "optimizer" else {})
+    if entry.kind != "optimizer":
+        return about
+    return about | ({"fails": facts} if isinstance(facts := _facts(entry), str) else asdict(facts))
+
+
+def _facts(entry: Entry) -> OptimizerFacts | str:
+    """What tracing an optimizer tells; of a stranger's that fails, why."""
+    try:
+        return facts_of(entry)
+    except PadlError as error:
+        return str(error)
+
+
+def _state(entry: Entry) -> str:
+    return "fails" if isinstance(facts := _facts(entry), str) else f"{facts.state:.3g}"
 
 
 def _plain(value: Any) -> Any:
@@ -76,6 +93,6 @@ def _defaults(entry: Entry) -> list[str]:
 
 OF_OPTIMIZERS: dict[str, Callable[[Entry], str]] = {
     "year": lambda entry: str(year_of(entry.reference) or ""),
-    "state": lambda entry: f"{facts_of(entry).state:.3g}",
+    "state": _state,
 }
 OF_OTHERS: dict[str, Callable[[Entry], str]] = {"hyperparameters": lambda entry: ", ".join(_defaults(entry))}

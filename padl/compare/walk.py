@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from padl.engine.experiment import check_updates
+from padl.engine.experiment import check_alike
 from padl.engine.operations import DECOMPOSITIONS, hangs_batched, operations_of
 from padl.optimizers.transformation import needed, readout_of
 from padl.registry import StaticPartial
@@ -117,7 +117,7 @@ def _walk(
         value, grad = jax.value_and_grad(value_fn)(params)
         extras = {"value": value, "value_fn": value_fn, "grad": grad, "grad_fn": jax.grad(value_fn), "key": drawn.own}
         updates, state = optimizer.update(grad, state, params, **needed(optimizer, extras))
-        check_updates(updates, params)
+        check_alike(updates, params, "returned updates")
         moved: Any = optax.apply_updates(params, updates)
         return (moved, state), point_of(forms, readout_of(optimizer)(state, moved))
 

@@ -135,7 +135,7 @@ class Experiment:
         if largest is not None:
             check_uses_gradient(lambda given: update(given, {**extras, "grad_fn": lambda _: given})[0], gradient)
         updates, opt_state = update(clipped(gradient), extras)
-        check_updates(updates, state.params)
+        check_alike(updates, state.params, "returned updates")
         moved = Update(gradient, updates, state.params)
         measured = measure(self.measure, optimizer, opt_state, moved) if self.measure else {}
         params: Any = optax.apply_updates(state.params, updates)
@@ -145,7 +145,9 @@ class Experiment:
         """Return the parameters to judge and to keep: the moving average where there is one, else the optimizer's."""
         if jax.tree.leaves(state.average):
             return state.average
-        return readout_of(self._transformation(hparams))(state.opt_state, state.params)
+        judged = readout_of(self._transformation(hparams))(state.opt_state, state.params)
+        check_alike(judged, state.params, "judges")
+        return judged
 
     def has_readout(self, hparams: HParams) -> bool:
         """Tell whether the optimizer judges and keeps other parameters than it trains."""
@@ -207,15 +209,18 @@ def _in_place_of(fresh: PyTree, pretrained: PyTree) -> PyTree:
     return jax.tree.map(choose, pretrained, fresh, is_leaf=lambda x: x is None)
 
 
-def check_updates(updates: PyTree, params: Params) -> None:
-    """Refuse, while tracing, updates that are not of the form of the parameters.
+def check_alike(tree: PyTree, params: Params, what: str) -> None:
+    """Refuse, while tracing, what an optimizer made that is not of the form of the parameters.
+
+    Args:
+        what: it is, in a message.
 
     Raises:
         PadlError: with both forms.
     """
-    forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", tree) for tree in (updates, params)]
+    forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", each) for each in (tree, params)]
     if forms[0] != forms[1]:
-        raise PadlError(f"the optimizer returned updates {forms[0]} for parameters {forms[1]}: they must be alike")
+        raise PadlError(f"the optimizer {what} {forms[0]} for parameters {forms[1]}: they must be alike")
 
 
 def check_uses_gradient(update: Callable[[Params], Params], gradient: Params) -> None:

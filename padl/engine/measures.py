@@ -46,7 +46,7 @@ def measure(names: tuple[str, ...], optimizer: optax.GradientTransformation, sta
         names: of `USUAL`, or of what the optimizer measures itself. state: of the optimizer, after the update.
 
     Raises:
-        PadlError: a name that is neither, with all there are.
+        PadlError: a name that is neither, with all there are; what is measured is no number.
     """
     own = measures_of(optimizer)(state, update.updates, update.params)
     unknown = [name for name in names if name not in own and name not in USUAL]
@@ -54,7 +54,11 @@ def measure(names: tuple[str, ...], optimizer: optax.GradientTransformation, sta
         known = [*own, *USUAL]
         there = f"{near(unknown[0], known)} (there are: {', '.join(known)})"
         raise PadlError(f"measure={unknown[0]}: not measured of this optimizer{there}")
-    return {name: own[name] if name in own else USUAL[name][1](update) for name in names}
+    measured = {name: own[name] if name in own else USUAL[name][1](update) for name in names}
+    for name, x in measured.items():
+        if [jnp.shape(leaf) for leaf in jax.tree.leaves(x)] != [()]:
+            raise PadlError(f"measure={name}: what the optimizer measures is not one number")
+    return measured
 
 
 def _norm(tree: PyTree) -> jax.Array:

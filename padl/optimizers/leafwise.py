@@ -21,8 +21,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.bucketed import Bucketed, Layout, is_bucketed, layout_of
+from padl.bucketed import Layout, layout_of
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
+from padl.optimizers.slots import are_both, are_slots, by_array, by_slot, empty
 from padl.optimizers.transformation import extra, given_params
 from padl.roles.role import parameter_name
 from padl.types import Key, PadlError, PyTree, at_least_float32
@@ -31,6 +32,7 @@ COMPLEX = "optimise the real and the imaginary part, as two arrays"
 WHOLE = "a step is no whole number; convert them with .astype(jnp.float32), or leave out what is not learned"
 PARAMS = "params"  # the need of a rule that cannot do without the parameters
 LEARNING_RATE = "learning_rate"  # the need that `descend` and `move` fill
+OF_ALL_ARRAYS = ("value_fn", "grad", "grad_fn")  # needs of which one array has no part
 
 
 class State(NamedTuple):
@@ -75,7 +77,13 @@ def leafwise(
         dtypes: {slot: what it is stored in}.
         elementwise: whether d and slots of a number depend on that number's g, s and p alone, and slots have the shape
             of p. The slots of many small arrays are then one array (padl/bucketed.py), and so is the work on them.
+
+    Raises:
+        PadlError: it needs what only a rule over all arrays can be given; by its functions, slots that are none.
     """
+    of_all = [need for need in needs if need in OF_ALL_ARRAYS]
+    if of_all:
+        raise PadlError(f"leafwise cannot give {of_all[0]}, which is of all arrays together: lift the rule by treewise")
     start, advance = shared or ((), lambda nothing, t: nothing)
     policy = dtypes or {}
     read = [need for need in needs if need != PARAMS]
@@ -85,16 +93,16 @@ def leafwise(
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
         layout = layout_of(leaves, tree) if in_bucket else None
-        slots = [first_stored(init(p.astype(compute_dtype(p))), policy) for p in _packed(layout, leaves)]
+        slots = [first_stored(are_slots(init(p.astype(compute_dtype(p)))), policy) for p in _packed(layout, leaves)]
         first = jax.tree.map(lambda x: jnp.asarray(x, float), start)
-        return State(jnp.zeros((), jnp.int32), first, _by_slot(init, slots, tree, layout))
+        return State(jnp.zeros((), jnp.int32), first, by_slot(slots, tree, layout) if slots else empty(init, tree))
 
     def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
         leaves, tree = jax.tree.flatten(real(grads, "gradients"))
         count = state.count + 1
         now = advance(state.shared, count.astype(float))
         given = {need: extra(extras, need) for need in read}
-        layout, slots = _by_array(init, state.slots, tree)
+        layout, slots = by_array(state.slots, tree)
         zero = jnp.minimum(state.count, 0)
         gradients, points = (_packed(layout, x, zero) for x in (leaves, points_of(params, tree, needs)))
         rounding_keys = keys_of(extra(extras, "key"), grads) if random else [None] * len(gradients)
@@ -105,11 +113,14 @@ def leafwise(
             point = p if p is None else p.astype(dtype)
             more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
             extra_args = (now,) if shared else ()
-            d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
+            d, new = are_both(
+                direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more), s
+            )
             steps.append((d, stored(new, s, policy, rounding_key)))
         directions = [d for d, _ in steps]
         directions = directions if layout is None else layout.unpack(directions, zero)
-        return tree.unflatten(directions), State(count, now, _by_slot(init, [s for _, s in steps], tree, layout))
+        new_slots = by_slot([s for _, s in steps], tree, layout) if steps else state.slots
+        return tree.unflatten(directions), State(count, now, new_slots)
 
     return Rule(init_tree, direct_tree, with_key(needs, policy))
 
@@ -148,32 +159,3 @@ def real(tree: PyTree, what: str = "parameters") -> PyTree:
 def compute_dtype(p: jax.Array) -> Any:
     """The dtype a rule is computed and kept in: the parameter's, at least float32."""
     return at_least_float32(p.dtype)
-
-
-def _slot_names(init: Callable) -> Any:
-    """The slots of a rule, without arrays: their names must be known even for a tree without leaves."""
-    return jax.eval_shape(init, jax.ShapeDtypeStruct((), jnp.float32))
-
-
-def _by_slot(init: Callable, slots: list[Any], tree: Any, layout: Layout | None) -> PyTree:
-    """A list of slots, one for each array -> one slots of trees that mirror the parameters."""
-    kind = _slot_names(init)
-    if not slots:
-        return type(kind)(*(tree.unflatten([]) for _ in kind))
-    columns = zip(*slots, strict=True)
-    if layout is None:
-        return type(kind)(*(tree.unflatten(column) for column in columns))
-    return type(kind)(*(Bucketed(small, tuple(large), layout) for small, *large in columns))
-
-
-def _by_array(init: Callable, slots: PyTree, tree: Any) -> tuple[Layout | None, list[Any]]:
-    """The inverse of `_by_slot`: the layout, and the slots of each array."""
-    layout = next((column.layout for column in slots if is_bucketed(column)), None)
-    if layout is None:
-        columns = [tree.flatten_up_to(column) for column in slots]
-    else:
-        tree.flatten_up_to(layout.tree.unflatten(range(layout.tree.num_leaves)))  # raises where they differ
-        columns = [[column.small, *column.large] for column in slots]
-    rows = zip(*columns, strict=True) if columns else [()] * tree.num_leaves
-    kind = type(_slot_names(init))
-    return layout, [kind(*row) for row in rows]

@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.leafwise import PARAMS, Rule, State, compute_dtype, keys_of, points_of, real
+from padl.optimizers.leafwise import (
+    PARAMS,
+    Rule,
+    State,
+    are_both,
+    are_slots,
+    compute_dtype,
+    keys_of,
+    points_of,
+    real,
+)
 from padl.optimizers.rounding import Policy, is_stochastic, stochastically_rounded, with_key
 from padl.optimizers.transformation import extra
 from padl.optimizers.vectors import Vector
@@ -35,7 +45,7 @@ class Form(NamedTuple):
 
     def vector(self, tree: PyTree) -> Vector:
         """Make a vector of a tree."""
-        return Vector(x.astype(d) for x, d in zip(self.tree.flatten_up_to(tree), self.dtypes, strict=True))
+        return Vector(jnp.asarray(x).astype(d) for x, d in zip(self.tree.flatten_up_to(tree), self.dtypes, strict=True))
 
     def point(self, vector: Vector) -> PyTree:
         """Make parameters of a vector, in their own dtypes."""
@@ -64,7 +74,7 @@ def treewise(
 
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
-        slots = init(Vector(p.astype(compute_dtype(p)) for p in leaves))
+        slots = are_slots(init(Vector(p.astype(compute_dtype(p)) for p in leaves)))
         return State(jnp.zeros((), jnp.int32), (), _first_stored(slots, tree, policy))
 
     def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
@@ -77,7 +87,7 @@ def treewise(
         count = state.count + 1
         p = None if params is None else form.vector(tree.unflatten(points))
         slots = _loaded(init, state.slots, form)
-        d, new = direction(form.vector(grads), slots, p, count.astype(float), **given)
+        d, new = are_both(direction(form.vector(grads), slots, p, count.astype(float), **given), slots)
         keys = keys_of(extra(extras, "key"), grads) if random else []
         return tree.unflatten(d.arrays), State(count, (), _stored(new, state.slots, tree, policy, keys))
 

@@ -1,4 +1,5 @@
-"""A tree of arrays as one vector, so that a rule over all parameters reads as in its paper. Vector; dot, norm, total.
+"""A tree of arrays as one vector, so that a rule over all parameters reads as in its paper. Vector; dot, norm, total,
+random_signs.
 
     d = r / total(abs(s))      x = x - rate * g / norm(g)      y = each(jnp.sqrt, v)
 
@@ -11,6 +12,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from padl.types import Key
 
 
 @jax.tree_util.register_pytree_node_class
@@ -94,3 +97,13 @@ def dot(u: Vector, v: Vector) -> jax.Array:
 def norm(v: Vector) -> jax.Array:
     """Compute the Euclidean norm."""
     return jnp.sqrt(dot(v, v))
+
+
+def random_signs(key: Key, v: Vector) -> Vector:
+    """Draw 1 or -1 for each element, of one form with v: what a diagonal or a trace is estimated with.
+
+    Args:
+        key: of this step.
+    """
+    keys = (jax.random.fold_in(key, i) for i in range(len(v.arrays)))
+    return Vector(jax.random.rademacher(k, x.shape, x.dtype) for k, x in zip(keys, v.arrays, strict=True))

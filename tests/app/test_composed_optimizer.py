@@ -158,3 +158,13 @@ def test_a_schedule_of_its_own_is_a_groups_alone():
         updates, state = tx.update(params, state, params)
         moves.append((float(updates["bias"][0]), float(updates["kernel"][0, 0])))
     np.testing.assert_allclose(moves, [(-0.1 * (1 - i / 4), -1.0) for i in range(4)], rtol=1e-6)
+
+
+def test_a_hyperparameter_alone_is_that_of_the_optimizer_that_is_within_by_default():
+    def both(first: Optimizer = "momentum") -> Transformation:
+        return first
+
+    found = registry.hyperparameters_of("optimizer", both)["first"].check({"momentum": 0.5}, "optimizer.first")
+    assert (found["name"], found["momentum"]) == ("momentum", 0.5)
+    with pytest.raises(PadlError, match=r"optimizer\.inner names no optimizer: give optimizer\.inner=NAME"):
+        registry.optimizer.get("test_scaled").check({"inner": {"momentum": 0.5}})

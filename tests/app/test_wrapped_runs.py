@@ -1,13 +1,21 @@
 """Runs with something around their optimizer: what the engine gives it, what it judges, resumed and in a sweep."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from asked_to_stop import After
 
 import padl
+from padl import registry
 from padl.app import train
+from padl.app.fingerprint import of_all
 from padl.app.resume import resume
-from padl.types import PadlError
+from padl.app.run_spec import check
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
+from padl.optimizers.wrapping import wrapped
+from padl.types import Optimizer, PadlError, ScalarOrSchedule
 
 SMALL = {
     "task": "digits",
@@ -131,3 +139,53 @@ def test_what_moves_the_norm_is_refused_around_what_holds_it():
         padl.train(**SMALL, optimizer={"name": "lookahead", "inner": within})
     with pytest.raises(PadlError, match="cautious is around hyperball"):
         padl.train(**SMALL, optimizer={"name": "adam", "groups": {"matrix": within}, "wrap": ["cautious"]})
+
+
+@pytest.fixture
+def strange(monkeypatch):
+    """A wrapper and two rules of a plugin, each with a mistake."""
+    monkeypatch.setattr(registry.optimizer, "_entries", dict(registry.optimizer._entries))
+    with registry.origin("a_plugin"):
+
+        @registry.optimizer(family="wrapper")
+        def forgetful(inner: Optimizer):
+            def update(grads, state, params=None, **extras):
+                return inner.update(extras["grad_fn"](params), state, params)
+
+            return wrapped(inner, inner.init, update)
+
+        @registry.optimizer()
+        def judges_twice(learning_rate: ScalarOrSchedule = 0.1):
+            rule = leafwise(lambda p: (), lambda g, s, p, t: (g, s))
+            return descend(rule, learning_rate, readout=lambda state, params: (params, params))
+
+        @registry.optimizer()
+        def measures_all(learning_rate: ScalarOrSchedule = 0.1):
+            rule = leafwise(lambda p: (), lambda g, s, p, t: (g, s))
+            return descend(rule, learning_rate, measure=lambda state, updates, params: {"all": updates})
+
+
+@pytest.mark.usefixtures("strange")
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (
+            {"name": "sgd", "wrap": ["forgetful"]},
+            "in update: KeyError: 'grad_fn' .*optimizer 'forgetful' from a_plugin",
+        ),
+        ("judges_twice", "the optimizer judges .* for parameters .*: they must be alike"),
+        ("measures_all", "measure=all: what the optimizer measures is not one number"),
+    ],
+)
+def test_a_mistake_of_a_plugin_is_one_line_also_of_a_wrapper(optimizer, message):
+    measure = ["all"] if optimizer == "measures_all" else []
+    with pytest.raises(PadlError, match=message):
+        padl.train(**SMALL, optimizer=optimizer, measure=measure, run={"dir": None, "plot": False})
+
+
+def test_what_the_numbers_of_a_run_depend_on_names_the_plugins_around_and_within_its_optimizer():
+    optimizer = {"name": "mixture", "wrap": ["box"], "groups": {"bias": {"name": "adgd"}}}
+    spec = check({**SMALL, "optimizer": optimizer, "run": {"dir": None}})
+    plugins = of_all([spec], SimpleNamespace(device_kind="cpu", platform="cpu"), 1)["plugins"]
+    assert set(plugins) == {"optimizer mixture", "optimizer box", "optimizer adgd"}
+    assert "no source" not in plugins.values()

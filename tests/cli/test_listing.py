@@ -2,6 +2,9 @@
 
 import json
 
+import optax
+
+from padl import registry
 from padl.app import names
 from padl.types import KINDS
 
@@ -30,3 +33,17 @@ def test_json_has_all_of_it(padl_command):
     assert (adam["year"], adam["state"], adam["hyperparameters"]["b1"]) == (2015, 2, 0.9)
     assert found["optimizer", "sam"]["needs"] == ["grad_fn"]
     assert found["schedule", "cosine"]["hyperparameters"] == {"final": 0.0}
+
+
+def test_an_optimizer_that_fails_is_told_and_does_not_keep_the_others_from_being_listed(padl_command, monkeypatch):
+    monkeypatch.setattr(registry.optimizer, "_entries", dict(registry.optimizer._entries))
+    with registry.origin("a_plugin"):
+        registry.optimizer(name="unpacks")(
+            lambda: optax.stateless(lambda u, p: u)._replace(init=lambda p: [*p, 1 + "a"])
+        )
+    code, out, _ = padl_command("list", "optimizers")
+    assert code == 0
+    assert "adam" in out
+    assert "optimizer 'unpacks' from a_plugin fails: TypeError" in " ".join(out.split())
+    _, out, _ = padl_command("list", "optimizers", "--json")
+    assert [each["name"] for each in json.loads(out) if "fails" in each] == ["unpacks"]

@@ -44,7 +44,7 @@ def experiment(optimizer, accumulate=2):
 
 def hparams(optimizer, learning_rate=None):
     _, scalars = entry(optimizer).split({})
-    scalars = scalars | ({"learning_rate": learning_rate} if learning_rate else {})
+    scalars = scalars | ({"learning_rate": learning_rate} if learning_rate and "learning_rate" in scalars else {})
     run = {"steps": STEPS, "ema": 0.9, "clip_norm": 1.0}
     numbers = {"schedule": {"warmup": 0.1, "final": 0.0}, "model": {"dropout": 0.2}, "loss": {}, "task": {}}
     return jax.tree.map(np.float32, {"optimizer": scalars, "run": run, **numbers})

@@ -1,7 +1,9 @@
 """What the optimizers compute: against NumPy from the papers, identities between rules, Optax, and torch's numbers."""
 
 import json
+import re
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,9 @@ import rules_wrappers
 from numpy_rules import MOMENTS, RULES, SHRINKS
 
 from padl import optimizers
+from padl.optimizers.descend import descend
+from padl.optimizers.leafwise import leafwise
+from padl.optimizers.treewise import treewise
 from padl.types import PadlError
 
 STEPS = 20
@@ -243,3 +248,55 @@ def test_torch_walked_the_same_path(case, x64):
     path = walk(tx, start, lambda k, params: h * (params - minimum))
     expected = np.array(case["path"])
     np.testing.assert_allclose(path[: len(expected)], expected, rtol=1e-10, atol=1e-13)  # float64 over 10 steps
+
+
+def test_a_rule_for_matrices_alone_is_shown_matrices_alone():
+    class Sides(NamedTuple):
+        left: jax.Array
+        right: jax.Array
+
+    def init(p):
+        rows, columns = p.shape
+        return Sides(jnp.zeros((rows, rows)), jnp.zeros((columns, columns)))
+
+    tx = descend(leafwise(init, lambda g, s, p, t: (g, s)), 0.1)
+    params = {"kernel": jnp.ones((2, 3))}
+    assert jax.tree.map(jnp.shape, tx.update(params, tx.init(params), params)[1].slots) == Sides(
+        {"kernel": (2, 2)}, {"kernel": (3, 3)}
+    )
+    assert tx.update({}, tx.init({}), {})[1].slots == Sides({}, {})
+
+
+class Mean(NamedTuple):
+    m: jax.Array
+
+
+def mean(p):
+    return Mean(0 * p)
+
+
+STUMBLES = {
+    "init of a rule returns a NamedTuple of slots, or () for none, and not a dict": (
+        lambda p: {"m": p},
+        lambda g, s, p, t: (g, s),
+    ),
+    "direction of a rule returns (direction, slots), and not a ": (lambda p: (), lambda g, s, p, t: g),
+    "direction of a rule returned slots that are a tuple, and init a Mean": (mean, lambda g, s, p, t: (g, ())),
+    "direction of a rule returned a slot m of another form than it had": (
+        mean,
+        lambda g, s, p, t: (g, Mean(jnp.zeros(7))),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", STUMBLES)
+@pytest.mark.parametrize("lift", [leafwise, treewise])
+def test_what_a_rule_returns_that_is_none_is_told_in_one_line(lift, message):
+    tx, params = descend(lift(*STUMBLES[message]), 0.1), jnp.ones(3)
+    with pytest.raises(PadlError, match=re.escape(message)):
+        tx.update(params, tx.init(params), params)
+
+
+def test_a_rule_for_one_array_that_asks_for_what_is_of_all_is_told_what_to_take():
+    with pytest.raises(PadlError, match=r"leafwise cannot give grad_fn, which is of all .*: lift the rule by treewise"):
+        leafwise(mean, lambda g, s, p, t, grad_fn: (g, s), needs=("grad_fn",))
