@@ -35,7 +35,7 @@ DATA = Data(TASK.rows, TASK.split(0, {}))
 
 def started(name):
     entry = registry.optimizer.get(name)
-    wrap = {name: entry.traits.get("shown_at", {})}
+    wrap = {name: {k: v for k, v in entry.traits.get("shown_at", {}).items() if k != "inner"}}
     found = part("optimizer", {**ADAM, "wrap": wrap})
     numbers = {"schedule": {}, "model": {}, "loss": {}, "task": {}, "run": {"steps": STEPS}}
     hp = jax.tree.map(np.float32, {**numbers, "optimizer": found.scalars})
