@@ -142,7 +142,7 @@ def test_a_mistake_is_one_line(wrong, line):
 
 
 def test_each_of_two_players_descends_its_own_loss_and_one_has_two_steps_for_one_of_the_other():
-    """The critic y has ½ y² - x y, the generator x has x y; each at a rate of its own, the generator at every second."""
+    """The critic y has ½ y² - x y, the generator x has x y. The generator moves at every second step."""
 
     def game(params, batch, key):
         x, y = params["generator"]["x"], params["critic"]["y"]
