@@ -15,7 +15,7 @@ from optax import GradientTransformationExtraArgs
 
 from padl import plugins, registry
 from padl.app import objects
-from padl.app.composed_optimizer import composed, entries
+from padl.app.composition import composed, entries
 from padl.app.objects import models, stored
 from padl.origins import PADL
 from padl.registry import Entry, Registry, StaticPartial

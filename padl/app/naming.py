@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from padl.app.composed_optimizer import GROUPS, WRAP, visited
+from padl.app.composition import GROUPS, WRAP, visited
 from padl.app.names import Part, find
 from padl.app.settings import CHANGES_NO_NUMBER, SECTIONS, Settings, as_config
 from padl.coercion import coerce

@@ -6,7 +6,8 @@ parameter_rows, parameter_lines, files_of.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from padl.app.composed_optimizer import GROUPS, REST, owners
+from padl.app.composed_optimizer import REST, owners
+from padl.app.composition import GROUPS
 from padl.app.run_spec import RunSpec
 from padl.coercion import written
 from padl.roles import RoleRow, roles_line

@@ -124,5 +124,6 @@ def _program(
     ]
     sampled = traceable(landscape.sampled) if landscape.sampled and batch_size else None
     numbers = np.asarray(starts, np.float32), np.asarray(rates, np.float32), np.float32(noise), np.uint32(seed)
-    program = ProgramKey(optimizers, steps, noise > 0, batch_size, landscape.rows > 0, tuple(landscape.forms.items()))
+    forms, roles = tuple(landscape.forms.items()), landscape.declared()
+    program = ProgramKey(optimizers, steps, noise > 0, batch_size, landscape.rows > 0, forms, roles)
     return compiled(program), ((traceable(landscape.height), sampled), scalars, *numbers)

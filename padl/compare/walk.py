@@ -13,7 +13,7 @@ from padl.engine.operations import DECOMPOSITIONS, hangs_batched, operations_of
 from padl.optimizers.transformation import needed, readout_of
 from padl.registry import StaticPartial
 from padl.surfaces.functions import tilted
-from padl.surfaces.landscape import Forms, heights_at, params_of, point_of
+from padl.surfaces.landscape import Forms, Roles, heights_at, params_of, point_of
 from padl.types import Key, PyTree
 
 NOISE, BATCH, OWN = range(3)  # the streams of a step's key
@@ -26,7 +26,8 @@ class ProgramKey(NamedTuple):
         optimizers: for each, (what makes it, whether it has a learning rate, whether every step takes all rows).
         steps: T. noisy: whether the gradient is. batch_size: rows of a step, None for all.
         in_parts: whether heights cost so much that they are not computed all at once.
-        forms: names and shapes of the parameters that a point is; () for a single vector.
+        forms: names and shapes of the parameters that a point is; () for a single vector. roles: what each one is,
+            for the optimizers that ask; () lets them infer it.
     """
 
     optimizers: tuple[tuple[StaticPartial, bool, bool], ...]
@@ -35,6 +36,7 @@ class ProgramKey(NamedTuple):
     batch_size: int | None
     in_parts: bool
     forms: Forms = ()
+    roles: Roles = ()
 
 
 class Draws(NamedTuple):
@@ -64,7 +66,7 @@ def _walk_all(program: ProgramKey, heights: Any, scalars: Any, starts: Any, rate
     walked = []
     for (make, rated, full_batch), numbers in zip(program.optimizers, scalars, strict=True):
         measure = partial(_measure, *heights, None if full_batch else program.batch_size)
-        walk = partial(_walk, make, numbers, program.steps, program.forms, measure)
+        walk = partial(_walk, partial(_made, make, numbers, program.roles), program.steps, program.forms, measure)
         over = _lanes(partial(walk, rates[0] if rated else None), starts, draws)
         from_each = lambda rate, walk=walk, over=over: over(partial(walk, rate), starts, draws)  # noqa: E731
         points = over(from_each, rates) if rated else from_each(None)[None]
@@ -97,9 +99,15 @@ def _measure(
     return value if draws.noise is None else value + tilted(point, draws.noise)
 
 
+def _made(make: StaticPartial, scalars: Any, roles: Roles, rate: Any) -> optax.GradientTransformationExtraArgs:
+    """The optimizer of one lane; without a rate of its own where `rate` is None."""
+    learning_rate = {} if rate is None else {"learning_rate": rate}
+    declared = {"roles": dict(roles)} if roles and make.wants_roles else {}
+    return optax.with_extra_args_support(make(**scalars, **learning_rate, **declared))
+
+
 def _walk(
-    make: StaticPartial,
-    scalars: Any,
+    make: Callable[[Any], optax.GradientTransformationExtraArgs],
     steps: int,
     forms: Forms,
     measure: Callable,
@@ -108,8 +116,7 @@ def _walk(
     draws: Draws,
 ) -> jax.Array:
     """The points (T + 1, D) of one lane, the start first: those that the optimizer wants judged."""
-    learning_rate = {} if rate is None else {"learning_rate": rate}
-    optimizer = optax.with_extra_args_support(make(**scalars, **learning_rate))
+    optimizer = make(rate)
 
     def step(carry: PyTree, drawn: Draws) -> tuple[PyTree, jax.Array]:
         params, state = carry

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 from padl.optimizers.conventions import Convention, ConventionName, Conventions, form_of
 from padl.optimizers.descend import descend, move
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, leafwise
-from padl.optimizers.moments import Moments, adam_direction, zero_moments
+from padl.optimizers.moments import Moments, zero_moments
 from padl.optimizers.rounding import StateDtype
 from padl.optimizers.transformation import Transformation
+from padl.optimizers.units import wide
 from padl.registry import optimizer
-from padl.types import POSITIVE, Scalar, ScalarOrSchedule
+from padl.types import POSITIVE, PyTree, Scalar, ScalarOrSchedule
 
 LARS: Conventions = {
     "paper": Convention(form={"norm": "of the gradient and of the decay"}),
@@ -34,7 +35,10 @@ class NormedMean(NamedTuple):
 
 
 class LarsVelocity(NamedTuple):
+    """v: as long as the step. ratio: r of the last step, (); 0 where a norm was 0. Only `measure` reads it."""
+
     v: jax.Array
+    ratio: jax.Array
 
 
 def norm_of(x: jax.Array) -> jax.Array:
@@ -42,10 +46,26 @@ def norm_of(x: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.sum(x**2))
 
 
+def known_ratio(above: jax.Array, below: jax.Array) -> jax.Array:
+    """Divide two norms; 0 where either is 0."""
+    both = (above > 0) & (below > 0)
+    return jnp.where(both, above / jnp.where(both, below, 1), 0)
+
+
 def ratio_of(above: jax.Array, below: jax.Array) -> jax.Array:
     """Divide two norms; 1 where either is 0, as the authors' codes do, so that what starts from 0 can move."""
-    both = (above > 0) & (below > 0)
-    return jnp.where(both, above / jnp.where(both, below, 1), 1)
+    return jnp.where((above > 0) & (below > 0), known_ratio(above, below), 1)
+
+
+def trust_ratio(ratios: PyTree) -> dict[str, jax.Array]:
+    """Measure `trust_ratio`: the mean over the arrays that have a ratio, and 1 where none has, as then steps go by 1.
+
+    Args:
+        ratios: one for each array, (); 0 of an array whose parameters or step are 0.
+    """
+    r = jnp.stack([jnp.zeros(()), *jax.tree.leaves(ratios)])
+    known = jnp.sum(r > 0)
+    return {"trust_ratio": jnp.where(known > 0, jnp.sum(r) / jnp.maximum(known, 1), 1)}
 
 
 @optimizer(
@@ -109,7 +129,12 @@ def fromage(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     return move(leafwise(lambda p: (), update, needs=(PARAMS, LEARNING_RATE)), learning_rate)
 
 
-@optimizer(family="norm", reference="You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1", conventions=LARS)
+@optimizer(
+    family="norm",
+    reference="You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1",
+    conventions=LARS,
+    other_shapes={"ratio": "one number for each array"},
+)
 def lars(
     learning_rate: ScalarOrSchedule = 1.0,
     momentum: Scalar = 0.9,
@@ -123,6 +148,7 @@ def lars(
         r = c ‖θ‖ / (‖g‖ + λ ‖θ‖)      v = μ v + η r (g + λ θ)      θ -= v
 
     r is 1 where ‖θ‖ or ‖g‖ is 0, as in TensorFlow's. μ, λ and c are the paper's, which scales η with the batch.
+    Measures `trust_ratio`, the mean of r over the arrays where neither is 0.
 
     Args:
         learning_rate: η > 0, without unit, inside of the velocity.
@@ -141,13 +167,13 @@ def lars(
         known = (norm_of(p) > 0) & (norm_of(g if apart else decayed) > 0)
         r = jnp.where(known, trust * norm_of(p) / jnp.where(known, below, 1), 1)
         v = momentum * s.v + learning_rate * r * decayed
-        return -v, LarsVelocity(v)
+        return -v, LarsVelocity(v, jnp.where(known, r, 0))
 
     def init(p):
-        return LarsVelocity(jnp.zeros_like(p))
+        return LarsVelocity(jnp.zeros_like(p), jnp.zeros((), p.dtype))
 
     rule = leafwise(init, update, needs=(PARAMS, LEARNING_RATE), dtypes={"v": mu_dtype})
-    return move(rule, learning_rate)
+    return move(rule, learning_rate, measure=lambda state, updates, params: trust_ratio(state.slots.ratio))
 
 
 @optimizer(family="norm", reference="You et al. 2020, arXiv:1904.00962, algorithm 2, with φ(z) = z")
@@ -164,7 +190,8 @@ def lamb(
 
         d = m̂ / (√v̂ + eps) + λ θ      θ -= η ‖θ‖/‖d‖ d      m̂, v̂ as in `adam`
 
-    ‖θ‖/‖d‖ is 1 where either is 0, as in the authors' code. Defaults as there and for BERT.
+    ‖θ‖/‖d‖ is 1 where either is 0, as in the authors' code. Defaults as there and for BERT. Measures `trust_ratio`, the
+    mean of ‖θ‖/‖d‖ over the arrays where neither is 0.
 
     Args:
         learning_rate: η > 0, without unit: how much of ‖θ‖ one step is.
@@ -173,10 +200,20 @@ def lamb(
         weight_decay: λ >= 0, inside of the ratio, which is none of PADL's kinds of decay.
     """
 
+    def decayed(s, p, t):
+        return s.mu / (1 - b1**t) / (jnp.sqrt(s.nu / (1 - b2**t)) + eps) + weight_decay * p
+
     def direction(g, s, p, t):
-        d, moments = adam_direction(g, s, t, b1, b2, eps)
-        d = d + weight_decay * p
-        return ratio_of(norm_of(p), norm_of(d)) * d, Moments(*moments)
+        moments = Moments(b1 * s.mu + (1 - b1) * g, b2 * s.nu + (1 - b2) * g**2)
+        d = decayed(moments, p, t)
+        return ratio_of(norm_of(p), norm_of(d)) * d, moments
+
+    def measure(state, updates, params):
+        def ratio(p, mu, nu):
+            t = jnp.maximum(state.count, 1).astype(wide(p).dtype)
+            return known_ratio(norm_of(wide(p)), norm_of(decayed(Moments(wide(mu), wide(nu)), wide(p), t)))
+
+        return trust_ratio(jax.tree.map(ratio, params, state.slots.mu, state.slots.nu))
 
     rule = leafwise(zero_moments, direction, needs=(PARAMS,), dtypes={"mu": mu_dtype, "nu": nu_dtype})
-    return descend(rule, learning_rate)
+    return descend(rule, learning_rate, measure=measure)

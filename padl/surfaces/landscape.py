@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.data.batches import ROUNDS, permute
+from padl.roles.role import OTHER, ParameterRole
 from padl.types import Key, Params
 
+Roles = tuple[tuple[str, ParameterRole], ...]
 TOGETHER = 64  # points whose heights are computed at once where each is a mean over rows
 
 
@@ -35,7 +37,7 @@ class Landscape:
         sampled: (point, key, batch size) -> the height on rows drawn at random; None without data. A Partial too.
         noise: standard deviation of the gradient's noise where nobody says another.
         forms: {name: shape} of the parameters that an optimizer is given, which the numbers of a point are in their
-            order; {} for a single vector called "point".
+            order; {} for a single vector called "point". roles: {name: what it is}, with its axes; "other" left out.
         judged: where the lowest points are a whole set, what is the same for all of them: what it is called, and
             points (..., D) -> it, (..., E), of which distances are. None: the points themselves.
     """
@@ -55,6 +57,7 @@ class Landscape:
     sampled: Callable[[jax.Array, Key, int], jax.Array] | None = None
     noise: float = 0.0
     forms: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    roles: Mapping[str, ParameterRole] = field(default_factory=dict)
     judged: tuple[str, Callable[[np.ndarray], np.ndarray]] | None = None
 
     @property
@@ -65,6 +68,10 @@ class Landscape:
     def params(self, points: np.ndarray) -> dict[str, np.ndarray]:
         """Return the parameters of points (..., D), each an array (..., *shape)."""
         return params_of(tuple(self.forms.items()), points)
+
+    def declared(self) -> Roles:
+        """Return what each parameter is, as pairs of its name and role, in their order."""
+        return tuple((name, self.roles.get(name, OTHER)) for name in self.forms or ("point",))
 
 
 Forms = tuple[tuple[str, tuple[int, ...]], ...]

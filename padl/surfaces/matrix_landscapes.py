@@ -1,6 +1,6 @@
 """Make landscapes whose parameters are matrices, for rules that tell a matrix from a vector.
 
-matrix_least_squares, linear_network.
+matrix_least_squares, linear_network. Both declare their matrices as such, with outputs before inputs.
 """
 
 from typing import Any
@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.roles.role import ParameterRole
 from padl.surfaces.landscape import Landscape
 
 LEAST_SQUARES, NETWORK = 100.0, 10.0  # condition numbers, where none is named
 ROWS, COLUMNS = 4, 3  # of X
 INPUTS, HIDDEN, OUTPUTS = 3, 4, 3  # of the network
 SEED = 0  # of the bases, the lowest points and the starts
+MATRIX = ParameterRole("matrix", inputs=(1,), outputs=(0,))  # it stands to the left of what it maps: W1 A
 BOX = 100.0  # a start lies between minus and plus that, in each number
 
 
@@ -44,6 +46,7 @@ def matrix_least_squares(condition: float | None = None) -> Landscape:
         floor=0.0,
         rate=1 / kappa,
         forms={"X": (ROWS, COLUMNS)},
+        roles={"X": MATRIX},
     )
 
 
@@ -75,6 +78,7 @@ def linear_network(condition: float | None = None) -> Landscape:
         floor=0.0,
         rate=0.1 / kappa,
         forms={"W1": (HIDDEN, INPUTS), "W2": (OUTPUTS, HIDDEN)},
+        roles={"W1": MATRIX, "W2": MATRIX},
         judged=("W2 W1", _products),
     )
 

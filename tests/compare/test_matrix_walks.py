@@ -13,6 +13,7 @@ from padl.compare import report, trajectories
 from padl.compare.trajectories import Candidate
 from padl.engine.operations import SAFE_SINCE
 from padl.registry import StaticPartial
+from padl.roles import ParameterRole
 from padl.surfaces.matrix_landscapes import linear_network, matrix_least_squares
 from padl.types import PadlError
 
@@ -50,6 +51,30 @@ def test_the_step_of_a_rule_for_matrices_is_that_of_its_matrices(make):
         np.testing.assert_allclose(x[1] - x[0], updates[name], atol=1e-5)
         singular = np.linalg.svd(x[1] - x[0], compute_uv=False)
         assert singular.max() < 1.8 * singular.min()  # its polynomial brings all to between 0.68 and 1.13
+
+
+@pytest.mark.parametrize("make", [matrix_least_squares, linear_network])
+def test_an_optimizer_that_asks_for_roles_is_given_the_declared_ones(make):
+    seen = []
+
+    def looks(learning_rate, roles=None):
+        seen.append(roles)
+        return optax.sgd(learning_rate)
+
+    landscape = make()
+    candidate = Candidate(StaticPartial(looks), {"learning_rate": 0.0})
+    trajectories.run(landscape, {"looks": candidate}, np.array([landscape.start]), rates=[0.01], steps=2)
+    matrix = ParameterRole("matrix", inputs=(1,), outputs=(0,))
+    assert seen[0] == dict.fromkeys(landscape.forms, matrix)
+
+
+def test_the_norms_of_declared_matrices_are_held():
+    held = {"name": "hyperball", "inner": {"name": "sgd"}}
+    walked = padl.trajectories("linear_network", optimizers=[held], **FEW)
+    points = next(iter(walked.paths.values())).points
+    norms = np.stack([np.linalg.norm(points[..., :12], axis=-1), np.linalg.norm(points[..., 12:], axis=-1)])
+    np.testing.assert_allclose(norms, np.broadcast_to(norms[..., :1], norms.shape), rtol=1e-4)  # float32, 30 steps
+    assert np.ptp(points, axis=-2).max() > 0.1
 
 
 @pytest.mark.parametrize("surface", SURFACES)

@@ -190,14 +190,19 @@ def test_the_moving_average_is_of_what_the_optimizer_reads_out():
     close(ours.judged, jax.tree.map(lambda x: x / 2, plain.judged))
 
 
-def test_a_member_of_a_sweep_is_judged_as_the_run_alone():
-    what = lanes.Structure(build(halved, measure=("update_rms",)), STEPS, 3, 3, LEAST)
-    rates = (0.1, 0.02)
+def swept(experiment, rates):
+    """The last chunk of each member of a sweep over learning rates, in one program."""
+    what = lanes.Structure(experiment, STEPS, 3, 3, LEAST)
     numbers = lanes.stack([hparams(rate) for rate in rates])
     splits = lanes.stack([TASK.split(0, {})] * 2)
     who = lanes.Members(np.stack([key_numbers(0)] * 2), numbers, Data(dict(TASK.rows), splits))
     chunks = [c for p in sweep.run(what, who, lanes.Lanes("vmap", 2, tuple(jax.devices()[:1]))) for c in p.chunks]
-    ends = {member: chunk for member, chunk in chunks if isinstance(chunk, loop.LastChunk)}
+    return {member: chunk for member, chunk in chunks if isinstance(chunk, loop.LastChunk)}
+
+
+def test_a_member_of_a_sweep_is_judged_as_the_run_alone():
+    rates = (0.1, 0.02)
+    ends = swept(build(halved, measure=("update_rms",)), rates)
     for member, rate in enumerate(rates):
         alone = trained(halved, hparams(rate), measure=("update_rms",))
         close(ends[member].judged, alone.judged)
@@ -239,3 +244,25 @@ def test_what_nobody_asks_for_is_not_computed():
         return Transformation(tx.init, tx.update, measure=never)
 
     jax.eval_shape(lambda: one_step(build(make)))
+
+
+@pytest.mark.parametrize("name", ["lamb", "lars"])
+def test_a_member_of_a_sweep_has_the_trust_ratio_that_it_has_alone(name):
+    rule, rates = getattr(padl.optimizers, name), (0.1, 0.02)
+    ends = swept(build(rule, measure=("trust_ratio",)), rates)
+    for member, rate in enumerate(rates):
+        alone = trained(rule, hparams(rate), measure=("trust_ratio",)).train["trust_ratio"]
+        assert alone.shape == (STEPS // 2,)
+        np.testing.assert_allclose(ends[member].train["trust_ratio"], alone, rtol=1e-4)  # float32, in another order
+
+
+def test_a_step_without_the_trust_ratio_computes_none_of_its_norms():
+    """Which are two of each array, of which there are two."""
+
+    def norms(*names):
+        experiment = build(padl.optimizers.lamb, measure=names)
+        state = jax.eval_shape(experiment.init, KEY, hparams())
+        step = jax.make_jaxpr(experiment.step)(state, hparams(), data())
+        return sum(" = sqrt" in line and ":f32[]" in line for line in str(step).splitlines())
+
+    assert norms("trust_ratio") - norms() == 4

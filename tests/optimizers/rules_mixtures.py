@@ -50,12 +50,16 @@ def numpy_mars(x, grads, learning_rate, b1, b2, gamma, eps, weight_decay):
 
 
 def numpy_adam_mini(x, grads, learning_rate, b1, b2, eps, weight_decay, partition="arrays"):
-    """Zhang et al. 2024, algorithm 1: block by block, each with a number v."""
-    blocks = {
-        "arrays": [...],
-        "rows": list(range(x.shape[0])) if x.ndim else [...],
-        "columns": [(..., i) for i in range(x.shape[-1])] if x.ndim else [...],
-    }[partition]
+    """Zhang et al. 2024, algorithm 1: block by block, each with a number v; or of a partition that lists blocks."""
+    blocks = (
+        partition
+        if isinstance(partition, list)
+        else {
+            "arrays": [...],
+            "rows": list(range(x.shape[0])) if x.ndim else [...],
+            "columns": [(..., i) for i in range(x.shape[-1])] if x.ndim else [...],
+        }[partition]
+    )
     x, m, v = np.array(x), np.zeros_like(x), np.zeros(len(blocks))
     for t, g in enumerate(grads, start=1):
         x *= 1 - learning_rate * weight_decay

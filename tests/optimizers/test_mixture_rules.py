@@ -12,6 +12,7 @@ from same_path import agree, shaken
 
 from padl import optimizers
 from padl.optimizers.mixtures import half_life_ramp
+from padl.roles import ParameterRole, usual
 
 SAME = {
     "ademamix(alpha=0) = adamw": lambda: (
@@ -127,6 +128,66 @@ def test_adam_mini_keeps_one_number_for_a_block(partition, shapes):
     params = [jnp.zeros((4, 5)), jnp.zeros(3), jnp.zeros(())]
     state = optimizers.adam_mini(partition=partition).init(params)
     assert [nu.shape for nu in state.slots.nu] == shapes
+
+
+WHOLE = lambda shape: [...]  # noqa: E731
+OUTPUTS = lambda shape: [(..., i) for i in range(shape[-1])]  # noqa: E731
+BLOCKS = {  # {path: (shape, role, blocks)}
+    "embed.embedding": ((5, 3), usual("embedding", 2), lambda shape: [*range(shape[0])]),
+    "head.kernel": ((3, 5), usual("head", 2), OUTPUTS),
+    "mlp.kernel": ((3, 4), usual("matrix", 2), OUTPUTS),
+    "torch.weight": ((4, 3), ParameterRole("matrix", (1,), (0,)), lambda shape: [*range(shape[0])]),
+    "attention.query.kernel": (
+        (3, 2, 4),
+        ParameterRole("matrix", (0,), (1, 2)),
+        lambda shape: [np.s_[:, 0], np.s_[:, 1]],
+    ),
+    "attention.key.kernel": (
+        (3, 2, 4),
+        ParameterRole("matrix", (0,), (1, 2)),
+        lambda shape: [np.s_[:, 0], np.s_[:, 1]],
+    ),
+    "attention.value.kernel": (
+        (3, 2, 4),
+        ParameterRole("matrix", (0,), (1, 2)),
+        lambda shape: [np.s_[:, i, j] for i in range(2) for j in range(4)],
+    ),
+    "attention.out.kernel": ((2, 4, 3), ParameterRole("matrix", (0, 1), (2,)), OUTPUTS),
+    "q_proj.kernel": ((3, 8), usual("matrix", 2), OUTPUTS),  # its heads lie in one axis with their features
+    "scanned.kernel": (
+        (2, 3, 4),
+        usual("matrix", 3),
+        lambda shape: [np.s_[i, :, j] for i in range(2) for j in range(4)],
+    ),
+    "scanned.bias": ((2, 4), ParameterRole("bias", (), (1,), (0,)), lambda shape: [0, 1]),
+    "conv.kernel": ((3, 3, 2, 4), usual("convolution", 4), OUTPUTS),
+    "mlp.bias": ((4,), usual("bias", 1), WHOLE),
+    "attention.query.bias": ((2, 4), usual("bias", 2), WHOLE),
+    "norm.scale": ((3,), usual("norm", 1), WHOLE),
+    "temperature": ((2, 2), usual("other", 2), WHOLE),
+}
+
+
+@pytest.mark.parametrize("path", BLOCKS)
+def test_the_blocks_of_adam_mini_are_those_of_the_role(path, x64):
+    shape, role, blocks = BLOCKS[path]
+    rng = np.random.default_rng(0)
+    start, grads = rng.normal(size=shape), rng.normal(size=(4, *shape)) * 10.0 ** rng.integers(-2, 2, size=shape)
+    tx, params = optimizers.adam_mini(**MOMENTS, roles={path: role}), {path: jnp.asarray(start)}
+    state = tx.init(params)
+    assert state.slots.nu[path].size == len(blocks(shape))
+    for g, expected in zip(grads, numpy_adam_mini(start, grads, **MOMENTS, partition=blocks(shape)), strict=True):
+        updates, state = tx.update({path: jnp.asarray(g)}, state, params)
+        params = optax.apply_updates(params, updates)
+        np.testing.assert_allclose(params[path], expected, rtol=1e-12)
+
+
+def test_adam_mini_infers_roles_from_names_and_takes_what_they_do_not_say_whole():
+    names = {"embed": {"embedding": (5, 3)}, "layer": {"kernel": (3, 4), "bias": (4,)}, "x": (3, 4)}
+    params = jax.tree.map(jnp.zeros, names, is_leaf=lambda x: isinstance(x, tuple))
+    nu = optimizers.adam_mini().init(params).slots.nu
+    shapes = jax.tree.map(jnp.shape, nu)
+    assert shapes == {"embed": {"embedding": (5, 1)}, "layer": {"kernel": (1, 4), "bias": (1,)}, "x": (1, 1)}
 
 
 @pytest.mark.parametrize("name", ["ademamix", "simplified_ademamix", "adam_mini"])

@@ -8,6 +8,7 @@ import pytest
 from oracle_problem import problem, through_sizes, walked
 
 from padl import optimizers
+from padl.optimizers.transformation import measures_of
 
 NAMES = ["novograd", "fromage", "lars", "lamb"]
 
@@ -91,3 +92,40 @@ def test_novograd_waits_for_the_first_gradient_to_know_its_size():
     _, state = tx.update(jnp.zeros(2), tx.init(p), p)
     updates, _ = tx.update(jnp.array([3.0, 4.0]), state, p)
     np.testing.assert_allclose(updates, [-0.6, -0.8], rtol=1e-6)  # float32
+
+
+@pytest.mark.parametrize("name", ["lamb", "lars"])
+def test_the_trust_ratio_is_the_mean_over_the_arrays_that_have_one(name, x64):
+    tx, start, grads = measured_rule(name)
+    state, points = tx.init(start), start
+    v = m = {array: np.zeros(p.shape) for array, p in start.items()}
+    for t in range(3):
+        g = {array: np.asarray(x[t]) for array, x in grads.items()}
+        m = {array: 0.8 * m[array] + 0.2 * x for array, x in g.items()}
+        v = {array: 0.95 * v[array] + 0.05 * x**2 for array, x in g.items()}
+        ratios = []
+        for array, p in points.items():
+            d = m[array] / (1 - 0.8 ** (t + 1)) / (np.sqrt(v[array] / (1 - 0.95 ** (t + 1))) + 1e-3) + 0.3 * p
+            below = np.linalg.norm(d) if name == "lamb" else np.linalg.norm(g[array]) + 0.3 * np.linalg.norm(p)
+            above = np.linalg.norm(p) * (1 if name == "lamb" else 0.1)
+            ratios += [above / below] if above > 0 else []
+        updates, state = tx.update(jax.tree.map(jnp.asarray, g), state, points)
+        measured = measures_of(tx)(state, updates, points)
+        np.testing.assert_allclose(measured["trust_ratio"], np.mean(ratios), rtol=1e-12)
+        assert len(ratios) == len(start) - (t == 0)  # the array of zeros has one once it has moved
+        points = optax.apply_updates(points, updates)
+
+
+def measured_rule(name):
+    """A rule, and a problem with an array of zeros beside."""
+    made = {"lamb": optimizers.lamb(0.1, **LAMB, weight_decay=0.3), "lars": optimizers.lars(0.5, **LARS, trust=0.1)}
+    start, grads = problem()
+    return made[name], {**start, "zeros": jnp.zeros(2)}, {**grads, "zeros": jnp.ones((len(grads["matrix"]), 2))}
+
+
+@pytest.mark.parametrize("name", ["lamb", "lars"])
+def test_the_trust_ratio_is_1_where_no_array_has_one(name):
+    tx, p = getattr(optimizers, name)(), {"zeros": jnp.zeros(2)}
+    updates, state = tx.update({"zeros": jnp.ones(2)}, tx.init(p), p)
+    assert measures_of(tx)(state, updates, p)["trust_ratio"] == 1
+    assert measures_of(tx)(tx.init({}), {}, {})["trust_ratio"] == 1

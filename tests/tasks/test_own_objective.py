@@ -139,3 +139,24 @@ def test_a_mistake_is_one_line(wrong, line):
     with pytest.raises(PadlError, match=line) as error:
         run(**wrong)
     assert "\n" not in str(error.value)
+
+
+def test_each_of_two_players_descends_its_own_loss_and_one_has_two_steps_for_one_of_the_other():
+    """The critic y has ½ y² - x y, the generator x has x y. The generator moves at every second step."""
+
+    def game(params, batch, key):
+        x, y = params["generator"]["x"], params["critic"]["y"]
+        fixed_x, fixed_y = jax.lax.stop_gradient((x, y))
+        return (0.5 * y**2 - fixed_x * y + x * fixed_y).sum()
+
+    begin = lambda key: {"generator": {"x": jnp.array([2.0])}, "critic": {"y": jnp.array([1.0])}}  # noqa: E731
+    groups = {"generator.*": {"learning_rate": 0.05, "every": 2}}
+    optimizer = {"name": "sgd", "learning_rate": 0.1, "groups": groups}
+    for steps in (1, 2, 5):
+        found = run(steps, init=begin, loss=game, optimizer=optimizer).params
+        x, y = 2.0, 1.0
+        for step in range(steps):
+            of_x, of_y = y, y - x
+            x, y = x - 0.05 * of_x * (step % 2 == 0), y - 0.1 * of_y
+        np.testing.assert_allclose(found["generator"]["x"], [x], rtol=1e-5)  # float32
+        np.testing.assert_allclose(found["critic"]["y"], [y], rtol=1e-5)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from padl.app.composed_optimizer import visited
+from padl.app.composition import visited
 from padl.app.names import Part, find, part
 from padl.app.settings import Settings
 from padl.data.source import Split

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from padl.app.composed_optimizer import visited
+from padl.app.composition import visited
 from padl.app.names import Part, find
 from padl.app.run_spec import RunSpec
 from padl.app.settings import Settings, schema

@@ -5,7 +5,7 @@ A task's node also puts its own loss and model in place. No node says what to im
 
 from typing import Any
 
-from padl.app import composed_optimizer, names
+from padl.app import composition, names
 from padl.app.conf import conf_folder as conf_folder
 from padl.app.run_spec import AUTO
 from padl.registry import Entry, Hyperparameter
@@ -29,7 +29,7 @@ def store() -> None:
 def _node(entry: Entry) -> dict[str, Any]:
     content = {"name": entry.name, **{k: _default(h) for k, h in entry.hyperparameters.items()}}
     if entry.kind == "optimizer":
-        content |= {key: _plain({}) for key in (composed_optimizer.WRAP, composed_optimizer.GROUPS)}
+        content |= {key: _plain({}) for key in (composition.WRAP, composition.GROUPS)}
     if entry.kind != "task":
         return content
     brings = [{f"override /{kind}": brought(entry, kind)} for kind in ("model", "loss")]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from padl.app.composed_optimizer import WRAP
+from padl.app.composition import WRAP
 from padl.cli.hydra.arguments import is_multirun, listed, settings
 from padl.cli.hydra.nodes import GROUPS, conf_folder
 from padl.registry import near
