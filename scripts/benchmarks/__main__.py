@@ -25,12 +25,24 @@ import sweep_overhead
 import sweep_program
 import sweeps
 import training
+import update_torch
 import updates
 from alternation import alternate, print_change
 from harness import BENCHMARKS
 from table import machine, print_results
 
-SUBJECTS = (training, updates, starting, sweeps, sweep_program, sweep_overhead, losses, reading, comparing)
+SUBJECTS = (
+    training,
+    updates,
+    update_torch,
+    starting,
+    sweeps,
+    sweep_program,
+    sweep_overhead,
+    losses,
+    reading,
+    comparing,
+)
 
 
 def main() -> int:
