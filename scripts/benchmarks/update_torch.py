@@ -70,8 +70,7 @@ def in_torch(name: str) -> Iterator[tuple[str, np.ndarray, Timing]]:
     """Start torch's, and give its version, its parameters after CHECKED updates and its timing."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, str(Path(__file__).with_name("torch_updates.py")), name, f"{folder}/params.npy"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        with subprocess.Popen(command, text=True, bufsize=1, **pipes) as process:
+        with subprocess.Popen(command, text=True, bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             ask, answer = process.stdin, process.stdout
             assert ask is not None
             assert answer is not None
