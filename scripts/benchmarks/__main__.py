@@ -26,6 +26,7 @@ import sweep_overhead
 import sweep_program
 import sweeps
 import training
+import update_torch
 import updates
 from alternation import alternate, print_change
 from harness import BENCHMARKS
@@ -35,6 +36,7 @@ SUBJECTS = (
     training,
     updates,
     small_arrays,
+    update_torch,
     starting,
     sweeps,
     sweep_program,
