@@ -191,7 +191,7 @@ def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Sc
         x = decay * s.x + (1 - decay) * square  # of Δ before any learning rate, as in the paper
         return delta, Steps(v, x)
 
-    return descend(leafwise(init, direction), learning_rate)
+    return descend(leafwise(init, direction, overwritten_last=("x",)), learning_rate)
 
 
 @optimizer(family="adaptive", reference="Defazio & Jelassi 2021, arXiv:2101.11075, algorithm 1")

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from padl.optimizers.in_place import after
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
 from padl.optimizers.transformation import extra, given_params
 from padl.roles.role import parameter_name
@@ -48,11 +49,13 @@ class Rule(NamedTuple):
         direction: (grads, state, params, extras) -> (directions, State); directions are in the dtype that the rule is
             computed in, extras what it needs by name.
         needs: those names; PARAMS where it cannot do without the parameters.
+        overwritten_last: slots that wait for the moved parameters, see `padl.optimizers.in_place`.
     """
 
     init: Callable[[PyTree], State]
     direction: Callable[[PyTree, State, PyTree, Mapping[str, Any]], tuple[PyTree, State]]
     needs: tuple[str, ...] = ()
+    overwritten_last: tuple[str, ...] = ()
 
 
 def leafwise(
@@ -61,6 +64,8 @@ def leafwise(
     shared: tuple[Any, Callable[[Any, jax.Array], Any]] | None = None,
     needs: tuple[str, ...] = (),
     dtypes: Policy | None = None,
+    overwritten_last: tuple[str, ...] = (),
+    one_at_a_time: bool = False,
 ) -> Rule:
     """Lift a rule for one array to trees.
 
@@ -71,6 +76,10 @@ def leafwise(
         needs: "params", so that p is never None; "learning_rate" of this step; "value" of the loss; "key" of this step
             and array.
         dtypes: {slot: what it is stored in}.
+        overwritten_last: the slots whose old values the direction or another slot reads, none of them read by one
+            behind it; they are then overwritten in place on CPUs too.
+        one_at_a_time: whether an array waits for the one before it, so that what is kept between two passes over an
+            array, as a norm needs them, is kept for one array and not for all.
     """
     start, advance = shared or ((), lambda nothing, t: nothing)
     policy = dtypes or {}
@@ -100,12 +109,14 @@ def leafwise(
             point = p if p is None else p.astype(dtype)
             more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
             extra_args = (now,) if shared else ()
+            if one_at_a_time and steps:
+                g, point = (x if x is None else after(x, steps[-1][0]) for x in (g, point))
             d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
             steps.append((d, stored(new, s, policy, rounding_key)))
         directions = tree.unflatten([d for d, _ in steps])
         return directions, State(count, now, _by_slot(init, [s for _, s in steps], tree))
 
-    return Rule(init_tree, direct_tree, with_key(needs, policy))
+    return Rule(init_tree, direct_tree, with_key(needs, policy), overwritten_last)
 
 
 def points_of(params: PyTree, tree: Any, needs: tuple[str, ...]) -> list[Any]:

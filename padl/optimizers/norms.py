@@ -150,7 +150,11 @@ def lars(
     return move(rule, learning_rate)
 
 
-@optimizer(family="norm", reference="You et al. 2020, arXiv:1904.00962, algorithm 2, with φ(z) = z")
+@optimizer(
+    family="norm",
+    reference="You et al. 2020, arXiv:1904.00962, algorithm 2, with φ(z) = z",
+    temporary="d of one array, as its norm is known only when all of it has been computed",
+)
 def lamb(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -178,5 +182,7 @@ def lamb(
         d = d + weight_decay * p
         return ratio_of(norm_of(p), norm_of(d)) * d, Moments(*moments)
 
-    rule = leafwise(zero_moments, direction, needs=(PARAMS,), dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(
+        zero_moments, direction, needs=(PARAMS,), dtypes={"mu": mu_dtype, "nu": nu_dtype}, one_at_a_time=True
+    )
     return descend(rule, learning_rate)

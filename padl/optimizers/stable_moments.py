@@ -76,11 +76,15 @@ def adopt(
         v = jnp.where(first, g**2, b2 * s.nu + (1 - b2) * g**2)
         return m, Moments(m, v)
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, overwritten_last=("nu",))
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Wortsman et al. 2023, arXiv:2304.13013, algorithm 2")
+@optimizer(
+    family="adam",
+    reference="Wortsman et al. 2023, arXiv:2304.13013, algorithm 2",
+    temporary="g²/v of one array, as XLA sums what is in memory",
+)
 def stableadamw(
     learning_rate: ScalarOrSchedule = 2e-3,
     b1: Scalar = 0.9,
