@@ -110,7 +110,7 @@ def leafwise(
             more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
             extra_args = (now,) if shared else ()
             if one_at_a_time and steps:
-                g, point = (x if x is None else after(x, steps[-1][0]) for x in (g, point))
+                g, point = after(g, steps[-1][0]), None if point is None else after(point, steps[-1][0])
             d, new = direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more)
             steps.append((d, stored(new, s, policy, rounding_key)))
         directions = tree.unflatten([d for d, _ in steps])

@@ -1,5 +1,7 @@
 """Updates in place: what a compiled update keeps in memory beside its slots, and that waiting changes no value."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +30,8 @@ def temporaries(entry):
     numbers = jax.tree.map(jnp.float32, numbers)
     state = jax.eval_shape(lambda params, numbers: make(**numbers).init(params), params, numbers)
     program = jax.jit(update, donate_argnums=0).lower((params, state), params, numbers).compile()
-    return program.memory_analysis().temp_size_in_bytes / ARRAY
+    memory: Any = program.memory_analysis()
+    return memory.temp_size_in_bytes / ARRAY
 
 
 @pytest.mark.parametrize("name", NAMES)
