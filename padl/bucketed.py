@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from padl.types import PyTree
 
@@ -26,7 +27,7 @@ ROW = 8  # arrays that one kernel puts together; from 16 on XLA compiles each ro
 STRIDE = 32  # beginnings of arrays are counted in ones and in steps of so many
 
 
-class Group(NamedTuple):
+class SameShape(NamedTuple):
     """The arrays of one shape that are in the bucket: the places that they have among the leaves of the tree."""
 
     shape: tuple[int, ...]
@@ -46,7 +47,7 @@ class Layout(NamedTuple):
     """
 
     tree: Any
-    groups: tuple[Group, ...]
+    groups: tuple[SameShape, ...]
 
     @property
     def arrays(self) -> int:
@@ -64,7 +65,7 @@ class Layout(NamedTuple):
             flat = [leaves[i].reshape(-1) for i in places]
             rows += [jnp.concatenate(flat[k : k + ROW]) for k in range(0, len(flat), ROW)]
         computed = [row * jnp.asarray(zero + 1, row.dtype) for row in rows]  # a mere copy would not share its code
-        return [jnp.concatenate(computed), *self._large(leaves)]
+        return [jnp.concatenate(computed), *self.large(leaves)]
 
     def unpack(self, arrays: Sequence[jax.Array], zero: jax.Array | int = 0) -> list[jax.Array]:
         """Return the leaves of the tree; the inverse of `pack`, whose arguments it has."""
@@ -96,9 +97,10 @@ class Layout(NamedTuple):
         """Return the bucket, on the host, and the other leaves; the inverse of `cut`."""
         small = [(np.asarray(leaves[i]), len(group.shape)) for group in self.groups for i in group.places]
         flat = [x.reshape(*x.shape[: x.ndim - axes], -1) for x, axes in small]
-        return np.concatenate(flat, -1), self._large(leaves)
+        return np.concatenate(flat, -1), self.large(leaves)
 
-    def _large(self, leaves: Sequence[Any]) -> list[Any]:
+    def large(self, leaves: Sequence[Any]) -> list[Any]:
+        """Return the leaves that are not in the bucket."""
         small = {place for group in self.groups for place in group.places}
         return [x for i, x in enumerate(leaves) if i not in small]
 
@@ -128,7 +130,9 @@ def layout_of(leaves: Sequence[Any], tree: Any) -> Layout | None:
     if len(small) < MANY:
         return None
     shapes = dict.fromkeys(leaves[i].shape for i in small)
-    return Layout(tree, tuple(Group(shape, tuple(i for i in small if leaves[i].shape == shape)) for shape in shapes))
+    return Layout(
+        tree, tuple(SameShape(shape, tuple(i for i in small if leaves[i].shape == shape)) for shape in shapes)
+    )
 
 
 def by_name(tree: PyTree) -> PyTree:
@@ -168,5 +172,5 @@ def _counted(zero: jax.Array | int, count: int, step: int) -> list[Any]:
 
 def _on_host(bucket: Any) -> Any:
     """The bucket where cutting it is free; a shape, and an array of a program that is traced, as they are."""
-    whole = isinstance(bucket, jax.Array) and not isinstance(bucket, jax.core.Tracer)
+    whole = isinstance(bucket, jax.Array) and not isinstance(bucket, Tracer)
     return np.asarray(bucket) if whole else bucket

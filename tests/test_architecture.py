@@ -15,8 +15,8 @@ from padl.types import KINDS
 ROOT = Path(__file__).parents[1]
 STOREYS = [
     {"errors", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
-    {"types", "messages", "readable", "bucketed"},
-    {"origins", "checked_calls", "coercion", "roles"},
+    {"types", "messages", "readable"},
+    {"origins", "checked_calls", "coercion", "roles", "bucketed"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

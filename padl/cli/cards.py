@@ -30,6 +30,7 @@ LABELS = {
     "elicits": "estimates",
     "same_value": "changes no value",
     "other_shapes": "smaller slots",
+    "temporary": "memory beside its slots",
     "holds_norm": "holds norms",
     "moves_norm": "moves norms",
 }  # of traits whose name alone does not say what they are

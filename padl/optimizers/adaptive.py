@@ -77,6 +77,12 @@ def root(square: jax.Array, eps: Scalar, place: str) -> jax.Array:
     return jnp.sqrt(square) + eps if place == "outside the root" else jnp.sqrt(square + eps)
 
 
+def cube_root(x: jax.Array) -> jax.Array:
+    """Compute ∛x of x >= 0 by a logarithm and one step of Newton's method: XLA on CPUs has no vectorised one."""
+    y = jnp.exp(jnp.log(x) / 3)
+    return jnp.where((y > 0) & (y < jnp.inf), y - (y - x / y / y) / 3, y)
+
+
 @optimizer(family="adaptive", reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)", conventions=ADAGRAD)
 def adagrad(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -191,7 +197,7 @@ def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Sc
         x = decay * s.x + (1 - decay) * square  # of Δ before any learning rate, as in the paper
         return delta, Steps(v, x)
 
-    return descend(leafwise(init, direction, elementwise=True), learning_rate)
+    return descend(leafwise(init, direction, overwritten_last=("x",), elementwise=True), learning_rate)
 
 
 @optimizer(family="adaptive", reference="Defazio & Jelassi 2021, arXiv:2101.11075, algorithm 1")
@@ -215,7 +221,7 @@ def madgrad(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9, eps:
         lamb = learning_rate * jnp.sqrt(t)
         total = s.s + lamb * g
         nu = s.nu + lamb * g**2
-        z = s.x0 - total / (jnp.cbrt(nu) + eps)
+        z = s.x0 - total / (cube_root(nu) + eps)
         return (1 - momentum) * (z - p), DualAverage(total, nu, s.x0)
 
     return move(leafwise(init, update, needs=(PARAMS, LEARNING_RATE), elementwise=True), learning_rate)

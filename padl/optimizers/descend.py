@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, peak_of, refuse_without_peak
+from padl.optimizers.in_place import overwritten_last
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, Rule, compute_dtype, points_of
 from padl.optimizers.transformation import (
     CALLS,
@@ -87,7 +88,10 @@ def _transformation(
         points = points_of(params, jax.tree.structure(updates), needs)
         given = _before(decay, updates, points)
         directions, new = rule.direction(given, state, params, {**extras, LEARNING_RATE: rate})
-        return _after(step, decay, directions, points, updates, rate, peak_of(learning_rate)), new
+        moves = _after(step, decay, directions, points, updates, rate, peak_of(learning_rate))
+        if rule.overwritten_last and params is not None:
+            new = new._replace(slots=overwritten_last(rule.overwritten_last, state.slots, new.slots, params, moves))
+        return moves, new
 
     read = [need for need in rule.needs if need not in (PARAMS, LEARNING_RATE)]
     return Transformation(init, update, needs=read, readout=readout, measure=measure, rates=rates)

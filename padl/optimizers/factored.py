@@ -70,6 +70,7 @@ def factored_axes(shape: tuple[int, ...], factor_from: int, which: str) -> tuple
     reference="Shazeer & Stern 2018, arXiv:1804.04235, algorithms 4 to 6",
     conventions=ADAFACTOR,
     other_shapes={"r": "one number for each row", "c": "one number for each column"},
+    temporary="g² and √V of one array, as their means are known only when all of it has been read",
 )
 def adafactor(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -135,7 +136,7 @@ def adafactor(
         held = 1 if form["learning rate"] == "as it is" else jnp.minimum(1, 1 / (learning_rate * jnp.sqrt(t)))
         return held * jnp.maximum(min_scale, rms(p)) * u, slots
 
-    rule = leafwise(init, direction, needs=(PARAMS, LEARNING_RATE))
+    rule = leafwise(init, direction, needs=(PARAMS, LEARNING_RATE), one_at_a_time=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -148,6 +149,7 @@ def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     family="factored",
     reference="Anil et al. 2019, arXiv:1901.11150, algorithm SM3-II",
     other_shapes={"cover": "one number for each row, each column, ..."},
+    temporary="ν of one array, as it is read along each axis",
 )
 def sm3(learning_rate: ScalarOrSchedule = 0.1, momentum: Scalar = 0.9, mu_dtype: StateDtype = None) -> Transformation:
     """SM3: AdaGrad whose sum of squares is bounded by a number for each row and one for each column.
@@ -174,7 +176,7 @@ def sm3(learning_rate: ScalarOrSchedule = 0.1, momentum: Scalar = 0.9, mu_dtype:
         m = momentum * s.m + (1 - momentum) * d
         return m, Covers(_widest(nu), m)
 
-    return descend(leafwise(init, direction, dtypes={"m": mu_dtype}), learning_rate)
+    return descend(leafwise(init, direction, dtypes={"m": mu_dtype}, one_at_a_time=True), learning_rate)
 
 
 def _narrowest(cover: jax.Array, shape: tuple[int, ...]) -> jax.Array:

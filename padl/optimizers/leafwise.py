@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from padl.bucketed import Layout, layout_of
+from padl.optimizers.in_place import after
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
 from padl.optimizers.slots import are_both, are_slots, by_array, by_slot, empty
 from padl.optimizers.transformation import extra, given_params
@@ -51,11 +52,13 @@ class Rule(NamedTuple):
         direction: (grads, state, params, extras) -> (directions, State); directions are in the dtype that the rule is
             computed in, extras what it needs by name.
         needs: those names; PARAMS where it cannot do without the parameters.
+        overwritten_last: slots that wait for the moved parameters, see `padl.optimizers.in_place`.
     """
 
     init: Callable[[PyTree], State]
     direction: Callable[[PyTree, State, PyTree, Mapping[str, Any]], tuple[PyTree, State]]
     needs: tuple[str, ...] = ()
+    overwritten_last: tuple[str, ...] = ()
 
 
 def leafwise(
@@ -65,6 +68,8 @@ def leafwise(
     needs: tuple[str, ...] = (),
     dtypes: Policy | None = None,
     elementwise: bool = False,
+    overwritten_last: tuple[str, ...] = (),
+    one_at_a_time: bool = False,
 ) -> Rule:
     """Lift a rule for one array to trees.
 
@@ -77,6 +82,10 @@ def leafwise(
         dtypes: {slot: what it is stored in}.
         elementwise: whether d and slots of a number depend on that number's g, s and p alone, and slots have the shape
             of p. The slots of many small arrays are then one array (padl/bucketed.py), and so is the work on them.
+        overwritten_last: the slots whose old values the direction or another slot reads, none of them read by one
+            behind it; they are then overwritten in place on CPUs too.
+        one_at_a_time: whether an array waits for the one before it, so that what is kept between two passes over an
+            array, as a norm needs them, is kept for one array and not for all.
 
     Raises:
         PadlError: it needs what only a rule over all arrays can be given; by its functions, slots that are none.
@@ -113,6 +122,8 @@ def leafwise(
             point = p if p is None else p.astype(dtype)
             more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
             extra_args = (now,) if shared else ()
+            if one_at_a_time and steps:
+                g, point = after(g, steps[-1][0]), None if point is None else after(point, steps[-1][0])
             d, new = are_both(
                 direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more), s
             )
@@ -122,7 +133,7 @@ def leafwise(
         new_slots = by_slot([s for _, s in steps], tree, layout) if steps else state.slots
         return tree.unflatten(directions), State(count, now, new_slots)
 
-    return Rule(init_tree, direct_tree, with_key(needs, policy))
+    return Rule(init_tree, direct_tree, with_key(needs, policy), overwritten_last)
 
 
 def _packed(layout: Layout | None, leaves: list[Any], zero: jax.Array | int = 0) -> list[Any]:

@@ -49,10 +49,8 @@ def bcos(
         else:  # as a sum of squares, so that it is never ∞ - ∞
             v = share * (g + momentum * before) ** 2 + momentum**2 * (2 - momentum**2) * before**2
         m = momentum * before + (1 - momentum) * g
-        return m / (jnp.sqrt(v) + eps), MeanGradient(m)
+        half = momentum / 2 * before + (1 - momentum) / 2 * g  # of m: XLA would keep what two results share
+        return 2 * half / (jnp.sqrt(v) + eps), MeanGradient(m)
 
-    return descend(
-        leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True),
-        learning_rate,
-        Decay(weight_decay, decay_kind),
-    )
+    rule = leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, overwritten_last=("m",), elementwise=True)
+    return descend(rule, learning_rate, Decay(weight_decay, decay_kind))

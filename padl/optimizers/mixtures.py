@@ -161,5 +161,5 @@ def mars(
         nu = b2 * s.nu + (1 - b2) * c**2
         return mu / (1 - b1**t) / (jnp.sqrt(nu / (1 - b2**t)) + eps), WithLastGradient(mu, nu, g)
 
-    rule = leafwise(init, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(init, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, overwritten_last=("g",))
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))

@@ -167,5 +167,6 @@ def adan(
         ahead = m / (1 - b1**t) + b2 * v / (1 - b2**t)
         return ahead / (jnp.sqrt(n / (1 - b3**t)) + eps), NesterovMoments(m, v, n, g)
 
-    rule = leafwise(init, direction, dtypes={"m": mu_dtype, "v": mu_dtype, "n": nu_dtype}, elementwise=True)
+    dtypes: Policy = {"m": mu_dtype, "v": mu_dtype, "n": nu_dtype}
+    rule = leafwise(init, direction, dtypes=dtypes, overwritten_last=("g",), elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))

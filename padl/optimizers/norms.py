@@ -176,7 +176,11 @@ def lars(
     return move(rule, learning_rate, measure=lambda state, updates, params: trust_ratio(state.slots.ratio))
 
 
-@optimizer(family="norm", reference="You et al. 2020, arXiv:1904.00962, algorithm 2, with φ(z) = z")
+@optimizer(
+    family="norm",
+    reference="You et al. 2020, arXiv:1904.00962, algorithm 2, with φ(z) = z",
+    temporary="d of one array, as its norm is known only when all of it has been computed",
+)
 def lamb(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -215,5 +219,7 @@ def lamb(
 
         return trust_ratio(jax.tree.map(ratio, params, state.slots.mu, state.slots.nu))
 
-    rule = leafwise(zero_moments, direction, needs=(PARAMS,), dtypes={"mu": mu_dtype, "nu": nu_dtype})
+    rule = leafwise(
+        zero_moments, direction, needs=(PARAMS,), dtypes={"mu": mu_dtype, "nu": nu_dtype}, one_at_a_time=True
+    )
     return descend(rule, learning_rate, measure=measure)

@@ -103,7 +103,7 @@ def lion(
         m = b2 * s.m + (1 - b2) * g
         return jnp.sign(c), MeanGradient(m)
 
-    rule = leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True)
+    rule = leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, overwritten_last=("m",), elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
@@ -144,6 +144,7 @@ def rprop(
         length = jnp.where(product > 0, longer, jnp.where(product < 0, shorter, s.length))
         sign = jnp.where(product < 0, 0, jnp.sign(g))
         back = -s.length * s.sign if goes_back else jnp.zeros_like(g)
-        return jnp.where(product < 0, back, length * sign), StepLengths(length, sign)
+        on = jnp.where(product > 0, longer, s.length) * jnp.sign(g)
+        return jnp.where(product < 0, back, on), StepLengths(length, sign)
 
-    return descend(leafwise(init, direction, elementwise=True), learning_rate)
+    return descend(leafwise(init, direction, overwritten_last=("length", "sign"), elementwise=True), learning_rate)

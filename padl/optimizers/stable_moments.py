@@ -8,7 +8,7 @@ from padl.optimizers.decay import Decay, DecayKind, peak_of, refuse_without_peak
 from padl.optimizers.descend import descend, move
 from padl.optimizers.leafwise import leafwise
 from padl.optimizers.moments import Moments, zero_moments
-from padl.optimizers.rounding import StateDtype
+from padl.optimizers.rounding import Policy, StateDtype
 from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
 from padl.types import POSITIVE, Scalar, ScalarOrSchedule
@@ -78,11 +78,16 @@ def adopt(
         v = jnp.where(first, g**2, b2 * s.nu + (1 - b2) * g**2)
         return m, Moments(m, v)
 
-    rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
+    dtypes: Policy = {"mu": mu_dtype, "nu": nu_dtype}
+    rule = leafwise(zero_moments, direction, dtypes=dtypes, overwritten_last=("nu",), elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Wortsman et al. 2023, arXiv:2304.13013, algorithm 2")
+@optimizer(
+    family="adam",
+    reference="Wortsman et al. 2023, arXiv:2304.13013, algorithm 2",
+    temporary="g²/v of one array, as XLA sums what is in memory",
+)
 def stableadamw(
     learning_rate: ScalarOrSchedule = 2e-3,
     b1: Scalar = 0.9,

@@ -9,7 +9,7 @@ from padl.optimizers.conventions import Convention, ConventionName, Conventions,
 from padl.optimizers.descend import descend
 from padl.optimizers.leafwise import leafwise
 from padl.optimizers.moments import Moments, zero_moments
-from padl.optimizers.rounding import StateDtype
+from padl.optimizers.rounding import Policy, StateDtype
 from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
 from padl.types import POSITIVE, Scalar, ScalarOrSchedule
@@ -59,9 +59,9 @@ def adabelief(
         nu = b2 * s.nu + (1 - b2) * (g - m) ** 2 + eps
         return m / (1 - b1**t) / (jnp.sqrt(nu / (1 - b2**t)) + eps), Moments(m, nu)
 
-    return descend(
-        leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate
-    )
+    dtypes: Policy = {"mu": mu_dtype, "nu": nu_dtype}
+    rule = leafwise(zero_moments, direction, dtypes=dtypes, overwritten_last=("nu",), elementwise=True)
+    return descend(rule, learning_rate)
 
 
 @optimizer(family="adam", reference="Zaheer et al. 2018, NeurIPS 31, algorithm 2", conventions=YOGI)

@@ -2,11 +2,13 @@
 
 update     16.8 M parameters in 100 arrays           : Optax's, its numbers traced too; and no large temporary
 constants  the Adam family, its numbers traced       : Optax's, its numbers compiled in; for information, no bound
+stream     elementwise rules that have no peer       : a += s b of as many bytes as the rule must read and write
+streams    all other rules                           : the same, for information, no bound
 """
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +16,12 @@ import optax
 from harness import Result, Timing, benchmark, repeat, weigh
 
 from padl.app import names
+from padl.engine.operations import operations_of
+from padl.registry import Entry
 
 UPDATES = 5  # in one timing
 ARRAYS, SIDE, TEMPORARY = 100, 410, 0.05  # 100 × 410² = 16.8 M parameters; five arrays' worth is too much
+OF_THE_STREAM = 0.75  # at this rate at least an elementwise rule goes through memory
 OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
     "gd": ("optax.sgd", optax.sgd),
     "sgd": ("optax.sgd", optax.sgd),
@@ -55,17 +60,17 @@ OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
 
 @benchmark("update", each=1.05)
 def updates(rounds: int) -> Iterator[Result]:
-    for entry in (e for e in names.of("optimizer") if e.origin == "padl" and not e.stand_ins):
+    for entry in rules():
         make, scalars = entry.split({})
-        ours, temporary = updater(make, jax.tree.map(jnp.float32, scalars))
-        note = f"temporaries {temporary:.2%} of the parameters"
-        fault = note if temporary >= TEMPORARY else ""
+        ours, traffic = updater(make, jax.tree.map(jnp.float32, scalars))
+        note = f"temporaries {traffic.temporary:.2%} of the parameters"
+        fault = note if traffic.temporary >= TEMPORARY else ""
         if entry.name not in OPTAX:
             yield Result(entry.name, "none here", note=note, fault=fault)
             continue
         peer, make_peer = OPTAX[entry.name]
         theirs, of_peer = updater(make_peer, jax.tree.map(jnp.float32, scalars))
-        yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {of_peer:.2%}", fault)
+        yield weigh(entry.name, peer, ours, theirs, rounds, f"{note}, of the peer {of_peer.temporary:.2%}", fault)
 
 
 @benchmark("constants")
@@ -78,8 +83,59 @@ def updates_against_constants(rounds: int) -> Iterator[Result]:
         yield weigh(entry.name, f"{peer}, its numbers constants", ours, theirs, rounds)
 
 
-def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, float]:
-    """Time an update in place, and return the program's temporaries as a share of the parameters too.
+@benchmark("stream", each=1 / OF_THE_STREAM)
+def updates_against_the_stream(rounds: int) -> Iterator[Result]:
+    yield from streamed(rounds, bounded=True)
+
+
+@benchmark("streams")
+def other_updates_against_the_stream(rounds: int) -> Iterator[Result]:
+    yield from streamed(rounds, bounded=False)
+
+
+def rules() -> Iterator[Entry]:
+    """PADL's own optimizers that are no wrappers."""
+    return (e for e in names.of("optimizer") if e.origin == "padl" and not e.stand_ins)
+
+
+def streamed(rounds: int, bounded: bool) -> Iterator[Result]:
+    """Weigh rules against the stream: those that are to be bounded, or the others.
+
+    The value is of the least seconds of each, since what else runs on the machine takes its memory's rate away.
+    """
+    stream, of_stream = updater(partial(optax.sgd, 1.0), {})  # p = p - g, in place
+    for entry in rules():
+        make, scalars = entry.split({})
+        update, traffic = updater(make, jax.tree.map(jnp.float32, scalars))
+        if bounded != (traffic.elementwise and entry.name not in OPTAX):
+            continue
+        scale = traffic.moved / of_stream.moved
+        pairs = [(update(), stream() * scale) for _ in range(rounds + 1)][1:]
+        best, ideal = (min(column) for column in zip(*pairs, strict=True))
+        ratios = [a / b for a, b in pairs]
+        note = f"{ideal / best:.0%} of the stream, {of_stream.moved * scale / ideal / 1e9:.1f} GB/s; {traffic}"
+        yield Result(entry.name, "the stream", best / ideal, (min(ratios), max(ratios)), (best, ideal), note)
+
+
+class Traffic(NamedTuple):
+    """What an update needs of memory.
+
+    Attributes:
+        temporary: the program's temporaries as a share of the parameters. moved: the bytes that it must read and
+            write: gradients, parameters and state, and the last two again where they change. elementwise: whether it
+            is without sums and maxima.
+    """
+
+    temporary: float
+    moved: int
+    elementwise: bool
+
+    def __str__(self) -> str:
+        return f"{self.moved / 2**20:.0f} MiB, {'elementwise' if self.elementwise else 'with sums or maxima'}"
+
+
+def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, Traffic]:
+    """Time an update in place, and tell what it needs of memory.
 
     Args:
         make: (scalars) -> an Optax transformation. scalars: its numbers, traced.
@@ -94,7 +150,14 @@ def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str
     draw = jax.jit(lambda key: list(jax.random.normal(key, (ARRAYS, SIDE, SIDE))))
     params, grads = draw(jax.random.key(0)), draw(jax.random.key(1))
     carry = (params, jax.jit(lambda params, scalars: make(**scalars).init(params))(params, scalars))
-    compiled = jax.jit(update, donate_argnums=0).lower(carry, grads, scalars).compile()
+    traced = jax.jit(update, donate_argnums=0).trace(carry, grads, scalars)
+    compiled = traced.lower().compile()
     memory: Any = compiled.memory_analysis()
-    temporary = memory.temp_size_in_bytes / sum(p.nbytes for p in params)
-    return repeat(lambda c: compiled(c, grads, scalars), carry, UPDATES, UPDATES), temporary
+    variables = traced.jaxpr.jaxpr
+    written = sum(x.aval.size * x.aval.dtype.itemsize for x in variables.outvars if x not in variables.invars)
+    traffic = Traffic(
+        memory.temp_size_in_bytes / sum(p.nbytes for p in params),
+        sum(x.nbytes for x in jax.tree.leaves((carry, grads))) + written,
+        not any(name.startswith("reduce_") for name in operations_of(traced.jaxpr)),
+    )
+    return repeat(lambda c: compiled(c, grads, scalars), carry, UPDATES, UPDATES), traffic
