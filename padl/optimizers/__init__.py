@@ -11,11 +11,11 @@ is an update. On the update: links.py number by number, weight_norms.py by the n
 mean, slow_weights.py and iterate_averaging.py train elsewhere than they judge.
 
 What rules are made of: leafwise.py lifts one for an array to trees, slots.py keeps what it returns, treewise.py lifts
-one for all arrays together, which vectors.py lets read as a vector. descend.py gives it its learning rate, decay.py
-its weight decay. transformation.py says what an optimizer needs, judges and measures; wrapping.py puts one around
-another, units.py says what of a parameter is one unit, groups.py gives groups of parameters one each. conventions.py
-has what libraries do otherwise, rounding.py keeps slots in fewer bits, in_place.py an update from needing more memory
-than slots.
+one for all arrays together, which vectors.py lets read as a vector, matrixwise.py one for a matrix. descend.py gives
+it its learning rate, decay.py its weight decay. transformation.py says what an optimizer needs, judges and measures;
+wrapping.py puts one around another, units.py says what of a parameter is one unit, groups.py gives groups of
+parameters one each. conventions.py has what libraries do otherwise, rounding.py keeps slots in fewer bits, in_place.py
+an update from needing more memory than slots.
 """
 
 from typing import TYPE_CHECKING

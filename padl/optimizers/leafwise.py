@@ -26,6 +26,8 @@ from padl.optimizers.in_place import after
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
 from padl.optimizers.slots import are_both, are_slots, by_array, by_slot, empty
 from padl.optimizers.transformation import extra, given_params
+from padl.optimizers.units import Roles, roles_of
+from padl.roles import ParameterRole
 from padl.roles.role import parameter_name
 from padl.types import Key, PadlError, PyTree, at_least_float32
 
@@ -33,6 +35,7 @@ COMPLEX = "optimise the real and the imaginary part, as two arrays"
 WHOLE = "a step is no whole number; convert them with .astype(jnp.float32), or leave out what is not learned"
 PARAMS = "params"  # the need of a rule that cannot do without the parameters
 LEARNING_RATE = "learning_rate"  # the need that `descend` and `move` fill
+ROLE = "role"  # the need of a rule whose arrays have axes of inputs and of outputs
 OF_ALL_ARRAYS = ("value_fn", "grad", "grad_fn")  # needs of which one array has no part
 
 
@@ -70,6 +73,7 @@ def leafwise(
     elementwise: bool = False,
     overwritten_last: tuple[str, ...] = (),
     one_at_a_time: bool = False,
+    roles: Roles | None = None,
 ) -> Rule:
     """Lift a rule for one array to trees.
 
@@ -78,7 +82,7 @@ def leafwise(
         direction: (g, s, p, t) -> (d, slots); with `shared`, (g, s, p, t, shared); what it needs comes by name.
         shared: (start, advance): scalars that all arrays share, and (shared, t) -> shared, applied before each step.
         needs: "params", so that p is never None; "learning_rate" of this step; "value" of the loss; "key" of this step
-            and array.
+            and array; "role" of this array, a `padl.roles.ParameterRole`, which `init` is given too.
         dtypes: {slot: what it is stored in}.
         elementwise: whether d and slots of a number depend on that number's g, s and p alone, and slots have the shape
             of p. The slots of many small arrays are then one array (padl/bucketed.py), and so is the work on them.
@@ -86,6 +90,7 @@ def leafwise(
             behind it; they are then overwritten in place on CPUs too.
         one_at_a_time: whether an array waits for the one before it, so that what is kept between two passes over an
             array, as a norm needs them, is kept for one array and not for all.
+        roles: {path: role}, where "role" is needed; None infers them.
 
     Raises:
         PadlError: it needs what only a rule over all arrays can be given; by its functions, slots that are none.
@@ -95,16 +100,23 @@ def leafwise(
         raise PadlError(f"leafwise cannot give {of_all[0]}, which is of all arrays together: lift the rule by treewise")
     start, advance = shared or ((), lambda nothing, t: nothing)
     policy = dtypes or {}
-    read = [need for need in needs if need != PARAMS]
+    read = [need for need in needs if need not in (PARAMS, ROLE)]
     random = is_stochastic(policy)
     in_bucket = elementwise and not random and "key" not in needs
 
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
         layout = layout_of(leaves, tree) if in_bucket else None
-        slots = [first_stored(are_slots(init(p.astype(compute_dtype(p)))), policy) for p in _packed(layout, leaves)]
+        arrays = _packed(layout, leaves)
+        of_each = _roles(params, roles) if ROLE in needs else [{}] * len(arrays)
+        slots = [
+            first_stored(are_slots(init(p.astype(compute_dtype(p)), **role)), policy)
+            for p, role in zip(arrays, of_each, strict=True)
+        ]
         first = jax.tree.map(lambda x: jnp.asarray(x, float), start)
-        return State(jnp.zeros((), jnp.int32), first, by_slot(slots, tree, layout) if slots else empty(init, tree))
+        return State(
+            jnp.zeros((), jnp.int32), first, by_slot(slots, tree, layout) if slots else empty(init, tree, ROLE in needs)
+        )
 
     def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
         leaves, tree = jax.tree.flatten(real(grads, "gradients"))
@@ -116,11 +128,14 @@ def leafwise(
         gradients, points = (_packed(layout, x, zero) for x in (leaves, points_of(params, tree, needs)))
         rounding_keys = keys_of(extra(extras, "key"), grads) if random else [None] * len(gradients)
         keys = keys_of(given["key"], grads) if "key" in given else rounding_keys
+        of_each = _roles(grads, roles) if ROLE in needs else [{}] * len(gradients)
         steps = []
-        for g, p, s, key, rounding_key in zip(gradients, points, slots, keys, rounding_keys, strict=True):
+        for g, p, s, key, rounding_key, role in zip(
+            gradients, points, slots, keys, rounding_keys, of_each, strict=True
+        ):
             dtype = compute_dtype(g if p is None else p)
             point = p if p is None else p.astype(dtype)
-            more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()}
+            more = {need: key if need == "key" else jnp.asarray(x, dtype) for need, x in given.items()} | role
             extra_args = (now,) if shared else ()
             if one_at_a_time and steps:
                 g, point = after(g, steps[-1][0]), None if point is None else after(point, steps[-1][0])
@@ -133,7 +148,13 @@ def leafwise(
         new_slots = by_slot([s for _, s in steps], tree, layout) if steps else state.slots
         return tree.unflatten(directions), State(count, now, new_slots)
 
-    return Rule(init_tree, direct_tree, with_key(needs, policy), overwritten_last)
+    read_by_name = tuple(need for need in with_key(needs, policy) if need != ROLE)
+    return Rule(init_tree, direct_tree, read_by_name, overwritten_last)
+
+
+def _roles(tree: PyTree, roles: Roles | None) -> list[dict[str, ParameterRole]]:
+    """What tells a rule the role of each array, by the path of it."""
+    return [{ROLE: role} for role in jax.tree.leaves(roles_of(tree, roles))]
 
 
 def _packed(layout: Layout | None, leaves: list[Any], zero: jax.Array | int = 0) -> list[Any]:

@@ -1,12 +1,14 @@
 """The slots of a rule: what its two functions return is checked, and kept as trees that mirror the parameters."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from padl.bucketed import Bucketed, Layout, is_bucketed
+from padl.roles.role import usual
 from padl.types import PadlError, PyTree
 
 
@@ -52,9 +54,10 @@ def by_slot(slots: list[Any], tree: Any, layout: Layout | None) -> PyTree:
     return type(slots[0])(*(Bucketed(small, tuple(large), layout) for small, *large in columns))
 
 
-def empty(init: Callable, tree: Any) -> PyTree:
+def empty(init: Callable, tree: Any, with_role: bool) -> PyTree:
     """Return the slots of a tree without leaves: their names are those of any array, here of a matrix."""
-    kind = jax.eval_shape(init, jax.ShapeDtypeStruct((1, 1), jnp.float32))
+    role = {"role": usual("matrix", 2)} if with_role else {}
+    kind = jax.eval_shape(partial(init, **role), jax.ShapeDtypeStruct((1, 1), jnp.float32))
     return type(kind)(*(tree.unflatten([]) for _ in kind))
 
 
