@@ -1,4 +1,4 @@
-"""Many small arrays as one. Bucketed, Layout, layout_of; by_name, bucketed_as: out of the bucket and into it.
+"""Many small arrays as one. Bucketed, BucketLayout, layout_of; by_name, bucketed_as: out of the bucket and into it.
 
 A program spends a kernel on every array that it writes, and a call a few microseconds on every one that it takes or
 gives back. A rule that treats number by number can have its small arrays one behind the other, in one.
@@ -39,7 +39,7 @@ class SameShape(NamedTuple):
         return math.prod(self.shape)
 
 
-class Layout(NamedTuple):
+class BucketLayout(NamedTuple):
     """Where the arrays of a tree are.
 
     Attributes:
@@ -120,17 +120,17 @@ class Bucketed:
 
     small: Any
     large: tuple[Any, ...]
-    layout: Layout
+    layout: BucketLayout
 
 
-def layout_of(leaves: Sequence[Any], tree: Any) -> Layout | None:
+def layout_of(leaves: Sequence[Any], tree: Any) -> BucketLayout | None:
     """Lay out the arrays of a tree; None where there are too few small ones of one dtype to be worth a bucket."""
     small = [i for i, x in enumerate(leaves) if 0 < x.size <= SMALL]
     small = [i for i in small if leaves[i].dtype == leaves[small[0]].dtype]
     if len(small) < MANY:
         return None
     shapes = dict.fromkeys(leaves[i].shape for i in small)
-    return Layout(
+    return BucketLayout(
         tree, tuple(SameShape(shape, tuple(i for i in small if leaves[i].shape == shape)) for shape in shapes)
     )
 
@@ -157,7 +157,7 @@ def is_bucketed(x: Any) -> bool:
     return isinstance(x, Bucketed)
 
 
-def _bucketed(tree: PyTree, layout: Layout) -> Bucketed:
+def _bucketed(tree: PyTree, layout: BucketLayout) -> Bucketed:
     small, large = layout.join(layout.tree.flatten_up_to(tree))
     return Bucketed(small, tuple(large), layout)
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.bucketed import Layout, layout_of
+from padl.bucketed import BucketLayout, layout_of
 from padl.optimizers.in_place import after
 from padl.optimizers.rounding import Policy, computed, first_stored, is_stochastic, stored, with_key
 from padl.optimizers.slots import are_both, are_slots, by_array, by_slot, empty
@@ -157,7 +157,7 @@ def _roles(tree: PyTree, roles: Roles | None) -> list[dict[str, ParameterRole]]:
     return [{ROLE: role} for role in jax.tree.leaves(roles_of(tree, roles))]
 
 
-def _packed(layout: Layout | None, leaves: list[Any], zero: jax.Array | int = 0) -> list[Any]:
+def _packed(layout: BucketLayout | None, leaves: list[Any], zero: jax.Array | int = 0) -> list[Any]:
     """The arrays that the rule is computed for: the leaves, or a bucket of them; None for each that is left out."""
     if layout is None:
         return leaves

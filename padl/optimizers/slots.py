@@ -7,8 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from padl.bucketed import Bucketed, Layout, is_bucketed
+from padl.bucketed import Bucketed, BucketLayout, is_bucketed
 from padl.roles.role import usual
+from padl.types import PadlError, PyTree
 from padl.types import PadlError, PyTree
 
 
@@ -42,7 +43,7 @@ def kind_of(x: Any) -> str:
     return "array" if isinstance(x, jax.Array) else type(x).__name__
 
 
-def by_slot(slots: list[Any], tree: Any, layout: Layout | None) -> PyTree:
+def by_slot(slots: list[Any], tree: Any, layout: BucketLayout | None) -> PyTree:
     """Slots of each array, of which there is one -> one slots of trees that mirror the parameters.
 
     Args:
@@ -61,7 +62,7 @@ def empty(init: Callable, tree: Any, with_role: bool) -> PyTree:
     return type(kind)(*(tree.unflatten([]) for _ in kind))
 
 
-def by_array(slots: PyTree, tree: Any) -> tuple[Layout | None, list[Any]]:
+def by_array(slots: PyTree, tree: Any) -> tuple[BucketLayout | None, list[Any]]:
     """Return the layout, and the slots of each array: the inverse of `by_slot`."""
     layout = next((column.layout for column in slots if is_bucketed(column)), None)
     if layout is None:
