@@ -10,7 +10,6 @@ import jax.numpy as jnp
 from padl.bucketed import Bucketed, BucketLayout, is_bucketed
 from padl.roles.role import usual
 from padl.types import PadlError, PyTree
-from padl.types import PadlError, PyTree
 
 
 def are_slots(slots: Any) -> Any:
