@@ -1,0 +1,156 @@
+"""Muon: a momentum, of which the orthogonal factor is the step of a hidden matrix. The template, and muon.
+
+    M = momentum(G)    X = before(M)    O = polar(X)    D = after(O)    W -= η (s D + λ W)
+
+muon_before.py has rules that change what is orthogonalised, muon_after.py those that change the factor.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from optax import GradientTransformation
+
+from padl.optimizers.decay import Decay, DecayKind
+from padl.optimizers.descend import descend
+from padl.optimizers.matrixwise import MATRICES, matrices_and_others, matrixwise
+from padl.optimizers.polar import Method, polar_factor
+from padl.optimizers.rounding import StateDtype
+from padl.optimizers.transformation import Transformation
+from padl.optimizers.units import Roles
+from padl.registry import optimizer
+from padl.roles import Role
+from padl.types import Optimizer, Scalar, ScalarOrSchedule
+
+Scale = Literal["spectral", "rms", "unclamped", "none"]
+
+
+class MatrixMomentum(NamedTuple):
+    m: jax.Array
+
+
+class Step(NamedTuple):
+    """What a rule of this family hands on, all of one matrix.
+
+    Attributes:
+        g: the gradient. m: the momentum, with the look ahead. s: the slots, of which `m` is the momentum's. t: the step.
+    """
+
+    g: jax.Array
+    m: jax.Array
+    s: Any
+    t: jax.Array
+
+
+class Orthogonal(NamedTuple):
+    """How the factor is computed and how long the step is: `method`, `iterations` of `polar_factor`, and `scale`."""
+
+    method: Method
+    iterations: int
+    scale: Scale
+
+    def factor(self, x: jax.Array) -> jax.Array:
+        """Return the orthogonal factor, by the Gram matrix where a side is more than twice the other."""
+        long, short = max(x.shape), min(x.shape)
+        return polar_factor(x, self.method, self.iterations, gram=long > 2 * short)
+
+    def length(self, x: jax.Array) -> float:
+        """Return s, of a matrix of m outputs and n inputs."""
+        m, n = x.shape
+        return {
+            "spectral": math.sqrt(max(1, m / max(n, 1))),
+            "rms": 0.2 * math.sqrt(max(m, n)),
+            "unclamped": math.sqrt(m / max(n, 1)),
+            "none": 1.0,
+        }[self.scale]
+
+
+Before = Callable[[Step], tuple[jax.Array, Any]]  # (step) -> what is orthogonalised, and the slots
+After = Callable[[jax.Array, Step], tuple[jax.Array, Any]]  # (factor, step) -> D, and the slots
+
+
+def momentum_alone(step: Step) -> tuple[jax.Array, Any]:
+    """Orthogonalise the momentum as it is."""
+    return step.m, step.s
+
+
+def factor_alone(o: jax.Array, step: Step) -> tuple[jax.Array, Any]:
+    """Take the orthogonal factor as it is."""
+    return o, step.s
+
+
+def muon_like(
+    learning_rate: ScalarOrSchedule,
+    momentum: Scalar,
+    nesterov: bool,
+    orthogonal: Orthogonal,
+    decay: Decay,
+    others: GradientTransformation,
+    roles: Roles | None,
+    applies_to: tuple[Role, ...],
+    mu_dtype: StateDtype = None,
+    init: Callable[[jax.Array], Any] = lambda w: MatrixMomentum(jnp.zeros_like(w)),
+    mirrors: tuple[str, ...] = ("m",),
+    before: Before = momentum_alone,
+    after: After = factor_alone,
+) -> Transformation:
+    """Make a rule of the template; its arguments are those of `muon`.
+
+    Args:
+        init: W -> slots, of which `m` is the momentum's, zero. mirrors: the slots that are m × n.
+        before, after: what is done to the momentum, and to its orthogonal factor.
+    """
+
+    def direction(g, s, w, t):
+        m = momentum * s.m + (1 - momentum) * g
+        ahead = momentum * m + (1 - momentum) * g if nesterov else m
+        x, slots = before(Step(g, ahead, s._replace(m=m), t))
+        d, slots = after(orthogonal.factor(x), Step(g, ahead, slots, t))
+        return orthogonal.length(g) * d, slots
+
+    exact = orthogonal.method == "exact"
+    rule = matrixwise(init, direction, roles, mirrors, dtypes={"m": mu_dtype}, decomposes=exact)
+    return matrices_and_others(descend(rule, learning_rate, decay), others, roles, applies_to)
+
+
+@optimizer(family="muon", reference="Jordan et al. 2024, 'Muon: an optimizer for hidden layers in neural networks'")
+def muon(
+    learning_rate: ScalarOrSchedule = 0.02,
+    momentum: Scalar = 0.95,
+    nesterov: bool = True,
+    weight_decay: Scalar = 0.0,
+    decay_kind: DecayKind = "decoupled",
+    polar: Method = "newton_schulz",
+    iterations: int = 5,
+    scale: Scale = "spectral",
+    others: Optimizer = "adamw",
+    applies_to: tuple[Role, ...] = MATRICES,
+    mu_dtype: StateDtype = None,
+    roles: Roles | None = None,
+) -> Transformation:
+    """Muon: move a hidden matrix by the orthogonal factor of its momentum, in which all directions are as long.
+
+        M = μ M + (1-μ) G      X = (1-μ) G + μ M      O = U Vᵀ of X = U S Vᵀ      W -= η (s O + λ W)
+
+    O is approximate: five iterations put singular values between 0.68 and 1.13. The authors compute it in bfloat16, and
+    add 1e-7 to the norm that X is divided by; here it is in the parameter's precision, and a gradient of any size
+    counts.
+
+    Args:
+        learning_rate: η > 0, of matrices; the spectral norm of a step, for scale=none.
+        momentum: μ in [0, 1); as a mean or as a sum the step is the same. 0 is spectral descent.
+        nesterov: whether X looks ahead; without it X = M.
+        weight_decay: λ >= 0. decay_kind: see padl/optimizers/decay.py.
+        polar: how O is computed: newton_schulz, polar_express (Amsel et al. 2025, arXiv:2505.16932), or exact.
+            iterations: of the first two.
+        scale: s of an m × n matrix, m outputs: spectral is √max(1, m/n), the authors'; rms is 0.2 √max(m, n), so that
+            a step is as long as AdamW's (Liu et al. 2025, arXiv:2502.16982); unclamped is √(m/n) (Bernstein & Newhouse
+            2024, arXiv:2409.20325); none is 1.
+        others: the optimizer of embeddings, heads, norms and biases, with a learning rate of its own.
+        applies_to: the roles of the parameters that Muon moves. A convolution is a matrix of outputs by window and
+            inputs. mu_dtype: what M is stored in. roles: {path: role}; a run gives them.
+    """
+    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
+    return muon_like(learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)

@@ -1,0 +1,200 @@
+"""Muon with the momentum scaled first, or its orthogonal factor after. muon2, adamuon, muoneq, normuon."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from padl.optimizers.decay import Decay, DecayKind
+from padl.optimizers.matrixwise import MATRICES
+from padl.optimizers.muon import Orthogonal, Scale, Step, muon_like
+from padl.optimizers.polar import Method, norm
+from padl.optimizers.rounding import StateDtype
+from padl.optimizers.transformation import Transformation
+from padl.optimizers.units import Roles, ratio, unit_norm
+from padl.registry import optimizer
+from padl.roles import Role
+from padl.types import Optimizer, Scalar, ScalarOrSchedule
+
+Sides = Literal["rows", "columns", "both"]
+
+
+class MatrixMoments(NamedTuple):
+    m: jax.Array
+    v: jax.Array
+
+
+class RowMoments(NamedTuple):
+    m: jax.Array
+    v: jax.Array
+
+
+def zero_moments_of(w: jax.Array) -> MatrixMoments:
+    """Begin with a mean and a mean square of 0 for each number."""
+    return MatrixMoments(jnp.zeros_like(w), jnp.zeros_like(w))
+
+
+@optimizer(family="muon", reference="arXiv:2604.09967, as Muon² of KellerJordan/modded-nanogpt, track 3, 2026")
+def muon2(
+    learning_rate: ScalarOrSchedule = 0.02,
+    momentum: Scalar = 0.95,
+    nesterov: bool = True,
+    b2: Scalar = 0.95,
+    eps: Scalar = 1e-10,
+    weight_decay: Scalar = 0.0,
+    decay_kind: DecayKind = "decoupled",
+    polar: Method = "newton_schulz",
+    iterations: int = 5,
+    scale: Scale = "spectral",
+    others: Optimizer = "adamw",
+    applies_to: tuple[Role, ...] = MATRICES,
+    mu_dtype: StateDtype = None,
+    roles: Roles | None = None,
+) -> Transformation:
+    """Muon²: Muon of a momentum that is divided by the root of the mean square gradient of each number first.
+
+        V = b2 V + (1-b2) G²      X = M / √(V + eps)      M, and what follows, as in `muon`
+
+    Singular values of X are nearer to one another, so that fewer iterations do.
+
+    Args:
+        b2: decay rate of V in [0, 1). eps: > 0, in units of the gradient squared, inside the root.
+        learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale, others, applies_to,
+            mu_dtype, roles: as in `muon`.
+    """
+
+    def before(step: Step):
+        v = b2 * step.s.v + (1 - b2) * step.g**2
+        return step.m / jnp.sqrt(v + eps), step.s._replace(v=v)
+
+    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
+    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
+    return muon_like(*common, init=zero_moments_of, mirrors=("m", "v"), before=before)
+
+
+@optimizer(family="muon", reference="Si et al. 2025, arXiv:2507.11005, algorithm 1")
+def adamuon(
+    learning_rate: ScalarOrSchedule = 1e-3,
+    momentum: Scalar = 0.95,
+    nesterov: bool = False,
+    b2: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    weight_decay: Scalar = 0.0,
+    decay_kind: DecayKind = "decoupled",
+    polar: Method = "newton_schulz",
+    iterations: int = 5,
+    others: Optimizer = "adamw",
+    applies_to: tuple[Role, ...] = MATRICES,
+    mu_dtype: StateDtype = None,
+    roles: Roles | None = None,
+) -> Transformation:
+    """AdaMuon: the orthogonal factor of the signs of the momentum, each number divided by the root of its mean square.
+
+        O = polar(sign(M))      V = b2 V + (1-b2) O²      D = O / (√V + eps)      W -= η (0.2 √(m n) D / ‖D‖ + λ W)
+
+    M as in `muon`. The mean square of all numbers of a step is 0.04, as AdamW's. Two libraries leave out the sign.
+
+    Args:
+        learning_rate: η > 0, comparable to AdamW's. b2: decay rate of V in [0, 1); its correction would cancel.
+        eps: > 0, in units of O, whose numbers are about 1/√max(m, n).
+        momentum, nesterov, weight_decay, decay_kind, polar, iterations, others, applies_to, mu_dtype, roles: as in
+            `muon`.
+    """
+
+    def before(step: Step):
+        return jnp.sign(step.m), step.s
+
+    def after(o, step: Step):
+        v = b2 * step.s.v + (1 - b2) * o**2
+        d = o / (jnp.sqrt(v) + eps)
+        return 0.2 * o.size**0.5 * ratio(d, norm(d)), step.s._replace(v=v)
+
+    orthogonal, decay = Orthogonal(polar, iterations, "none"), Decay(weight_decay, decay_kind)
+    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
+    return muon_like(*common, init=zero_moments_of, mirrors=("m", "v"), before=before, after=after)
+
+
+@optimizer(family="muon", reference="arXiv:2603.28254, as MuonEq of KellerJordan/modded-nanogpt, track 3, 2026")
+def muoneq(
+    learning_rate: ScalarOrSchedule = 0.02,
+    momentum: Scalar = 0.95,
+    nesterov: bool = True,
+    sides: Sides = "rows",
+    weight_decay: Scalar = 0.0,
+    decay_kind: DecayKind = "decoupled",
+    polar: Method = "newton_schulz",
+    iterations: int = 5,
+    scale: Scale = "spectral",
+    others: Optimizer = "adamw",
+    applies_to: tuple[Role, ...] = MATRICES,
+    mu_dtype: StateDtype = None,
+    roles: Roles | None = None,
+) -> Transformation:
+    """MuonEq: Muon of a momentum whose rows, or columns, are made as long as one another first.
+
+        X = D_r^-½ M D_c^-½      D_r, D_c: the sums of squares of rows and columns      the rest as in `muon`
+
+    A row of zeros stays one. State as `muon`.
+
+    Args:
+        sides: rows (outputs), columns (inputs), or both, each of M as it was.
+        learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale, others, applies_to,
+            mu_dtype, roles: as in `muon`.
+    """
+
+    def before(step: Step):
+        x = step.m
+        if sides != "columns":
+            x = ratio(x, unit_norm(step.m, (1,)))
+        return (x if sides == "rows" else ratio(x, unit_norm(step.m, (0,)))), step.s
+
+    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
+    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
+    return muon_like(*common, before=before)
+
+
+@optimizer(
+    family="muon",
+    reference="Li et al. 2025, arXiv:2510.05491, algorithm 1; the norm restored as in the authors' code",
+    other_shapes={"v": "one number for each output"},
+)
+def normuon(
+    learning_rate: ScalarOrSchedule = 0.02,
+    momentum: Scalar = 0.95,
+    nesterov: bool = True,
+    b2: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    weight_decay: Scalar = 0.0,
+    decay_kind: DecayKind = "decoupled",
+    polar: Method = "newton_schulz",
+    iterations: int = 5,
+    scale: Scale = "spectral",
+    others: Optimizer = "adamw",
+    applies_to: tuple[Role, ...] = MATRICES,
+    mu_dtype: StateDtype = None,
+    roles: Roles | None = None,
+) -> Transformation:
+    """NorMuon: Muon whose rows are divided by the root of their mean square, so that all neurons learn alike.
+
+        v = b2 v + (1-b2) mean(O²), of a row      D = O / (√v + eps)      D ‖O‖ / ‖D‖ in the place of O
+
+    O, and what follows, as in `muon`. The paper's step, 0.2 √(m n) long, is scale=rms but for the length that the
+    iterations give O.
+
+    Args:
+        b2: decay rate of v in [0, 1). eps: > 0, in units of O, whose numbers are about 1/√max(m, n).
+        learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale, others, applies_to,
+            mu_dtype, roles: as in `muon`.
+    """
+
+    def init(w):
+        return RowMoments(jnp.zeros_like(w), jnp.zeros((w.shape[0], 1), w.dtype))
+
+    def after(o, step: Step):
+        v = b2 * step.s.v + (1 - b2) * jnp.sum(o**2, 1, keepdims=True) / max(o.shape[1], 1)
+        d = o / (jnp.sqrt(v) + eps)
+        return norm(o) * ratio(d, norm(d)), step.s._replace(v=v)
+
+    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
+    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
+    return muon_like(*common, init=init, after=after)
