@@ -11,6 +11,7 @@ import numpy as np
 import rules_adaptive
 import rules_descent
 import rules_factored
+import rules_kronecker
 import rules_max_moments
 import rules_mixtures
 import rules_nesterov_moments
@@ -24,6 +25,7 @@ FAMILIES = (
     rules_adaptive,
     rules_descent,
     rules_factored,
+    rules_kronecker,
     rules_max_moments,
     rules_mixtures,
     rules_nesterov_moments,
