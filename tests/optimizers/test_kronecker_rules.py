@@ -14,8 +14,10 @@ ROLE = {"": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
 STACK = {"": ParameterRole("matrix", stacked=(0,), inputs=(1,), outputs=(2,))}
 SMOOTH = {  # at which a rule turns with its problem, to rounding
     "soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
+    "shampoo": {"learning_rate": 0.1, "frequency": 2},
+    "one_sided_shampoo": {"learning_rate": 0.1, "frequency": 2},
 }
-EVERY = {"soap": {"frequency": 3}}
+EVERY = {name: {"frequency": 3} for name in SMOOTH}
 
 
 def walk(tx, start, grads):
@@ -82,3 +84,47 @@ def test_soap_of_matrices_of_one_number_is_adam_a_step_late(x64):
     start, grads = matrix_problem((4, 1, 1))
     soap = walk(optimizers.soap(0.1, 0.8, 0.95, 1e-30, 0.0, roles=STACK), start, grads)
     np.testing.assert_allclose(soap[1:], walk(optimizers.adam(0.1, 0.8, 0.95, 1e-30), start, grads[1:]), rtol=1e-12)
+
+
+def adagrad_of_a_full_matrix(w, grads, eps):
+    """Duchi et al. 2011, figure 1: (Σ g gᵀ + ε I)^-½ g."""
+    total = eps * np.eye(len(w))
+    for g in grads:
+        total = total + np.outer(g, g)
+        lam, Q = np.linalg.eigh(total)
+        w = w - 0.1 * Q @ (Q.T @ g / np.sqrt(lam))
+        yield w
+
+
+def test_one_sided_shampoo_of_one_input_is_adagrad_with_a_full_matrix(x64):
+    start, grads = matrix_problem((4, 1))
+    walked = walk(optimizers.one_sided_shampoo(0.1, 0.0, 1.0, 1e-12, roles=ROLE), start, grads)
+    expected = [*adagrad_of_a_full_matrix(start[:, 0], grads[:, :, 0], 1e-12)]
+    np.testing.assert_allclose(walked[:, :, 0], expected, rtol=1e-6)  # ε is outside of the root in the one
+
+
+@pytest.mark.parametrize("name", ["shampoo", "one_sided_shampoo"])
+def test_of_matrices_of_one_number_it_is_adagrad(name, x64):
+    start, grads = matrix_problem((4, 1, 1))
+    walked = walk(getattr(optimizers, name)(0.1, 0.0, 1.0, 1e-3, roles=STACK), start, grads)
+    root = np.sqrt(np.cumsum(grads**2, 0) + 1e-3) if name == "shampoo" else np.sqrt(np.cumsum(grads**2, 0)) + 1e-3
+    np.testing.assert_allclose(walked, start - np.cumsum(0.1 * grads / root, 0))
+
+
+def test_one_sided_shampoo_of_one_output_divides_by_one_norm(x64):
+    start, grads = matrix_problem((1, 4))
+    walked = walk(optimizers.one_sided_shampoo(0.1, 0.0, 1.0, 1e-3, roles=ROLE), start, grads)
+    norms = np.sqrt(np.cumsum(np.sum(grads**2, (1, 2)), 0)) + 1e-3
+    np.testing.assert_allclose(walked, start - np.cumsum(0.1 * grads / norms[:, None, None], 0))
+
+
+def test_shampoo_with_a_graft_of_sgd_steps_as_far_as_sgd_and_from_the_first_step_along_all_directions(x64):
+    start, grads = matrix_problem((3, 3))
+    tx = optimizers.shampoo(0.1, b1=0.0, eps=1e-12, graft="sgd", roles=ROLE)
+    path = walk(tx, start, grads)
+    steps = np.linalg.norm(np.diff([start, *path], axis=0), axis=(1, 2))
+    np.testing.assert_allclose(steps, 0.1 * np.linalg.norm(grads, axis=(1, 2)), rtol=1e-10)
+    first = np.linalg.svd(path[0] - start, compute_uv=False)
+    np.testing.assert_allclose(
+        first, first[0], rtol=1e-4
+    )  # ε beside the smallest eigenvalue: of the order of 1e-12/1e-4
