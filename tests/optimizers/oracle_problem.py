@@ -39,6 +39,11 @@ def gradient_elsewhere(g, point):
     return g + 0.5 * point
 
 
+def loss_elsewhere(g, point):
+    """The loss whose gradient that is, of one array."""
+    return (g * point).sum() + 0.25 * (point**2).sum()
+
+
 def expected(rule, hyperparameters):
     """The parameters after each step by the oracle: {name: (STEPS, ...)}."""
     start, grads = problem()
@@ -61,7 +66,9 @@ def walked(tx, of_gradients=None, arrays=tuple(SHAPES), judged=False):
     def step(carry, g):
         params, state = carry
         grad_fn = partial(jax.tree.map, gradient_elsewhere, g)
-        updates, state = tx.update(g, state, params, key=jax.random.key(0), grad_fn=grad_fn)
+        loss = lambda at: sum(map(loss_elsewhere, g.values(), at.values()))  # noqa: E731
+        extras = {"grad_fn": grad_fn, "value": loss(params), "value_fn": loss, "key": jax.random.key(0)}
+        updates, state = tx.update(g, state, params, **extras)
         params = optax.apply_updates(params, updates)
         return (params, state), readout_of(tx)(state, params) if judged else params
 
