@@ -15,7 +15,7 @@ def walk(tx, loss, start, steps):
     def step(carry, _):
         params, state = carry
         value, grads = jax.value_and_grad(loss)(params)
-        updates, state = tx.update(grads, state, params, value=value, value_fn=loss)
+        updates, state = tx.update(grads, state, params, value=value, value_fn=loss, grad_fn=jax.grad(loss))
         params = optax.apply_updates(params, updates)
         return (params, state), params
 
@@ -27,13 +27,13 @@ def bowl(p):
     return (3 * p[0] ** 2 + p[1] ** 2) / 2
 
 
-def test_without_history_it_is_gd_whose_rate_is_halved_until_the_loss_falls(x64):
+def test_without_history_it_is_gd_with_a_line_search(x64):
     start, c = np.array([1.0, 2.0]), 0.3
     expected, p = [], start
     for _ in range(5):
         g, a = np.array([3 * p[0], p[1]]), 1.0
         while bowl(p - a * g) > bowl(p) - c * a * g @ g:
-            a /= 2
+            a /= 2  # here never too short for the second condition
         p = p - a * g
         expected.append(p)
     np.testing.assert_allclose(walk(optimizers.lbfgs(history=0, decrease=c), bowl, start, 5), expected, rtol=1e-12)
@@ -50,7 +50,7 @@ def test_the_valley_of_rosenbrock_is_walked_to_its_end_in_forty_steps(x64):
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_with_a_pair_for_each_direction_the_scale_of_a_bowl_does_not_matter(scale, x64):
     start = [1.0, 2.0]
-    path = walk(optimizers.lbfgs(halvings=30), lambda p: scale * bowl(p), start, 25)
+    path = walk(optimizers.lbfgs(trials=30), lambda p: scale * bowl(p), start, 25)
     assert scale * bowl(path[-1]) < 1e-12 * scale * bowl(np.array(start))
 
 
