@@ -3,7 +3,8 @@
 descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each coordinate,
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
-each array; factored.py and memory.py keep little of what they scale by.
+each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
+hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -33,7 +34,9 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.factored import *
     from padl.optimizers.gating import *
     from padl.optimizers.gradient_filters import *
+    from padl.optimizers.hessian import *
     from padl.optimizers.iterate_averaging import *
+    from padl.optimizers.kronecker import *
     from padl.optimizers.links import *
     from padl.optimizers.max_moments import *
     from padl.optimizers.memory import *
@@ -41,6 +44,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.moments import *
     from padl.optimizers.nesterov_moments import *
     from padl.optimizers.norms import *
+    from padl.optimizers.quasi_newton import *
     from padl.optimizers.shared_moments import *
     from padl.optimizers.sharpness import *
     from padl.optimizers.signs import *

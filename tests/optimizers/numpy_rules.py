@@ -11,10 +11,13 @@ import numpy as np
 import rules_adaptive
 import rules_descent
 import rules_factored
+import rules_hessian
+import rules_kronecker
 import rules_max_moments
 import rules_mixtures
 import rules_nesterov_moments
 import rules_norms
+import rules_quasi_newton
 import rules_signs
 import rules_stable_moments
 import rules_variance
@@ -24,10 +27,13 @@ FAMILIES = (
     rules_adaptive,
     rules_descent,
     rules_factored,
+    rules_hessian,
+    rules_kronecker,
     rules_max_moments,
     rules_mixtures,
     rules_nesterov_moments,
     rules_norms,
+    rules_quasi_newton,
     rules_signs,
     rules_stable_moments,
     rules_variance,

@@ -32,7 +32,11 @@ def has_bucket(name):
     return bool(buckets(jax.eval_shape(padl.optimizer(name).init, many)))
 
 
-RULES = [name for name in padl.names("optimizer") if not registry.optimizer.get(name).stand_ins]
+RULES = [  # not those of other optimizers, which have the buckets of these
+    name
+    for name in padl.names("optimizer")
+    if not any(h.nested for h in registry.optimizer.get(name).hyperparameters.values())
+]
 ELEMENTWISE = [name for name in RULES if has_bucket(name)]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,8 @@ def walk(tx, start, gradient):
 
     def step(carry, k):
         params, state = carry
-        updates, state = tx.update(gradient(k, params), state, params)
+        look = {"grad_fn": partial(gradient, k), "key": jax.random.key(0), "value": 0.0, "value_fn": lambda _: 0.0}
+        updates, state = tx.update(gradient(k, params), state, params, **look)
         params = optax.apply_updates(params, updates)
         return (params, state), params
 

@@ -1,0 +1,253 @@
+"""Curvature of a matrix as a product of one factor for its outputs and one for its inputs. soap, shampoo,
+one_sided_shampoo."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from padl.optimizers.decay import Decay, DecayKind
+from padl.optimizers.descend import descend
+from padl.optimizers.matrixwise import matrices_and_others, matrixwise
+from padl.optimizers.transformation import Transformation
+from padl.optimizers.units import Roles, array_norm, ratio
+from padl.registry import optimizer
+from padl.types import COUNT, FRACTION, POSITIVE, Domain, Optimizer, Scalar, ScalarOrSchedule
+
+FREQUENCY = COUNT._replace(search=(1, 100), scale="log")
+MEMORY = Domain(0.0, 1.0, low_open=True, search=(0.9, 1.0))
+RIDGE = POSITIVE._replace(search=(1e-12, 1e-2), scale="log")
+Graft = Literal["none", "sgd"]
+
+
+def bounded(G: jax.Array) -> jax.Array:
+    """Limit a gradient so that no sum of products of its elements is ∞, after which no factor would recover."""
+    largest = jnp.sqrt(jnp.finfo(G.dtype).max / max(4 * G.size, 1))
+    return jnp.clip(G, -largest, largest)
+
+
+def every(k: int, t: jax.Array, renew, kept):
+    """Return renew() at the first step and at every k-th from there, else `kept`: a branch on the shared count."""
+    return jax.lax.cond((t - 1) % k == 0, renew, lambda: kept)
+
+
+class Eigenbases(NamedTuple):
+    """M, V: moments, V in the bases. L, R: factors. QL, QR: their bases, descending; 0 × 0 for one left out."""
+
+    M: jax.Array
+    V: jax.Array
+    L: jax.Array
+    R: jax.Array
+    QL: jax.Array
+    QR: jax.Array
+
+
+def into(X: jax.Array, QL: jax.Array, QR: jax.Array) -> jax.Array:
+    """Compute QLᵀ X QR, where a basis without elements is the identity."""
+    X = QL.T @ X if QL.size else X
+    return X @ QR if QR.size else X
+
+
+def out_of(X: jax.Array, QL: jax.Array, QR: jax.Array) -> jax.Array:
+    """Compute QL X QRᵀ; the inverse of `into`."""
+    return into(X, QL.T, QR.T)
+
+
+def renewed(A: jax.Array, Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The basis of A, and the order of the old columns in it: exact at first, then one step of a power iteration."""
+    order = jnp.argsort(-jnp.diag(Q.T @ A @ Q), stable=True)
+    exact = lambda: jnp.linalg.eigh(A)[1][:, ::-1]  # noqa: E731
+    return jax.lax.cond(first, exact, lambda: jnp.linalg.qr(A @ Q[:, order])[0]), order
+
+
+@optimizer(
+    family="curvature",
+    reference="Vyas et al. 2024, arXiv:2409.11321, algorithm 3",
+    other_shapes=dict.fromkeys(("L", "R", "QL", "QR"), "a square matrix of a side"),
+    shown_at={"max_dim": 2},
+)
+def soap(
+    learning_rate: ScalarOrSchedule = 3e-3,
+    b1: Scalar = 0.95,
+    b2: Scalar = 0.95,
+    eps: Scalar = 1e-8,
+    weight_decay: Scalar = 0.01,
+    decay_kind: DecayKind = "decoupled",
+    frequency: Annotated[int, FREQUENCY] = 10,
+    max_dim: Annotated[int, COUNT] = 10000,
+    others: Optimizer = "adamw",
+    roles: Roles | None = None,
+) -> Transformation:
+    """SOAP: Adam in the eigenbases of Shampoo's factors, of matrices and convolutions.
+
+        G' = QLᵀ G QR      M = β₁ M + (1-β₁) G      V = β₂ V + (1-β₂) G'²
+        W -= η √(1-β₂ᵏ)/(1-β₁ᵏ) QL (QLᵀ M QR / (√V + ε)) QRᵀ      k = t - 1
+        L = β₂ L + (1-β₂) G Gᵀ      R = β₂ R + (1-β₂) Gᵀ G      then, every f steps, QL = qr(L QL), QR = qr(R QR)
+
+    As in the authors' code: the first step only finds the bases, by eigh; before qr the columns of a basis are sorted
+    by their estimated eigenvalues, and V with them; ε stands beside the uncorrected √V.
+
+    Args:
+        learning_rate: η > 0, in units of the parameter.
+        b1, b2: β₁, β₂ in [0, 1); a memory of about 1/(1-β) steps. β₂ is that of the factors too.
+        eps: ε > 0, in units of the gradient.
+        weight_decay, decay_kind: as in `adamw`.
+        frequency: f, in steps. max_dim: a side that is longer has no basis; with none it is `adam`, a step late.
+        others: the optimizer of all other parameters, with a learning rate of its own. roles: {path: role}; a run
+            gives them.
+    """
+
+    def init(W):
+        L, R = (jnp.zeros((side, side) if side <= max_dim else (0, 0), W.dtype) for side in W.shape)
+        return Eigenbases(jnp.zeros_like(W), jnp.zeros_like(W), L, R, L, R)
+
+    def direction(G, s, W, t):
+        first, k, g = t == 1, jnp.maximum(t - 1, 1), bounded(G)
+        M = jnp.where(first, s.M, b1 * s.M + (1 - b1) * G)
+        V = jnp.where(first, s.V, b2 * s.V + (1 - b2) * into(g, s.QL, s.QR) ** 2)
+        correction = jnp.sqrt(1 - b2**k) / (1 - b1**k)
+        D = correction * out_of(into(M, s.QL, s.QR) / (jnp.sqrt(V) + eps), s.QL, s.QR)
+        L = b2 * s.L + (1 - b2) * g @ g.T if s.L.size else s.L
+        R = b2 * s.R + (1 - b2) * g.T @ g if s.R.size else s.R
+
+        def renew():
+            QL, rows = renewed(L, s.QL, first) if L.size else (s.QL, jnp.arange(len(V)))
+            QR, columns = renewed(R, s.QR, first) if R.size else (s.QR, jnp.arange(V.shape[1]))
+            return QL, QR, V[rows][:, columns]
+
+        QL, QR, V = every(frequency, t, renew, (s.QL, s.QR, V))
+        return jnp.where(first, 0, D), Eigenbases(M, V, L, R, QL, QR)
+
+    rule = matrixwise(init, direction, roles, mirrors=("M", "V"), decomposes=True)
+    return matrices_and_others(descend(rule, learning_rate, Decay(weight_decay, decay_kind)), others, roles)
+
+
+class Roots(NamedTuple):
+    """M: moment. L, R: factors. PL, PR: what stands before and behind the moment, powers of these."""
+
+    M: jax.Array
+    L: jax.Array
+    R: jax.Array
+    PL: jax.Array
+    PR: jax.Array
+
+
+def of_eigenvalues(function: Callable[[jax.Array], jax.Array], A: jax.Array) -> jax.Array:
+    """Apply a function to the eigenvalues of a matrix without negative ones.
+
+    Those that are less than the rounding of the largest are unknown, and taken for that.
+    """
+    lam, Q = jnp.linalg.eigh(A)
+    least = len(A) * jnp.finfo(A.dtype).eps * jnp.max(lam, initial=0)
+    return (Q * function(jnp.maximum(lam, least))[None]) @ Q.T
+
+
+def summed(A: jax.Array, new: jax.Array, b2: Scalar) -> jax.Array:
+    """Compute β₂ A + (1-β₂) new, and the sum A + new where β₂ is 1."""
+    return b2 * A + jnp.where(b2 == 1, 1, 1 - b2) * new
+
+
+def grafted(D: jax.Array, G: jax.Array, graft: str) -> jax.Array:
+    """Give a direction the norm of another; "none" leaves its own."""
+    return D if graft == "none" else D * ratio(array_norm(G), array_norm(D))
+
+
+@optimizer(
+    family="curvature",
+    reference="Gupta, Koren & Singer 2018, arXiv:1802.09568, algorithm 1; Anil et al. 2020, arXiv:2002.09018",
+    other_shapes=dict.fromkeys(("L", "R", "PL", "PR"), "a square matrix of a side"),
+)
+def shampoo(
+    learning_rate: ScalarOrSchedule = 0.1,
+    b1: Annotated[Scalar, FRACTION] = 0.9,
+    b2: Annotated[Scalar, MEMORY] = 1.0,
+    eps: Annotated[Scalar, RIDGE] = 1e-4,
+    frequency: Annotated[int, FREQUENCY] = 1,
+    graft: Graft = "none",
+    others: Optimizer = "adamw",
+    roles: Roles | None = None,
+) -> Transformation:
+    """Shampoo: AdaGrad with a matrix for each side, of matrices and convolutions.
+
+        L = β₂ L + (1-β₂) G Gᵀ      R = β₂ R + (1-β₂) Gᵀ G      sums where β₂ = 1, as in Gupta et al.
+        M = β₁ M + (1-β₁) G      W -= η (L + ε I)^-¼ M (R + ε I)^-¼
+
+    Of a matrix with one number it is `adagrad`. The exponent is -1/4 for each of the two sides, together -1/2; some
+    libraries have -1/2 for each. The paper adds ε I once, to the sums; here it stands beside a mean too. The default
+    of η is PADL's own.
+
+    Args:
+        learning_rate: η > 0, in units of the parameter; with a graft, as of that.
+        b1: β₁ in [0, 1]. 0 follows the gradient.
+        b2: β₂ in (0, 1]; 1 sums, less is a memory of about 1/(1-β₂) steps (Anil et al.).
+        eps: ε > 0, in units of the gradient squared.
+        frequency: of how many steps one computes the roots. graft: sgd, D has the norm of M (Anil et al., section 2.4).
+        others: the optimizer of all other parameters, with a learning rate of its own. roles: {path: role}; a run
+            gives them.
+    """
+
+    def init(W):
+        L, R = (jnp.zeros((side, side), W.dtype) for side in W.shape)
+        return Roots(jnp.zeros_like(W), L, R, L, R)
+
+    def direction(G, s, W, t):
+        g = bounded(G)
+        L, R, M = summed(s.L, g @ g.T, b2), summed(s.R, g.T @ g, b2), b1 * s.M + (1 - b1) * G
+        root = lambda lam: (lam + eps) ** -0.25  # noqa: E731
+        renew = lambda: (of_eigenvalues(root, L), of_eigenvalues(root, R))  # noqa: E731
+        PL, PR = every(frequency, t, renew, (s.PL, s.PR))
+        return grafted(PL @ M @ PR, M, graft), Roots(M, L, R, PL, PR)
+
+    rule = matrixwise(init, direction, roles, mirrors=("M",), decomposes=True)
+    return matrices_and_others(descend(rule, learning_rate), others, roles)
+
+
+class OneRoot(NamedTuple):
+    """M: moment. V: the factor of the outputs. P: V^-½."""
+
+    M: jax.Array
+    V: jax.Array
+    P: jax.Array
+
+
+@optimizer(
+    family="curvature",
+    reference="An et al. 2025, arXiv:2503.20762, algorithm 1 (ASGO)",
+    other_shapes=dict.fromkeys(("V", "P"), "a square matrix of the outputs"),
+)
+def one_sided_shampoo(
+    learning_rate: ScalarOrSchedule = 1e-2,
+    b1: Annotated[Scalar, FRACTION] = 0.9,
+    b2: Annotated[Scalar, MEMORY] = 0.95,
+    eps: Annotated[Scalar, RIDGE] = 1e-8,
+    frequency: Annotated[int, FREQUENCY] = 1,
+    graft: Graft = "none",
+    others: Optimizer = "adamw",
+    roles: Roles | None = None,
+) -> Transformation:
+    """One-sided Shampoo, ASGO: AdaGrad with one matrix, of the outputs.
+
+        M = β₁ M + (1-β₁) G      V = β₂ V + (1-β₂) G Gᵀ, a sum where β₂ = 1      W -= η (V^½ + ε I)⁻¹ M
+
+    Of a matrix with one input and β₂ = 1 it is AdaGrad with a full matrix; with one output, with one number.
+    The defaults of η, β₁, β₂ and ε are PADL's own.
+
+    Args:
+        learning_rate, b1, b2, frequency, graft, others, roles: as in `shampoo`.
+        eps: ε > 0, in units of the gradient.
+    """
+
+    def init(W):
+        V = jnp.zeros((len(W), len(W)), W.dtype)
+        return OneRoot(jnp.zeros_like(W), V, V)
+
+    def direction(G, s, W, t):
+        g = bounded(G)
+        M, V = b1 * s.M + (1 - b1) * G, summed(s.V, g @ g.T, b2)
+        inverse = lambda lam: 1 / (jnp.sqrt(lam) + eps)  # noqa: E731
+        P = every(frequency, t, lambda: of_eigenvalues(inverse, V), s.P)
+        return grafted(P @ M, M, graft), OneRoot(M, V, P)
+
+    rule = matrixwise(init, direction, roles, mirrors=("M",), decomposes=True)
+    return matrices_and_others(descend(rule, learning_rate), others, roles)

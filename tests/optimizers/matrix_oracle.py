@@ -1,0 +1,51 @@
+"""Makes an oracle of one matrix, m outputs by n inputs, one of all arrays of the problem. by_matrix, ROLES, OTHERS.
+
+Scalars and vectors move by `OTHERS`, momentum in NumPy. An oracle of one matrix is (W, gradients, **numbers), and
+yields W after each step.
+"""
+
+import numpy as np
+from oracle_problem import Whole
+
+from padl.roles import ParameterRole
+
+ROLES = {
+    "scalar": ParameterRole("other"),
+    "vector": ParameterRole("bias", outputs=(0,)),
+    "matrix": ParameterRole("matrix", inputs=(0,), outputs=(1,)),
+    "stack": ParameterRole("matrix", stacked=(0,), inputs=(1,), outputs=(2,)),
+    "convolution": ParameterRole("convolution", inputs=(0, 1, 2), outputs=(3,)),
+}
+OTHERS = {"name": "momentum", "learning_rate": 0.1, "momentum": 0.7}
+FOR_ALL = {"roles": ROLES, "others": OTHERS}
+
+
+def momentum(x, grads):
+    v = np.zeros_like(x)
+    for g in grads:
+        v = 0.7 * v + g
+        x = x - 0.1 * v
+        yield x
+
+
+def as_matrices(name, x):
+    """The matrices of an array of the problem, (count, m, n): here the outputs are always its last axis."""
+    return np.swapaxes(x.reshape(2 if name == "stack" else 1, -1, x.shape[-1]), 1, 2)
+
+
+def by_matrix(rule, rtol=1e-9):
+    """Make an oracle of all arrays; `rtol` as of `Whole`."""
+
+    def path(name, start, grads, numbers):
+        if name in ("scalar", "vector"):
+            return [*momentum(start, grads)]
+        stacks = np.stack([as_matrices(name, g) for g in grads])  # steps, count, m, n
+        each = [[*rule(w, stacks[:, i], **numbers)] for i, w in enumerate(as_matrices(name, start))]
+        return [np.swapaxes(np.stack(of_step), 1, 2).reshape(start.shape) for of_step in zip(*each, strict=True)]
+
+    def whole(start, grads, roles, others, **numbers):
+        paths = {name: path(name, x, [g[name] for g in grads], numbers) for name, x in start.items()}
+        for k in range(len(grads)):
+            yield {name: points[k] for name, points in paths.items()}
+
+    return Whole(whole, rtol)

@@ -1,0 +1,81 @@
+"""The oracles of the rules with a factor for each side of a matrix, from their papers, in float64 NumPy."""
+
+import numpy as np
+from matrix_oracle import FOR_ALL, by_matrix
+
+
+def sorted_basis(A):
+    return np.linalg.eigh(A)[1][:, ::-1]
+
+
+def numpy_soap(W, grads, learning_rate, b1, b2, eps, weight_decay, frequency, max_dim):
+    """Vyas et al. 2024, algorithm 3, in the order and with the first step of github.com/nikhilvyas/SOAP."""
+    sides = [axis for axis in (0, 1) if W.shape[axis] <= max_dim]
+    rotate = lambda X, Q, back: np.einsum("ij,ia,jb->ab", X, *(q.T if back else q for q in Q))  # noqa: E731
+    factors, Q = {}, [np.eye(side) for side in W.shape]
+    M, V = np.zeros_like(W), np.zeros_like(W)
+    for k, G in enumerate(grads):
+        W = W * (1 - learning_rate * weight_decay)
+        if k > 0:
+            M = b1 * M + (1 - b1) * G
+            V = b2 * V + (1 - b2) * rotate(G, Q, back=False) ** 2
+            step = np.sqrt(1 - b2**k) / (1 - b1**k)
+            W = W - learning_rate * step * rotate(rotate(M, Q, back=False) / (np.sqrt(V) + eps), Q, back=True)
+        for axis in sides:
+            outer = np.tensordot(G, G, (1 - axis, 1 - axis))
+            factors[axis] = b2 * factors.get(axis, 0) + (1 - b2) * outer
+            if k == 0:
+                Q[axis] = sorted_basis(factors[axis])
+            elif k % frequency == 0:
+                order = np.argsort(-np.diag(Q[axis].T @ factors[axis] @ Q[axis]), kind="stable")
+                Q[axis] = np.linalg.qr(factors[axis] @ Q[axis][:, order])[0]
+                V = np.take(V, order, axis)
+        yield W
+
+
+def numpy_power(A, exponent, eps):
+    lam, Q = np.linalg.eigh(A + eps * np.eye(len(A)))
+    return Q @ np.diag(np.maximum(lam, 0) ** exponent) @ Q.T
+
+
+def numpy_shampoo(W, grads, learning_rate, b1, b2, eps, frequency, graft):
+    """Gupta et al. 2018, algorithm 1; the mean of factors and the norm of the step of Anil et al. 2020."""
+    M, L, R = np.zeros_like(W), 0, 0
+    for k, G in enumerate(grads):
+        share = 1 if b2 == 1 else 1 - b2
+        M, L, R = b1 * M + (1 - b1) * G, b2 * L + share * G @ G.T, b2 * R + share * G.T @ G
+        if k % frequency == 0:
+            PL, PR = numpy_power(L, -1 / 4, eps), numpy_power(R, -1 / 4, eps)
+        D = PL @ M @ PR
+        W = W - learning_rate * D * (np.linalg.norm(M) / np.linalg.norm(D) if graft == "sgd" else 1)
+        yield W
+
+
+def numpy_one_sided(W, grads, learning_rate, b1, b2, eps, frequency, graft):
+    """An et al. 2025, algorithm 1."""
+    M, V = np.zeros_like(W), 0
+    for k, G in enumerate(grads):
+        M, V = b1 * M + (1 - b1) * G, b2 * V + (1 - b2) * G @ G.T
+        if k % frequency == 0:
+            P = np.linalg.inv(numpy_power(V, 1 / 2, 0) + eps * np.eye(len(V)))
+        W = W - learning_rate * P @ M * (np.linalg.norm(M) / np.linalg.norm(P @ M) if graft == "sgd" else 1)
+        yield W
+
+
+ROOTS = {"learning_rate": 0.1, "b1": 0.8, "eps": 1e-2, "frequency": 3, **FOR_ALL}
+RULES = {  # of the convolution's 18 inputs 2 are seen at a step: a basis of the others would be arbitrary
+    "soap": (
+        by_matrix(numpy_soap),
+        {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-2, "weight_decay": 0.3}
+        | {"frequency": 3, "max_dim": 4, **FOR_ALL},
+    ),
+    # a rounding of the largest eigenvalue, 1e-16 of about 1e6, is 1e-8 of ε
+    "shampoo": (by_matrix(numpy_shampoo, rtol=1e-7), {**ROOTS, "b2": 1.0, "graft": "none"}),
+    "one_sided_shampoo": (by_matrix(numpy_one_sided), {**ROOTS, "b2": 0.9, "graft": "sgd"}),
+}
+DEFAULTS = {
+    "soap": {"learning_rate": 3e-3, "b1": 0.95, "b2": 0.95, "eps": 1e-8, "weight_decay": 0.01},
+    "shampoo": {"learning_rate": 0.1, "b1": 0.9, "b2": 1.0, "eps": 1e-4},
+    "one_sided_shampoo": {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.95, "eps": 1e-8},
+}
+SHRINKS = dict.fromkeys(RULES, 1 - 1e-3 * 1e-2)  # a vector: what `adamw` does by default

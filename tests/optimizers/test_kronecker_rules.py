@@ -1,0 +1,130 @@
+"""Rules with a factor for each side of a matrix: identities, rotations, spikes, and a refresh that stays a branch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from oracle_problem import through_sizes
+
+from padl import optimizers
+from padl.roles import ParameterRole
+
+ROLE = {"": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
+STACK = {"": ParameterRole("matrix", stacked=(0,), inputs=(1,), outputs=(2,))}
+SMOOTH = {  # at which a rule turns with its problem, to rounding
+    "soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
+    "shampoo": {"learning_rate": 0.1, "frequency": 2},
+    "one_sided_shampoo": {"learning_rate": 0.1, "frequency": 2},
+}
+EVERY = {name: {"frequency": 3} for name in SMOOTH}
+
+
+def walk(tx, start, grads):
+    """The parameters of one array after each step."""
+
+    def step(carry, g):
+        params, state = carry
+        updates, state = tx.update(g, state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), params
+
+    start, grads = jnp.asarray(start), jnp.asarray(grads)
+    return np.asarray(jax.jit(lambda: jax.lax.scan(step, (start, tx.init(start)), grads)[1])())
+
+
+def matrix_problem(shape=(3, 4), steps=8):
+    rng = np.random.default_rng(1)
+    return rng.normal(size=shape), rng.normal(size=(steps, *shape))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_problem_that_is_turned_has_the_path_turned(name, x64):
+    start, grads = matrix_problem((3, 3))
+    rng = np.random.default_rng(2)
+    U, V = (np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(2))
+    tx = getattr(optimizers, name)(**SMOOTH[name], roles=ROLE)
+    np.testing.assert_allclose(walk(tx, U @ start @ V, U @ grads @ V), U @ walk(tx, start, grads) @ V, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_gradients_of_0_a_spike_and_one_of_rank_1_give_no_nan(name):
+    tx = getattr(optimizers, name)(**EVERY[name])
+    updates, states = through_sizes(tx, [0, 1, 1, 1e4, 1, 1e30, 1, 1e-30, 0, 1], shapes=((3,), (2, 3), (0, 3)))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
+    assert not any(np.isnan(x).any() for x in jax.tree.leaves(states))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_refresh_stays_a_branch_for_a_stack_and_for_many_members(name):
+    tx = getattr(optimizers, name)(**EVERY[name], roles=STACK)
+    params = jnp.ones((2, 3, 2))
+    state = tx.init(params)
+
+    def of_many(scales, state):  # as a sweep: the counts are shared
+        axes = jax.tree.map(lambda x: 0 if x.ndim else None, state)
+        member = lambda scale, state: tx.update(scale * params, state, params)  # noqa: E731
+        return jax.vmap(member, (0, axes))(scales, state)  # slots too: what is read by none is not computed
+
+    many = jax.tree.map(lambda x: jnp.stack([x, x]) if x.ndim else x, state)
+    assert " conditional(" in jax.jit(of_many).lower(jnp.ones(2), many).compile().as_text()
+
+
+def test_soap_without_bases_is_adam_a_step_late(x64):
+    start, grads = matrix_problem()
+    numbers = {"learning_rate": 0.1, "b1": 0.8, "b2": 0.95, "weight_decay": 0.0}
+    soap = walk(optimizers.soap(**numbers, eps=1e-30, max_dim=1, roles=ROLE), start, grads)
+    np.testing.assert_allclose(soap[0], start, rtol=0)
+    del numbers["weight_decay"]
+    adam = walk(optimizers.adam(**numbers, eps=1e-30), start, grads[1:])
+    np.testing.assert_allclose(soap[1:], adam, rtol=1e-12)
+
+
+def test_soap_of_matrices_of_one_number_is_adam_a_step_late(x64):
+    start, grads = matrix_problem((4, 1, 1))
+    soap = walk(optimizers.soap(0.1, 0.8, 0.95, 1e-30, 0.0, roles=STACK), start, grads)
+    np.testing.assert_allclose(soap[1:], walk(optimizers.adam(0.1, 0.8, 0.95, 1e-30), start, grads[1:]), rtol=1e-12)
+
+
+def adagrad_of_a_full_matrix(w, grads, eps):
+    """Duchi et al. 2011, figure 1: (Σ g gᵀ + ε I)^-½ g."""
+    total = eps * np.eye(len(w))
+    for g in grads:
+        total = total + np.outer(g, g)
+        lam, Q = np.linalg.eigh(total)
+        w = w - 0.1 * Q @ (Q.T @ g / np.sqrt(lam))
+        yield w
+
+
+def test_one_sided_shampoo_of_one_input_is_adagrad_with_a_full_matrix(x64):
+    start, grads = matrix_problem((4, 1))
+    walked = walk(optimizers.one_sided_shampoo(0.1, 0.0, 1.0, 1e-12, roles=ROLE), start, grads)
+    expected = [*adagrad_of_a_full_matrix(start[:, 0], grads[:, :, 0], 1e-12)]
+    np.testing.assert_allclose(walked[:, :, 0], expected, rtol=1e-6)  # ε is outside of the root in the one
+
+
+@pytest.mark.parametrize("name", ["shampoo", "one_sided_shampoo"])
+def test_of_matrices_of_one_number_it_is_adagrad(name, x64):
+    start, grads = matrix_problem((4, 1, 1))
+    walked = walk(getattr(optimizers, name)(0.1, 0.0, 1.0, 1e-3, roles=STACK), start, grads)
+    root = np.sqrt(np.cumsum(grads**2, 0) + 1e-3) if name == "shampoo" else np.sqrt(np.cumsum(grads**2, 0)) + 1e-3
+    np.testing.assert_allclose(walked, start - np.cumsum(0.1 * grads / root, 0))
+
+
+def test_one_sided_shampoo_of_one_output_divides_by_one_norm(x64):
+    start, grads = matrix_problem((1, 4))
+    walked = walk(optimizers.one_sided_shampoo(0.1, 0.0, 1.0, 1e-3, roles=ROLE), start, grads)
+    norms = np.sqrt(np.cumsum(np.sum(grads**2, (1, 2)), 0)) + 1e-3
+    np.testing.assert_allclose(walked, start - np.cumsum(0.1 * grads / norms[:, None, None], 0))
+
+
+def test_shampoo_with_a_graft_of_sgd_steps_as_far_as_sgd_and_from_the_first_step_along_all_directions(x64):
+    start, grads = matrix_problem((3, 3))
+    tx = optimizers.shampoo(0.1, b1=0.0, eps=1e-12, graft="sgd", roles=ROLE)
+    path = walk(tx, start, grads)
+    steps = np.linalg.norm(np.diff([start, *path], axis=0), axis=(1, 2))
+    np.testing.assert_allclose(steps, 0.1 * np.linalg.norm(grads, axis=(1, 2)), rtol=1e-10)
+    first = np.linalg.svd(path[0] - start, compute_uv=False)
+    np.testing.assert_allclose(
+        first, first[0], rtol=1e-4
+    )  # ε beside the smallest eigenvalue: of the order of 1e-12/1e-4
