@@ -92,4 +92,4 @@ def _exact(g: jax.Array) -> jax.Array:
     scale = jnp.max(jnp.abs(g))
     u, s, vt = jnp.linalg.svd(ratio(g, scale), full_matrices=False)
     known = s > s[0] * max(g.shape) * jnp.finfo(g.dtype).eps
-    return (u * known) @ vt
+    return (u * known[None]) @ vt

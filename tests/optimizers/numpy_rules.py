@@ -15,6 +15,7 @@ import rules_hessian
 import rules_kronecker
 import rules_max_moments
 import rules_mixtures
+import rules_muon
 import rules_nesterov_moments
 import rules_norms
 import rules_quasi_newton
@@ -31,6 +32,7 @@ FAMILIES = (
     rules_kronecker,
     rules_max_moments,
     rules_mixtures,
+    rules_muon,
     rules_nesterov_moments,
     rules_norms,
     rules_quasi_newton,

@@ -2,7 +2,7 @@
 
     M = momentum(G)    X = before(M)    O = polar(X)    D = after(O)    W -= η (s D + λ W)
 
-muon_before.py has rules that change what is orthogonalised, muon_after.py those that change the factor.
+orthogonal_variants.py has rules that change what is orthogonalised, or the factor.
 """
 
 import math
@@ -35,7 +35,7 @@ class Step(NamedTuple):
     """What a rule of this family hands on, all of one matrix.
 
     Attributes:
-        g: the gradient. m: the momentum, with the look ahead. s: the slots, of which `m` is the momentum's. t: the step.
+        g: the gradient. m: the momentum, with the look ahead. s: the slots. t: the step, 1 at the first.
     """
 
     g: jax.Array

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.matrixwise import MATRICES
-from padl.optimizers.muon import Orthogonal, Scale, Step, muon_like
+from padl.optimizers.orthogonal import Orthogonal, Scale, Step, muon_like
 from padl.optimizers.polar import Method, norm
 from padl.optimizers.rounding import StateDtype
 from padl.optimizers.transformation import Transformation
