@@ -15,7 +15,7 @@ one for all arrays together, which vectors.py lets read as a vector. descend.py 
 its weight decay. transformation.py says what an optimizer needs, judges and measures; wrapping.py puts one around
 another, units.py says what of a parameter is one unit, groups.py gives groups of parameters one each. conventions.py
 has what libraries do otherwise, rounding.py keeps slots in fewer bits, in_place.py an update from needing more memory
-than slots.
+than slots, elementary.py computes functions that XLA is slow at.
 """
 
 from typing import TYPE_CHECKING
