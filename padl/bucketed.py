@@ -74,9 +74,11 @@ class BucketLayout(NamedTuple):
         ones, strides = _counted(zero, STRIDE, 1), _counted(zero, -(-longest // STRIDE), STRIDE)
         small, start = {}, 0
         for group in self.groups:
+            far, near = [start + group.size * x for x in strides], [group.size * x for x in ones]
             for k, place in enumerate(group.places):
-                begin = start + group.size * (strides[k // STRIDE] + ones[k % STRIDE])
-                small[place] = jax.lax.dynamic_slice(bucket, (begin,), (group.size,)).reshape(group.shape)
+                begin = far[k // STRIDE] + near[k % STRIDE]
+                flat = jax.lax.dynamic_slice(bucket, (begin,), (group.size,), allow_negative_indices=False)
+                small[place] = flat.reshape(group.shape)
             start += group.size * len(group.places)
         return self._in_order(small, large)
 

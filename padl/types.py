@@ -7,7 +7,7 @@ A hyperparameter annotated `Scalar` is data: it is traced, so that a thousand va
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import jax
 
@@ -16,6 +16,7 @@ from padl.errors import one_line as one_line
 from padl.errors import printable as printable
 from padl.errors import printable_lines as printable_lines
 
+T = TypeVar("T")
 Key = jax.Array
 Params = Any  # a pytree of arrays
 PyTree = Any
@@ -51,6 +52,31 @@ class Metric(NamedTuple):
 LOSS = Metric("loss")  # every task has it
 
 
+ARITHMETIC = (
+    *(f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "pow", "mod") for side in ("", "r")),
+    *(f"__{name}__" for name in ("neg", "abs", "float", "lt", "le", "gt", "ge", "jax_array", "array")),
+)
+
+
+def refuses(operators: tuple[str, ...], why: str) -> Callable[[type[T]], type[T]]:
+    """Make a class raise TypeError, and say why, where one of these operators is used on it."""
+
+    def refuse(self: Any, *others: Any, **options: Any) -> Any:
+        raise TypeError(why)
+
+    def decorated(kind: type[T]) -> type[T]:
+        for name in operators:
+            setattr(kind, name, refuse)
+        return kind
+
+    return decorated
+
+
+@refuses(
+    ARITHMETIC,
+    "the learning rate of a run is a schedule, a function of the step count, and no number: write"
+    " descend(rule, learning_rate), or needs=('learning_rate',) and move, or learning_rate(count)",
+)
 @dataclass(frozen=True, eq=False)
 class LearningRate:
     """A learning rate over a training, which knows its peak: an Optax schedule, count -> peak × shape(count / steps).

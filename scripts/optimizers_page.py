@@ -27,6 +27,7 @@ FAMILIES: Mapping[str, str] = {
     "norm": "A step length for every array",
     "factored": "Second moments in factors",
     "memory": "One mean alone",
+    "muon": "Orthogonal steps of matrices",
     "curvature": "Curvature",
     "wrapper": "Around another optimizer",
 }  # in this order; others follow by their own names

@@ -4,7 +4,8 @@ descent.py follows the gradient and its memory, signs.py the signs of these, ada
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
-hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps.
+hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. orthogonal.py and orthogonal_variants.py
+move matrices by the orthogonal factor that polar.py computes.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -16,7 +17,7 @@ one for all arrays together, which vectors.py lets read as a vector, matrixwise.
 it its learning rate, decay.py its weight decay. transformation.py says what an optimizer needs, judges and measures;
 wrapping.py puts one around another, units.py says what of a parameter is one unit, groups.py gives groups of
 parameters one each. conventions.py has what libraries do otherwise, rounding.py keeps slots in fewer bits, in_place.py
-an update from needing more memory than slots.
+an update from needing more memory than slots, elementary.py computes functions that XLA is slow at.
 """
 
 from typing import TYPE_CHECKING
@@ -44,6 +45,8 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.moments import *
     from padl.optimizers.nesterov_moments import *
     from padl.optimizers.norms import *
+    from padl.optimizers.orthogonal import *
+    from padl.optimizers.orthogonal_variants import *
     from padl.optimizers.quasi_newton import *
     from padl.optimizers.shared_moments import *
     from padl.optimizers.sharpness import *

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.conventions import Convention, ConventionName, Conventions, form_of
 from padl.optimizers.descend import descend, move
+from padl.optimizers.elementary import cube_root
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, leafwise
 from padl.optimizers.transformation import Transformation
 from padl.registry import optimizer
@@ -75,12 +76,6 @@ class DualAverage(NamedTuple):
 def root(square: jax.Array, eps: Scalar, place: str) -> jax.Array:
     """Compute √square with eps outside or inside of the root."""
     return jnp.sqrt(square) + eps if place == "outside the root" else jnp.sqrt(square + eps)
-
-
-def cube_root(x: jax.Array) -> jax.Array:
-    """Compute ∛x of x >= 0 by a logarithm and one step of Newton's method: XLA on CPUs has no vectorised one."""
-    y = jnp.exp(jnp.log(x) / 3)
-    return jnp.where((y > 0) & (y < jnp.inf), y - (y - x / y / y) / 3, y)
 
 
 @optimizer(family="adaptive", reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)", conventions=ADAGRAD)

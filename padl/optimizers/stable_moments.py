@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, DecayKind, peak_of, refuse_without_peak
 from padl.optimizers.descend import descend, move
+from padl.optimizers.elementary import angle
 from padl.optimizers.leafwise import leafwise
 from padl.optimizers.moments import Moments, zero_moments
 from padl.optimizers.rounding import Policy, StateDtype
@@ -159,7 +160,7 @@ def adam_atan2(
     def direction(g, s, p, t):
         mu = b1 * s.mu + (1 - b1) * g
         nu = b2 * s.nu + (1 - b2) * g**2
-        return a * jnp.arctan2(mu / (1 - b1**t), b * jnp.sqrt(nu / (1 - b2**t))), Moments(mu, nu)
+        return a * angle(mu / (1 - b1**t), b * jnp.sqrt(nu / (1 - b2**t))), Moments(mu, nu)
 
     rule = leafwise(zero_moments, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True)
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))

@@ -18,8 +18,8 @@ from padl.app import names
 
 ARRAYS, SIZE, UPDATES = 1000, 64, 20
 RULES = ("momentum", "adam", "adamw")  # one slot, two, and one that reads the parameters
-TIME = {f"{name}, update": 0.4 for name in RULES}
-COMPILE = {f"{name}, compilation": 0.6 for name in RULES}
+TIME = {"adam, update": 0.4, "adamw, update": 0.4}  # a bucket saves one array in three for momentum: no bound
+COMPILE = {"adam, compilation": 0.6, "adamw, compilation": 0.6}
 
 
 @benchmark("leaves", **TIME, **COMPILE)

@@ -8,7 +8,6 @@ import pytest
 from oracle_problem import walked
 
 from padl import optimizers
-from padl.optimizers.adaptive import cube_root
 
 RMS = {"learning_rate": 0.1, "decay": 0.8, "eps": 1e-3}
 SAME = {
@@ -87,13 +86,3 @@ def test_the_first_step_of_madgrad_by_hand(x64):
     tx = optimizers.madgrad(0.1, eps=1e-30)
     updates, _ = tx.update(g, tx.init(p), p)
     np.testing.assert_allclose(updates, -0.1 * 0.8 / 6.4 ** (1 / 3), rtol=1e-14)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_cube_root_is_right_to_three_units_of_the_last_place(dtype):
-    x = np.logspace(-37, 37, 500).astype(dtype)
-    with jax.enable_x64(dtype is np.float64):
-        root = np.asarray(jax.jit(cube_root)(x))
-        edges = np.asarray(jax.jit(cube_root)(np.array([0, np.inf, np.nan], dtype)))
-    np.testing.assert_allclose(root, np.cbrt(x.astype(np.float64)), rtol=3 * np.finfo(dtype).eps)
-    np.testing.assert_array_equal(edges, [0, np.inf, np.nan])
