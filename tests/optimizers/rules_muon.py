@@ -85,3 +85,4 @@ DEFAULTS = {
     "muoneq": MUON,
     "normuon": {**MUON, "b2": 0.95, "eps": 1e-8},
 }
+SHRINKS = dict.fromkeys(RULES, 1 - 1e-3 * 1e-2)  # a vector: what `adamw` does by default
