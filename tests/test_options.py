@@ -20,7 +20,7 @@ from perturbed import WORDS, as_data, other_values
 from padl.app import names
 from padl.app.run_spec import check
 from padl.data.source import Data
-from padl.optimizers.transformation import readout_of
+from padl.optimizers.transformation import needs_of, readout_of
 from padl.registry import Entry
 from padl.types import Kind, PadlError
 
@@ -75,7 +75,7 @@ BOTTOMS = np.random.default_rng(0).normal(size=(STEPS, 3)).astype(np.float32) * 
 
 
 def height(params, t):
-    return sum(jnp.sum(jnp.square(x - jnp.broadcast_to(BOTTOMS[t], x.shape))) / 2 for x in jax.tree.leaves(params))
+    return sum(jnp.sum(jnp.square(x - jnp.broadcast_to(jnp.asarray(BOTTOMS)[t], x.shape))) / 2 for x in jax.tree.leaves(params))
 
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
@@ -84,11 +84,17 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
     made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
     optimizer, path = optax.with_extra_args_support(made), []
     params, state = PARAMS, optimizer.init(PARAMS)
-    for t in range(STEPS):
+
+    def step(params, state, t):
         value, grad = jax.value_and_grad(height)(params, t)
         extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
         updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
-        params = optax.apply_updates(params, updates)
+        return optax.apply_updates(params, updates), state
+
+    once = needs_of(made) & {"value_fn", "grad_fn"}  # what differentiates by itself is slow to do op by op
+    step = jax.jit(step) if once else step
+    for t in range(STEPS):
+        params, state = step(params, state, t)
         path.append((params, readout_of(made)(state, params)))
     return path, [x.dtype for x in jax.tree.leaves(state)]
 

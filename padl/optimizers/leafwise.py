@@ -65,7 +65,7 @@ class Rule(NamedTuple):
 
 
 def leafwise(
-    init: Callable[[jax.Array], Any],
+    init: Callable[..., Any],
     direction: Callable[..., tuple[jax.Array, Any]],
     shared: tuple[Any, Callable[[Any, jax.Array], Any]] | None = None,
     needs: tuple[str, ...] = (),
