@@ -75,7 +75,8 @@ BOTTOMS = np.random.default_rng(0).normal(size=(STEPS, 3)).astype(np.float32) * 
 
 
 def height(params, t):
-    return sum(jnp.sum(jnp.square(x - jnp.broadcast_to(jnp.asarray(BOTTOMS)[t], x.shape))) / 2 for x in jax.tree.leaves(params))
+    bottom = jnp.asarray(BOTTOMS)[t]
+    return sum(jnp.sum(jnp.square(x - jnp.broadcast_to(bottom, x.shape))) / 2 for x in jax.tree.leaves(params))
 
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:

@@ -17,6 +17,7 @@ from padl.optimizers.transformation import (
     needs_of,
     rates_of,
     readout_of,
+    trained,
     updated,
 )
 from padl.optimizers.units import by_path
@@ -112,7 +113,9 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
         return _with(params, of_all)
 
     needs = frozenset().union(*(needs_of(group.optimizer) for group in groups.values()))
-    return Transformation(init, update, needs=needs, readout=readout, measure=measure, rates=rates)
+    as_trained = all(readout_of(group.optimizer) is trained for group in groups.values())
+    judged_of = trained if as_trained else readout
+    return Transformation(init, update, needs=needs, readout=judged_of, measure=measure, rates=rates)
 
 
 def _calls(group: OptimizerGroup, state: GroupedState, calls: Calls | None) -> Calls | None:

@@ -66,7 +66,7 @@ def safety(method: Method) -> float:
 
 def norm(x: jax.Array) -> jax.Array:
     """Compute the Frobenius norm, also where squares overflow or vanish."""
-    scale = jnp.max(jnp.abs(x))
+    scale = jnp.max(jnp.abs(x), initial=0)
     safe = jnp.where((scale > 0) & (scale < jnp.inf), scale, 1)
     return safe * jnp.sqrt(jnp.sum(jnp.square(x / safe)))
 

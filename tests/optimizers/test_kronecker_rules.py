@@ -49,7 +49,8 @@ def test_a_problem_that_is_turned_has_the_path_turned(name, x64):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_gradients_of_0_a_spike_and_one_of_rank_1_give_no_nan(name):
-    tx = getattr(optimizers, name)(**EVERY[name])
+    roles = {"(3,)": ParameterRole("bias", outputs=(0,)), "(2, 3)": ROLE[""], "(0, 3)": ROLE[""]}
+    tx = getattr(optimizers, name)(**EVERY[name], roles=roles)
     updates, states = through_sizes(tx, [0, 1, 1, 1e4, 1, 1e30, 1, 1e-30, 0, 1], shapes=((3,), (2, 3), (0, 3)))
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
     assert not any(np.isnan(x).any() for x in jax.tree.leaves(states))
