@@ -17,6 +17,7 @@ from harness import Result, Timing, benchmark, repeat, weigh
 
 from padl.app import names
 from padl.engine.operations import operations_of
+from padl.optimizers.transformation import needs_of
 from padl.registry import Entry
 
 UPDATES = 5  # in one timing
@@ -94,8 +95,11 @@ def other_updates_against_the_stream(rounds: int) -> Iterator[Result]:
 
 
 def rules() -> Iterator[Entry]:
-    """PADL's own optimizers that are no wrappers."""
-    return (e for e in names.of("optimizer") if e.origin == "padl" and not e.stand_ins)
+    """PADL's own optimizers that have none within them and take the gradient as it is given."""
+    for entry in names.of("optimizer"):
+        alone = not any(each.nested for each in entry.hyperparameters.values())
+        if entry.origin == "padl" and alone and not needs_of(entry.function()) & {"grad_fn", "value_fn"}:
+            yield entry
 
 
 def streamed(rounds: int, bounded: bool) -> Iterator[Result]:
