@@ -6,7 +6,7 @@
 their paths, other hyperparameters or another optimizer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from padl.app.composed_optimizer import INNER, SCHEDULE, Composed, GroupChoice
@@ -58,6 +58,19 @@ def composed(
     return choice, {**scalars, **traced}, {**used, **config}
 
 
+def _parts(
+    entry: Entry, config: Mapping[str, Any], find: Find
+) -> Iterator[tuple[tuple[str, ...], Entry, Mapping[str, Any]]]:
+    """The optimizers right within one, around it and of its groups: their keys, entries and values."""
+    for name, hyperparameter in entry.hyperparameters.items():
+        value = config.get(name)
+        if hyperparameter.nested and isinstance(value, Mapping):
+            yield (name,), find("optimizer", value["name"]), value
+    for layer, usual in ((WRAP, None), (GROUPS, entry.name)):
+        for label, values in config.get(layer, {}).items():
+            yield (layer, label), find("optimizer", values.get("name", usual or label)), values
+
+
 Visit = Callable[[str, Hyperparameter, Any], Any]  # (key, hyperparameter, value) -> value
 
 
@@ -75,15 +88,11 @@ def visited(
     result = dict(config)
     for name, hyperparameter in entry.hyperparameters.items():
         value = config.get(name)
-        if hyperparameter.nested and isinstance(value, Mapping):
-            inner = find("optimizer", value["name"])
-            result[name] = visited(inner, value, find, visit, f"{key}.{name}")
-        elif name in config:
+        if name in config and not (hyperparameter.nested and isinstance(value, Mapping)):
             result[name] = visit(f"{key}.{name}", hyperparameter, value)
-    for layer, usual in ((WRAP, None), (GROUPS, entry.name)):
-        for label, values in config.get(layer, {}).items():
-            of = find("optimizer", values.get("name", usual or label))
-            result[layer] = {**result[layer], label: visited(of, values, find, visit, f"{key}.{layer}.{label}")}
+    for (name, *label), of, values in _parts(entry, config, find):
+        inner = visited(of, values, find, visit, ".".join((key, name, *label)))
+        result[name] = {**result[name], label[0]: inner} if label else inner
     return result
 
 
@@ -93,11 +102,8 @@ def entries(entry: Entry, config: Mapping[str, Any], find: Find) -> list[Entry]:
     Args:
         config: as used, of `composed`.
     """
-    within = [config.get(name) for name, hyperparameter in entry.hyperparameters.items() if hyperparameter.nested]
-    parts = [(value["name"], value) for value in within if isinstance(value, Mapping)]
-    for layer, usual in ((WRAP, None), (GROUPS, entry.name)):
-        parts += [(values.get("name", usual or label), values) for label, values in config.get(layer, {}).items()]
-    return [entry, *(each for name, values in parts for each in entries(find("optimizer", name), values, find))]
+    within = [entries(of, values, find) for _, of, values in _parts(entry, config, find)]
+    return [entry, *(each for some in within for each in some)]
 
 
 class _Layer(NamedTuple):

@@ -17,7 +17,8 @@ one for all arrays together, which vectors.py lets read as a vector, matrixwise.
 it its learning rate, decay.py its weight decay. transformation.py says what an optimizer needs, judges and measures;
 wrapping.py puts one around another, units.py says what of a parameter is one unit, groups.py gives groups of
 parameters one each. conventions.py has what libraries do otherwise, rounding.py keeps slots in fewer bits, in_place.py
-an update from needing more memory than slots, elementary.py computes functions that XLA is slow at.
+an update from needing more memory than slots, elementary.py computes functions that XLA is slow at, refresh.py does
+what is due at every k-th step alone.
 """
 
 from typing import TYPE_CHECKING

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.descend import descend
 from padl.optimizers.leafwise import PARAMS
+from padl.optimizers.refresh import FREQUENCY, every
 from padl.optimizers.transformation import Transformation, hvp
 from padl.optimizers.treewise import treewise
 from padl.optimizers.vectors import Vector, each, random_signs, zeros_like
 from padl.registry import optimizer
-from padl.types import COUNT, FRACTION, POSITIVE, Scalar, ScalarOrSchedule
+from padl.types import FRACTION, POSITIVE, Scalar, ScalarOrSchedule
 
-FREQUENCY = COUNT._replace(search=(1, 100), scale="log")
 SCALE = POSITIVE._replace(search=(1e-3, 1.0), scale="log")
 NEEDS = (PARAMS, "grad_fn", "key")
 
@@ -72,8 +72,7 @@ def sophia(
 
     def direction(g, s, p, t, grad_fn, key):
         m = b1 * s.m + (1 - b1) * g
-        due = (t - 1) % frequency == 0
-        h = jax.lax.cond(due, lambda h: b2 * h + (1 - b2) * diagonal(grad_fn, p, key), lambda h: h, s.h)
+        h = every(frequency, t, lambda: b2 * s.h + (1 - b2) * diagonal(grad_fn, p, key), s.h)
         return each(lambda m, h: jnp.clip(m / jnp.maximum(gamma * h, eps), -1, 1), m, h), Curvature(m, h)
 
     return descend(treewise(begun, direction, needs=NEEDS), learning_rate, Decay(weight_decay, decay_kind))
@@ -108,8 +107,7 @@ def adahessian(
 
     def direction(g, s, p, t, grad_fn, key):
         m = b1 * s.m + (1 - b1) * g
-        due = (t - 1) % frequency == 0
-        v = jax.lax.cond(due, lambda v: b2 * v + (1 - b2) * diagonal(grad_fn, p, key) ** 2, lambda v: v, s.h)
+        v = every(frequency, t, lambda: b2 * s.h + (1 - b2) * diagonal(grad_fn, p, key) ** 2, s.h)
         looks = (t - 1) // frequency + 1
         root = lambda v: jnp.sqrt(v / (1 - b2**looks).astype(v.dtype)) ** jnp.asarray(power, v.dtype)  # noqa: E731
         return m / (1 - b1**t) / (each(root, v) + eps), Curvature(m, v)

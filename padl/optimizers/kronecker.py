@@ -10,12 +10,12 @@ import jax.numpy as jnp
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.descend import descend
 from padl.optimizers.matrixwise import matrices_and_others, matrixwise
+from padl.optimizers.refresh import FREQUENCY, every
 from padl.optimizers.transformation import Transformation
 from padl.optimizers.units import Roles, array_norm, ratio
 from padl.registry import optimizer
 from padl.types import COUNT, FRACTION, POSITIVE, Domain, Optimizer, Scalar, ScalarOrSchedule
 
-FREQUENCY = COUNT._replace(search=(1, 100), scale="log")
 MEMORY = Domain(0.0, 1.0, low_open=True, search=(0.9, 1.0))
 RIDGE = POSITIVE._replace(search=(1e-12, 1e-2), scale="log")
 Graft = Literal["none", "sgd"]
@@ -25,11 +25,6 @@ def bounded(G: jax.Array) -> jax.Array:
     """Limit a gradient so that no sum of products of its elements is ∞, after which no factor would recover."""
     largest = jnp.sqrt(jnp.finfo(G.dtype).max / max(4 * G.size, 1))
     return jnp.clip(G, -largest, largest)
-
-
-def every(k: int, t: jax.Array, renew, kept):
-    """Return renew() at the first step and at every k-th from there, else `kept`: a branch on the shared count."""
-    return jax.lax.cond((t - 1) % k == 0, renew, lambda: kept)
 
 
 class Eigenbases(NamedTuple):

@@ -85,23 +85,28 @@ def muon_like(
     learning_rate: ScalarOrSchedule,
     momentum: Scalar,
     nesterov: bool,
-    orthogonal: Orthogonal,
-    decay: Decay,
+    weight_decay: Scalar,
+    decay_kind: DecayKind,
+    polar: Method,
+    iterations: int,
+    scale: Scale,
     others: GradientTransformation,
-    roles: Roles | None,
     applies_to: tuple[Role, ...],
-    mu_dtype: StateDtype = None,
+    mu_dtype: StateDtype,
+    roles: Roles | None,
     init: Callable[[jax.Array], Any] = lambda w: MatrixMomentum(jnp.zeros_like(w)),
     mirrors: tuple[str, ...] = ("m",),
     before: Before = momentum_alone,
     after: After = factor_alone,
 ) -> Transformation:
-    """Make a rule of the template; its arguments are those of `muon`.
+    """Make a rule of the template; its arguments are those of `muon`, in their order.
 
     Args:
         init: W -> slots, of which `m` is the momentum's, zero. mirrors: the slots that are m × n.
         before, after: what is done to the momentum, and to its orthogonal factor.
     """
+
+    orthogonal = Orthogonal(polar, iterations, scale)
 
     def direction(g, s, w, t):
         m = momentum * s.m + (1 - momentum) * g
@@ -110,9 +115,9 @@ def muon_like(
         d, slots = after(orthogonal.factor(x), Step(g, ahead, slots, t))
         return orthogonal.length(g) * d, slots
 
-    exact = orthogonal.method == "exact"
-    rule = matrixwise(init, direction, roles, mirrors, dtypes={"m": mu_dtype}, decomposes=exact)
-    return matrices_and_others(descend(rule, learning_rate, decay), others, roles, applies_to)
+    rule = matrixwise(init, direction, roles, mirrors, dtypes={"m": mu_dtype}, decomposes=polar == "exact")
+    matrices = descend(rule, learning_rate, Decay(weight_decay, decay_kind))
+    return matrices_and_others(matrices, others, roles, applies_to)
 
 
 @optimizer(family="muon", reference="Jordan et al. 2024, 'Muon: an optimizer for hidden layers in neural networks'")
@@ -152,5 +157,5 @@ def muon(
         applies_to: the roles of the parameters that Muon moves. A convolution is a matrix of outputs by window and
             inputs. mu_dtype: what M is stored in. roles: {path: role}; a run gives them.
     """
-    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
-    return muon_like(learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
+    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
+    return muon_like(*step, others, applies_to, mu_dtype, roles)

@@ -5,13 +5,13 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.decay import Decay, DecayKind
+from padl.optimizers.decay import DecayKind
 from padl.optimizers.matrixwise import MATRICES
-from padl.optimizers.orthogonal import Orthogonal, Scale, Step, muon_like
-from padl.optimizers.polar import Method, norm
+from padl.optimizers.orthogonal import Scale, Step, muon_like
+from padl.optimizers.polar import Method
 from padl.optimizers.rounding import StateDtype
 from padl.optimizers.transformation import Transformation
-from padl.optimizers.units import Roles, ratio, unit_norm
+from padl.optimizers.units import Roles, array_norm, ratio, unit_norm
 from padl.registry import optimizer
 from padl.roles import Role
 from padl.types import Optimizer, Scalar, ScalarOrSchedule
@@ -20,11 +20,6 @@ Sides = Literal["rows", "columns", "both"]
 
 
 class MatrixMoments(NamedTuple):
-    m: jax.Array
-    v: jax.Array
-
-
-class RowMoments(NamedTuple):
     m: jax.Array
     v: jax.Array
 
@@ -67,9 +62,10 @@ def muon2(
         v = b2 * step.s.v + (1 - b2) * step.g**2
         return step.m / jnp.sqrt(v + eps), step.s._replace(v=v)
 
-    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
-    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
-    return muon_like(*common, init=zero_moments_of, mirrors=("m", "v"), before=before)
+    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
+    return muon_like(
+        *step, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), before=before
+    )
 
 
 @optimizer(family="muon", reference="Si et al. 2025, arXiv:2507.11005, algorithm 1")
@@ -107,11 +103,12 @@ def adamuon(
     def after(o, step: Step):
         v = b2 * step.s.v + (1 - b2) * o**2
         d = o / (jnp.sqrt(v) + eps)
-        return 0.2 * o.size**0.5 * ratio(d, norm(d)), step.s._replace(v=v)
+        return 0.2 * o.size**0.5 * ratio(d, array_norm(d)), step.s._replace(v=v)
 
-    orthogonal, decay = Orthogonal(polar, iterations, "none"), Decay(weight_decay, decay_kind)
-    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
-    return muon_like(*common, init=zero_moments_of, mirrors=("m", "v"), before=before, after=after)
+    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, "none")
+    return muon_like(
+        *step, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), before=before, after=after
+    )
 
 
 @optimizer(family="muon", reference="arXiv:2603.28254, as MuonEq of KellerJordan/modded-nanogpt, track 3, 2026")
@@ -148,9 +145,8 @@ def muoneq(
             x = ratio(x, unit_norm(step.m, (1,)))
         return (x if sides == "rows" else ratio(x, unit_norm(step.m, (0,)))), step.s
 
-    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
-    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
-    return muon_like(*common, before=before)
+    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
+    return muon_like(*step, others, applies_to, mu_dtype, roles, before=before)
 
 
 @optimizer(
@@ -188,13 +184,12 @@ def normuon(
     """
 
     def init(w):
-        return RowMoments(jnp.zeros_like(w), jnp.zeros((w.shape[0], 1), w.dtype))
+        return MatrixMoments(jnp.zeros_like(w), jnp.zeros((w.shape[0], 1), w.dtype))
 
     def after(o, step: Step):
         v = b2 * step.s.v + (1 - b2) * jnp.sum(o**2, 1, keepdims=True) / max(o.shape[1], 1)
         d = o / (jnp.sqrt(v) + eps)
-        return norm(o) * ratio(d, norm(d)), step.s._replace(v=v)
+        return array_norm(o) * ratio(d, array_norm(d)), step.s._replace(v=v)
 
-    orthogonal, decay = Orthogonal(polar, iterations, scale), Decay(weight_decay, decay_kind)
-    common = (learning_rate, momentum, nesterov, orthogonal, decay, others, roles, applies_to, mu_dtype)
-    return muon_like(*common, init=init, after=after)
+    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
+    return muon_like(*step, others, applies_to, mu_dtype, roles, init=init, after=after)

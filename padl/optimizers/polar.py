@@ -10,7 +10,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.units import ratio
+from padl.optimizers.units import array_norm, ratio
 
 Method = Literal["newton_schulz", "polar_express", "exact"]
 Triple = tuple[float, float, float]
@@ -45,7 +45,7 @@ def polar_factor(g: jax.Array, method: Method, iterations: int, gram: bool = Fal
     if method == "exact":
         return _exact(g)
     wide = g if g.shape[0] <= g.shape[1] else g.T
-    x = ratio(wide, safety(method) * norm(wide))
+    x = ratio(wide, safety(method) * array_norm(wide))
     triples = triples_of(method, iterations)
     x = _by_gram(x, triples) if gram else _by_products(x, triples)
     return x if g.shape[0] <= g.shape[1] else x.T
@@ -62,13 +62,6 @@ def triples_of(method: Method, iterations: int) -> list[Triple]:
 def safety(method: Method) -> float:
     """Return by what more than its norm a matrix is divided first."""
     return SAFETY if method == "polar_express" else 1.0
-
-
-def norm(x: jax.Array) -> jax.Array:
-    """Compute the Frobenius norm, also where squares overflow or vanish."""
-    scale = jnp.max(jnp.abs(x), initial=0)
-    safe = jnp.where((scale > 0) & (scale < jnp.inf), scale, 1)
-    return safe * jnp.sqrt(jnp.sum(jnp.square(x / safe)))
 
 
 def _by_products(x: jax.Array, triples: Sequence[Triple]) -> jax.Array:

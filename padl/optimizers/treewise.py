@@ -19,14 +19,13 @@ from padl.optimizers.leafwise import (
     PARAMS,
     Rule,
     State,
-    are_both,
-    are_slots,
     compute_dtype,
     keys_of,
     points_of,
     real,
 )
 from padl.optimizers.rounding import Policy, is_stochastic, stochastically_rounded, with_key
+from padl.optimizers.slots import are_both, are_slots
 from padl.optimizers.transformation import extra
 from padl.optimizers.vectors import Vector
 from padl.types import Key, PyTree

@@ -20,7 +20,8 @@ Form = dict[str, str]  # path of a leaf -> "float32[3,4]"
 
 def form_of(tree: PyTree) -> Form:
     """Return the form of a tree of arrays, or of their `jax.ShapeDtypeStruct`."""
-    return {jax.tree_util.keystr(path): _described(x) for path, x in jax.tree_util.tree_leaves_with_path(by_name(tree))}
+    shapes = by_name(jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree))  # no array is moved for it
+    return {jax.tree_util.keystr(path): _described(x) for path, x in jax.tree_util.tree_leaves_with_path(shapes)}
 
 
 def leaves_of(tree: PyTree) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from harness import Result, Timing, benchmark, repeat, weigh, weighed
-from updates import OPTAX
+from updates import OPTAX, in_place
 
 from padl.app import names
 
@@ -49,13 +49,7 @@ class Program:
 
     def compiled(self) -> Any:
         """Trace and compile it."""
-
-        def update(carry, grads, scalars):
-            params, state = carry
-            changes, state = optax.with_extra_args_support(self.make(**scalars)).update(grads, state, params)
-            return (optax.apply_updates(params, changes), state), ()
-
-        return jax.jit(update, donate_argnums=0).lower(self.carry, *self.inputs).compile()
+        return in_place(self.make).lower(self.carry, *self.inputs).compile()
 
     def timing(self) -> Timing:
         """Return what times an update."""

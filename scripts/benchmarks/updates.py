@@ -138,12 +138,8 @@ class Traffic(NamedTuple):
         return f"{self.moved / 2**20:.0f} MiB, {'elementwise' if self.elementwise else 'with sums or maxima'}"
 
 
-def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, Traffic]:
-    """Time an update in place, and tell what it needs of memory.
-
-    Args:
-        make: (scalars) -> an Optax transformation. scalars: its numbers, traced.
-    """
+def in_place(make: Callable[..., optax.GradientTransformation]) -> Any:
+    """Jit an update in place: (carry, gradients, scalars) -> carry, (); the carry is parameters and state."""
 
     def update(carry, grads, scalars):
         params, state = carry
@@ -151,10 +147,20 @@ def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str
         changes, state = optimizer.update(grads, state, params)
         return (optax.apply_updates(params, changes), state), ()
 
+    return jax.jit(update, donate_argnums=0)
+
+
+def updater(make: Callable[..., optax.GradientTransformation], scalars: dict[str, jax.Array]) -> tuple[Timing, Traffic]:
+    """Time an update in place, and tell what it needs of memory.
+
+    Args:
+        make: (scalars) -> an Optax transformation. scalars: its numbers, traced.
+    """
+
     draw = jax.jit(lambda key: list(jax.random.normal(key, (ARRAYS, SIDE, SIDE))))
     params, grads = draw(jax.random.key(0)), draw(jax.random.key(1))
     carry = (params, jax.jit(lambda params, scalars: make(**scalars).init(params))(params, scalars))
-    traced = jax.jit(update, donate_argnums=0).trace(carry, grads, scalars)
+    traced = in_place(make).trace(carry, grads, scalars)
     compiled = traced.lower().compile()
     memory: Any = compiled.memory_analysis()
     variables = traced.jaxpr.jaxpr
