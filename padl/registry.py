@@ -29,6 +29,7 @@ from padl.coercion import FrozenDict, coerce, describe, notes
 from padl.errors import near as near
 from padl.messages import warn
 from padl.nested import without
+from padl.norm_order import ordered
 from padl.origins import MAIN, PADL, Place, loading, place_of
 from padl.types import DOMAINS, KINDS, Domain, Kind, Nested, PadlError, Traced
 
@@ -288,6 +289,8 @@ class Registry:
             label = name or function.__name__
             if self.kind == "loss":
                 _check_words(label, traits)
+            if self.kind == "optimizer" and inspect.isfunction(function):
+                function = ordered(label, traits, function)
             function = checked(self.kind, function, hyperparameters_of, traits.get("conflict", no_conflict))
             self.add(Entry(self.kind, label, function, family, reference, place.origin, traits, place))
             return function

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 STOREYS = [
     {"errors", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
     {"types", "messages", "readable"},
-    {"origins", "checked_calls", "coercion", "roles", "bucketed"},
+    {"origins", "checked_calls", "coercion", "norm_order", "roles", "bucketed"},
     {"registry"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

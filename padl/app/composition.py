@@ -6,11 +6,12 @@
 their paths, other hyperparameters or another optimizer.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from padl.app.composed_optimizer import INNER, SCHEDULE, Composed, GroupChoice
 from padl.nested import named_groups, without
+from padl.norm_order import held_after
 from padl.registry import Entry, Hyperparameter, StaticPartial
 from padl.types import Kind, PadlError
 
@@ -42,8 +43,9 @@ def composed(
     rule, scalars = entry.split_checked(used)
     wraps = {name: _wrapper(name, given, find) for name, given in around.items()}
     groups = {pattern: _checked_group(pattern, given, entry, used, find) for pattern, given in apart.items()}
-    for innermost in (_chain(entry, used, find), *(_chain_of_group(group.config, find) for group in groups.values())):
-        _check_order([*innermost, *(wrap.entry for wrap in wraps.values())])
+    held = _held(entry, used, find).union(*(_held(group.entry, group.config, find) for group in groups.values()))
+    for wrap in wraps.values():
+        held = _held(wrap.entry, wrap.config, find, held)
     if not around and not apart:
         return rule, scalars, used
     choice = Composed(
@@ -162,30 +164,14 @@ def _schedule(given: Any, where: str, optimizer: Entry, find: Find) -> _Layer:
     return _Layer(entry, *entry.split_checked(checked), {"name": entry.name, **checked})
 
 
-def _chain(entry: Entry, config: Mapping[str, Any], find: Find) -> list[Entry]:
-    """An optimizer after what is within it, the innermost first."""
-    inner = config.get(INNER)
-    within = _chain(find("optimizer", inner["name"]), inner, find) if isinstance(inner, Mapping) else []
-    return [*within, entry]
-
-
-def _chain_of_group(config: Mapping[str, Any], find: Find) -> list[Entry]:
-    return _chain(find("optimizer", config["name"]), config, find)
-
-
-def _check_order(wraps: Sequence[Entry]) -> None:
-    """Raise PadlError for a wrapper that moves the norm of parameters, around one that holds it.
+def _held(entry: Entry, config: Mapping[str, Any], find: Find, within: Iterable[str] = ()) -> frozenset[str]:
+    """The optimizers that hold a norm in one with what is within it, as `held_after`.
 
     Args:
-        wraps: the innermost first.
+        within: those that hold one in what it is put around.
     """
-    for i, outer in enumerate(wraps):
-        for inner in wraps[:i]:
-            if inner.traits.get("holds_norm") and outer.traits.get("moves_norm"):
-                raise PadlError(
-                    f"optimizer: {outer.name} is around {inner.name}, and moves parameters off the norm that it holds:"
-                    f" name {outer.name} before it, or put it within"
-                )
+    nested = [_held(of, values, find) for _, of, values in _parts(entry, without(config, WRAP, GROUPS), find)]
+    return held_after(entry.name, entry.traits, frozenset(within).union(*nested))
 
 
 def _named_mappings(given: Any, where: str) -> dict[str, Mapping[str, Any]]:

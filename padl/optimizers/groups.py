@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from optax import GradientTransformation
 
+from padl.norm_order import norm_held_by
 from padl.optimizers.transformation import (
     CALLS,
     Calls,
@@ -115,7 +116,8 @@ def grouped(groups: Mapping[str, OptimizerGroup], assign: Assign) -> Transformat
     needs = frozenset().union(*(needs_of(group.optimizer) for group in groups.values()))
     as_trained = all(readout_of(group.optimizer) is trained for group in groups.values())
     judged_of = trained if as_trained else readout
-    return Transformation(init, update, needs=needs, readout=judged_of, measure=measure, rates=rates)
+    held = norm_held_by(*(group.optimizer for group in groups.values()))
+    return Transformation(init, update, needs=needs, readout=judged_of, measure=measure, rates=rates, norm_held_by=held)
 
 
 def _calls(group: OptimizerGroup, state: GroupedState, calls: Calls | None) -> Calls | None:

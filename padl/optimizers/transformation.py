@@ -73,12 +73,14 @@ class Transformation(GradientTransformationExtraArgs):
         readout: (state, params) -> the parameters to judge and to keep, of the form of the parameters.
         measure: (state, updates, params) -> {name: scalar} to be logged: the state after an update, the update, and the
             parameters before it. Called only where a run asks for one of the names.
+        norm_held_by: the names of the wrappers in it that hold the norm of parameters; the registry sets it.
     """
 
     needs: frozenset[str] = frozenset()
     readout: Readout = staticmethod(trained)
     measure: Measure = staticmethod(no_measures)
     rates: Rates | None = None
+    norm_held_by: frozenset[str] = frozenset()
 
     def __new__(
         cls,
@@ -89,6 +91,7 @@ class Transformation(GradientTransformationExtraArgs):
         readout: Readout = trained,
         measure: Measure = no_measures,
         rates: Rates | None = None,
+        norm_held_by: frozenset[str] = frozenset(),
     ) -> "Transformation":
         """Make one; PadlError for a need that is none."""
         made = super().__new__(cls, init, update)
@@ -96,12 +99,13 @@ class Transformation(GradientTransformationExtraArgs):
         if unknown:
             raise PadlError(f"an optimizer needs {unknown[0]!r}, and it can be given {', '.join(NEEDS)}")
         made.needs, made.readout, made.measure, made.rates = frozenset(needs), readout, measure, rates
+        made.norm_held_by = norm_held_by
         return made
 
     def _replace(self, **changes: Any) -> "Transformation":  # pyright: ignore[reportIncompatibleMethodOverride]
         functions = {"init": self.init, "update": self.update, **changes}
-        declared = {"readout": self.readout, "measure": self.measure, "rates": self.rates}
-        return Transformation(**functions, needs=self.needs, **declared)
+        declared = ("needs", "readout", "measure", "rates", "norm_held_by")
+        return Transformation(**functions, **{name: getattr(self, name) for name in declared})
 
 
 def needs_of(optimizer: GradientTransformation) -> frozenset[str]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import jax
 from optax import GradientTransformation
 
+from padl.norm_order import norm_held_by
 from padl.optimizers.transformation import (
     CALLS,
     Calls,
@@ -150,6 +151,7 @@ def around(
         readout=readout or lifted or trained,
         measure=no_measures if silent else measured,
         rates=rates or lifted_rates,
+        norm_held_by=norm_held_by(inner),
     )
 
 
@@ -178,6 +180,7 @@ def wrapped(
         readout=readout or readout_of(inner),
         measure=measure or measures_of(inner),
         rates=getattr(inner, "rates", None),
+        norm_held_by=norm_held_by(inner),
     )
 
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import padl
+from padl import optimizers as o
 from padl import registry
 from padl.app.names import part
 from padl.app.run_spec import check
 from padl.nested import with_value
+from padl.optimizers.groups import OptimizerGroup, grouped
 from padl.optimizers.transformation import Transformation
 from padl.optimizers.wrapping import wrapped
 from padl.types import Optimizer, PadlError, Scalar
@@ -43,6 +45,10 @@ def scaled():
 def built(wanted):
     found = part("optimizer", wanted)
     return found.choice(**found.scalars)
+
+
+def in_groups(tx):
+    return grouped({"all": OptimizerGroup(tx)}, lambda params: {})
 
 
 def first_update(tx, params=None):
@@ -124,6 +130,34 @@ def test_what_does_not_go_together_is_one_line(wanted, message):
         part("optimizer", {"name": "adam", **wanted})
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda tx: tx,
+        lambda tx: o.sam(tx),
+        lambda tx: o.accumulate(tx, 2),
+        in_groups,
+        lambda tx: tx._replace(init=tx.init),
+        lambda tx: wrapped(tx, tx.init, tx.update),
+    ],
+)
+def test_what_moves_norms_is_refused_around_what_holds_them_from_python_too(between):
+    holder = between(o.hyperball("adam"))
+    with pytest.raises(PadlError) as refused:
+        o.weight_decay(holder, 0.1)
+    line = "optimizer: weight_decay is around hyperball, and moves parameters off the norm that it holds: put hyperball"
+    assert str(refused.value).startswith(line)
+    o.hyperball(o.weight_decay(between(o.adam()), 0.1))
+
+
+def test_the_order_of_norms_is_looked_at_in_every_optimizer_that_is_given_one():
+    others = {"name": "hyperball", "inner": "adam"}
+    with pytest.raises(PadlError, match="weight_decay is around hyperball"):
+        part("optimizer", {"name": "muon", "others": others, "wrap": ["weight_decay"]})
+    with pytest.raises(PadlError, match="weight_decay is around hyperball"):
+        o.weight_decay(o.muon(others=o.hyperball("adam")), 0.1)
 
 
 def test_a_group_that_no_parameter_is_of_is_refused_with_all_there_are():
