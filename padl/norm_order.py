@@ -5,11 +5,13 @@
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from padl.types import PadlError
 
+F = TypeVar("F", bound=Callable[..., Any])
 HELD = "norm_held_by"  # attribute of an optimizer: the names of those that hold a norm, of it and of all within
 
 
@@ -37,11 +39,14 @@ def held_after(name: str, traits: Mapping[str, Any], within: Iterable[str]) -> f
     return held | {name} if traits.get("holds_norm") else held
 
 
-def ordered(name: str, traits: Mapping[str, Any], function: Callable[..., Any]) -> Callable[..., Any]:
+def ordered(name: str, traits: Mapping[str, Any], function: F) -> F:
     """Return a function that makes an optimizer with a look at the optimizers that it is called with, as `held_after`.
 
-    What it makes says who holds a norm in it; one of Optax's without further arguments has no place to say so.
+    What it makes says who holds a norm in it; one of Optax's without further arguments has no place to say so. A class,
+    or another thing that can be called, comes back as it is.
     """
+    if not inspect.isfunction(function):
+        return function
 
     @functools.wraps(function)
     def make(*args: Any, **arguments: Any) -> Any:
@@ -51,4 +56,4 @@ def ordered(name: str, traits: Mapping[str, Any], function: Callable[..., Any]) 
             setattr(made, HELD, held | norm_held_by(made))
         return made
 
-    return make
+    return make  # pyright: ignore[reportReturnType]

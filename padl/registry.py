@@ -289,7 +289,7 @@ class Registry:
             label = name or function.__name__
             if self.kind == "loss":
                 _check_words(label, traits)
-            if self.kind == "optimizer" and inspect.isfunction(function):
+            if self.kind == "optimizer":
                 function = ordered(label, traits, function)
             function = checked(self.kind, function, hyperparameters_of, traits.get("conflict", no_conflict))
             self.add(Entry(self.kind, label, function, family, reference, place.origin, traits, place))

@@ -23,7 +23,6 @@ SMALL = {"task": {"name": "permeability", "rows": 64}, "model": {"name": "mlp", 
 @pytest.fixture(autouse=True, scope="module")
 def scaled():
     """A wrapper, and a constraint around which no decay may stand."""
-    before = {kind: dict(each._entries) for kind, each in registry.REGISTRIES.items()}
 
     @registry.optimizer(family="wrapper", name="test_scaled")
     def scaled(inner: Optimizer, share: Scalar = 0.5, twice: bool = False) -> Transformation:
@@ -38,8 +37,8 @@ def scaled():
     registry.optimizer(family="wrapper", name="test_holds", holds_norm=True)(scaled.__wrapped__)
     registry.optimizer(family="wrapper", name="test_moves", moves_norm=True)(scaled.__wrapped__)
     yield
-    for kind, entries in before.items():
-        registry.REGISTRIES[kind]._entries = entries
+    for name in ("test_scaled", "test_holds", "test_moves"):
+        del registry.optimizer._entries[name]
 
 
 def built(wanted):
