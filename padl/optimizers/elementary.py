@@ -1,8 +1,12 @@
 """Elementary functions in vector operations, where XLA on CPUs calls a library for each number. cube_root, angle."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+from jax import lax
 
+SIGMA = 0.045  # by which the logarithm that the bits are is too large, in the mean
 TAN = 0.41421356237309503  # tan π/8
 # atan(z)/z as a polynomial in z², of |z| <= tan π/8, interpolated at Chebyshev's nodes in long double: relative errors
 # of 6.3e-10 with 6 terms, and of 3.5e-17 with 11.
@@ -30,9 +34,33 @@ DOUBLE = (
 
 
 def cube_root(x: jax.Array) -> jax.Array:
-    """Compute ∛x of x >= 0: by a logarithm, and one step of Newton's method."""
-    y = jnp.exp(jnp.log(x) / 3)
-    return jnp.where((y > 0) & (y < jnp.inf), y - (y - x / y / y) / 3, y)
+    """Compute ∛x of x >= 0: a third of the logarithm, read from its bits, and steps of Halley's method.
+
+        y = y (y³ + 2x) / (2y³ + x)      each triples the digits: 4 %, 2e-5, 2e-15, ...
+
+    As an integer the bits of x are about 2ᵐ (log₂ x + b - σ), with m digits of the mantissa and b the bias of the
+    exponent, so that those of ∛x are a third of them and 2/3 · 2ᵐ (b - σ).
+
+    Args:
+        x: float32 or float64. What is subnormal counts as 0.
+    """
+    kind = jnp.finfo(x.dtype)
+    integer = jnp.int32 if kind.bits == 32 else jnp.int64
+    large, small = x > 2.0**100, x < 2.0**-100
+    a = x * _chosen(large, 2.0**-24, small, 2.0**24, x.dtype)  # the cubes of the steps neither overflow nor vanish
+    bits = lax.bitcast_convert_type(a, integer)
+    two_thirds = int(2 / 3 * (kind.maxexp - 1 - SIGMA) * 2**kind.nmant)
+    y = lax.bitcast_convert_type((bits.astype(x.dtype) / 3).astype(integer) + two_thirds, x.dtype)
+    for _ in range(2 if kind.bits == 32 else 3):
+        cube = y * y * y
+        y = y * ((cube + 2 * a) / (2 * cube + a))
+    y = y * _chosen(large, 2.0**8, small, 2.0**-8, x.dtype)
+    return jnp.where((a > 0) & (a < jnp.inf), y, a)
+
+
+def _chosen(first: jax.Array, x: float, second: jax.Array, y: float, dtype: Any) -> jax.Array:
+    """x where the first holds, y where the second does, 1 elsewhere."""
+    return jnp.where(first, x, jnp.where(second, y, 1)).astype(dtype)
 
 
 def angle(y: jax.Array, x: jax.Array) -> jax.Array:
