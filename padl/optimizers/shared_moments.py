@@ -43,9 +43,9 @@ def adam_mini(
 
         m = b1 m + (1-b1) g      v = b2 v + (1-b2) mean(g²), of one block      θ -= η (m̂ / (√v̂ + eps) + λ θ)
 
-    m̂, v̂ are corrected as in `adam`. By roles the blocks are the paper's (its algorithm 3): a token of an embedding, an
-    output of a head or a matrix, a head of queries or keys, and all of what is a bias, a norm's or other. An output of
-    a convolution is PADL's; the paper leaves those whole. Each part of a stack has its own blocks.
+    m̂, v̂ are corrected as in `adam`. By roles the blocks are those of the authors' code (1.1.1): a token of an embedding,
+    an output of a head or a matrix, a head of queries or keys, a number of a bias, and all of what is a norm's or
+    other. An output of a convolution is PADL's; that code leaves those whole. Each part of a stack has its own blocks.
 
     Queries and keys are matrices with `query`, `key`, `q` or `k` in their path and an axis of heads, (inputs, heads,
     features). Where the heads lie in one axis with the features, blocks are outputs, which are smaller. Without
@@ -94,10 +94,10 @@ def _kept(partition: Partition, role: ParameterRole, name: str, ndim: int) -> Ax
 
 
 def _units(role: ParameterRole, name: str) -> Axes:
-    """The axes of tokens, of heads or of outputs; () of an array that is one block."""
+    """The axes of tokens, of heads or of outputs, as all of a bias are; () of an array that is one block."""
     if role.role == "embedding":
         return role.inputs
-    if role.role not in ("matrix", "head", "convolution"):
+    if role.role not in ("matrix", "head", "convolution", "bias"):
         return ()
     has_heads = role.role == "matrix" and len(role.outputs) > 1 and BY_HEAD.search(name)
     return role.outputs[:-1] if has_heads else role.outputs

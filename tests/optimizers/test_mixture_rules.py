@@ -132,6 +132,7 @@ def test_adam_mini_keeps_one_number_for_a_block(partition, shapes):
 
 WHOLE = lambda shape: [...]  # noqa: E731
 OUTPUTS = lambda shape: [(..., i) for i in range(shape[-1])]  # noqa: E731
+EACH = lambda shape: list(np.ndindex(shape))  # noqa: E731
 BLOCKS = {  # {path: (shape, role, blocks)}
     "embed.embedding": ((5, 3), usual("embedding", 2), lambda shape: [*range(shape[0])]),
     "head.kernel": ((3, 5), usual("head", 2), OUTPUTS),
@@ -159,10 +160,10 @@ BLOCKS = {  # {path: (shape, role, blocks)}
         usual("matrix", 3),
         lambda shape: [np.s_[i, :, j] for i in range(2) for j in range(4)],
     ),
-    "scanned.bias": ((2, 4), ParameterRole("bias", (), (1,), (0,)), lambda shape: [0, 1]),
+    "scanned.bias": ((2, 4), ParameterRole("bias", (), (1,), (0,)), EACH),
     "conv.kernel": ((3, 3, 2, 4), usual("convolution", 4), OUTPUTS),
-    "mlp.bias": ((4,), usual("bias", 1), WHOLE),
-    "attention.query.bias": ((2, 4), usual("bias", 2), WHOLE),
+    "mlp.bias": ((4,), usual("bias", 1), EACH),
+    "attention.query.bias": ((2, 4), usual("bias", 2), EACH),
     "norm.scale": ((3,), usual("norm", 1), WHOLE),
     "temperature": ((2, 2), usual("other", 2), WHOLE),
 }
@@ -187,7 +188,7 @@ def test_adam_mini_infers_roles_from_names_and_takes_what_they_do_not_say_whole(
     params = jax.tree.map(jnp.zeros, names, is_leaf=lambda x: isinstance(x, tuple))
     nu = optimizers.adam_mini().init(params).slots.nu
     shapes = jax.tree.map(jnp.shape, nu)
-    assert shapes == {"embed": {"embedding": (5, 1)}, "layer": {"kernel": (1, 4), "bias": (1,)}, "x": (1, 1)}
+    assert shapes == {"embed": {"embedding": (5, 1)}, "layer": {"kernel": (1, 4), "bias": (4,)}, "x": (1, 1)}
 
 
 @pytest.mark.parametrize("name", ["ademamix", "simplified_ademamix", "adam_mini"])
