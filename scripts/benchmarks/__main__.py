@@ -19,6 +19,7 @@ from pathlib import Path
 
 import comparing
 import losses
+import matrices
 import reading
 import small_arrays
 import starting
@@ -36,6 +37,7 @@ SUBJECTS = (
     training,
     updates,
     small_arrays,
+    matrices,
     update_torch,
     starting,
     sweeps,
