@@ -17,7 +17,7 @@ STOREYS = [
     {"errors", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
     {"types", "messages", "readable"},
     {"origins", "checked_calls", "coercion", "norm_order", "roles", "bucketed"},
-    {"registry"},
+    {"registry", "attention_logits"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},
     {"surfaces"},

@@ -70,6 +70,8 @@ def does_something(entry: Entry, name: str, look: Look, base: Mapping[str, Any] 
 PARAMS = {"w": jnp.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]]), "b": jnp.array([0.5, -0.25, 2.0])}
 
 
+ATTENTION = {name: {"kernel": PARAMS["w"]} for name in ("query", "key")}  # three heads of one feature
+RECORDED = {"largest_logits": jnp.array([200.0, 120.0, 1.0])}
 STEPS = 6  # radam scales nothing in its first four
 BOTTOMS = np.random.default_rng(0).normal(size=(STEPS, 3)).astype(np.float32) * 4
 
@@ -84,12 +86,14 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
     checked = entry.check({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
     made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
     optimizer, path = optax.with_extra_args_support(made), []
-    params, state = PARAMS, optimizer.init(PARAMS)
+    params = ATTENTION if "model_state" in needs_of(made) else PARAMS
+    state = optimizer.init(params)
 
     def step(params, state, t):
         value, grad = jax.value_and_grad(height)(params, t)
         extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
-        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
+        extras = {**extras, "value": value, "grad": grad, "model_state": RECORDED}
+        updates, state = optimizer.update(grad, state, params, **extras)
         return optax.apply_updates(params, updates), state
 
     once = needs_of(made) & {"value_fn", "grad_fn"}  # what differentiates by itself is slow to do op by op

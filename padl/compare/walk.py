@@ -122,7 +122,8 @@ def _walk(
         params, state = carry
         value_fn = lambda params: measure(drawn, point_of(forms, params))  # noqa: E731
         value, grad = jax.value_and_grad(value_fn)(params)
-        extras = {"value": value, "value_fn": value_fn, "grad": grad, "grad_fn": jax.grad(value_fn), "key": drawn.own}
+        of_point = {"value": value, "value_fn": value_fn, "grad": grad, "grad_fn": jax.grad(value_fn)}
+        extras = {**of_point, "key": drawn.own, "model_state": {}}
         updates, state = optimizer.update(grad, state, params, **needed(optimizer, extras))
         check_alike(updates, params, "returned updates")
         moved: Any = optax.apply_updates(params, updates)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from padl.attention_logits import over_parts
 from padl.data.source import Batch
 from padl.engine import mesh as meshes
 from padl.losses.reduce import mean
@@ -72,8 +73,9 @@ class BatchGradient(NamedTuple):
         of_part = jax.value_and_grad(self.total, has_aux=True)
 
         def add(carry: Any, i: jax.Array) -> tuple[Any, None]:
-            model_state, sums = carry
-            (total, (count, model_state, statistics)), gradient = of_part(params, model_state, i)
+            before, sums = carry
+            (total, (count, after, statistics)), gradient = of_part(params, before, i)
+            model_state = over_parts(before, after, i == 0)
             return (model_state, jax.tree.map(jnp.add, sums, (total, count, statistics, gradient))), None
 
         total, (count, _, statistics) = jax.eval_shape(self.total, params, model_state)

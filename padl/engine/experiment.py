@@ -103,7 +103,7 @@ class Experiment:
         """
         gradients = self.batch_gradient(state, hparams, data, batch)
         value, model_state, statistics, gradient = gradients.differentiate(state.params, state.model_state)
-        params, opt_state, measured = self.update(state, hparams, gradients, value, gradient)
+        params, opt_state, measured = self.update(state, hparams, gradients, value, gradient, model_state)
         average = self._averaged(state, params, opt_state, hparams)
         metrics = {"loss": value, **self.objective.finish(statistics), **measured}
         if "learning_rate" in hparams["optimizer"]:
@@ -111,9 +111,18 @@ class Experiment:
         return TrainState(state.step + 1, state.key, params, model_state, opt_state, average), metrics
 
     def update(
-        self, state: TrainState, hparams: HParams, gradients: BatchGradient, value: jax.Array, gradient: Params
+        self,
+        state: TrainState,
+        hparams: HParams,
+        gradients: BatchGradient,
+        value: jax.Array,
+        gradient: Params,
+        model_state: PyTree,
     ) -> tuple[Params, PyTree, Metrics]:
         """Move the parameters by a gradient of `gradients`, whose loss is `value`.
+
+        Args:
+            model_state: after the batch.
 
         Returns:
             The parameters, the optimizer's new state, and what of the update is measured.
@@ -127,6 +136,7 @@ class Experiment:
             "grad": gradient,
             "grad_fn": lambda params: clipped(gradient_at(params)),
             "key": keys.of_update(state.key, state.step),
+            "model_state": model_state,
         }
 
         def update(given: Params, extras: dict[str, Any]) -> tuple[Params, PyTree]:

@@ -1,7 +1,7 @@
 """Models in flax.nnx.
 
 dense.py: linear, mlp. convolutional.py: cnn, on the convolution of fast_conv.py. sequence.py: tdnn. layers.py: what
-they share.
+they share. attention.py: attention that says how large its logits are, for models of your own.
 
 A model is built by `model(shape, outputs, *, rngs, ...)` from the shape of one input and the number of outputs (of a
 sequence: for each of its frames), and called as `model(x)` to evaluate and `model(x, key)` to train: the key is the

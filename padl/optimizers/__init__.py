@@ -9,8 +9,9 @@ move matrices by the orthogonal factor that polar.py computes.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
-is an update. On the update: links.py number by number, weight_norms.py by the norm of a matrix. averages.py judges a
-mean, slow_weights.py and iterate_averaging.py train elsewhere than they judge.
+is an update. On the update: links.py number by number, weight_norms.py by the norm of a matrix, attention_clipping.py
+by the logits of attention. averages.py judges a mean, slow_weights.py and iterate_averaging.py train elsewhere than
+they judge.
 
 What rules are made of: leafwise.py lifts one for an array to trees, slots.py keeps what it returns, treewise.py lifts
 one for all arrays together, which vectors.py lets read as a vector, matrixwise.py one for a matrix. descend.py gives
@@ -30,6 +31,7 @@ registry.discover(__name__, __path__)
 if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
     from padl.optimizers.adaptive import *
     from padl.optimizers.adaptive_clipping import *
+    from padl.optimizers.attention_clipping import *
     from padl.optimizers.averages import *
     from padl.optimizers.clipping import *
     from padl.optimizers.descent import *

@@ -43,9 +43,10 @@ def adam_mini(
 
         m = b1 m + (1-b1) g      v = b2 v + (1-b2) mean(g²), of one block      θ -= η (m̂ / (√v̂ + eps) + λ θ)
 
-    m̂, v̂ are corrected as in `adam`. By roles the blocks are those of the authors' code (1.1.1): a token of an embedding,
-    an output of a head or a matrix, a head of queries or keys, a number of a bias, and all of what is a norm's or
-    other. An output of a convolution is PADL's; that code leaves those whole. Each part of a stack has its own blocks.
+    m̂, v̂ are corrected as in `adam`. By roles the blocks are those of the authors' code (1.1.1): a token of an
+    embedding, an output of a head or a matrix, a head of queries or keys, a number of a bias, and all of what is a
+    norm's or other. An output of a convolution is PADL's; that code leaves those whole. Each part of a stack has its
+    own blocks.
 
     Queries and keys are matrices with `query`, `key`, `q` or `k` in their path and an axis of heads, (inputs, heads,
     features). Where the heads lie in one axis with the features, blocks are outputs, which are smaller. Without

@@ -51,6 +51,7 @@ NEEDS: Mapping[str, str] = {
     "grad": "the gradient of the batch, not clipped",
     "grad_fn": "parameters -> the gradient of the batch there, accumulated and clipped as the one that is given",
     "key": "the random numbers of this step, other ones for every seed",
+    "model_state": "what the model keeps beside its parameters, after this batch",
 }
 
 

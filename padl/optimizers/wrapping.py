@@ -17,6 +17,7 @@ from padl.optimizers.transformation import (
     Rates,
     Readout,
     Transformation,
+    extra,
     given_params,
     measures_of,
     needs_of,
@@ -31,7 +32,8 @@ from padl.types import Params, PyTree
 Change = Callable[[PyTree], PyTree]  # of a gradient
 Filter = Callable[[PyTree, PyTree, Params | None], tuple[PyTree, PyTree]]  # (gradient, own, params) -> gradient, own
 Link = Callable[..., PyTree]  # (params, update, what it reads by name) -> update
-GRADIENT, RATES = "gradient", "rates"  # what a link can read beside: both trees like the parameters
+GRADIENT, RATES = "gradient", "rates"  # what a link can read beside, trees like the parameters
+MODEL_STATE = "model_state"  # and this, as of `NEEDS`
 
 
 class WrapperState(NamedTuple):
@@ -95,7 +97,7 @@ def on_updates(
 
     Args:
         link: (params, update) -> update; what it reads comes by name. With `start` it returns (update, own state).
-        reads: "gradient", which the optimizer is given; "rates", a `StepSize` for each array.
+        reads: "gradient", which the optimizer is given; "rates", a `StepSize` for each array; "model_state".
         start: params -> own state of the wrapper, of the form that `link` returns. measure: (own state, updates,
             params) -> {name: scalar}. wrapper: its name, for messages.
 
@@ -104,6 +106,7 @@ def on_updates(
             left out.
     """
     rates = rates_of(inner, wrapper) if RATES in reads else None
+    needs = [MODEL_STATE] if MODEL_STATE in reads else []
 
     def init(params: Params) -> Any:
         return inner.init(params) if start is None else WrapperState(inner.init(params), start(params))
@@ -113,11 +116,15 @@ def on_updates(
         given: dict[str, Any] = {GRADIENT: grads} if GRADIENT in reads else {}
         if rates is not None:
             given[RATES] = rates(within, point, extras.get(CALLS))
+        if needs:
+            given[MODEL_STATE] = extra(extras, MODEL_STATE)
         updates, within = updated(inner, grads, within, params, extras)
         linked = link(point, updates, **given)
         return (linked, within) if start is None else (linked[0], WrapperState(within, linked[1]))
 
-    return wrapped(inner, init, update) if start is None else around(inner, init, update, measure=measure)
+    if start is None:
+        return wrapped(inner, init, update, needs)
+    return around(inner, init, update, needs, measure=measure)
 
 
 def around(

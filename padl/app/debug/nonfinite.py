@@ -114,8 +114,8 @@ class NonfiniteHunt:
         """The update of a step, to be run by itself: its gradient is known."""
         plan = self.plan
         gradients = plan.experiment.batch_gradient(state, plan.hparams, plan.data, batch)
-        value, _, _, gradient = gradients.differentiate(state.params, state.model_state)
-        return lambda: plan.experiment.update(state, plan.hparams, gradients, value, gradient)
+        value, model_state, _, gradient = gradients.differentiate(state.params, state.model_state)
+        return lambda: plan.experiment.update(state, plan.hparams, gradients, value, gradient, model_state)
 
 
 def _state_after(chunk: loop.Chunk) -> TrainState:
