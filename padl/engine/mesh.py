@@ -68,17 +68,17 @@ def a_device_for_each_core(platform: Platform, count: int | None, warn: Callable
     Args:
         platform, count: of the devices that the sweep will run on, as in `devices`.
     """
-    cores = _cores()
+    available = cores()
     if jax.config.jax_num_cpu_devices >= 1 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):  # pyright: ignore[reportAttributeAccessIssue]
         return
     try:
-        jax.config.update("jax_num_cpu_devices", cores)
+        jax.config.update("jax_num_cpu_devices", available)
     except RuntimeError:
-        if cores > 1 and count != 1 and devices(platform)[0].platform == "cpu":
-            _warn_of_one_device(cores, warn)
+        if available > 1 and count != 1 and devices(platform)[0].platform == "cpu":
+            _warn_of_one_device(available, warn)
 
 
-def _cores() -> int:
+def cores() -> int:
     """Count the cores that this process may use; where the system does not say (macOS), those of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
