@@ -29,9 +29,7 @@ def zero_moments_of(w: jax.Array) -> MatrixMoments:
     return MatrixMoments(jnp.zeros_like(w), jnp.zeros_like(w))
 
 
-@optimizer(
-    family="muon", reference="Liu et al. 2026, arXiv:2604.09967; numbers of KellerJordan/modded-nanogpt, track 3"
-)
+@optimizer(family="muon", reference="Liu et al. 2026, arXiv:2604.09967; b2, eps of modded-nanogpt, track 3")
 def muon2(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -111,18 +109,9 @@ def adamuon(
         return 0.2 * o.size**0.5 * ratio(d, array_norm(d)), step.s._replace(v=v)
 
     step = (learning_rate, mean_of(momentum, nesterov), polar_by(polar, iterations), "none")
-    decay = Decay(weight_decay, decay_kind)
+    decay, both = Decay(weight_decay, decay_kind), {"before": before, "after": after}
     return muon_like(
-        *step,
-        decay,
-        others,
-        applies_to,
-        mu_dtype,
-        roles,
-        init=zero_moments_of,
-        mirrors=("m", "v"),
-        before=before,
-        after=after,
+        *step, decay, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), **both
     )
 
 
@@ -195,7 +184,7 @@ def normuon(
     iterations give O.
 
     Args:
-        b2: decay rate of v in [0, 1). eps: > 0, in units of O, whose numbers are about 1/√max(m, n); the code's is 1e-10.
+        b2: decay rate of v in [0, 1). eps: > 0, in units of O, whose numbers are about 1/√max(m, n); 1e-10 in the code.
         learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale, others, applies_to,
             mu_dtype, roles: as in `muon`.
     """
