@@ -5,36 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from matrix_walk import ROLES, gradients, signs, walk
 
 import padl
 from padl import optimizers, registry
 from padl.roles import ParameterRole
 
 FAMILY = [e.name for e in map(registry.optimizer.get, padl.names("optimizer")) if e.family == "muon"]
-ROLES = {"w": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
-RNG = np.random.default_rng(0)
-
-
-def walk(tx, grads):
-    """The sum of the updates of one matrix, after each step."""
-    params = {"w": jnp.zeros(grads.shape[1:])}
-
-    def step(carry, g):
-        params, state = carry
-        updates, state = tx.update({"w": g}, state, params)
-        params = optax.apply_updates(params, updates)
-        return (params, state), params["w"]
-
-    return np.asarray(jax.jit(lambda: jax.lax.scan(step, (params, tx.init(params)), jnp.asarray(grads))[1])())
-
-
-def gradients(shape=(4, 3), steps=5):
-    return RNG.standard_normal((steps, *shape)).astype(np.float32)
-
-
-def signs(shape=(4, 3), steps=5):
-    """Gradients whose numbers are all as large as one another."""
-    return np.sign(gradients(shape, steps))
 
 
 def test_muon2_of_gradients_whose_numbers_have_one_size_is_muon():
