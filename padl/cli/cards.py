@@ -108,9 +108,10 @@ def _print_parameters(model: Entry, console: Output) -> None:
         "inputs": axes("inputs"),
         "outputs": axes("outputs"),
         "stacked": axes("stacked"),
+        "parts": ["" if row.parts == 1 else str(row.parts) for row in rows],
         "source": [row.source for row in rows],
     }
-    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "source")))
+    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "parts", "source")))
 
 
 def _domain(domain: Domain) -> str:

@@ -68,8 +68,8 @@ def polargrad(
     nesterov: bool = False,
     weight_decay: Scalar = 0.0,
     decay_kind: DecayKind = "decoupled",
-    polar: Method = "exact",
-    iterations: int = 5,
+    polar: Method = "polar_express",
+    iterations: int = 8,
     scale: Scale = "none",
     others: Optimizer = "adamw",
     applies_to: tuple[Role, ...] = MATRICES,
@@ -81,8 +81,8 @@ def polargrad(
         ν = ⟨M, O⟩, the nuclear norm of M      W -= η (ν O + λ W)      M, O as in `muon`
 
     It is not free of scale: twice the gradient is twice the step, and η is of another size than Muon's. An error of O's
-    singular values is one of ν too, hence the exact factor (the authors': QDWH); polar_express with 8 iterations costs
-    less. The momentum comes first; that of orthogonal factors, their `polar_first`, is not here.
+    singular values is one of ν too, hence 8 iterations of polar_express; the authors' factor, by QDWH, is polar=exact.
+    The momentum comes first; that of orthogonal factors, their `polar_first`, is not here.
 
     Args:
         learning_rate: η > 0, in units of the parameter over the gradient.

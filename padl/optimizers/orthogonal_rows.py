@@ -20,7 +20,7 @@ from padl.types import Optimizer, Scalar, ScalarOrSchedule
 LEAST = 1e-12  # the length that a row of zeros is given, which has a direction at its first step
 
 
-class Rows(NamedTuple):
+class RowLengths(NamedTuple):
     """m: momentum of V. g, r: the lengths of rows of W, with a sign, and of V. mu, nu: Adam's moments of g."""
 
     m: jax.Array
@@ -68,7 +68,7 @@ def muown(
 
     def init(W):
         length = jnp.maximum(unit_norm(W, (1,)), LEAST)
-        return Rows(jnp.zeros_like(W), length, length, jnp.zeros_like(length), jnp.zeros_like(length))
+        return RowLengths(jnp.zeros_like(W), length, length, jnp.zeros_like(length), jnp.zeros_like(length))
 
     def update(G, s, W, t, learning_rate):
         unit = W / s.g
@@ -81,7 +81,7 @@ def muown(
         new = g / r * V - learning_rate * weight_decay * W
         g = jnp.where(weight_decay == 0, g, unit_norm(new, (1,)))
         g = jnp.where(jnp.abs(g) < LEAST, jnp.copysign(LEAST, g), g)
-        return new - W, Rows(s.m, g, r, mu, nu)
+        return new - W, RowLengths(s.m, g, r, mu, nu)
 
     needs = (PARAMS, LEARNING_RATE)
     rule = matrixwise(init, update, roles, ("m",), needs, {"m": mu_dtype}, factor.decomposes)

@@ -28,7 +28,7 @@ def numpy_muon_plus(W, grads, learning_rate, momentum, weight_decay, normalise):
         yield W
 
 
-def numpy_polargrad(W, grads, learning_rate, momentum, weight_decay):
+def numpy_polargrad(W, grads, learning_rate, momentum, weight_decay, polar):
     """github.com/timlautk/polargrad, polar_grad.py."""
     M = np.zeros_like(W)
     for G in grads:
@@ -188,7 +188,7 @@ COMMON = {"learning_rate": 0.1, "momentum": 0.7, "weight_decay": 0.3, **FOR_ALL}
 ADAPTIVE = {**COMMON, "b2": 0.8, "eps": 0.1}
 RULES = {
     "muon_plus": (by_matrix(numpy_muon_plus), {**COMMON, "normalise": "columns_rows"}),
-    "polargrad": (by_matrix(numpy_polargrad), {**COMMON, "learning_rate": 1e-3}),
+    "polargrad": (by_matrix(numpy_polargrad), {**COMMON, "learning_rate": 1e-3, "polar": "exact"}),
     "namo": (by_matrix(numpy_namo), ADAPTIVE),
     "mars_m": (by_matrix(numpy_mars_m), {**COMMON, "gamma": 0.3}),
     "dion2": (by_matrix(numpy_dion2), {**COMMON, "shrink": 2, "polar": "newton_schulz"}),
