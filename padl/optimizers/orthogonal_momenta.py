@@ -101,7 +101,7 @@ def dion2(
     decay_kind: DecayKind = "decoupled",
     polar: Method = "polar_express",
     iterations: int = 5,
-    scale: Scale = "spectral",
+    scale: Scale = "unclamped",
     others: Optimizer = "adamw",
     applies_to: tuple[Role, ...] = MATRICES,
     mu_dtype: StateDtype = None,
@@ -118,9 +118,8 @@ def dion2(
     Args:
         momentum: μ in [0, 1), what is kept of a row that has moved; the authors' ef_decay.
         shrink: 1/α, of how many rows one moves, rounded up. Costs fall with it: O is of a matrix so much smaller.
-        polar, iterations: five of polar_express, as in the code.
-        learning_rate, weight_decay, decay_kind, scale, others, applies_to, mu_dtype, roles: as in `muon`; s is of the
-            whole matrix.
+        polar, iterations, scale: five of polar_express and √(m/n) of the whole matrix, as in the code.
+        learning_rate, weight_decay, decay_kind, others, applies_to, mu_dtype, roles: as in `muon`.
     """
 
     def average(g, s):

@@ -69,7 +69,7 @@ def numpy_dion2(W, grads, learning_rate, momentum, weight_decay, shrink, polar):
         D = np.zeros_like(each)
         D[index] = newton_schulz(each[index])
         each[index] *= momentum
-        W = W - learning_rate * (spectral(W) * (D if wide else D.T) + weight_decay * W)
+        W = W - learning_rate * (np.sqrt(W.shape[0] / W.shape[1]) * (D if wide else D.T) + weight_decay * W)
         yield W
 
 

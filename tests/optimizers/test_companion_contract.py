@@ -1,4 +1,4 @@
-"""What rules promise that give some parameters another optimizer: dtypes, a scan, and numbers as data, in one program."""
+"""What rules promise that give some parameters another optimizer: dtypes, a scan, and numbers that are data."""
 
 from functools import partial
 

@@ -13,7 +13,7 @@ NEAR = {"rtol": 1e-4, "atol": 1e-6}  # float32, five steps of 0.1
 LIKE_MUON = {  # {preset: what makes it muon, what muon that is}
     "muon_plus": ({"normalise": "rows", "polar": "exact"}, {"nesterov": False, "scale": "unclamped", "polar": "exact"}),
     "mars_m": ({"gamma": 0.0}, {"nesterov": False, "scale": "rms"}),
-    "dion2": ({"shrink": 1}, {"nesterov": False, "polar": "polar_express"}),
+    "dion2": ({"shrink": 1}, {"nesterov": False, "scale": "unclamped", "polar": "polar_express"}),
     "soap_muon": ({"eps": 1e12}, {}),
     "pmuon": ({"gamma": 0.0}, {}),
     "freon": ({"c": 0.5}, {"polar": "exact"}),
