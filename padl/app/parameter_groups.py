@@ -58,7 +58,8 @@ def _table(spec: RunSpec) -> tuple[list[RoleRow], Mapping[str, str]]:
 
 
 def _axes(row: RoleRow) -> dict[str, list[int]]:
-    return {name: list(axes) for name in ("inputs", "outputs", "stacked") if (axes := getattr(row, name))}
+    axes = {name: list(axes) for name in ("inputs", "outputs", "stacked") if (axes := getattr(row, name))}
+    return axes | ({"parts": row.parts} if row.parts > 1 else {})
 
 
 def _optimizer(spec: RunSpec, group: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from padl.app import names
 from padl.app.model_roles import TASK, model_roles
+from padl.app.optimizer_arrays import arrays_of, goes_by_roles
 from padl.app.optimizer_facts import facts_of
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
@@ -63,6 +64,8 @@ def print_card(name: str) -> None:
         console.print(_facts_table(entry))
         if entry.kind == "model":
             _print_parameters(entry, console)
+        if goes_by_roles(entry):
+            _print_arrays(entry, console)
         console.print()
 
 
@@ -108,9 +111,27 @@ def _print_parameters(model: Entry, console: Output) -> None:
         "inputs": axes("inputs"),
         "outputs": axes("outputs"),
         "stacked": axes("stacked"),
+        "parts": ["" if row.parts == 1 else str(row.parts) for row in rows],
         "source": [row.source for row in rows],
     }
-    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "source")))
+    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "parts", "source")))
+
+
+def _print_arrays(entry: Entry, console: Output) -> None:
+    """What becomes of parameters of other roles and shapes: who moves them, what is kept, what it costs."""
+    rows = arrays_of(entry.name)
+    print_line("\nwho moves a parameter, and for each of its numbers what is kept and multiplied")
+    columns = {
+        "parameter": [row.name for row in rows],
+        "shape": ["x".join(map(str, row.shape)) for row in rows],
+        "role": [row.role for row in rows],
+        "moved by": [row.by for row in rows],
+        "slots": [" ".join(row.slots) for row in rows],
+        "state": [f"{row.state:.3g}" for row in rows],
+        "products": [f"{row.products:,.0f}" for row in rows],
+        "and": [", ".join(row.decompositions) for row in rows],
+    }
+    console.print(_table(columns, unbroken=("shape", "role", "moved by", "state", "products")))
 
 
 def _domain(domain: Domain) -> str:

@@ -1,4 +1,6 @@
-"""Which operations a traced function is made of, and which must not be batched on a CPU. operations_of, hangs_batched.
+"""Which operations a traced function is made of, how many products, and which must not be batched on a CPU.
+
+operations_of, hangs_batched, products_of.
 
 Decompositions of matrices go to LAPACK on a CPU. Several at once, JAX 0.10 hands out in parts to the pool of threads
 that the program itself runs on, and the thread that does waits for them. When all threads wait so, no part is ever
@@ -6,6 +8,7 @@ begun: the call does not return. Measured, on two cores: every operation of `DEC
 large enough to be handed out, on one device as on two; with one matrix at a time none, and with JAX 0.12 none.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +49,19 @@ def hangs_batched(operations: frozenset[str], device: Device) -> frozenset[str]:
     """Return those of the operations for which a batched call may not come back on this device."""
     waits = device.platform == "cpu" and jax.__version_info__ < SAFE_SINCE
     return operations & DECOMPOSITIONS if waits else frozenset()
+
+
+def products_of(jaxpr: ClosedJaxpr | Jaxpr) -> int:
+    """Count the multiplications in products of matrices; of branches the one with most, of a `while` one turn."""
+    count = 0
+    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        if equation.primitive.name == "dot_general":
+            ((contracted, _), _), first = equation.params["dimension_numbers"], equation.invars[0].aval
+            count += math.prod(equation.outvars[0].aval.shape) * math.prod(first.shape[axis] for axis in contracted)
+        inner = [x for x in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr) if _is_jaxpr(x)]
+        total = max if equation.primitive.name == "cond" else sum
+        count += equation.params.get("length", 1) * total(map(products_of, inner)) if inner else 0
+    return count
 
 
 def _names(jaxpr: Jaxpr) -> Iterator[str]:

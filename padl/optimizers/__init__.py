@@ -4,8 +4,10 @@ descent.py follows the gradient and its memory, signs.py the signs of these, ada
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
-hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. orthogonal.py and orthogonal_variants.py
-move matrices by the orthogonal factor that polar.py computes.
+hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. orthogonal.py moves matrices by the
+orthogonal factor that polar.py computes: orthogonal_momenta.py of another momentum, orthogonal_variants.py and
+orthogonal_whitening.py of one that is scaled first, orthogonal_lengths.py by another length, orthogonal_spectra.py by
+another factor, orthogonal_rows.py the directions of rows alone.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -49,7 +51,12 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.nesterov_moments import *
     from padl.optimizers.norms import *
     from padl.optimizers.orthogonal import *
+    from padl.optimizers.orthogonal_lengths import *
+    from padl.optimizers.orthogonal_momenta import *
+    from padl.optimizers.orthogonal_rows import *
+    from padl.optimizers.orthogonal_spectra import *
     from padl.optimizers.orthogonal_variants import *
+    from padl.optimizers.orthogonal_whitening import *
     from padl.optimizers.quasi_newton import *
     from padl.optimizers.shared_moments import *
     from padl.optimizers.sharpness import *

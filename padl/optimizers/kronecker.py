@@ -2,7 +2,7 @@
 one_sided_shampoo."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +56,26 @@ def renewed(A: jax.Array, Q: jax.Array, first: jax.Array) -> tuple[jax.Array, ja
     return jax.lax.cond(first, exact, lambda: jnp.linalg.qr(A @ Q[:, order])[0]), order
 
 
+def zero_factors(W: jax.Array, max_dim: int) -> tuple[jax.Array, jax.Array]:
+    """Begin with L and R of 0; a side that is longer than max_dim never has one."""
+    L, R = (jnp.zeros((side, side) if side <= max_dim else (0, 0), W.dtype) for side in W.shape)
+    return L, R
+
+
+def taught(s: Any, G: jax.Array, b2: Scalar, frequency: int, t: jax.Array) -> Any:
+    """Take a gradient into L and R; at every k-th step into QL and QR, in whose new order V is brought."""
+    L = b2 * s.L + (1 - b2) * G @ G.T if s.L.size else s.L
+    R = b2 * s.R + (1 - b2) * G.T @ G if s.R.size else s.R
+
+    def renew():
+        QL, rows = renewed(L, s.QL, t == 1) if L.size else (s.QL, jnp.arange(len(s.V)))
+        QR, columns = renewed(R, s.QR, t == 1) if R.size else (s.QR, jnp.arange(s.V.shape[1]))
+        return QL, QR, s.V[rows][:, columns]
+
+    QL, QR, V = every(frequency, t, renew, (s.QL, s.QR, s.V))
+    return s._replace(V=V, L=L, R=R, QL=QL, QR=QR)
+
+
 @optimizer(
     family="curvature",
     reference="Vyas et al. 2024, arXiv:2409.11321, algorithm 3",
@@ -94,7 +114,7 @@ def soap(
     """
 
     def init(W):
-        L, R = (jnp.zeros((side, side) if side <= max_dim else (0, 0), W.dtype) for side in W.shape)
+        L, R = zero_factors(W, max_dim)
         return Eigenbases(jnp.zeros_like(W), jnp.zeros_like(W), L, R, L, R)
 
     def direction(G, s, W, t):
@@ -103,16 +123,7 @@ def soap(
         V = jnp.where(first, s.V, b2 * s.V + (1 - b2) * into(g, s.QL, s.QR) ** 2)
         correction = jnp.sqrt(1 - b2**k) / (1 - b1**k)
         D = correction * out_of(into(M, s.QL, s.QR) / (jnp.sqrt(V) + eps), s.QL, s.QR)
-        L = b2 * s.L + (1 - b2) * g @ g.T if s.L.size else s.L
-        R = b2 * s.R + (1 - b2) * g.T @ g if s.R.size else s.R
-
-        def renew():
-            QL, rows = renewed(L, s.QL, first) if L.size else (s.QL, jnp.arange(len(V)))
-            QR, columns = renewed(R, s.QR, first) if R.size else (s.QR, jnp.arange(V.shape[1]))
-            return QL, QR, V[rows][:, columns]
-
-        QL, QR, V = every(frequency, t, renew, (s.QL, s.QR, V))
-        return jnp.where(first, 0, D), Eigenbases(M, V, L, R, QL, QR)
+        return jnp.where(first, 0, D), taught(s._replace(M=M, V=V), g, b2, frequency, t)
 
     rule = matrixwise(init, direction, roles, mirrors=("M", "V"), decomposes=True)
     return matrices_and_others(descend(rule, learning_rate, Decay(weight_decay, decay_kind)), others, roles)

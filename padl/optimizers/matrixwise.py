@@ -6,7 +6,7 @@ A rule is two functions in the letters of its paper, where W is m × n, m output
     direction(G, s, W, t) -> D, slots   G: the gradient, m × n; s: the slots; t: the step, 1 at the first
 
 A convolution is the matrix of its outputs by its window and inputs. Of a stack (scanned layers, experts, heads that are
-declared so) each matrix is one for itself, with slots of its own.
+declared so) and of parts (query, key and value in one kernel) each matrix is one for itself, with slots of its own.
 """
 
 import math
@@ -32,7 +32,8 @@ class MatrixForm(NamedTuple):
     """How an array is a stack of matrices.
 
     Attributes:
-        shape: of the array. axes: its axes, those of the stack, of outputs, of inputs. count, m, n: of the stack.
+        shape: of the array. axes: its axes, those of the stack, of outputs, of inputs. count, m, n: of the stack, in
+            which parts of the outputs are matrices of their own.
     """
 
     shape: tuple[int, ...]
@@ -52,14 +53,19 @@ class MatrixForm(NamedTuple):
 
 
 def form_of(shape: tuple[int, ...], role: ParameterRole) -> MatrixForm:
-    """Return how a parameter is a stack of matrices; PadlError for one whose role is no linear map."""
+    """Return how a parameter is a stack of matrices; PadlError for one that is no linear map, or has no such parts."""
     if role.role not in MAPS:
         raise PadlError(
             f"a parameter of the role '{role.role}' is no matrix: give it another optimizer, by `others` of a rule"
             " for matrices or by optimizer.groups"
         )
     count, m, n = (math.prod(shape[axis] for axis in axes) for axes in (role.stacked, role.outputs, role.inputs))
-    return MatrixForm(shape, (*role.stacked, *role.outputs, *role.inputs), count, m, n)
+    if m % role.parts:
+        raise PadlError(
+            f"a parameter of shape {list(shape)} has {m} outputs, which are not {role.parts} parts of one size"
+        )
+    axes = (*role.stacked, *role.outputs, *role.inputs)
+    return MatrixForm(shape, axes, count * role.parts, m // role.parts, n)
 
 
 def matrixwise(

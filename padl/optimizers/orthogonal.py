@@ -1,8 +1,10 @@
 """Muon: a momentum, of which the orthogonal factor is the step of a hidden matrix. The template, and muon.
 
-    M = momentum(G)    X = before(M)    O = polar(X)    D = after(O)    W -= η (s D + λ W)
+    M = average(G)    X = before(M)    O = factor(X)    D = after(O)    W -= η (s D + λ W)
 
-orthogonal_variants.py has rules that change what is orthogonalised, or the factor.
+Rules that change one of these: orthogonal_variants.py the momentum first, or the factor after; orthogonal_lengths.py
+the factor's length; orthogonal_momenta.py the momentum; orthogonal_whitening.py what is orthogonalised, by matrices;
+orthogonal_spectra.py the factor.
 """
 
 import math
@@ -35,40 +37,58 @@ class Step(NamedTuple):
     """What a rule of this family hands on, all of one matrix.
 
     Attributes:
-        g: the gradient. m: the momentum, with the look ahead. s: the slots. t: the step, 1 at the first.
+        g: the gradient. m: the momentum, with the look ahead. s: the slots. w: the matrix, None where it is left out.
+        t: the step, 1 at the first.
     """
 
     g: jax.Array
     m: jax.Array
     s: Any
+    w: Any
     t: jax.Array
 
 
-class Orthogonal(NamedTuple):
-    """How the factor is computed and how long the step is: `method`, `iterations` of `polar_factor`, and `scale`."""
+class Factor(NamedTuple):
+    """How the factor of a matrix is computed, and whether by a decomposition, which is done for one at a time."""
 
-    method: Method
-    iterations: int
-    scale: Scale
-
-    def factor(self, x: jax.Array) -> jax.Array:
-        """Return the orthogonal factor, by the Gram matrix where a side is more than twice the other."""
-        long, short = max(x.shape), min(x.shape)
-        return polar_factor(x, self.method, self.iterations, gram=long > 2 * short)
-
-    def length(self, x: jax.Array) -> float:
-        """Return s, of a matrix of m outputs and n inputs."""
-        m, n = x.shape
-        return {
-            "spectral": math.sqrt(max(1, m / max(n, 1))),
-            "rms": 0.2 * math.sqrt(max(m, n)),
-            "unclamped": math.sqrt(m / max(n, 1)),
-            "none": 1.0,
-        }[self.scale]
+    of: Callable[[jax.Array], jax.Array]
+    decomposes: bool = False
 
 
+Average = Callable[[jax.Array, Any], tuple[jax.Array, Any]]  # (gradient, slots) -> momentum, and the slots
 Before = Callable[[Step], tuple[jax.Array, Any]]  # (step) -> what is orthogonalised, and the slots
 After = Callable[[jax.Array, Step], tuple[jax.Array, Any]]  # (factor, step) -> D, and the slots
+
+
+def mean_of(momentum: Scalar, nesterov: bool) -> Average:
+    """Take the mean of the gradients, which looks ahead or not."""
+
+    def average(g: jax.Array, s: Any) -> tuple[jax.Array, Any]:
+        m = momentum * s.m + (1 - momentum) * g
+        return (momentum * m + (1 - momentum) * g if nesterov else m), s._replace(m=m)
+
+    return average
+
+
+def polar_by(method: Method, iterations: int) -> Factor:
+    """Take the orthogonal factor, by the Gram matrix where a side is more than twice the other."""
+
+    def of(x: jax.Array) -> jax.Array:
+        long, short = max(x.shape), min(x.shape)
+        return polar_factor(x, method, iterations, gram=long > 2 * short)
+
+    return Factor(of, decomposes=method == "exact")
+
+
+def length_of(scale: Scale, x: jax.Array) -> float:
+    """Return s, of a matrix of m outputs and n inputs."""
+    m, n = x.shape
+    return {
+        "spectral": math.sqrt(max(1, m / max(n, 1))),
+        "rms": 0.2 * math.sqrt(max(m, n)),
+        "unclamped": math.sqrt(m / max(n, 1)),
+        "none": 1.0,
+    }[scale]
 
 
 def momentum_alone(step: Step) -> tuple[jax.Array, Any]:
@@ -83,41 +103,37 @@ def factor_alone(o: jax.Array, step: Step) -> tuple[jax.Array, Any]:
 
 def muon_like(
     learning_rate: ScalarOrSchedule,
-    momentum: Scalar,
-    nesterov: bool,
-    weight_decay: Scalar,
-    decay_kind: DecayKind,
-    polar: Method,
-    iterations: int,
+    average: Average,
+    factor: Factor,
     scale: Scale,
+    decay: Decay | None,
     others: GradientTransformation,
     applies_to: tuple[Role, ...],
     mu_dtype: StateDtype,
     roles: Roles | None,
     init: Callable[[jax.Array], Any] = lambda w: MatrixMomentum(jnp.zeros_like(w)),
     mirrors: tuple[str, ...] = ("m",),
+    needs: tuple[str, ...] = (),
     before: Before = momentum_alone,
     after: After = factor_alone,
 ) -> Transformation:
-    """Make a rule of the template; its arguments are those of `muon`, in their order.
+    """Make a rule of the template.
 
     Args:
-        init: W -> slots, of which `m` is the momentum's, zero. mirrors: the slots that are m × n.
+        average: what of the gradients is the momentum, `mean_of`. factor: what of it is the step, `polar_by`.
+        init: W -> slots, of which `m` is the momentum's. mirrors: the slots that are m × n. needs: as of `matrixwise`.
         before, after: what is done to the momentum, and to its orthogonal factor.
+        learning_rate, scale, decay, others, applies_to, mu_dtype, roles: as in `muon`.
     """
 
-    orthogonal = Orthogonal(polar, iterations, scale)
-
     def direction(g, s, w, t):
-        m = momentum * s.m + (1 - momentum) * g
-        ahead = momentum * m + (1 - momentum) * g if nesterov else m
-        x, slots = before(Step(g, ahead, s._replace(m=m), t))
-        d, slots = after(orthogonal.factor(x), Step(g, ahead, slots, t))
-        return orthogonal.length(g) * d, slots
+        m, slots = average(g, s)
+        x, slots = before(Step(g, m, slots, w, t))
+        d, slots = after(factor.of(x), Step(g, m, slots, w, t))
+        return length_of(scale, g) * d, slots
 
-    rule = matrixwise(init, direction, roles, mirrors, dtypes={"m": mu_dtype}, decomposes=polar == "exact")
-    matrices = descend(rule, learning_rate, Decay(weight_decay, decay_kind))
-    return matrices_and_others(matrices, others, roles, applies_to)
+    rule = matrixwise(init, direction, roles, mirrors, needs, {"m": mu_dtype}, factor.decomposes)
+    return matrices_and_others(descend(rule, learning_rate, decay), others, roles, applies_to)
 
 
 @optimizer(family="muon", reference="Jordan et al. 2024, 'Muon: an optimizer for hidden layers in neural networks'")
@@ -157,5 +173,5 @@ def muon(
         applies_to: the roles of the parameters that Muon moves. A convolution is a matrix of outputs by window and
             inputs. mu_dtype: what M is stored in. roles: {path: role}; a run gives them.
     """
-    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
-    return muon_like(*step, others, applies_to, mu_dtype, roles)
+    step = (learning_rate, mean_of(momentum, nesterov), polar_by(polar, iterations), scale)
+    return muon_like(*step, Decay(weight_decay, decay_kind), others, applies_to, mu_dtype, roles)

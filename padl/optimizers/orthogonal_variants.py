@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.decay import DecayKind
+from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.matrixwise import MATRICES
-from padl.optimizers.orthogonal import Scale, Step, muon_like
+from padl.optimizers.orthogonal import Scale, Step, mean_of, muon_like, polar_by
 from padl.optimizers.polar import Method
 from padl.optimizers.rounding import StateDtype
 from padl.optimizers.transformation import Transformation
@@ -29,7 +29,7 @@ def zero_moments_of(w: jax.Array) -> MatrixMoments:
     return MatrixMoments(jnp.zeros_like(w), jnp.zeros_like(w))
 
 
-@optimizer(family="muon", reference="arXiv:2604.09967, as Muon² of KellerJordan/modded-nanogpt, track 3, 2026")
+@optimizer(family="muon", reference="Liu et al. 2026, arXiv:2604.09967; b2, eps of modded-nanogpt, track 3")
 def muon2(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -48,23 +48,25 @@ def muon2(
 ) -> Transformation:
     """Muon²: Muon of a momentum that is divided by the root of the mean square gradient of each number first.
 
-        V = b2 V + (1-b2) G²      X = M / √(V + eps)      M, and what follows, as in `muon`
+        V = b2 V + (1-b2) G²      X = M / (√V + eps)      M, and what follows, as in `muon`
 
-    Singular values of X are nearer to one another, so that fewer iterations do.
+    Singular values of X are nearer to one another, so that fewer iterations do: the authors take 3. They sum G in M
+    without a look ahead; the look ahead, b2 and eps are track 3's.
 
     Args:
-        b2: decay rate of V in [0, 1). eps: > 0, in units of the gradient squared, inside the root.
+        b2: decay rate of V in [0, 1), whose correction would cancel. eps: > 0, in units of the gradient.
         learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale, others, applies_to,
             mu_dtype, roles: as in `muon`.
     """
 
     def before(step: Step):
         v = b2 * step.s.v + (1 - b2) * step.g**2
-        return step.m / jnp.sqrt(v + eps), step.s._replace(v=v)
+        return step.m / (jnp.sqrt(v) + eps), step.s._replace(v=v)
 
-    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
+    step = (learning_rate, mean_of(momentum, nesterov), polar_by(polar, iterations), scale)
+    decay = Decay(weight_decay, decay_kind)
     return muon_like(
-        *step, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), before=before
+        *step, decay, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), before=before
     )
 
 
@@ -88,7 +90,8 @@ def adamuon(
 
         O = polar(sign(M))      V = b2 V + (1-b2) O²      D = O / (√V + eps)      W -= η (0.2 √(m n) D / ‖D‖ + λ W)
 
-    M as in `muon`. The mean square of all numbers of a step is 0.04, as AdamW's. Two libraries leave out the sign.
+    M as in `muon`. The mean square of all numbers of a step is 0.04, as AdamW's. Two libraries leave out the sign. The
+    authors' code has the look ahead, which their algorithm has not, and μ for b2.
 
     Args:
         learning_rate: η > 0, comparable to AdamW's. b2: decay rate of V in [0, 1); its correction would cancel.
@@ -105,13 +108,14 @@ def adamuon(
         d = o / (jnp.sqrt(v) + eps)
         return 0.2 * o.size**0.5 * ratio(d, array_norm(d)), step.s._replace(v=v)
 
-    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, "none")
+    step = (learning_rate, mean_of(momentum, nesterov), polar_by(polar, iterations), "none")
+    decay, both = Decay(weight_decay, decay_kind), {"before": before, "after": after}
     return muon_like(
-        *step, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), before=before, after=after
+        *step, decay, others, applies_to, mu_dtype, roles, init=zero_moments_of, mirrors=("m", "v"), **both
     )
 
 
-@optimizer(family="muon", reference="arXiv:2603.28254, as MuonEq of KellerJordan/modded-nanogpt, track 3, 2026")
+@optimizer(family="muon", reference="Chang et al. 2026, arXiv:2603.28254; the authors' code")
 def muoneq(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -131,7 +135,8 @@ def muoneq(
 
         X = D_r^-½ M D_c^-½      D_r, D_c: the sums of squares of rows and columns      the rest as in `muon`
 
-    A row of zeros stays one. State as `muon`.
+    A row of zeros stays one. State as `muon`. The authors' code adds 1e-8 to the sums, which a gradient whose rows are
+    shorter than 1e-3 feels; here any size counts.
 
     Args:
         sides: rows (outputs), columns (inputs), or both, each of M as it was.
@@ -145,8 +150,9 @@ def muoneq(
             x = ratio(x, unit_norm(step.m, (1,)))
         return (x if sides == "rows" else ratio(x, unit_norm(step.m, (0,)))), step.s
 
-    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
-    return muon_like(*step, others, applies_to, mu_dtype, roles, before=before)
+    step = (learning_rate, mean_of(momentum, nesterov), polar_by(polar, iterations), scale)
+    decay = Decay(weight_decay, decay_kind)
+    return muon_like(*step, decay, others, applies_to, mu_dtype, roles, before=before)
 
 
 @optimizer(
@@ -178,7 +184,7 @@ def normuon(
     iterations give O.
 
     Args:
-        b2: decay rate of v in [0, 1). eps: > 0, in units of O, whose numbers are about 1/√max(m, n).
+        b2: decay rate of v in [0, 1). eps: > 0, in units of O, whose numbers are about 1/√max(m, n); 1e-10 in the code.
         learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale, others, applies_to,
             mu_dtype, roles: as in `muon`.
     """
@@ -191,5 +197,6 @@ def normuon(
         d = o / (jnp.sqrt(v) + eps)
         return array_norm(o) * ratio(d, array_norm(d)), step.s._replace(v=v)
 
-    step = (learning_rate, momentum, nesterov, weight_decay, decay_kind, polar, iterations, scale)
-    return muon_like(*step, others, applies_to, mu_dtype, roles, init=init, after=after)
+    step = (learning_rate, mean_of(momentum, nesterov), polar_by(polar, iterations), scale)
+    decay = Decay(weight_decay, decay_kind)
+    return muon_like(*step, decay, others, applies_to, mu_dtype, roles, init=init, after=after)

@@ -82,7 +82,11 @@ def _by_gram(x: jax.Array, triples: Sequence[Triple]) -> jax.Array:
 
 
 def _exact(g: jax.Array) -> jax.Array:
-    scale = jnp.max(jnp.abs(g))
-    u, s, vt = jnp.linalg.svd(ratio(g, scale), full_matrices=False)
-    known = s > s[0] * max(g.shape) * jnp.finfo(g.dtype).eps
-    return (u * known[None]) @ vt
+    u, s, vt = known_values(g)
+    return (u * (s > 0)[None]) @ vt
+
+
+def known_values(g: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Decompose a matrix over its largest number: U, S, Vᵀ. Values that are less than rounding are 0."""
+    u, s, vt = jnp.linalg.svd(ratio(g, jnp.max(jnp.abs(g))), full_matrices=False)
+    return u, jnp.where(s > s[0] * max(g.shape) * jnp.finfo(g.dtype).eps, s, 0), vt

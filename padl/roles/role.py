@@ -31,9 +31,12 @@ class ParameterRole:
             are not stacked are outputs.
         stacked: axes along which independent parameters lie: scanned layers, experts, a batch axis of a layer.
         source: "declared" by who made it, "layer" where a known layer of Flax owns it, "inferred" from name and shape.
+        parts: how many maps of one size a linear map holds, one after the other along its outputs: 3 of a kernel that
+            gives query, key and value. Rules for matrices take each for itself; axes that are `stacked` do too.
 
     Raises:
-        PadlError: no such role, an axis that is negative or named twice, a linear map without inputs or outputs.
+        PadlError: no such role, an axis that is negative or named twice, a linear map without inputs or outputs, no
+            whole number of parts, or parts of what is no linear map.
     """
 
     role: Role
@@ -41,6 +44,7 @@ class ParameterRole:
     outputs: tuple[int, ...] = ()
     stacked: tuple[int, ...] = ()
     source: Source = "declared"
+    parts: int = 1
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -52,6 +56,10 @@ class ParameterRole:
             raise PadlError(f"{self}: each axis is a whole number from 0, and is named once")
         if self.role in MAPS and not (self.inputs and self.outputs):
             raise PadlError(f"{self}: a role '{self.role}' has an axis of inputs and one of outputs")
+        if not isinstance(self.parts, int) or self.parts < 1 or (self.parts > 1 and self.role not in MAPS):
+            raise PadlError(
+                f"{self}: parts={self.parts} is to be a whole number from 1 on, and 1 of what is no linear map"
+            )
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -65,7 +73,8 @@ class ParameterRole:
 
     def __str__(self) -> str:
         named = {"inputs": self.inputs, "outputs": self.outputs, "stacked": self.stacked}
-        return " ".join([self.role, *(f"{name} {list(axes)}" for name, axes in named.items() if axes)])
+        axes = [f"{name} {list(axes)}" for name, axes in named.items() if axes]
+        return " ".join([self.role, *axes, *([f"parts {self.parts}"] if self.parts > 1 else [])])
 
 
 OTHER = ParameterRole("other")

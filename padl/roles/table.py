@@ -22,6 +22,7 @@ class RoleRow(NamedTuple):
     outputs: tuple[int, ...]
     stacked: tuple[int, ...]
     source: Source
+    parts: int = 1
 
 
 def roles_table(params: Params, roles: PyTree) -> list[RoleRow]:
@@ -42,7 +43,7 @@ def roles_table(params: Params, roles: PyTree) -> list[RoleRow]:
         name, shape = parameter_name(path), tuple(getattr(leaf, "shape", ()))
         if fitted(role, shape, name) != role:
             raise PadlError(f"role {role} of {name}: the array has {len(shape)} axes, and each is to be named")
-        rows.append(RoleRow(name, shape, role.role, role.inputs, role.outputs, role.stacked, role.source))
+        rows.append(RoleRow(name, shape, role.role, role.inputs, role.outputs, role.stacked, role.source, role.parts))
     return rows
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from padl.engine import packing
-from padl.engine.operations import DECOMPOSITIONS, SAFE_SINCE, hangs_batched, operations_of
+from padl.engine.operations import DECOMPOSITIONS, SAFE_SINCE, hangs_batched, operations_of, products_of
 from padl.engine.packing import Outline
 from padl.types import PadlError
 
@@ -64,3 +64,12 @@ def test_batched_decompositions_hang_on_a_cpu_before_a_version_of_jax(monkeypatc
             packing.check("vmap", outline(operation), device)
     else:
         packing.check("vmap", outline(operation), device)
+
+
+def test_products_are_counted_through_loops_and_of_branches_that_with_most():
+    a, b = jnp.ones((2, 3)), jnp.ones((3, 5))
+    count = lambda function, *args: products_of(jax.make_jaxpr(function)(*args))  # noqa: E731
+    assert count(lambda a, b: a @ b + jnp.sin(a @ b), a, b) == 2 * 2 * 3 * 5
+    assert count(lambda a: jax.lax.scan(lambda x, _: (x @ x, None), a, length=4)[0], MATRIX) == 4 * 27
+    assert count(lambda a: jax.lax.cond(a[0, 0] > 0, lambda: a @ a @ a, lambda: a @ a), MATRIX) == 2 * 27
+    assert count(jax.vmap(jnp.matmul), jnp.ones((7, 2, 3)), jnp.ones((7, 3, 5))) == 7 * 30

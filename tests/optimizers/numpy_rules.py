@@ -16,6 +16,7 @@ import rules_kronecker
 import rules_max_moments
 import rules_mixtures
 import rules_muon
+import rules_muon_presets
 import rules_nesterov_moments
 import rules_norms
 import rules_quasi_newton
@@ -33,6 +34,7 @@ FAMILIES = (
     rules_max_moments,
     rules_mixtures,
     rules_muon,
+    rules_muon_presets,
     rules_nesterov_moments,
     rules_norms,
     rules_quasi_newton,

@@ -33,7 +33,7 @@ def numpy_muon2(W, grads, learning_rate, momentum, b2, eps, weight_decay):
     M, V = np.zeros_like(W), np.zeros_like(W)
     for G in grads:
         M, V = momentum * M + (1 - momentum) * G, b2 * V + (1 - b2) * G * G
-        X = (momentum * M + (1 - momentum) * G) / np.sqrt(V + eps)
+        X = (momentum * M + (1 - momentum) * G) / (np.sqrt(V) + eps)
         W = W - learning_rate * (spectral(W) * newton_schulz(X) + weight_decay * W)
         yield W
 

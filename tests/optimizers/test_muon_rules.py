@@ -5,36 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from matrix_walk import ROLES, gradients, signs, walk
 
 import padl
 from padl import optimizers, registry
 from padl.roles import ParameterRole
 
 FAMILY = [e.name for e in map(registry.optimizer.get, padl.names("optimizer")) if e.family == "muon"]
-ROLES = {"w": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
-RNG = np.random.default_rng(0)
-
-
-def walk(tx, grads):
-    """The sum of the updates of one matrix, after each step."""
-    params = {"w": jnp.zeros(grads.shape[1:])}
-
-    def step(carry, g):
-        params, state = carry
-        updates, state = tx.update({"w": g}, state, params)
-        params = optax.apply_updates(params, updates)
-        return (params, state), params["w"]
-
-    return np.asarray(jax.jit(lambda: jax.lax.scan(step, (params, tx.init(params)), jnp.asarray(grads))[1])())
-
-
-def gradients(shape=(4, 3), steps=5):
-    return RNG.standard_normal((steps, *shape)).astype(np.float32)
-
-
-def signs(shape=(4, 3), steps=5):
-    """Gradients whose numbers are all as large as one another."""
-    return np.sign(gradients(shape, steps))
 
 
 def test_muon2_of_gradients_whose_numbers_have_one_size_is_muon():
@@ -93,18 +70,6 @@ def test_gradients_of_0_and_of_any_size_give_finite_steps(name):
         assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
         assert not any(np.isnan(x).any() for x in jax.tree.leaves(state))
         assert size == 0 or np.abs(updates["w"]).max() > 1e-5
-
-
-@pytest.mark.parametrize("name", FAMILY)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
-def test_updates_come_in_the_dtype_of_the_parameters_and_the_state_keeps_its_own(name, dtype):
-    tx = padl.optimizer(name)
-    params = {"layer": {"kernel": jnp.ones((3, 4), dtype), "bias": jnp.ones(4, dtype)}}
-    state = jax.eval_shape(tx.init, params)
-    updates, after = jax.eval_shape(tx.update, params, state, params)
-    assert {x.dtype for x in jax.tree.leaves(updates)} == {jnp.dtype(dtype)}
-    assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
-    assert jax.tree.structure(after) == jax.tree.structure(state)
 
 
 def test_a_bias_has_the_other_optimizer_with_a_learning_rate_of_its_own():

@@ -64,6 +64,18 @@ def test_the_card_of_a_model_has_a_row_for_each_parameter_with_its_role_and_axes
     assert "head.kernel 64x10 head 0 1 declared" in out
 
 
+def test_the_card_of_a_rule_for_matrices_says_who_moves_a_vector_what_is_kept_and_what_it_costs(padl_command):
+    out = [" ".join(line.split()) for line in padl_command("show", "muon")[1].splitlines()]
+    assert "parameter shape role moved by slots state products" in out
+    assert "vector 256 bias adamw mu nu 2 0" in out
+    assert "square 256x256 matrix muon m 1 3,840" in out  # five times three products, each 256 for a number
+    assert "long 256x1024 matrix muon m 1 1,792" in out  # 2 × 256, and five times four of the Gram matrix, a quarter
+    soap = " ".join(padl_command("show", "soap")[1].split())
+    assert "matrix soap M V L R QL 6" in soap
+    assert "eigh, qr" in soap
+    assert "who moves a parameter" not in padl_command("show", "adam")[1]
+
+
 def test_the_card_of_a_model_that_the_default_task_has_no_inputs_for_says_why_it_has_no_table(
     padl_command, monkeypatch
 ):
