@@ -49,11 +49,16 @@ def out_of(X: jax.Array, QL: jax.Array, QR: jax.Array) -> jax.Array:
     return into(X, QL.T, QR.T)
 
 
-def renewed(A: jax.Array, Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The basis of A, and the order of the old columns in it: exact at first, then one step of a power iteration."""
-    order = jnp.argsort(-jnp.diag(Q.T @ A @ Q), stable=True)
+def turned(A: jax.Array, Q: jax.Array, first: jax.Array) -> jax.Array:
+    """The basis of A: exact and descending at first, then by one step of a power iteration from Q."""
     exact = lambda: jnp.linalg.eigh(A)[1][:, ::-1]  # noqa: E731
-    return jax.lax.cond(first, exact, lambda: jnp.linalg.qr(A @ Q[:, order])[0]), order
+    return jax.lax.cond(first, exact, lambda: jnp.linalg.qr(A @ Q)[0])
+
+
+def renewed(A: jax.Array, Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """As `turned`, with the columns of Q sorted by their estimated eigenvalues before; and their order."""
+    order = jnp.argsort(-jnp.diag(Q.T @ A @ Q), stable=True)
+    return turned(A, Q[:, order], first), order
 
 
 @optimizer(

@@ -16,6 +16,8 @@ SMOOTH = {  # at which a rule turns with its problem, to rounding
     "soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
     "shampoo": {"learning_rate": 0.1, "frequency": 2},
     "one_sided_shampoo": {"learning_rate": 0.1, "frequency": 2},
+    "kl_shampoo": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
+    "kl_soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
 }
 EVERY = {name: {"frequency": 3} for name in SMOOTH}
 
@@ -85,6 +87,40 @@ def test_soap_of_matrices_of_one_number_is_adam_a_step_late(x64):
     start, grads = matrix_problem((4, 1, 1))
     soap = walk(optimizers.soap(0.1, 0.8, 0.95, 1e-30, 0.0, roles=STACK), start, grads)
     np.testing.assert_allclose(soap[1:], walk(optimizers.adam(0.1, 0.8, 0.95, 1e-30), start, grads[1:]), rtol=1e-12)
+
+
+def test_kl_soap_in_the_basis_of_a_diagonal_gradient_is_adam_without_corrections_a_step_late(x64):
+    start, grads = matrix_problem((3, 3))
+    grads[0] = np.diag([3.0, 2.0, 1.0])
+    tx = optimizers.kl_soap(0.1, 0.8, 0.95, 1e-3, 0.0, frequency=100, roles=ROLE)
+    walked, w, m, v = walk(tx, start, grads), start, 0, 0
+    for g, now in zip(grads[1:], walked[1:], strict=True):
+        m, v = 0.8 * m + 0.2 * g, 0.95 * v + 0.05 * g**2
+        w = w - 0.1 * m / (np.sqrt(v) + 1e-3)
+        np.testing.assert_allclose(now, w, rtol=1e-10)
+
+
+def test_kl_shampoo_of_matrices_of_one_number_divides_by_the_root_of_two_variances(x64):
+    start, grads = matrix_problem((4, 1, 1))
+    walked = walk(optimizers.kl_shampoo(0.1, 0.0, 0.8, 1e-3, 0.0, roles=STACK), start, grads)
+    d, w = np.full((4, 1, 1), 0.1), start
+    for g, now in zip(grads[1:], walked[1:], strict=True):
+        w = w - 0.1 * g / (d + 1e-3)  # √(d d), as both are one
+        d = np.maximum(0.8 * d + 0.2 * g**2 / d, 0.01)
+        np.testing.assert_allclose(now, w, rtol=1e-10)
+
+
+def test_the_factors_of_kl_shampoo_find_a_variance_that_is_a_product():
+    rng = np.random.default_rng(0)
+    left, right = np.array([3.0, 1.0, 0.5]), np.array([2.0, 0.3])  # of the rows and of the columns
+    grads = rng.normal(size=(3000, 3, 2)) * np.sqrt(np.outer(left, right))
+    tx = optimizers.kl_shampoo(b2=0.998, frequency=100, roles=ROLE)
+    step = lambda state, g: (tx.update(g, state, jnp.zeros((3, 2)))[1], None)  # noqa: E731
+    grads = jnp.asarray(grads, jnp.float32)
+    state = jax.jit(lambda: jax.lax.scan(step, tx.init(grads[0]), grads)[0])()
+    slots = state.groups["matrices"].slots
+    found = np.kron(*(np.asarray(jax.tree.leaves(getattr(slots, name))[0][0]) for name in ("L", "R")))
+    np.testing.assert_allclose(found, np.diag(np.outer(left, right).ravel()), atol=0.6)  # 500 are remembered
 
 
 def adagrad_of_a_full_matrix(w, grads, eps):
