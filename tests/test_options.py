@@ -92,7 +92,7 @@ def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
         updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
         return optax.apply_updates(params, updates), state
 
-    once = needs_of(made) & {"value_fn", "grad_fn"}  # what differentiates by itself is slow to do op by op
+    once = needs_of(made) & {"value_fn", "grad_fn", "key"}  # what does more than others is slow to do op by op
     step = jax.jit(step) if once else step
     for t in range(STEPS):
         params, state = step(params, state, t)

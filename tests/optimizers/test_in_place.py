@@ -27,7 +27,7 @@ def temporaries(entry):
 
     def update(carry, grads, numbers):
         params, state = carry
-        updates, state = make(**numbers).update(grads, state, params)
+        updates, state = make(**numbers).update(grads, state, params, key=jax.random.key(0))
         return optax.apply_updates(params, updates), state
 
     params = [jax.ShapeDtypeStruct((SIDE, SIDE), jnp.float32)] * ARRAYS

@@ -19,7 +19,7 @@ SMOOTH = {  # at which a rule turns with its problem, to rounding
     "kl_shampoo": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
     "kl_soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
 }
-EVERY = {name: {"frequency": 3} for name in SMOOTH}
+EVERY = {name: {"frequency": 3} for name in SMOOTH} | {"kron": {"frequency": 3, "anneal_from": 0}}
 
 
 def walk(tx, start, grads):
@@ -66,7 +66,7 @@ def test_the_refresh_stays_a_branch_for_a_stack_and_for_many_members(name):
 
     def of_many(scales, state):  # as a sweep: the counts are shared
         axes = jax.tree.map(lambda x: 0 if x.ndim else None, state)
-        member = lambda scale, state: tx.update(scale * params, state, params)  # noqa: E731
+        member = lambda scale, state: tx.update(scale * params, state, params, key=jax.random.key(0))  # noqa: E731
         return jax.vmap(member, (0, axes))(scales, state)  # slots too: what is read by none is not computed
 
     many = jax.tree.map(lambda x: jnp.stack([x, x]) if x.ndim else x, state)
