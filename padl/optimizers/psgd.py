@@ -19,7 +19,7 @@ LONGEST = 1.1  # root mean square of a step, which is 1 of white gradients
 SLOWING = 1000  # steps in which updates of factors become rarer by e
 
 
-class Factors(NamedTuple):
+class LearnedFactors(NamedTuple):
     """M: moment. QL, QR: factors, upper triangular; the diagonal alone of one that has no more."""
 
     M: jax.Array
@@ -118,7 +118,7 @@ def kron(
         return jnp.ones(side, dtype) if side == 1 or side > max_dim else jnp.eye(side, dtype=dtype)
 
     def init(W):
-        return Factors(jnp.zeros_like(W), *(factor(side, W.dtype) for side in W.shape))
+        return LearnedFactors(jnp.zeros_like(W), *(factor(side, W.dtype) for side in W.shape))
 
     def advance(turn, t):
         pause = jnp.minimum(jnp.exp((t - anneal_from) / SLOWING), frequency)
@@ -134,7 +134,7 @@ def kron(
         QL, QR = jax.lax.cond(turn.due > 0, learn, lambda: (s.QL, s.QR))
         D = left(QL.T, left(QL, corrected))
         D = left(QR.T, left(QR, D.T)).T
-        return D / jnp.maximum(1, array_norm(D) / (LONGEST * D.size**0.5)), Factors(M, QL, QR)
+        return D / jnp.maximum(1, array_norm(D) / (LONGEST * D.size**0.5)), LearnedFactors(M, QL, QR)
 
     rule = matrixwise(
         init,
