@@ -18,6 +18,7 @@ import rules_mixtures
 import rules_muon
 import rules_nesterov_moments
 import rules_norms
+import rules_projected
 import rules_psgd
 import rules_quasi_newton
 import rules_signs
@@ -36,6 +37,7 @@ FAMILIES = (
     rules_muon,
     rules_nesterov_moments,
     rules_norms,
+    rules_projected,
     rules_psgd,
     rules_quasi_newton,
     rules_signs,

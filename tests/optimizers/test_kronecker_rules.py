@@ -19,7 +19,7 @@ SMOOTH = {  # at which a rule turns with its problem, to rounding
     "kl_shampoo": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
     "kl_soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
 }
-EVERY = {name: {"frequency": 3} for name in SMOOTH} | {"kron": {"frequency": 3, "anneal_from": 0}}
+EVERY = {name: {"frequency": 3} for name in (*SMOOTH, "galore", "conda")} | {"kron": {"frequency": 3, "anneal_from": 0}}
 
 
 def walk(tx, start, grads):
