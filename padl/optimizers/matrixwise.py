@@ -1,4 +1,5 @@
-"""Lifts a rule written for one matrix to trees, by the roles of the parameters. matrixwise, matrices_and_others.
+"""Lifts a rule written for one matrix to trees, by the roles of the parameters. matrixwise, matrices_and_others,
+each_matrix.
 
 A rule is two functions in the letters of its paper, where W is m × n, m outputs and n inputs, however its array lies:
 
@@ -103,13 +104,13 @@ def matrixwise(
             return direction(g, s, p, t, *now, **more, **key)
 
         stack = (form.matrices(g), slots, points, keys)
-        d, new = _each(one, stack, form.count, decomposes)
+        d, new = each_matrix(one, stack, form.count, decomposes)
         return form.array(d), kept(form, new)
 
     return leafwise(init_array, direct_array, needs=(*needs, ROLE), shared=shared, dtypes=dtypes, roles=roles)
 
 
-def _each(function: Callable[[Any], Any], stack: Any, count: int, one_by_one: bool) -> Any:
+def each_matrix(function: Callable[[Any], Any], stack: Any, count: int, one_by_one: bool) -> Any:
     """Apply a function to each matrix of a stack."""
     if count == 1:
         return jax.tree.map(lambda x: x[None], function(jax.tree.map(lambda x: x[0], stack)))

@@ -17,6 +17,7 @@ import rules_max_moments
 import rules_mixtures
 import rules_muon
 import rules_nesterov_moments
+import rules_norm_balls
 import rules_norms
 import rules_projected
 import rules_psgd
@@ -36,6 +37,7 @@ FAMILIES = (
     rules_mixtures,
     rules_muon,
     rules_nesterov_moments,
+    rules_norm_balls,
     rules_norms,
     rules_projected,
     rules_psgd,
