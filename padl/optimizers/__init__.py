@@ -4,9 +4,10 @@ descent.py follows the gradient and its memory, signs.py the signs of these, ada
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array, norm_balls.py by a norm of its role; factored.py and memory.py keep little of what they scale by.
-kronecker.py scales by matrices, kullback_leibler.py by better fitted ones, psgd.py by such as learn, projected.py
-along singular vectors, hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. orthogonal.py and
-orthogonal_variants.py move matrices by the orthogonal factor that polar.py computes.
+kronecker.py scales by matrices, whitening.py by signs in their bases, kullback_leibler.py by better fitted ones,
+psgd.py by such as learn, projected.py along singular vectors, hessian.py by the diagonal of the Hessian,
+quasi_newton.py by the last steps. orthogonal.py and orthogonal_variants.py move matrices by the orthogonal factor that
+polar.py computes.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -61,6 +62,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.stable_moments import *
     from padl.optimizers.variance import *
     from padl.optimizers.weight_norms import *
+    from padl.optimizers.whitening import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
 

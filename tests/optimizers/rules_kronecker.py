@@ -61,6 +61,19 @@ def numpy_kl(W, grads, learning_rate, b1, b2, eps, weight_decay, frequency, soap
         yield W
 
 
+def numpy_splus(W, grads, learning_rate, b1, b2, weight_decay, ema_decay, frequency):
+    """Frans et al. 2025, as github.com/kvfrans/splus for Optax; of the trained parameters, which no average touches."""
+    M, L, R, (m, n) = np.zeros_like(W), 0, 0, W.shape
+    QL, QR = np.eye(m), np.eye(n)
+    for k, G in enumerate(grads):
+        M, L, R = b1 * M + (1 - b1) * G, b2 * L + (1 - b2) * G @ G.T, b2 * R + (1 - b2) * G.T @ G
+        U = QL @ np.sign(QL.T @ M @ QR) @ QR.T
+        W = W - learning_rate * 2 / (m + n) * (U + weight_decay * W)
+        if k % frequency == 0:
+            QL, QR = np.linalg.eigh(L)[1], np.linalg.eigh(R)[1]
+        yield W
+
+
 def numpy_power(A, exponent, eps):
     lam, Q = np.linalg.eigh(A + eps * np.eye(len(A)))
     return Q @ np.diag(np.maximum(lam, 0) ** exponent) @ Q.T
@@ -103,6 +116,11 @@ RULES = {  # of the convolution's 18 inputs 2 are seen at a step: a basis of the
     # a rounding of the largest eigenvalue, 1e-16 of about 1e6, is 1e-8 of ε
     "shampoo": (by_matrix(numpy_shampoo, rtol=1e-7), {**ROOTS, "b2": 1.0, "graft": "none"}),
     "one_sided_shampoo": (by_matrix(numpy_one_sided), {**ROOTS, "b2": 0.9, "graft": "sgd"}),
+    "splus": (
+        by_matrix(numpy_splus),
+        {"learning_rate": 0.5, "b1": 0.8, "b2": 0.9, "weight_decay": 0.3, "ema_decay": 0.7, "frequency": 3}
+        | {"roles": APART, "others": OTHERS},
+    ),
     "kl_shampoo": (by_matrix(partial(numpy_kl, soap=False)), {**KL, "roles": APART, "others": OTHERS}),
     "kl_soap": (by_matrix(partial(numpy_kl, soap=True)), {**KL, "roles": APART, "others": OTHERS}),
 }
@@ -110,6 +128,7 @@ DEFAULTS = {
     "soap": {"learning_rate": 3e-3, "b1": 0.95, "b2": 0.95, "eps": 1e-8, "weight_decay": 0.01},
     "shampoo": {"learning_rate": 0.1, "b1": 0.9, "b2": 1.0, "eps": 1e-4},
     "one_sided_shampoo": {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.95, "eps": 1e-8},
+    "splus": {"learning_rate": 0.1, "b1": 0.9, "b2": 0.999, "weight_decay": 0.01, "ema_decay": 0.999},
     "kl_shampoo": {"learning_rate": 3e-3, "b1": 0.9, "b2": 0.98, "eps": 1e-8, "weight_decay": 0.01},
     "kl_soap": {"learning_rate": 3e-3, "b1": 0.9, "b2": 0.98, "eps": 1e-8, "weight_decay": 0.01},
 }

@@ -8,6 +8,7 @@ import pytest
 from oracle_problem import through_sizes
 
 from padl import optimizers
+from padl.optimizers.transformation import readout_of
 from padl.roles import ParameterRole
 
 ROLE = {"": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
@@ -19,7 +20,9 @@ SMOOTH = {  # at which a rule turns with its problem, to rounding
     "kl_shampoo": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
     "kl_soap": {"learning_rate": 0.1, "eps": 1e-2, "frequency": 2},
 }
-EVERY = {name: {"frequency": 3} for name in (*SMOOTH, "galore", "conda")} | {"kron": {"frequency": 3, "anneal_from": 0}}
+EVERY = {name: {"frequency": 3} for name in (*SMOOTH, "splus", "galore", "conda")} | {
+    "kron": {"frequency": 3, "anneal_from": 0}
+}
 
 
 def walk(tx, start, grads):
@@ -121,6 +124,37 @@ def test_the_factors_of_kl_shampoo_find_a_variance_that_is_a_product():
     slots = state.groups["matrices"].slots
     found = np.kron(*(np.asarray(jax.tree.leaves(getattr(slots, name))[0][0]) for name in ("L", "R")))
     np.testing.assert_allclose(found, np.diag(np.outer(left, right).ravel()), atol=0.6)  # 500 are remembered
+
+
+def test_splus_of_matrices_of_one_number_is_signum(x64):
+    start, grads = matrix_problem((4, 1, 1))
+    walked = walk(optimizers.splus(0.1, 0.8, weight_decay=0.0, frequency=2, roles=STACK), start, grads)
+    np.testing.assert_allclose(walked, walk(optimizers.signum(0.1, momentum=0.8), start, grads), rtol=1e-12)
+
+
+def test_a_step_of_splus_has_one_length_however_old_its_bases_are(x64):
+    start, grads = matrix_problem((3, 4))
+    grads *= 10.0 ** np.arange(-4, 4)[:, None, None]
+    path = walk(optimizers.splus(0.7, weight_decay=0.0, frequency=100, roles=ROLE), start, grads)
+    steps = np.linalg.norm(np.diff([start, *path], axis=0), axis=(1, 2))
+    np.testing.assert_allclose(steps, 0.7 * 2 / 7 * np.sqrt(12), rtol=1e-10)
+
+
+def test_splus_judges_what_an_average_around_it_would(x64):
+    start, grads = (jnp.asarray(x) for x in matrix_problem((3, 4)))
+    numbers = {"learning_rate": 0.5, "frequency": 2, "roles": ROLE}
+
+    def judged(tx):
+        walked, state = start, tx.init(start)
+        for g in grads[:3]:
+            updates, state = jax.jit(tx.update)(g, state, walked)
+            walked = walked + updates
+        return readout_of(tx)(state, walked), walked
+
+    inside, walked = judged(optimizers.splus(**numbers, ema_decay=0.7))
+    around, _ = judged(optimizers.ema(optimizers.splus(**numbers, ema_decay=0.0), decay=0.7))
+    np.testing.assert_allclose(inside, around, rtol=1e-12)
+    assert abs(inside - walked).max() > 0.01
 
 
 def adagrad_of_a_full_matrix(w, grads, eps):
