@@ -5,12 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.extend.core import ClosedJaxpr, Jaxpr
 from oracle_problem import through_sizes
 
 from padl import optimizers
+from padl.engine.operations import DECOMPOSITIONS
 from padl.optimizers.transformation import readout_of
 from padl.roles import ParameterRole
 
+JAXPRS = (ClosedJaxpr, Jaxpr)
 ROLE = {"": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
 STACK = {"": ParameterRole("matrix", stacked=(0,), inputs=(1,), outputs=(2,))}
 SMOOTH = {  # at which a rule turns with its problem, to rounding
@@ -74,6 +77,26 @@ def test_the_refresh_stays_a_branch_for_a_stack_and_for_many_members(name):
 
     many = jax.tree.map(lambda x: jnp.stack([x, x]) if x.ndim else x, state)
     assert " conditional(" in jax.jit(of_many).lower(jnp.ones(2), many).compile().as_text()
+
+
+def decompositions(jaxpr):
+    """The axes of what each decomposition in a program takes."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in DECOMPOSITIONS:
+            yield equation.invars[0].aval.ndim
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda x: isinstance(x, JAXPRS)):
+            if isinstance(inner, JAXPRS):
+                yield from decompositions(getattr(inner, "jaxpr", inner))
+
+
+@pytest.mark.parametrize("name", [*EVERY, "muon", "scion"])
+def test_matrices_of_a_stack_are_decomposed_one_at_a_time(name):
+    exact = {"polar": "exact"} if name in ("muon", "scion") else {}
+    tx, params = getattr(optimizers, name)(**exact, roles=STACK), jnp.ones((2, 3, 2))
+    update = lambda g, s: tx.update(g, s, g, key=jax.random.key(0))  # noqa: E731
+    axes = [*decompositions(jax.make_jaxpr(update)(params, tx.init(params)).jaxpr)]
+    assert axes
+    assert set(axes) == {2}
 
 
 def test_soap_without_bases_is_adam_a_step_late(x64):
@@ -187,6 +210,16 @@ def test_one_sided_shampoo_of_one_output_divides_by_one_norm(x64):
     walked = walk(optimizers.one_sided_shampoo(0.1, 0.0, 1.0, 1e-3, roles=ROLE), start, grads)
     norms = np.sqrt(np.cumsum(np.sum(grads**2, (1, 2)), 0)) + 1e-3
     np.testing.assert_allclose(walked, start - np.cumsum(0.1 * grads / norms[:, None, None], 0))
+
+
+def test_shampoo_of_one_input_has_one_fourth_of_the_power_from_the_matrix_and_one_from_its_trace(x64):
+    start, grads = matrix_problem((4, 1))
+    walked, w = walk(optimizers.shampoo(0.1, 0.0, 1.0, 1e-3, roles=ROLE), start, grads), start[:, 0]
+    for k, now in enumerate(walked[:, :, 0], start=1):
+        g = grads[:k, :, 0]
+        lam, Q = np.linalg.eigh(g.T @ g + 1e-3 * np.eye(4))
+        w = w - 0.1 * Q @ (Q.T @ g[-1] / lam**0.25) / (np.sum(g**2) + 1e-3) ** 0.25
+        np.testing.assert_allclose(now, w, rtol=1e-10)
 
 
 def test_shampoo_with_a_graft_of_sgd_steps_as_far_as_sgd_and_from_the_first_step_along_all_directions(x64):
