@@ -1,5 +1,5 @@
 """Lifts a rule written for one matrix to trees, by the roles of the parameters. matrixwise, matrices_and_others,
-each_matrix.
+each_matrix, short_first.
 
 A rule is two functions in the letters of its paper, where W is m × n, m outputs and n inputs, however its array lies:
 
@@ -108,6 +108,11 @@ def matrixwise(
         return form.array(d), kept(form, new)
 
     return leafwise(init_array, direct_array, needs=(*needs, ROLE), shared=shared, dtypes=dtypes, roles=roles)
+
+
+def short_first(X: jax.Array, G: jax.Array) -> jax.Array:
+    """Return X, or its transpose where G has not fewer rows than columns; done twice it is X."""
+    return X if G.shape[0] < G.shape[1] else X.T
 
 
 def each_matrix(function: Callable[[Any], Any], stack: Any, count: int, one_by_one: bool) -> Any:

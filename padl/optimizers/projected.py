@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.descend import descend
-from padl.optimizers.matrixwise import matrices_and_others, matrixwise
+from padl.optimizers.matrixwise import matrices_and_others, matrixwise, short_first
 from padl.optimizers.refresh import FREQUENCY, every
 from padl.optimizers.transformation import Transformation
 from padl.optimizers.units import Roles
@@ -37,11 +37,6 @@ class MomentsAndBasis(NamedTuple):
     m: jax.Array
     v: jax.Array
     P: jax.Array
-
-
-def lying(X: jax.Array, G: jax.Array) -> jax.Array:
-    """Return a matrix, or its transpose where G has not fewer rows than columns; done twice it is X."""
-    return X if G.shape[0] < G.shape[1] else X.T
 
 
 def left_vectors(X: jax.Array, P: jax.Array) -> jax.Array:
@@ -99,12 +94,12 @@ def galore(
     def direction(G, s, W, t):
         if G.size == 0:
             return G, s
-        X = lying(G, G)
+        X = short_first(G, G)
         P = every(frequency, t, lambda: left_vectors(X, s.P), s.P)
         R = P.T @ X
         m, v = b1 * s.m + (1 - b1) * R, b2 * s.v + (1 - b2) * R**2
         N = m / (1 - b1**t) / (jnp.sqrt(v / (1 - b2**t)) + eps)
-        return lying(alpha * P @ N, G), LowRankMoments(m, v, P)
+        return short_first(alpha * P @ N, G), LowRankMoments(m, v, P)
 
     rule = matrixwise(init, direction, roles, decomposes=True)
     return matrices_and_others(descend(rule, learning_rate, Decay(weight_decay, decay_kind)), others, roles)
@@ -151,11 +146,11 @@ def conda(
         if G.size == 0:
             return G, s
         m = b1 * s.m + (1 - b1) * G
-        P = every(frequency, t, lambda: left_vectors(lying(m, G), s.P), s.P)
-        v = b2 * s.v + (1 - b2) * lying(P.T @ lying(G, G), G) ** 2
-        D = P @ (P.T @ lying(m, G) / (jnp.sqrt(lying(v, G)) + eps))
+        P = every(frequency, t, lambda: left_vectors(short_first(m, G), s.P), s.P)
+        v = b2 * s.v + (1 - b2) * short_first(P.T @ short_first(G, G), G) ** 2
+        D = P @ (P.T @ short_first(m, G) / (jnp.sqrt(short_first(v, G)) + eps))
         correction = jnp.sqrt(1 - b2**t) / (1 - b1**t)
-        return lying(alpha * correction * D, G), MomentsAndBasis(m, v, P)
+        return short_first(alpha * correction * D, G), MomentsAndBasis(m, v, P)
 
     rule = matrixwise(init, direction, roles, mirrors=("m", "v"), decomposes=True)
     return matrices_and_others(descend(rule, learning_rate, Decay(weight_decay, decay_kind)), others, roles)

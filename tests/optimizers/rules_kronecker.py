@@ -127,7 +127,7 @@ RULES = {  # of the convolution's 18 inputs 2 are seen at a step: a basis of the
 DEFAULTS = {
     "soap": {"learning_rate": 3e-3, "b1": 0.95, "b2": 0.95, "eps": 1e-8, "weight_decay": 0.01},
     "shampoo": {"learning_rate": 0.1, "b1": 0.9, "b2": 1.0, "eps": 1e-4},
-    "one_sided_shampoo": {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.95, "eps": 1e-8},
+    "one_sided_shampoo": {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.8, "eps": 1e-10},
     "splus": {"learning_rate": 0.1, "b1": 0.9, "b2": 0.999, "weight_decay": 0.01, "ema_decay": 0.999},
     "kl_shampoo": {"learning_rate": 3e-3, "b1": 0.9, "b2": 0.98, "eps": 1e-8, "weight_decay": 0.01},
     "kl_soap": {"learning_rate": 3e-3, "b1": 0.9, "b2": 0.98, "eps": 1e-8, "weight_decay": 0.01},

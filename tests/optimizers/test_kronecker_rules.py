@@ -197,6 +197,23 @@ def test_one_sided_shampoo_of_one_input_is_adagrad_with_a_full_matrix(x64):
     np.testing.assert_allclose(walked[:, :, 0], expected, rtol=1e-6)  # ε is outside of the root in the one
 
 
+def test_one_sided_shampoo_of_the_shorter_side_is_that_of_the_outputs_of_the_matrix_or_of_its_transpose(x64):
+    numbers = {"learning_rate": 0.1, "b2": 0.9, "frequency": 2, "roles": ROLE}
+    shorter, outputs = (optimizers.one_sided_shampoo(**numbers, side=side) for side in ("shorter", "outputs"))
+    start, grads = matrix_problem((3, 4))
+    np.testing.assert_allclose(walk(shorter, start, grads), walk(outputs, start, grads), rtol=1e-12)
+    turned = walk(shorter, start.T, grads.swapaxes(1, 2))
+    np.testing.assert_allclose(turned.swapaxes(1, 2), walk(outputs, start, grads), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["shampoo", "one_sided_shampoo"])
+def test_with_a_graft_of_rms_a_step_is_as_long_as_a_usual_one_of_adamw(name, x64):
+    start, grads = matrix_problem((3, 4))
+    path = walk(getattr(optimizers, name)(0.1, graft="rms", roles=ROLE), start, grads)
+    steps = np.diff([start, *path], axis=0)
+    np.testing.assert_allclose(np.sqrt(np.mean(steps**2, (1, 2))), 0.1 * 0.2, rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", ["shampoo", "one_sided_shampoo"])
 def test_of_matrices_of_one_number_it_is_adagrad(name, x64):
     start, grads = matrix_problem((4, 1, 1))
