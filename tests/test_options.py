@@ -21,7 +21,7 @@ from padl.app import names
 from padl.app.run_spec import check
 from padl.data.source import Data
 from padl.optimizers.transformation import needs_of, readout_of
-from padl.registry import Entry
+from padl.registry import Entry, StaticPartial
 from padl.types import Kind, PadlError
 
 Look = Callable[[Mapping[str, Any]], Any]  # {hyperparameter: value} -> what follows, to be compared with `same`
@@ -70,7 +70,12 @@ def does_something(entry: Entry, name: str, look: Look, base: Mapping[str, Any] 
 PARAMS = {"w": jnp.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]]), "b": jnp.array([0.5, -0.25, 2.0])}
 
 
-ATTENTION = {name: {"kernel": PARAMS["w"]} for name in ("query", "key")}  # three heads of one feature
+STARTS = {  # by what a rule reads, or a hyperparameter is of
+    "": PARAMS,
+    "model_state": {name: {"kernel": PARAMS["w"]} for name in ("query", "key")},  # three heads of one feature
+    "embedding_radius": {"embedding": PARAMS["w"]},
+    "head_radius": {"head": PARAMS["w"]},
+}
 RECORDED = {"largest_logits": jnp.array([200.0, 120.0, 1.0])}
 STEPS = 6  # radam scales nothing in its first four
 BOTTOMS = np.random.default_rng(0).normal(size=(STEPS, 3)).astype(np.float32) * 4
@@ -81,33 +86,54 @@ def height(params, t):
     return sum(jnp.sum(jnp.square(x - jnp.broadcast_to(bottom, x.shape))) / 2 for x in jax.tree.leaves(params))
 
 
-def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
+def walk(entry: Entry, start: str, values: Mapping[str, Any]) -> Any:
     """Where each of some steps leads, down a bowl of its own, what is judged there, and in what dtypes the state is."""
-    checked = entry.check({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
-    made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
-    optimizer, path = optax.with_extra_args_support(made), []
-    params = ATTENTION if "model_state" in needs_of(made) else PARAMS
-    state = optimizer.init(params)
-
-    def step(params, state, t):
-        value, grad = jax.value_and_grad(height)(params, t)
-        extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
-        extras = {**extras, "value": value, "grad": grad, "model_state": RECORDED}
-        updates, state = optimizer.update(grad, state, params, **extras)
-        return optax.apply_updates(params, updates), state
-
-    once = needs_of(made) & {"value_fn", "grad_fn"}  # what differentiates by itself is slow to do op by op
-    step = jax.jit(step) if once else step
-    for t in range(STEPS):
-        params, state = step(params, state, t)
-        path.append((params, readout_of(made)(state, params)))
-    return path, [x.dtype for x in jax.tree.leaves(state)]
+    choice, numbers = entry.split({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
+    leaves, structure = jax.tree.flatten(numbers)
+    start = "model_state" if "model_state" in needs_of(choice(**numbers)) else start
+    return course(choice, structure, tuple(leaves), start)
 
 
 @cache
-def default_walk(name: str) -> Any:
-    """The walk without any change, which each hyperparameter is compared with."""
-    return walk(names.of("optimizer").get(name), {})
+def course(choice: StaticPartial, structure: Any, leaves: tuple[float, ...], start: str) -> Any:
+    """As `walk`; that of the defaults is shared by the tests of all hyperparameters of a rule."""
+    numbers, path = jax.tree.unflatten(structure, map(jnp.float32, leaves)), []
+    params, state = STARTS[start], choice(**numbers).init(STARTS[start])
+    advance = compiled(choice) if slow_one_by_one(choice, numbers, params) else partial(step, choice)
+    for t in range(STEPS):
+        params, state, judged = advance(numbers, params, state, t)
+        path.append((params, judged))
+    return path, [x.dtype for x in jax.tree.leaves(state)]
+
+
+def step(choice, numbers, params, state, t):
+    """One step of an optimizer whose hyperparameters are data: new parameters, its state, what is judged."""
+    made = choice(**numbers)
+    value, grad = jax.value_and_grad(height)(params, t)
+    extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
+    extras = {**extras, "value": value, "grad": grad, "model_state": RECORDED}
+    update = optax.with_extra_args_support(made).update
+    updates, state = update(grad, state, params, **extras)
+    params = optax.apply_updates(params, updates)
+    return params, state, readout_of(made)(state, params)
+
+
+@cache
+def compiled(choice: StaticPartial) -> Callable[..., Any]:
+    return jax.jit(partial(step, choice))
+
+
+SLOW: dict[Any, bool] = {}  # by the function of a rule: courses that are compared are made in one way
+
+
+def slow_one_by_one(choice: StaticPartial, numbers: Any, params: Any) -> bool:
+    """Whether the operations of a step take longer one by one than as a program: derivatives, branches, loops."""
+    if choice.function not in SLOW:
+        made = choice(**numbers)
+        program = jax.make_jaxpr(partial(step, choice))(numbers, params, made.init(params), 0)
+        loops = any(f" {each}[" in str(program) for each in ("cond", "while", "scan"))
+        SLOW[choice.function] = bool(needs_of(made) & {"value_fn", "grad_fn"}) or loops
+    return SLOW[choice.function]
 
 
 BESIDE = {  # of some, what makes them matter: a decay that by default may be 0, an eps that is seen, a schedule
@@ -119,7 +145,7 @@ BESIDE = {  # of some, what makes them matter: a decay that by default may be 0,
 @pytest.mark.parametrize(("entry", "name"), hyperparameters("optimizer"))
 def test_every_hyperparameter_of_an_optimizer_changes_its_course(entry, name):
     base = {k: v for k, v in BESIDE.get(name, {}).items() if k in entry.hyperparameters}
-    assert does_something(entry, name, lambda v: walk(entry, v) if v else default_walk(entry.name), base)
+    assert does_something(entry, name, partial(walk, entry, name if name in STARTS else ""), base)
 
 
 # Schedules

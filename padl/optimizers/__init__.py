@@ -3,11 +3,13 @@
 descent.py follows the gradient and its memory, signs.py the signs of these, adaptive.py scales each coordinate,
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
-each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
-hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. orthogonal.py moves matrices by the
-orthogonal factor that polar.py computes: orthogonal_momenta.py of another momentum, orthogonal_variants.py and
-orthogonal_whitening.py of one that is scaled first, orthogonal_lengths.py by another length, orthogonal_spectra.py by
-another factor, orthogonal_rows.py the directions of rows alone.
+each array, norm_balls.py by a norm of its role; factored.py and memory.py keep little of what they scale by.
+kronecker.py scales by matrices, whitening.py by signs in their bases, kullback_leibler.py by better fitted ones,
+psgd.py by such as learn, projected.py along singular vectors, hessian.py by the diagonal of the Hessian,
+quasi_newton.py by the last steps. orthogonal.py moves matrices by the orthogonal factor that polar.py computes:
+orthogonal_momenta.py of another momentum, orthogonal_variants.py and orthogonal_whitening.py of one that is scaled
+first, orthogonal_lengths.py by another length, orthogonal_spectra.py by another factor, orthogonal_rows.py the
+directions of rows alone.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -43,12 +45,14 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.hessian import *
     from padl.optimizers.iterate_averaging import *
     from padl.optimizers.kronecker import *
+    from padl.optimizers.kullback_leibler import *
     from padl.optimizers.links import *
     from padl.optimizers.max_moments import *
     from padl.optimizers.memory import *
     from padl.optimizers.mixtures import *
     from padl.optimizers.moments import *
     from padl.optimizers.nesterov_moments import *
+    from padl.optimizers.norm_balls import *
     from padl.optimizers.norms import *
     from padl.optimizers.orthogonal import *
     from padl.optimizers.orthogonal_lengths import *
@@ -57,6 +61,8 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.orthogonal_spectra import *
     from padl.optimizers.orthogonal_variants import *
     from padl.optimizers.orthogonal_whitening import *
+    from padl.optimizers.projected import *
+    from padl.optimizers.psgd import *
     from padl.optimizers.quasi_newton import *
     from padl.optimizers.shared_moments import *
     from padl.optimizers.sharpness import *
@@ -65,6 +71,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.stable_moments import *
     from padl.optimizers.variance import *
     from padl.optimizers.weight_norms import *
+    from padl.optimizers.whitening import *
 else:
     __getattr__ = registry.optimizer.functions_of(__name__)
 

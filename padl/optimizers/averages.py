@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from padl.optimizers.in_place import after
 from padl.optimizers.transformation import Transformation, given_params, readout_of, updated
 from padl.optimizers.units import wide
 from padl.optimizers.wrapping import WrapperState, around
@@ -114,6 +115,7 @@ def _averaging(inner: Any, moved: Any, judged: Any) -> Transformation:
     ) -> tuple[PyTree, WrapperState]:
         average = moved(state.own, _arrays(of_inner(state.inner, given_params(params))))
         updates, within = updated(inner, grads, state.inner, params, extras)
+        updates = jax.tree.map(after, updates, average)  # the average is of what they overwrite
         return updates, WrapperState(within, Average(state.own.count + 1, average))
 
     def readout(state: WrapperState, params: Params) -> Params:

@@ -58,8 +58,8 @@ def sophia(
         θ -= η (clip(m / max(γ h, ε), 1) + λ θ)
 
     Neither mean is corrected for its start. A step that looks at h costs about two gradients more. The estimate is that
-    of Hutchinson, which asks for nothing but the loss; Sophia-G's asks for labels drawn from the model. The default of
-    η is PADL's own, that of λ of the authors' code.
+    of Hutchinson, which asks for nothing but the loss; Sophia-G's asks for labels drawn from the model. β₁, β₂, ε and k
+    are the paper's, γ the one for this estimate; λ is the authors' code's, whose experiments have 0.2; η is PADL's own.
 
     Args:
         learning_rate: η > 0, in units of the parameter: the largest step of a number.
@@ -94,8 +94,9 @@ def adahessian(
         D = u ∘ ∇²L u, u of random signs      m = β₁ m + (1-β₁) g      v = β₂ v + (1-β₂) D²
         θ -= η (m̂ / (√v̂ ᵏ + ε) + λ θ)      m̂, v̂ corrected as in `adam`
 
-    The paper averages D over the kernel of a convolution; here each number has its own. The defaults are those of the
-    authors' code, as is where ε stands. A step that looks at D costs about two gradients more.
+    The authors average |D| over the window of a convolution, and in another code over the rows of a matrix; here each
+    number has its own. The defaults are those of their code, as is where ε stands. A step that looks at D costs about
+    two gradients more.
 
     Args:
         learning_rate: η > 0, without unit where k = 1. b1, b2: β₁, β₂ in [0, 1).

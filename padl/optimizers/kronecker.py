@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from padl.optimizers.decay import Decay, DecayKind
 from padl.optimizers.descend import descend
-from padl.optimizers.matrixwise import matrices_and_others, matrixwise
+from padl.optimizers.matrixwise import matrices_and_others, matrixwise, short_first
 from padl.optimizers.refresh import FREQUENCY, every
 from padl.optimizers.transformation import Transformation
 from padl.optimizers.units import Roles, array_norm, ratio
@@ -18,7 +18,8 @@ from padl.types import COUNT, FRACTION, POSITIVE, Domain, Optimizer, Scalar, Sca
 
 MEMORY = Domain(0.0, 1.0, low_open=True, search=(0.9, 1.0))
 RIDGE = POSITIVE._replace(search=(1e-12, 1e-2), scale="log")
-Graft = Literal["none", "sgd"]
+Graft = Literal["none", "sgd", "rms"]
+Side = Literal["outputs", "shorter"]
 
 
 def bounded(G: jax.Array) -> jax.Array:
@@ -49,11 +50,16 @@ def out_of(X: jax.Array, QL: jax.Array, QR: jax.Array) -> jax.Array:
     return into(X, QL.T, QR.T)
 
 
-def renewed(A: jax.Array, Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The basis of A, and the order of the old columns in it: exact at first, then one step of a power iteration."""
-    order = jnp.argsort(-jnp.diag(Q.T @ A @ Q), stable=True)
+def turned(A: jax.Array, Q: jax.Array, first: jax.Array) -> jax.Array:
+    """The basis of A: exact and descending at first, then by one step of a power iteration from Q."""
     exact = lambda: jnp.linalg.eigh(A)[1][:, ::-1]  # noqa: E731
-    return jax.lax.cond(first, exact, lambda: jnp.linalg.qr(A @ Q[:, order])[0]), order
+    return jax.lax.cond(first, exact, lambda: jnp.linalg.qr(A @ Q)[0])
+
+
+def renewed(A: jax.Array, Q: jax.Array, first: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """As `turned`, with the columns of Q sorted by their estimated eigenvalues before; and their order."""
+    order = jnp.argsort(-jnp.diag(Q.T @ A @ Q), stable=True)
+    return turned(A, Q[:, order], first), order
 
 
 def zero_factors(W: jax.Array, max_dim: int) -> tuple[jax.Array, jax.Array]:
@@ -154,9 +160,12 @@ def summed(A: jax.Array, new: jax.Array, b2: Scalar) -> jax.Array:
     return b2 * A + jnp.where(b2 == 1, 1, 1 - b2) * new
 
 
-def grafted(D: jax.Array, G: jax.Array, graft: str) -> jax.Array:
-    """Give a direction the norm of another; "none" leaves its own."""
-    return D if graft == "none" else D * ratio(array_norm(G), array_norm(D))
+def grafted(D: jax.Array, M: jax.Array, graft: Graft) -> jax.Array:
+    """Give a direction the norm of a mean gradient, or that of a usual step of `adamw`; "none" leaves its own."""
+    if graft == "none":
+        return D
+    norm = array_norm(M) if graft == "sgd" else 0.2 * D.size**0.5
+    return norm * ratio(D, array_norm(D))
 
 
 @optimizer(
@@ -180,15 +189,17 @@ def shampoo(
         M = β₁ M + (1-β₁) G      W -= η (L + ε I)^-¼ M (R + ε I)^-¼
 
     Of a matrix with one number it is `adagrad`. The exponent is -1/4 for each of the two sides, together -1/2; some
-    libraries have -1/2 for each. The paper adds ε I once, to the sums; here it stands beside a mean too. The default
-    of η is PADL's own.
+    libraries have -1/2 for each. The paper adds ε I once, to the sums; here it stands beside a mean too. The default of
+    ε is that of the authors' first code, in TensorFlow; β₁, β₂ and f are those of facebookresearch/optimizers, where
+    M is corrected for its start, as it is not here; η is PADL's own.
 
     Args:
         learning_rate: η > 0, in units of the parameter; with a graft, as of that.
         b1: β₁ in [0, 1]. 0 follows the gradient.
         b2: β₂ in (0, 1]; 1 sums, less is a memory of about 1/(1-β₂) steps (Anil et al.).
         eps: ε > 0, in units of the gradient squared.
-        frequency: of how many steps one computes the roots. graft: sgd, D has the norm of M (Anil et al., section 2.4).
+        frequency: of how many steps one computes the roots.
+        graft: sgd, D has the norm of M (Anil et al., section 2.4); rms, its numbers are of the size of 0.2.
         others: the optimizer of all other parameters, with a learning rate of its own. roles: {path: role}; a run
             gives them.
     """
@@ -210,7 +221,7 @@ def shampoo(
 
 
 class OneRoot(NamedTuple):
-    """M: moment. V: the factor of the outputs. P: V^-½."""
+    """M: moment. V: the factor of a side. P: V^-½."""
 
     M: jax.Array
     V: jax.Array
@@ -220,40 +231,46 @@ class OneRoot(NamedTuple):
 @optimizer(
     family="curvature",
     reference="An et al. 2025, arXiv:2503.20762, algorithm 1 (ASGO)",
-    other_shapes=dict.fromkeys(("V", "P"), "a square matrix of the outputs"),
+    other_shapes=dict.fromkeys(("V", "P"), "a square matrix of a side"),
 )
 def one_sided_shampoo(
     learning_rate: ScalarOrSchedule = 1e-2,
     b1: Annotated[Scalar, FRACTION] = 0.9,
-    b2: Annotated[Scalar, MEMORY] = 0.95,
-    eps: Annotated[Scalar, RIDGE] = 1e-8,
+    b2: Annotated[Scalar, MEMORY] = 0.8,
+    eps: Annotated[Scalar, RIDGE] = 1e-10,
     frequency: Annotated[int, FREQUENCY] = 1,
     graft: Graft = "none",
+    side: Side = "outputs",
     others: Optimizer = "adamw",
     roles: Roles | None = None,
 ) -> Transformation:
-    """One-sided Shampoo, ASGO: AdaGrad with one matrix, of the outputs.
+    """One-sided Shampoo, ASGO: AdaGrad with one matrix.
 
         M = β₁ M + (1-β₁) G      V = β₂ V + (1-β₂) G Gᵀ, a sum where β₂ = 1      W -= η (V^½ + ε I)⁻¹ M
 
-    Of a matrix with one input and β₂ = 1 it is AdaGrad with a full matrix; with one output, with one number.
-    The defaults of η, β₁, β₂ and ε are PADL's own.
+    Of a matrix with one input and β₂ = 1 it is AdaGrad with a full matrix; with one output, with one number. The
+    authors' code, which has these defaults, takes side=shorter and graft=rms, computes the root by ten steps of Polar
+    Express, and decays by 0.1.
 
     Args:
         learning_rate, b1, b2, frequency, graft, others, roles: as in `shampoo`.
         eps: ε > 0, in units of the gradient.
+        side: V is of the outputs, as in the paper, or of the inputs where these are not more than the outputs.
     """
 
+    def sided(X, W):
+        return X if side == "outputs" else short_first(X, W)
+
     def init(W):
-        V = jnp.zeros((len(W), len(W)), W.dtype)
-        return OneRoot(jnp.zeros_like(W), V, V)
+        m = len(sided(W, W))
+        return OneRoot(jnp.zeros_like(W), jnp.zeros((m, m), W.dtype), jnp.zeros((m, m), W.dtype))
 
     def direction(G, s, W, t):
-        g = bounded(G)
-        M, V = b1 * s.M + (1 - b1) * G, summed(s.V, g @ g.T, b2)
+        g, M = sided(bounded(G), G), b1 * s.M + (1 - b1) * G
+        V = summed(s.V, g @ g.T, b2)
         inverse = lambda lam: 1 / (jnp.sqrt(lam) + eps)  # noqa: E731
         P = every(frequency, t, lambda: of_eigenvalues(inverse, V), s.P)
-        return grafted(P @ M, M, graft), OneRoot(M, V, P)
+        return grafted(sided(P @ sided(M, G), G), M, graft), OneRoot(M, V, P)
 
     rule = matrixwise(init, direction, roles, mirrors=("M",), decomposes=True)
     return matrices_and_others(descend(rule, learning_rate), others, roles)

@@ -1,4 +1,5 @@
-"""Lifts a rule written for one matrix to trees, by the roles of the parameters. matrixwise, matrices_and_others.
+"""Lifts a rule written for one matrix to trees, by the roles of the parameters. matrixwise, matrices_and_others,
+each_matrix, short_first.
 
 A rule is two functions in the letters of its paper, where W is m × n, m outputs and n inputs, however its array lies:
 
@@ -76,6 +77,7 @@ def matrixwise(
     needs: tuple[str, ...] = (),
     dtypes: Policy | None = None,
     decomposes: bool = False,
+    shared: tuple[Any, Callable[[Any, jax.Array], Any]] | None = None,
 ) -> Rule:
     """Lift a rule for one matrix to trees of parameters that are linear maps.
 
@@ -87,6 +89,7 @@ def matrixwise(
         needs: as of `leafwise`. dtypes: {slot: what it is stored in}.
         decomposes: whether it calls eigh, qr, svd or their like, which are done for one matrix of a stack after the
             other: JAX before 0.12 may hang on several at once on a CPU.
+        shared: as of `leafwise`; the direction is then (G, s, W, t, shared) -> (D, slots).
     """
 
     def kept(form: MatrixForm, slots: Any) -> Any:
@@ -96,7 +99,7 @@ def matrixwise(
         form = form_of(p.shape, role)
         return kept(form, jax.vmap(init)(form.matrices(p)))
 
-    def direct_array(g, s, p, t, role: ParameterRole, **more: Any) -> tuple[jax.Array, Any]:
+    def direct_array(g, s, p, t, *now: Any, role: ParameterRole, **more: Any) -> tuple[jax.Array, Any]:
         form = form_of(g.shape, role)
         slots = s._replace(**{name: form.matrices(getattr(s, name)) for name in mirrors})
         points = None if p is None else form.matrices(p)
@@ -104,16 +107,21 @@ def matrixwise(
 
         def one(matrix: Any) -> tuple[jax.Array, Any]:
             g, s, p, key = matrix
-            return direction(g, s, p, t, **more, **key)
+            return direction(g, s, p, t, *now, **more, **key)
 
         stack = (form.matrices(g), slots, points, keys)
-        d, new = _each(one, stack, form.count, decomposes)
+        d, new = each_matrix(one, stack, form.count, decomposes)
         return form.array(d), kept(form, new)
 
-    return leafwise(init_array, direct_array, needs=(*needs, ROLE), dtypes=dtypes, roles=roles)
+    return leafwise(init_array, direct_array, needs=(*needs, ROLE), shared=shared, dtypes=dtypes, roles=roles)
 
 
-def _each(function: Callable[[Any], Any], stack: Any, count: int, one_by_one: bool) -> Any:
+def short_first(X: jax.Array, G: jax.Array) -> jax.Array:
+    """Return X, or its transpose where G has not fewer rows than columns; done twice it is X."""
+    return X if G.shape[0] < G.shape[1] else X.T
+
+
+def each_matrix(function: Callable[[Any], Any], stack: Any, count: int, one_by_one: bool) -> Any:
     """Apply a function to each matrix of a stack."""
     if count == 1:
         return jax.tree.map(lambda x: x[None], function(jax.tree.map(lambda x: x[0], stack)))

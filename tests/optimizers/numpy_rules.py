@@ -18,7 +18,10 @@ import rules_mixtures
 import rules_muon
 import rules_muon_presets
 import rules_nesterov_moments
+import rules_norm_balls
 import rules_norms
+import rules_projected
+import rules_psgd
 import rules_quasi_newton
 import rules_signs
 import rules_stable_moments
@@ -36,7 +39,10 @@ FAMILIES = (
     rules_muon,
     rules_muon_presets,
     rules_nesterov_moments,
+    rules_norm_balls,
     rules_norms,
+    rules_projected,
+    rules_psgd,
     rules_quasi_newton,
     rules_signs,
     rules_stable_moments,

@@ -91,7 +91,7 @@ def through_sizes(tx, sizes, shapes=((), (3,), (2, 3), (0, 3), (2, 0, 3))):
 
     def step(state, size):
         grads = {name: jnp.full_like(p, size) for name, p in params.items()}
-        updates, state = tx.update(grads, state, params)
+        updates, state = tx.update(grads, state, params, key=jax.random.key(0))
         return state, (updates, state)
 
     run = jax.jit(lambda: jax.lax.scan(step, tx.init(params), jnp.asarray(sizes, jnp.float32))[1])

@@ -21,13 +21,13 @@ ARRAYS, SIDE = 8, 64
 ARRAY = 4 * SIDE * SIDE  # bytes
 
 
-def temporaries(entry):
+def temporaries(entry, values=None):
     """How many arrays an update with traced numbers keeps, beside its donated carry and its gradients."""
-    make, numbers = entry.split({})
+    make, numbers = entry.split(values or {})
 
     def update(carry, grads, numbers):
         params, state = carry
-        updates, state = make(**numbers).update(grads, state, params)
+        updates, state = make(**numbers).update(grads, state, params, key=jax.random.key(0))
         return optax.apply_updates(params, updates), state
 
     params = [jax.ShapeDtypeStruct((SIDE, SIDE), jnp.float32)] * ARRAYS
@@ -46,6 +46,11 @@ def test_an_update_keeps_no_array_but_what_its_rule_says_and_that_of_few_at_a_ti
         assert 0.9 < kept < 4  # of 8, numbers beside them
     else:
         assert kept < 0.5
+
+
+@pytest.mark.parametrize("name", ["ema", "tail_ema"])
+def test_an_average_of_the_parameters_is_made_before_they_are_overwritten(name):
+    assert temporaries(registry.optimizer.get(name), {"inner": "adam"}) < 0.5
 
 
 @pytest.mark.parametrize("done", [0.5, np.nan, np.inf, -np.inf])
