@@ -24,7 +24,7 @@ from padl.app import names
 from padl.optimizers.polar import polar_factor
 
 SETS = {"8 × 256²": (8, 256, 256), "16 × 64²": (16, 64, 64), "1024 × 256": (1, 1024, 256)}  # matrices, m, n
-RULES = ("muon", "shampoo", "soap")
+RULES = ("muon", "shampoo", "soap", "kl_soap")
 PEER = "optax.contrib.muon"
 UPDATES, PERIOD, NEVER = 10, 10, 10**9  # in one timing; steps from one renewal of bases to the next
 OF_THE_PEAK, ITERATIONS = 0.75, 5
