@@ -290,4 +290,5 @@ DEFAULTS = {
     "hyperball": {},
     "update_floor": {"floor": 0.35},
     "radial_brake": {"outward": 0.5, "inward": 1.0},
+    "qk_clip": {"largest": 100.0, "balance": 0.5},  # its oracle is beside its tests: it reads what a model records
 }

@@ -10,7 +10,7 @@ from flax import nnx
 
 import padl
 from padl.models.attention import MultiHeadAttention, largest_logits
-from padl.optimizers import qk_clip, sgd
+from padl.optimizers import momentum, qk_clip, sgd
 from padl.roles.role import ParameterRole
 from padl.types import PadlError
 
@@ -53,6 +53,26 @@ def test_a_head_above_the_bound_comes_down_to_it_and_no_other_is_touched(balance
     for name, exponent in (("query", balance), ("key", 1 - balance), ("value", 0)):
         np.testing.assert_allclose(after[name]["kernel"], params[name]["kernel"] * gamma[:, None] ** exponent)
         np.testing.assert_allclose(after[name]["bias"], params[name]["bias"] * gamma[:, None] ** exponent)
+
+
+def test_twenty_steps_are_those_of_the_paper(x64):
+    """Around momentum, with logits of the inputs at the parameters before each step."""
+    params = layer(3)
+    grads = [jax.tree.map(lambda x: rng.normal(size=x.shape), params) for _ in range(20)]
+    tx = qk_clip(momentum(0.1, 0.7), largest=20.0, balance=0.3, roles=ROLES)
+    mine, state, update = params, tx.init(params), jax.jit(tx.update)
+    v = jax.tree.map(np.zeros_like, params)
+    for g in grads:
+        recorded = logits(X, mine["query"], mine["key"])
+        updates, state = update(g, state, mine, model_state={"largest_logits": recorded})
+        mine = jax.tree.map(lambda p, u: np.asarray(p + u), mine, updates)
+        gamma = np.minimum(1, 20 / logits(X, params["query"], params["key"]))
+        v = jax.tree.map(lambda v, g: 0.7 * v + g, v, g)
+        params = jax.tree.map(lambda p, v: p - 0.1 * v, params, v)
+        of = {"query": gamma**0.3, "key": gamma**0.7, "value": np.ones(3)}
+        params = {name: jax.tree.map(lambda p, f=of[name]: p * f[:, None], p) for name, p in params.items()}
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10), mine, params)
+    assert recorded.max() > 15
 
 
 def test_a_key_that_heads_share_takes_the_smallest_factor_of_them(x64):
