@@ -54,14 +54,20 @@ def hangs_batched(operations: frozenset[str], device: Device) -> frozenset[str]:
 def products_of(jaxpr: ClosedJaxpr | Jaxpr) -> int:
     """Count the multiplications in products of matrices; of branches the one with most, of a `while` one turn."""
     count = 0
-    for equation in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-        if equation.primitive.name == "dot_general":
-            ((contracted, _), _), first = equation.params["dimension_numbers"], equation.invars[0].aval
-            count += math.prod(equation.outvars[0].aval.shape) * math.prod(first.shape[axis] for axis in contracted)
+    for equation in (jaxpr.jaxpr if isinstance(jaxpr, ClosedJaxpr) else jaxpr).eqns:
         inner = [x for x in jax.tree.leaves(list(equation.params.values()), is_leaf=_is_jaxpr) if _is_jaxpr(x)]
-        total = max if equation.primitive.name == "cond" else sum
-        count += equation.params.get("length", 1) * total(map(products_of, inner)) if inner else 0
+        if equation.primitive.name == "dot_general":
+            count += _multiplications(equation)
+        elif inner:
+            total = max if equation.primitive.name == "cond" else sum
+            count += equation.params.get("length", 1) * total(map(products_of, inner))
     return count
+
+
+def _multiplications(product: Any) -> int:
+    """Those of one product of matrices."""
+    ((contracted, _), _), first = product.params["dimension_numbers"], product.invars[0].aval.shape
+    return math.prod(product.outvars[0].aval.shape) * math.prod(first[axis] for axis in contracted)
 
 
 def _names(jaxpr: Jaxpr) -> Iterator[str]:

@@ -37,8 +37,8 @@ def polar_factor(g: jax.Array, method: Method, iterations: int, gram: bool = Fal
     Args:
         g: (m, n), m outputs and n inputs. method: newton_schulz, polar_express, or exact by a singular value
             decomposition, which leaves out directions whose singular values are 0.
-        iterations: of a polynomial. gram: whether these are done on G Gᵀ, and applied once: the same but for rounding,
-            with less to multiply where a side is more than twice the other.
+        iterations: of a polynomial. gram: whether these are done on G Gᵀ, and applied two at a time: the same but for
+            rounding, with less to multiply where a side is more than twice the other.
     """
     if g.size == 0:
         return g
@@ -72,13 +72,20 @@ def _by_products(x: jax.Array, triples: Sequence[Triple]) -> jax.Array:
 
 
 def _by_gram(x: jax.Array, triples: Sequence[Triple]) -> jax.Array:
-    """Q ← P Q and A ← P A P, with P = a I + b A + c A², for X = Q X₀ and A = X Xᵀ."""
-    gram, identity = x @ x.T, jnp.eye(x.shape[0], dtype=x.dtype)
-    product = identity
-    for a, b, c in triples:
-        p = a * identity + b * gram + c * gram @ gram
-        product, gram = p @ product, p @ gram @ p
-    return product @ x
+    """X ← Q P X, with A = X Xᵀ, P of A and Q of P A P; two at a time, since rounding in P A P grows from there."""
+    for k in range(0, len(triples), 2):
+        gram = x @ x.T
+        p = _quadratic(gram, triples[k])
+        for second in triples[k + 1 : k + 2]:
+            p = _quadratic(p @ gram @ p, second) @ p
+        x = p @ x
+    return x
+
+
+def _quadratic(gram: jax.Array, triple: Triple) -> jax.Array:
+    """a I + b A + c A²."""
+    a, b, c = triple
+    return a * jnp.eye(len(gram), dtype=gram.dtype) + b * gram + c * gram @ gram
 
 
 def _exact(g: jax.Array) -> jax.Array:

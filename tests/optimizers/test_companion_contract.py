@@ -14,7 +14,10 @@ from padl.engine.operations import hangs_batched, operations_of
 
 NAMES = [e.name for e in map(registry.optimizer.get, padl.names("optimizer")) if "others" in e.hyperparameters]
 DTYPES = ("bfloat16", "float16", "float32")
-PARAMS = {"kernel": np.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]], np.float32), "bias": np.float32([0.5, -0.25, 2.0])}
+PARAMS = {
+    "kernel": np.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]], np.float32),
+    "bias": np.array([0.5, -0.25, 2.0], np.float32),
+}
 STEPS = 4
 
 pytestmark = pytest.mark.parametrize("name", NAMES)

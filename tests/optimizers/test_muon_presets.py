@@ -9,7 +9,6 @@ from padl.roles import ParameterRole
 from padl.types import PadlError
 
 PLAIN = {"learning_rate": 0.1, "weight_decay": 0.3, "roles": ROLES}
-NEAR = {"rtol": 1e-4, "atol": 1e-6}  # float32, five steps of 0.1
 LIKE_MUON = {  # {preset: what makes it muon, what muon that is}
     "muon_plus": ({"normalise": "rows", "polar": "exact"}, {"nesterov": False, "scale": "unclamped", "polar": "exact"}),
     "mars_m": ({"gamma": 0.0}, {"nesterov": False, "scale": "rms"}),
@@ -20,21 +19,25 @@ LIKE_MUON = {  # {preset: what makes it muon, what muon that is}
 }
 
 
+def near(ours, theirs):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)  # float32, five steps of 0.1
+
+
 @pytest.mark.parametrize("name", LIKE_MUON)
 def test_a_preset_without_what_is_its_own_is_muon(name):
     grads = 0.1 * gradients((3, 4))  # of a wide matrix: its rows are orthogonal, and of length 1; ‖G‖ is below 1
     without, muon = LIKE_MUON[name]
     ours = walk(getattr(optimizers, name)(**PLAIN, **without), grads)
-    np.testing.assert_allclose(ours, walk(optimizers.muon(**PLAIN, **muon), grads), **NEAR)
+    near(ours, walk(optimizers.muon(**PLAIN, **muon), grads))
 
 
 @pytest.mark.parametrize(("shape", "sides"), [((5, 2), "rows"), ((2, 5), "columns")])
 def test_aurora_with_one_balancing_is_muoneq_of_the_longer_side(shape, sides):
     grads, exact = gradients(shape), {**PLAIN, "polar": "exact"}
     ours = walk(optimizers.aurora(**exact, balancings=1), grads)
-    np.testing.assert_allclose(ours, walk(optimizers.muoneq(**exact, sides=sides), grads), **NEAR)
+    near(ours, walk(optimizers.muoneq(**exact, sides=sides), grads))
     square = gradients((3, 3))
-    np.testing.assert_allclose(walk(optimizers.aurora(**exact), square), walk(optimizers.muon(**exact), square), **NEAR)
+    near(walk(optimizers.aurora(**exact), square), walk(optimizers.muon(**exact), square))
 
 
 def test_aurora_gives_the_rows_of_a_long_matrix_nearly_one_length_and_stays_orthogonal():
@@ -50,18 +53,18 @@ def test_aurora_gives_the_rows_of_a_long_matrix_nearly_one_length_and_stays_orth
 def test_namo_of_a_gradient_that_stays_is_muon():
     grads = np.repeat(gradients(steps=1), 5, 0)
     ours = walk(optimizers.namo(**PLAIN, nesterov=False), grads)
-    np.testing.assert_allclose(ours, walk(optimizers.muon(**PLAIN, nesterov=False, scale="rms"), grads), **NEAR)
+    near(ours, walk(optimizers.muon(**PLAIN, nesterov=False, scale="rms"), grads))
 
 
 def test_polargrad_of_a_rotation_follows_the_gradient_times_its_rank():
     rotation = np.linalg.qr(gradients((3, 3), 1)[0])[0]
     ours = walk(optimizers.polargrad(0.1, momentum=0.0, polar="exact", roles=ROLES), 2 * rotation[None])
-    np.testing.assert_allclose(ours[0], -0.1 * 3 * 2 * rotation, **NEAR)
+    near(ours[0], -0.1 * 3 * 2 * rotation)
 
 
 def test_polargrad_steps_twice_as_far_for_twice_the_gradient():
     grads, tx = gradients(), optimizers.polargrad(0.1, roles=ROLES)
-    np.testing.assert_allclose(walk(tx, 2 * grads), 2 * walk(tx, grads), **NEAR)
+    near(walk(tx, 2 * grads), 2 * walk(tx, grads))
 
 
 @pytest.mark.parametrize("axis", [0, 1])

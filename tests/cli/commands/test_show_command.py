@@ -69,7 +69,7 @@ def test_the_card_of_a_rule_for_matrices_says_who_moves_a_vector_what_is_kept_an
     assert "parameter shape role moved by slots state products" in out
     assert "vector 256 bias adamw mu nu 2 0" in out
     assert "square 256x256 matrix muon m 1 3,840" in out  # five times three products, each 256 for a number
-    assert "long 256x1024 matrix muon m 1 1,792" in out  # 2 × 256, and five times four of the Gram matrix, a quarter
+    assert "long 256x1024 matrix muon m 1 2,240" in out  # six of 256, and eleven of the Gram matrix, a quarter each
     soap = " ".join(padl_command("show", "soap")[1].split())
     assert "matrix soap M V L R QL 6" in soap
     assert "eigh, qr" in soap
