@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from padl import optimizers
+from padl.engine.counters import common_scalars
 from padl.roles import ParameterRole
 
 ROLE = {"": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
@@ -56,6 +57,17 @@ def test_they_learn_at_every_step_at_first_and_at_one_in_frequency_in_the_end():
     turns = np.flatnonzero(due) + 1
     np.testing.assert_array_equal(turns[:7], [1, 2, 3, 4, 6, 8, 10])
     assert set(np.diff(turns[-100:])) == {3}
+
+
+def test_the_members_of_a_sweep_share_when_they_learn():
+    made = lambda m: optimizers.kron(m["rate"], factor_rate=m["rate"], roles=ROLE)  # noqa: E731
+    init = lambda m: made(m).init(jnp.zeros((2, 3)))  # noqa: E731
+    step = lambda state, g, m: made(m).update(g, state, g, key=jax.random.key(m["seed"]))[1]  # noqa: E731
+    of_many = lambda shape, dtype: jax.ShapeDtypeStruct((1, *shape), dtype)  # noqa: E731
+    members = {"rate": of_many((), jnp.float32), "seed": of_many((), jnp.uint32)}
+    shared = common_scalars(init, step, of_many((2, 3), jnp.float32), members, dict.fromkeys(members, True))
+    assert all(jax.tree.leaves(shared.groups["matrices"].shared))
+    assert not any(jax.tree.leaves(shared.groups["matrices"].slots))
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e30])
