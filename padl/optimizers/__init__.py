@@ -4,7 +4,8 @@ descent.py follows the gradient and its memory, signs.py the signs of these, ada
 moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a look ahead, variance.py by another second
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
-hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. orthogonal.py and orthogonal_variants.py
+hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. distance.py finds its learning rate
+from the distance to the start. orthogonal.py and orthogonal_variants.py
 move matrices by the orthogonal factor that polar.py computes.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.averages import *
     from padl.optimizers.clipping import *
     from padl.optimizers.descent import *
+    from padl.optimizers.distance import *
     from padl.optimizers.factored import *
     from padl.optimizers.gating import *
     from padl.optimizers.gradient_filters import *
