@@ -1,4 +1,4 @@
-"""An optimizer may say which learning rates are worth trying: searches and comparisons try these, and others are told."""
+"""An optimizer may say which learning rates are worth trying: searches and comparisons try these, and say of others."""
 
 from typing import Annotated
 
@@ -55,9 +55,14 @@ def test_a_comparison_tries_as_many_of_its_own_and_a_fixed_one_shows_its_default
     np.testing.assert_allclose(paths["gd"].rates, [1e-4, 10**-1.5, 10], rtol=1e-6)
 
 
-@pytest.mark.parametrize("asked", [
-    {"learning_rates": [1e-3, 1e-2]}, {"learning_rates": 2, "learning_rate_range": [1e-3, 2e-3]}, {"mode": "fixed", "learning_rate": 1e-3},
-])  # fmt: skip
+ASKED = (
+    {"learning_rates": [1e-3, 2e-3]},
+    {"learning_rates": 2, "learning_rate_range": [1e-3, 2e-3]},
+    {"mode": "fixed", "learning_rate": 1e-3},
+)
+
+
+@pytest.mark.parametrize("asked", ASKED)
 def test_rates_that_are_asked_for_are_those_of_all_and_it_is_said_where_they_are_far(asked):
     plan = resolve({**SHORT, **asked})
     assert plan.own_rates == {}
