@@ -157,6 +157,7 @@ NON_NEGATIVE = Domain(0.0, high_open=True)
 FRACTION = Domain(0.0, 1.0)
 DECAY = Domain(0.0, 1.0, high_open=True, search=(0.5, 0.9999), scale="log1m")
 COUNT = Domain(1)
+FACTOR = POSITIVE._replace(search=(0.1, 10.0), scale="log")  # the learning rate of a rule that finds its own
 
 DOMAINS: Mapping[str, Domain] = {
     # optimizers

@@ -34,6 +34,7 @@ MOMENTS = {"learning_rate": 0.1, "b1": 0.8, "b2": 0.9, "eps": 1e-3}
 DECAYING = {**MOMENTS, "weight_decay": 0.2}
 THEIRS = {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3}
 THEIRS_DECAYING = {**THEIRS, "weight_decay": 0.2}
+FREE = {**THEIRS_DECAYING, "lr": 0.5, "d0": 0.01, "growth_rate": 1.05}
 CASES = [
     Official(
         "adan",
@@ -71,6 +72,25 @@ CASES = [
         "AdaBelief",
         {**THEIRS, "rectify": False, "print_change_log": False},
     ),
+    Official(
+        "prodigy",
+        {**DECAYING, "learning_rate": 0.5, "d0": 0.01, "d_coef": 2.0, "growth": 1.05, "bias_correction": True},
+        *("konstmish/prodigy", "prodigyopt/prodigy.py", "Prodigy"),
+        {**FREE, "d_coef": 2.0, "use_bias_correction": True},
+    ),
+    Official(
+        "dadapt_adam",
+        {**DECAYING, "learning_rate": 0.5, "d0": 0.01, "growth": 1.05},
+        *("facebookresearch/dadaptation", "dadaptation/dadapt_adam.py", "DAdaptAdam"),
+        {**FREE, "decouple": True, "use_bias_correction": True},
+    ),
+    Official(
+        "dog",
+        {"learning_rate": 0.5, "r0": 0.01, "eps": 0.1},
+        *("formll/dog", "src/dog/dog.py", "DoG"),
+        {"lr": 0.5, "reps_rel": 0.01, "eps": 0.1},
+    ),
+    Official("dowg", {"r0": 0.1, "eps": 0.01}, "rka97/dowg", "dowg/dowg.py", "DoWG", {"eps": 0.01}),
 ]
 
 

@@ -5,8 +5,8 @@ can be told, keywords.py for type checkers, wandb_environment.py what the enviro
 goes together; composition.py reads wrappers and groups around an optimizer, composed_optimizer.py makes it,
 parameter_groups.py says which parameter has which; run_spec.py checks a configuration whole; plan.py puts it on
 devices; plugin_errors.py makes one line of what a plugin's code raises; notes.py says what a user should know of the
-data; naming.py what a run is called. objects/ puts things from Python in the place of names; conf.py reads a file of
-conf/.
+data, own_ranges.py which learning rates are odd; naming.py what a run is called. objects/ puts things from Python in
+the place of names; conf.py reads a file of conf/.
 
 What it does and leaves: train.py runs it from start to end, training.py as it goes; outputs.py says where its rows go;
 timing.py, summary.py and artifacts.py what is kept of it; compilation_cache.py where compiled programs are. stopping.py

@@ -1,9 +1,11 @@
-"""What a user should know before a run: lines of the task, classes that a side lacks, who has which optimizer."""
+"""What a user should know before a run: lines of the task, classes that a side lacks, odd learning rates, who has
+which optimizer."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from padl.app.own_ranges import far_lines
 from padl.app.parameter_groups import parameter_lines
 from padl.app.run_spec import RunSpec
 from padl.runs.processes import is_writer
@@ -23,6 +25,7 @@ def notes(specs: Sequence[RunSpec]) -> list[str]:
     tasks = list({id(spec.task): spec.task for spec in specs}.values())
     lines = [line for task in tasks for line in [*task.said, *_lacking(task, [s for s in specs if s.task is task])]]
     lines += [line for spec in specs for line in spec.said]
+    lines += far_lines(specs)
     by_program = {spec.experiment: spec for spec in reversed(specs)}
     lines += [line for spec in by_program.values() for line in parameter_lines(spec)]
     return list(dict.fromkeys(lines))

@@ -26,11 +26,13 @@ class Candidate(NamedTuple):
         scalars: its numbers, traced. Those of the comparison replace `learning_rate`; without that key the optimizer
             has no learning rate.
         full_batch: whether it takes all rows at every step, whatever the batch size, as `gd` does.
+        rates: learning rates of its own, which it tries in the place of those of the comparison; () for those.
     """
 
     make: StaticPartial
     scalars: Mapping[str, float]
     full_batch: bool = False
+    rates: tuple[float, ...] = ()
 
     @property
     def rated(self) -> bool:
@@ -41,13 +43,13 @@ class Race(NamedTuple):
     """A program that was started, and what is needed to make trajectories of its outputs.
 
     Attributes:
-        landscape, candidates, batch_size: as `begin` got them. rates: (R,), rising.
+        landscape, candidates, batch_size: as `begin` got them. rates: of each candidate, (R,), rising.
         outputs: for each candidate points (R, S, T + 1, D) and losses (R, S, T + 1), perhaps still being computed.
     """
 
     landscape: Landscape
     candidates: Mapping[str, Candidate]
-    rates: np.ndarray
+    rates: list[np.ndarray]
     batch_size: int | None
     outputs: list[tuple[jax.Array, jax.Array]]
 
@@ -78,16 +80,15 @@ def begin(
 
     Args:
         candidates: by their labels. starts: (S, D). steps: T.
-        rates: learning rates, tried by every optimizer that has one.
+        rates: learning rates, tried by every optimizer that has one and none of its own.
         noise: standard deviation of Gaussian noise on each coordinate of the gradient.
         batch_size: rows that a step looks at, drawn anew at each; None for all. For a landscape with rows.
 
     Raises:
         PadlError: an optimizer whose updates are not of the form of the point. What a stranger's raises comes through.
     """
-    rising = np.sort(np.asarray(rates, np.float32))
-    program, arguments = _program(landscape, candidates, starts, rising, steps, seed, noise, batch_size)
-    return Race(landscape, candidates, rising, batch_size, program(*arguments))
+    program, arguments = _program(landscape, candidates, starts, rates, steps, seed, noise, batch_size)
+    return Race(landscape, candidates, _rising(candidates, rates), batch_size, program(*arguments))
 
 
 def trace(landscape: Landscape, candidates: Mapping[str, Candidate], starts: np.ndarray, **options: Any) -> None:
@@ -99,9 +100,10 @@ def trace(landscape: Landscape, candidates: Mapping[str, Candidate], starts: np.
 def finish(race: Race) -> dict[str, Trajectory]:
     """Wait for a race, and return its trajectories on the host."""
     trajectories = {}
-    for (label, candidate), (points, losses) in zip(race.candidates.items(), jax.device_get(race.outputs), strict=True):
+    outputs = jax.device_get(race.outputs)
+    for (label, candidate), tried, (points, losses) in zip(race.candidates.items(), race.rates, outputs, strict=True):
         rows = race.landscape.rows if race.batch_size is None or candidate.full_batch else race.batch_size
-        rates, distances = race.rates if candidate.rated else None, nearest(race.landscape, points)
+        rates, distances = tried if candidate.rated else None, nearest(race.landscape, points)
         trajectories[label] = Trajectory(rates, points, losses, distances, max(rows, 1))
     return trajectories
 
@@ -110,7 +112,7 @@ def _program(
     landscape: Landscape,
     candidates: Mapping[str, Candidate],
     starts: np.ndarray,
-    rates: Any,
+    rates: Sequence[float],
     steps: int,
     seed: int,
     noise: float,
@@ -123,7 +125,12 @@ def _program(
         for candidate in candidates.values()
     ]
     sampled = traceable(landscape.sampled) if landscape.sampled and batch_size else None
-    numbers = np.asarray(starts, np.float32), np.asarray(rates, np.float32), np.float32(noise), np.uint32(seed)
+    numbers = np.asarray(starts, np.float32), _rising(candidates, rates), np.float32(noise), np.uint32(seed)
     forms, roles = tuple(landscape.forms.items()), landscape.declared()
     program = ProgramKey(optimizers, steps, noise > 0, batch_size, landscape.rows > 0, forms, roles)
     return compiled(program), ((traceable(landscape.height), sampled), scalars, *numbers)
+
+
+def _rising(candidates: Mapping[str, Candidate], rates: Sequence[float]) -> list[np.ndarray]:
+    """The learning rates that each candidate tries."""
+    return [np.sort(np.asarray(candidate.rates or rates, np.float32)) for candidate in candidates.values()]

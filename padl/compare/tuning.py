@@ -21,14 +21,15 @@ def weigh(
     seed: int = 0,
     noise: float = 0.0,
     mode: Mode = "tuned",
-    fixed: float | None = None,
+    fixed: Mapping[str, float] | float | None = None,
     goal: float = GOAL,
 ) -> Comparison:
     """Choose the learning rate that each trajectory is shown at; all must be from the same starts.
 
     Args:
         steps, seed, noise: that the trajectories were made with.
-        mode: "fixed" shows all at the learning rate `fixed`, one of those tried; "tuned" each at its own best.
+        mode: "fixed" shows all at the learning rate `fixed`, one of those tried, or each at that of its label; "tuned"
+            each at its own best.
         goal: in (0, 1): reached is a height of the floor + goal × (mean height of the starts - floor).
 
     Raises:
@@ -40,8 +41,9 @@ def weigh(
         raise PadlError(f"the height of {landscape.name} is not finite at a start: give another start=")
     landscape, paths = _lowered(landscape, paths)
     target = landscape.floor + goal * (float(tops.mean(dtype=float)) - landscape.floor)
+    shown = fixed if isinstance(fixed, Mapping) else dict.fromkeys(paths, fixed)
     chosen = {
-        label: choose(path, landscape.floor, target, fixed if mode == "fixed" else None)
+        label: choose(path, landscape.floor, target, shown[label] if mode == "fixed" else None)
         for label, path in paths.items()
     }
     return Comparison(landscape, starts, steps, seed, noise, mode, target, paths, chosen)

@@ -53,7 +53,7 @@ class Draws(NamedTuple):
 
 @lru_cache(maxsize=32)
 def compiled(program: ProgramKey) -> Any:
-    """Compile (heights, scalars of each, starts (S, D), rates (R,), noise, seed) -> (points, losses) of each optimizer.
+    """Compile (heights, scalars of each, starts (S, D), rates (R,) of each, noise, seed) -> (points, losses) of each.
 
     Returns:
         For each optimizer points (R, S, T + 1, D) and losses (R, S, T + 1); R = 1 for one without a learning rate.
@@ -64,12 +64,12 @@ def compiled(program: ProgramKey) -> Any:
 def _walk_all(program: ProgramKey, heights: Any, scalars: Any, starts: Any, rates: Any, noise: Any, seed: Any):
     draws = jax.vmap(partial(_draws, program, noise, seed, starts.shape[1]))(jnp.arange(len(starts)))
     walked = []
-    for (make, rated, full_batch), numbers in zip(program.optimizers, scalars, strict=True):
+    for (make, rated, full_batch), numbers, tried in zip(program.optimizers, scalars, rates, strict=True):
         measure = partial(_measure, *heights, None if full_batch else program.batch_size)
         walk = partial(_walk, partial(_made, make, numbers, program.roles), program.steps, program.forms, measure)
-        over = _lanes(partial(walk, rates[0] if rated else None), starts, draws)
+        over = _lanes(partial(walk, tried[0] if rated else None), starts, draws)
         from_each = lambda rate, walk=walk, over=over: over(partial(walk, rate), starts, draws)  # noqa: E731
-        points = over(from_each, rates) if rated else from_each(None)[None]
+        points = over(from_each, tried) if rated else from_each(None)[None]
         walked.append(_nan_from_divergence(points, heights_at(heights[0], points, program.in_parts)))
     return walked
 

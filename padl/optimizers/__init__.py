@@ -9,7 +9,7 @@ psgd.py by such as learn, projected.py along singular vectors, hessian.py by the
 quasi_newton.py by the last steps. orthogonal.py moves matrices by the orthogonal factor that polar.py computes:
 orthogonal_momenta.py of another momentum, orthogonal_variants.py and orthogonal_whitening.py of one that is scaled
 first, orthogonal_lengths.py by another length, orthogonal_spectra.py by another factor, orthogonal_rows.py the
-directions of rows alone.
+directions of rows alone. distance.py finds its learning rate from the distance to the start.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.averages import *
     from padl.optimizers.clipping import *
     from padl.optimizers.descent import *
+    from padl.optimizers.distance import *
     from padl.optimizers.factored import *
     from padl.optimizers.gating import *
     from padl.optimizers.gradient_filters import *

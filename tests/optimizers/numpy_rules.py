@@ -10,6 +10,7 @@ CONVENTIONS are the rules that a library computes otherwise, by the names of bot
 import numpy as np
 import rules_adaptive
 import rules_descent
+import rules_distance
 import rules_factored
 import rules_hessian
 import rules_kronecker
@@ -31,6 +32,7 @@ import rules_wrappers
 FAMILIES = (
     rules_adaptive,
     rules_descent,
+    rules_distance,
     rules_factored,
     rules_hessian,
     rules_kronecker,

@@ -14,6 +14,7 @@ from padl.app.names import Part, part
 from padl.app.objects import labelled
 from padl.app.objects.signatures import label_of
 from padl.app.objects.stored import as_stored
+from padl.app.own_ranges import far_words, is_far, own_range
 from padl.app.plugin_errors import one_line_for
 from padl.app.stored_config import allowed
 from padl.compare import trajectories
@@ -33,8 +34,10 @@ class ComparePlan:
     Attributes:
         config: every name and value. settings, output: its groups, checked.
         landscape: where optimizers walk. parts: the optimizers, resolved, by their labels.
-        starts: (S, D). rates: rising, for each optimizer that has one.
-        fixed: the learning rate that all are shown at; None where each is at its own best.
+        starts: (S, D). rates: rising, for each optimizer that has one and declares none worth trying for itself;
+            own_rates: of those that do, by their labels; {} where rates were asked for.
+        fixed: the learning rate that all are shown at, those of `own_rates` at their default; None where each is at its
+            own best.
         noise: standard deviation of the gradient's. batch_size: rows of a step, None for all.
     """
 
@@ -45,6 +48,7 @@ class ComparePlan:
     parts: Mapping[str, Part]
     starts: np.ndarray
     rates: tuple[float, ...]
+    own_rates: Mapping[str, tuple[float, ...]]
     fixed: float | None
     noise: float
     batch_size: int | None
@@ -53,9 +57,33 @@ class ComparePlan:
     def candidates(self) -> dict[str, Candidate]:
         """The optimizers as functions and numbers, by their labels."""
         return {
-            label: Candidate(optimizer.choice, optimizer.scalars, optimizer.entry.traits.get("batch") == "all")
+            label: Candidate(
+                optimizer.choice,
+                optimizer.scalars,
+                optimizer.entry.traits.get("batch") == "all",
+                self.own_rates.get(label, ()),
+            )
             for label, optimizer in self.parts.items()
         }
+
+    @property
+    def shown_at(self) -> dict[str, float] | None:
+        """The learning rate that each optimizer is shown at; None where it is its own best."""
+        if self.fixed is None:
+            return None
+        return {label: _default(self.parts[label]) if label in self.own_rates else self.fixed for label in self.parts}
+
+    @property
+    def said(self) -> list[str]:
+        """A line on each optimizer that is asked to walk far from the learning rates that it declares."""
+        lines = []
+        for label, named in self.parts.items():
+            shown = self.rates if self.fixed is None else (self.fixed,)
+            own, tried = own_range(named.entry), self.own_rates.get(label, shown)
+            if own is not None and all(is_far(rate, own) for rate in tried):
+                words = far_words(own, named.entry.hyperparameters["learning_rate"])
+                lines.append(f"{label}: learning_rate={','.join(map(short, tried))} is {words}")
+        return lines
 
     @property
     def options(self) -> dict[str, Any]:
@@ -88,6 +116,7 @@ def resolve(config: Mapping[str, Any], allow: str | Collection[str] = ()) -> Com
     starts, noise = _starts(settings, surface), surface.noise if settings.noise is None else settings.noise
     resolved = {"learning_rate": fixed, "start": starts[0].tolist(), "noise": noise}
     parts = _parts(settings.optimizers, rates)
+    own_rates = _own_rates(settings, parts)
     resolved["optimizers"] = _recorded(settings.optimizers, parts)
     plan = ComparePlan(
         config={**asdict(settings), **resolved, "run": asdict(output)},
@@ -97,6 +126,7 @@ def resolve(config: Mapping[str, Any], allow: str | Collection[str] = ()) -> Com
         parts=parts,
         starts=starts,
         rates=rates,
+        own_rates=own_rates,
         fixed=fixed,
         noise=noise,
         batch_size=_batch_size(settings, surface),
@@ -128,7 +158,29 @@ def _rates(settings: CompareSettings, surface: Landscape) -> tuple[float | None,
             )
         return None, tuple(sorted(set(tried)))
     fixed = surface.rate if settings.learning_rate is None else settings.learning_rate
-    return fixed, tuple(sorted({*(rate for rate in tried if not np.isclose(rate, fixed, rtol=1e-5, atol=0)), fixed}))
+    return fixed, tuple(sorted({*_apart(tried, fixed), fixed}))
+
+
+def _own_rates(settings: CompareSettings, parts: Mapping[str, Part]) -> dict[str, tuple[float, ...]]:
+    """As many learning rates for each optimizer that declares its own, by labels; {} where some were asked for."""
+    count = settings.learning_rates
+    asked = isinstance(count, tuple) or settings.learning_rate_range != RANGE or settings.learning_rate is not None
+    own = {} if asked else {label: own_range(named.entry) for label, named in parts.items()}
+    tried = {label: np.geomspace(*between, count).tolist() for label, between in own.items() if between is not None}
+    shown = {label: _default(parts[label]) for label in tried} if settings.mode == "fixed" else {}
+    return {
+        label: tuple(sorted({*_apart(rates, shown[label]), shown[label]} if label in shown else rates))
+        for label, rates in tried.items()
+    }
+
+
+def _apart(rates: Sequence[float], shown: float) -> list[float]:
+    """The learning rates without one that is, but for rounding, the one to be shown."""
+    return [rate for rate in rates if not np.isclose(rate, shown, rtol=1e-5, atol=0)]
+
+
+def _default(optimizer: Part) -> float:
+    return float(optimizer.entry.hyperparameters["learning_rate"].default)
 
 
 def _parts(optimizers: tuple[Any, ...], rates: tuple[float, ...]) -> dict[str, Part]:

@@ -23,6 +23,7 @@ from padl.runs import run_files, run_folder
 from padl.runs.environment import environment
 from padl.runs.pictures import attempt
 from padl.runs.processes import is_writer
+from padl.runs.sink import warn
 from padl.runs.status import recording
 
 QUIET: dict[str, Any] = {"run": {"dir": None}}
@@ -80,6 +81,8 @@ def run(
     """
     use_compilation_cache(config.get("compilation_cache", "auto"))
     plan = resolve(config, allow)
+    for line in plan.said:
+        warn(line)
     count = len(plan.parts)
     say(f"walking: {count} optimizer{'s' if count > 1 else ''}, up to {max(1, len(plan.rates))} learning rates each")
     with one_line_for_candidates(plan):
@@ -111,7 +114,7 @@ def _weigh(plan: ComparePlan, race: Race) -> Comparison:
         seed=settings.seed,
         noise=plan.noise,
         mode=settings.mode,
-        fixed=plan.fixed,
+        fixed=plan.shown_at,
         goal=settings.goal,
     )
 
