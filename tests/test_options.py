@@ -21,7 +21,7 @@ from padl.app import names
 from padl.app.run_spec import check
 from padl.data.source import Data
 from padl.optimizers.transformation import needs_of, readout_of
-from padl.registry import Entry
+from padl.registry import Entry, StaticPartial
 from padl.types import Kind, PadlError
 
 Look = Callable[[Mapping[str, Any]], Any]  # {hyperparameter: value} -> what follows, to be compared with `same`
@@ -81,23 +81,50 @@ def height(params, t):
 
 def walk(entry: Entry, values: Mapping[str, Any]) -> Any:
     """Where each of some steps leads, down a bowl of its own, what is judged there, and in what dtypes the state is."""
-    checked = entry.check({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
-    made = entry.function(**{k: as_data(entry.hyperparameters[k], v) for k, v in checked.items()})
-    optimizer, path = optax.with_extra_args_support(made), []
-    params, state = PARAMS, optimizer.init(PARAMS)
+    choice, numbers = entry.split({**entry.stand_ins, **entry.traits.get("shown_at", {}), **values})
+    leaves, structure = jax.tree.flatten(numbers)
+    return course(choice, structure, tuple(leaves))
 
-    def step(params, state, t):
-        value, grad = jax.value_and_grad(height)(params, t)
-        extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
-        updates, state = optimizer.update(grad, state, params, value=value, grad=grad, **extras)
-        return optax.apply_updates(params, updates), state
 
-    once = needs_of(made) & {"value_fn", "grad_fn"}  # what differentiates by itself is slow to do op by op
-    step = jax.jit(step) if once else step
+@cache
+def course(choice: StaticPartial, structure: Any, leaves: tuple[float, ...]) -> Any:
+    """As `walk`; that of the defaults is shared by the tests of all hyperparameters of a rule."""
+    numbers, path = jax.tree.unflatten(structure, map(jnp.float32, leaves)), []
+    params, state = PARAMS, choice(**numbers).init(PARAMS)
+    advance = compiled(choice) if slow_one_by_one(choice, numbers) else partial(step, choice)
     for t in range(STEPS):
-        params, state = step(params, state, t)
-        path.append((params, readout_of(made)(state, params)))
+        params, state, judged = advance(numbers, params, state, t)
+        path.append((params, judged))
     return path, [x.dtype for x in jax.tree.leaves(state)]
+
+
+def step(choice, numbers, params, state, t):
+    """One step of an optimizer whose hyperparameters are data: new parameters, its state, what is judged."""
+    made = choice(**numbers)
+    value, grad = jax.value_and_grad(height)(params, t)
+    extras = {"value_fn": partial(height, t=t), "grad_fn": partial(jax.grad(height), t=t), "key": jax.random.key(t)}
+    update = optax.with_extra_args_support(made).update
+    updates, state = update(grad, state, params, value=value, grad=grad, **extras)
+    params = optax.apply_updates(params, updates)
+    return params, state, readout_of(made)(state, params)
+
+
+@cache
+def compiled(choice: StaticPartial) -> Callable[..., Any]:
+    return jax.jit(partial(step, choice))
+
+
+SLOW: dict[Any, bool] = {}  # by the function of a rule: courses that are compared are made in one way
+
+
+def slow_one_by_one(choice: StaticPartial, numbers: Any) -> bool:
+    """Whether the operations of a step take longer one by one than as a program: derivatives, branches, loops."""
+    if choice.function not in SLOW:
+        made = choice(**numbers)
+        program = jax.make_jaxpr(partial(step, choice))(numbers, PARAMS, made.init(PARAMS), 0)
+        loops = any(f" {each}[" in str(program) for each in ("cond", "while", "scan"))
+        SLOW[choice.function] = bool(needs_of(made) & {"value_fn", "grad_fn"}) or loops
+    return SLOW[choice.function]
 
 
 BESIDE = {  # of some, what makes them matter: a decay that by default may be 0, an eps that is seen, a schedule
