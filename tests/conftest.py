@@ -96,9 +96,10 @@ def peak_memory() -> int:
 
 
 def pytest_collection_finish():
-    """What is imported by now stays: no collection of garbage goes over it again."""
+    """What is imported by now stays: no collection of garbage goes over it again. What tests leave goes rarely."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)  # by default 700 new objects, tens of which are a step of a trace
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -14,16 +14,42 @@ from padl.types import KINDS, Kind
 GROUPS = ("experiment", "sweep", "debug")  # folders of conf/
 
 
+class Nodes(dict[str, Any]):
+    """A group of Hydra's store that makes the node of an entry when Hydra looks at it: {name of a file: entry or node}.
+
+    Hydra copies its whole store to compose a configuration, and copies each node again that it loads: a copy of the
+    group is the group itself.
+    """
+
+    def __getitem__(self, file: str) -> Any:
+        content = super().__getitem__(file)
+        if isinstance(content, Entry):
+            content = self[file] = _config_node(content, file)
+        return content
+
+    def __deepcopy__(self, memo: Any) -> "Nodes":
+        return self
+
+    def __reduce__(self) -> Any:  # launchers of other packages pickle the store
+        return dict, ({file: self[file] for file in self},)
+
+
 def store() -> None:
     """Give Hydra a node for every registered entry."""
     from hydra.core.config_store import ConfigStore
 
-    put = ConfigStore.instance().store
-    put(group="loss", name=AUTO, node={"name": AUTO}, package="loss", provider="padl")
+    groups = ConfigStore.instance().repo
+    ConfigStore.instance().store(group="loss", name=AUTO, node={"name": AUTO}, package="loss", provider="padl")
     for kind in KINDS:
-        package = "_global_" if kind == "task" else kind
-        for entry in names.of(kind):
-            put(group=kind, name=entry.name, node=_node(entry), package=package, provider="padl")
+        groups[kind] = Nodes(groups.get(kind, {}) | {f"{entry.name}.yaml": entry for entry in names.of(kind)})
+
+
+def _config_node(entry: Entry, file: str) -> Any:
+    from hydra.core.config_store import ConfigNode
+    from omegaconf import OmegaConf
+
+    package = "_global_" if entry.kind == "task" else entry.kind
+    return ConfigNode(file, OmegaConf.create(_node(entry)), entry.kind, package, "padl")
 
 
 def _node(entry: Entry) -> dict[str, Any]:
