@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from padl.app import names
+from padl.app.companions import idle_line
 from padl.app.compare.landscapes import named_landscape, own_landscape
 from padl.app.compare.settings import RANGE, CompareSettings, OutputSettings, parse
 from padl.app.names import Part, part
@@ -75,9 +76,12 @@ class ComparePlan:
 
     @property
     def said(self) -> list[str]:
-        """A line on each optimizer that is asked to walk far from the learning rates that it declares."""
-        lines = []
+        """A line on each optimizer that is asked to walk far from the learning rates that it declares, or that moves
+        none of the parameters itself."""
+        lines, roles = [], [role for _, role in self.landscape.declared()]
         for label, named in self.parts.items():
+            idle = idle_line(named.entry, named.config, roles)
+            lines += [idle if label == named.entry.name else f"{label}: {idle}"] if idle else []
             shown = self.rates if self.fixed is None else (self.fixed,)
             own, tried = own_range(named.entry), self.own_rates.get(label, shown)
             if own is not None and all(is_far(rate, own) for rate in tried):

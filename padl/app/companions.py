@@ -1,0 +1,29 @@
+"""Say where an optimizer for some roles moves no parameter, since its companion `others` has them all. idle_line."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from padl.optimizers.matrixwise import MATRICES
+from padl.registry import Entry
+from padl.roles import ParameterRole
+
+OTHERS, APPLIES_TO = "others", "applies_to"  # hyperparameters: the companion, and the roles that are not its
+
+
+def idle_line(entry: Entry, config: Mapping[str, Any], roles: Iterable[ParameterRole | Any]) -> str:
+    """Return a line where none of the parameters is of a role that an optimizer moves itself; "" elsewhere.
+
+    Args:
+        config: as used, of the optimizer. roles: of all its parameters, or what has a `role`.
+    """
+    hyperparameter = entry.hyperparameters.get(OTHERS)
+    if hyperparameter is None or not hyperparameter.nested:
+        return ""
+    moved = config.get(APPLIES_TO, MATRICES)
+    if any(each.role in moved for each in roles):
+        return ""
+    companion = config[OTHERS]["name"] if isinstance(config[OTHERS], Mapping) else config[OTHERS]
+    return (
+        f"{entry.name} moves no parameter here, and its learning_rate does nothing: none is a {' or '.join(moved)}, so"
+        f" that all have {OTHERS}={companion}, whose own rate is optimizer.{OTHERS}.learning_rate"
+    )
