@@ -46,7 +46,7 @@ def ema(inner: Optimizer, decay: Annotated[Scalar, DOMAINS["ema"]] = 0.999) -> T
 
     def share(count):
         c = 1 - jnp.asarray(decay, float)  # as of a run's `ema`: exact in float32 from d = 1/2 on
-        return c / -jnp.expm1(count * jnp.log1p(-c))
+        return c / -jnp.expm1(count.astype(c.dtype) * jnp.log1p(-c))
 
     def moved(own: Average, params: Params) -> PyTree:
         part = share(own.count)

@@ -57,9 +57,10 @@ def test_a_problem_that_is_turned_has_the_path_turned(name, x64):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_gradients_of_0_a_spike_and_one_of_rank_1_give_no_nan(name):
-    roles = {"(3,)": ParameterRole("bias", outputs=(0,)), "(2, 3)": ROLE[""], "(0, 3)": ROLE[""]}
+    shapes = ((3,), (2, 3), (3, 1), (1, 1), (0, 3), (0, 0))
+    roles = {str(shape): ROLE[""] if len(shape) > 1 else ParameterRole("bias", outputs=(0,)) for shape in shapes}
     tx = getattr(optimizers, name)(**EVERY[name], roles=roles)
-    updates, states = through_sizes(tx, [0, 1, 1, 1e4, 1, 1e30, 1, 1e-30, 0, 1], shapes=((3,), (2, 3), (0, 3)))
+    updates, states = through_sizes(tx, [0, 1, 1, 1e4, 1, 1e30, 1, 1e-30, 0, 1], shapes=shapes)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
     assert not any(np.isnan(x).any() for x in jax.tree.leaves(states))
 
@@ -77,6 +78,20 @@ def test_the_refresh_stays_a_branch_for_a_stack_and_for_many_members(name):
 
     many = jax.tree.map(lambda x: jnp.stack([x, x]) if x.ndim else x, state)
     assert " conditional(" in jax.jit(of_many).lower(jnp.ones(2), many).compile().as_text()
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_the_state_keeps_its_dtypes_and_none_is_promoted_in_silence(name, dtype):
+    tx = getattr(optimizers, name)(**EVERY[name], roles=STACK)
+    params, grads = jnp.ones((2, 3, 2), dtype), jnp.ones((2, 3, 2), jnp.float16)
+    state = jax.eval_shape(tx.init, params)
+    with jax.numpy_dtype_promotion("strict"):
+        update = lambda g, s, p: tx.update(g, s, p, key=jax.random.key(0))  # noqa: E731
+        updates, after = jax.eval_shape(update, grads, state, params)
+    assert updates.dtype == dtype
+    types = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), tree)  # noqa: E731
+    assert types(after) == types(state)
 
 
 def decompositions(jaxpr):
