@@ -10,7 +10,7 @@ from padl.optimizers.descend import descend
 from padl.optimizers.matrixwise import matrices_and_others, matrixwise
 from padl.optimizers.refresh import FREQUENCY
 from padl.optimizers.transformation import Transformation
-from padl.optimizers.units import Roles, array_norm, ratio
+from padl.optimizers.units import Roles, array_norm
 from padl.registry import optimizer
 from padl.types import COUNT, FRACTION, Domain, Optimizer, Scalar, ScalarOrSchedule
 
@@ -48,19 +48,17 @@ def left_inverse(Q: jax.Array, X: jax.Array) -> jax.Array:
 
 def spectral_norm(A: jax.Array) -> jax.Array:
     """Estimate the norm of a symmetric matrix from below: by how much it lengthens its longest row, times itself."""
-    scale = jnp.max(jnp.abs(A))
-    A = ratio(A, scale)
     x = A @ A[jnp.argmax(jnp.sum(A**2, 1))]
-    return scale * array_norm(A @ ratio(x, array_norm(x)))
+    return jnp.sqrt(jnp.sum((A @ x) ** 2) / jnp.sum(x**2))
 
 
 def learned(Q: jax.Array, A: jax.Array, B: jax.Array, rate: Scalar) -> jax.Array:
-    """One step of a factor towards A Aᵀ = B Bᵀ in the mean, relative to itself."""
+    """One step of a factor towards A Aᵀ = B Bᵀ in the mean, relative to itself; not both are 0."""
     if Q.ndim == 1:
         seen, wanted = jnp.sum(A**2, 1), jnp.sum(B**2, 1)
-        return Q - rate * ratio(seen - wanted, jnp.max(seen + wanted)) * Q
+        return Q - rate * (seen - wanted) / jnp.max(seen + wanted) * Q
     seen, wanted = A @ A.T, B @ B.T
-    return Q - rate * jnp.triu(ratio(seen - wanted, spectral_norm(seen + wanted))) @ Q
+    return Q - rate * jnp.triu(seen - wanted) / spectral_norm(seen + wanted) @ Q
 
 
 def both_learned(QL: jax.Array, QR: jax.Array, M: jax.Array, V: jax.Array, rate: Scalar) -> tuple[jax.Array, jax.Array]:
@@ -68,7 +66,7 @@ def both_learned(QL: jax.Array, QR: jax.Array, M: jax.Array, V: jax.Array, rate:
     size = jnp.mean(jnp.abs(M))
     A = left(QR, left(QL, M + DAMPING * size * V).T).T
     B = left_inverse(QR, left_inverse(QL, V).T).T
-    scale = jnp.maximum(jnp.max(jnp.abs(A)), jnp.max(jnp.abs(B)))
+    scale = jnp.maximum(jnp.max(jnp.abs(A)), jnp.max(jnp.abs(B)))  # which cancels, and may have no square
     A, B = A / scale, B / scale
     L, R = learned(QL, A, B, rate), learned(QR, A.T, B.T, rate)
     root = jnp.sqrt(jnp.max(jnp.abs(L)) / jnp.max(jnp.abs(R)))

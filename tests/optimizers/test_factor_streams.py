@@ -142,3 +142,15 @@ def test_where_all_eigenvalues_are_one_kl_shampoo_divides_by_a_number_whatever_t
         M = 0.8 * M + 0.2 * G
         W, d = W - 0.1 * M / (d + 1e-3), 0.7 * d + 0.3 / (3 * d)  # the mean square of a row of 3 numbers is 1/3
         np.testing.assert_allclose(now, W, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_when_a_spike_of_ten_thousand_is_forgotten_steps_are_as_long_as_before(name):
+    grads = np.random.default_rng(3).normal(size=(150, 4, SIDE)).astype(np.float32)
+    grads[30] *= 1e4
+    tx = getattr(optimizers, name)(**NUMBERS[name], roles=ROLE)
+    update = lambda state, g: tx.update(g, state, jnp.zeros_like(g), key=jax.random.key(0))[::-1]  # noqa: E731
+    updates = jax.jit(lambda: jax.lax.scan(update, tx.init(jnp.asarray(grads[0])), jnp.asarray(grads))[1])()
+    lengths = np.linalg.norm(updates, axis=(1, 2))
+    assert np.isfinite(lengths).all()
+    assert 0.5 < lengths[-20:].mean() / lengths[10:30].mean() < 2  # 0.7¹²⁰ of 1e8 is nothing

@@ -14,6 +14,7 @@ from padl.optimizers.transformation import readout_of
 from padl.roles import ParameterRole
 
 JAXPRS = (ClosedJaxpr, Jaxpr)
+BY_POWERS = ("soap", "kl_shampoo", "kl_soap")  # which branch once more: eigh at first, and a power iteration later
 ROLE = {"": ParameterRole("matrix", inputs=(1,), outputs=(0,))}
 STACK = {"": ParameterRole("matrix", stacked=(0,), inputs=(1,), outputs=(2,))}
 SMOOTH = {  # at which a rule turns with its problem, to rounding
@@ -57,11 +58,23 @@ def test_a_problem_that_is_turned_has_the_path_turned(name, x64):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_gradients_of_0_a_spike_and_one_of_rank_1_give_no_nan(name):
-    roles = {"(3,)": ParameterRole("bias", outputs=(0,)), "(2, 3)": ROLE[""], "(0, 3)": ROLE[""]}
+    shapes = ((3,), (2, 3), (3, 1), (1, 1), (0, 3), (0, 0))
+    roles = {str(shape): ROLE[""] if len(shape) > 1 else ParameterRole("bias", outputs=(0,)) for shape in shapes}
     tx = getattr(optimizers, name)(**EVERY[name], roles=roles)
-    updates, states = through_sizes(tx, [0, 1, 1, 1e4, 1, 1e30, 1, 1e-30, 0, 1], shapes=((3,), (2, 3), (0, 3)))
+    updates, states = through_sizes(tx, [0, 1, 1, 1e4, 1, 1e30, 1, 1e-30, 0, 1], shapes=shapes)
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(updates))
     assert not any(np.isnan(x).any() for x in jax.tree.leaves(states))
+
+
+def decompositions(jaxpr, branches=0):
+    """Of each decomposition in a program: the axes of what it takes, and how many branches it is in."""
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        if name in DECOMPOSITIONS:
+            yield equation.invars[0].aval.ndim, branches
+        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda x: isinstance(x, JAXPRS)):
+            if isinstance(inner, JAXPRS):
+                yield from decompositions(getattr(inner, "jaxpr", inner), branches + (name == "cond"))
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -69,24 +82,32 @@ def test_the_refresh_stays_a_branch_for_a_stack_and_for_many_members(name):
     tx = getattr(optimizers, name)(**EVERY[name], roles=STACK)
     params = jnp.ones((2, 3, 2))
     state = tx.init(params)
+    member = lambda scale, state: tx.update(scale * params, state, params, key=jax.random.key(0))  # noqa: E731
 
     def of_many(scales, state):  # as a sweep: the counts are shared
         axes = jax.tree.map(lambda x: 0 if x.ndim else None, state)
-        member = lambda scale, state: tx.update(scale * params, state, params, key=jax.random.key(0))  # noqa: E731
         return jax.vmap(member, (0, axes))(scales, state)  # slots too: what is read by none is not computed
 
     many = jax.tree.map(lambda x: jnp.stack([x, x]) if x.ndim else x, state)
-    assert " conditional(" in jax.jit(of_many).lower(jnp.ones(2), many).compile().as_text()
+    alone = [within for _, within in decompositions(jax.make_jaxpr(member)(1.0, state).jaxpr)]
+    together = jax.jit(of_many).trace(jnp.ones(2), many)
+    assert [within for _, within in decompositions(together.jaxpr.jaxpr)] == alone
+    assert min(alone) == (2 if name in BY_POWERS else 1)
+    assert " conditional(" in together.lower().compile().as_text()
 
 
-def decompositions(jaxpr):
-    """The axes of what each decomposition in a program takes."""
-    for equation in jaxpr.eqns:
-        if equation.primitive.name in DECOMPOSITIONS:
-            yield equation.invars[0].aval.ndim
-        for inner in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda x: isinstance(x, JAXPRS)):
-            if isinstance(inner, JAXPRS):
-                yield from decompositions(getattr(inner, "jaxpr", inner))
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_the_state_keeps_its_dtypes_and_none_is_promoted_in_silence(name, dtype):
+    tx = getattr(optimizers, name)(**EVERY[name], roles=STACK)
+    params, grads = jnp.ones((2, 3, 2), dtype), jnp.ones((2, 3, 2), jnp.float16)
+    state = jax.eval_shape(tx.init, params)
+    with jax.numpy_dtype_promotion("strict"):
+        update = lambda g, s, p: tx.update(g, s, p, key=jax.random.key(0))  # noqa: E731
+        updates, after = jax.eval_shape(update, grads, state, params)
+    assert updates.dtype == dtype
+    types = lambda tree: jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), tree)  # noqa: E731
+    assert types(after) == types(state)
 
 
 @pytest.mark.parametrize("name", [*EVERY, "muon", "scion"])
@@ -94,9 +115,8 @@ def test_matrices_of_a_stack_are_decomposed_one_at_a_time(name):
     exact = {"polar": "exact"} if name in ("muon", "scion") else {}
     tx, params = getattr(optimizers, name)(**exact, roles=STACK), jnp.ones((2, 3, 2))
     update = lambda g, s: tx.update(g, s, g, key=jax.random.key(0))  # noqa: E731
-    axes = [*decompositions(jax.make_jaxpr(update)(params, tx.init(params)).jaxpr)]
-    assert axes
-    assert set(axes) == {2}
+    found = [*decompositions(jax.make_jaxpr(update)(params, tx.init(params)).jaxpr)]
+    assert {axes for axes, _ in found} == {2}
 
 
 def test_soap_without_bases_is_adam_a_step_late(x64):
