@@ -22,7 +22,7 @@ CHAOS = 4.1  # σ ← 4.1 σ (1 - σ²)² maps [0, 1.175] into itself, neighbour
 LARGEST = 1.175
 
 
-@optimizer(family="muon", reference="Aurora, arXiv:2606.27715; the authors' code, tilde-research/aurora-release")
+@optimizer(family="muon", reference="Tilde Research 2026, arXiv:2606.27715; the authors' code, aurora-release")
 def aurora(
     learning_rate: ScalarOrSchedule = 0.05,
     momentum: Scalar = 0.95,
