@@ -57,9 +57,9 @@ def _table(spec: RunSpec) -> tuple[list[RoleRow], Mapping[str, str]]:
     return table, owners([*spec.parts["optimizer"].config.get(GROUPS, {})], table)
 
 
-def _axes(row: RoleRow) -> dict[str, Any]:
-    axes = {name: list(axes) for name in ("inputs", "outputs", "stacked") if (axes := getattr(row, name))}
-    return {**axes, **({"parts": row.parts} if row.parts > 1 else {})}
+def _axes(row: RoleRow) -> dict[str, list[int] | int]:
+    named = {name: list(getattr(row, name)) for name in ("inputs", "outputs", "stacked") if getattr(row, name)}
+    return {**named, **({"parts": row.parts} if row.parts > 1 else {})}
 
 
 def _optimizer(spec: RunSpec, group: str) -> dict[str, Any]:
