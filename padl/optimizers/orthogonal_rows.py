@@ -56,8 +56,8 @@ def muown(
         W = diag(g) V̂, V̂ the rows of V over their lengths r      dg = Σ G V̂, of a row      dV = g/r (G - V̂ dg)
         V -= η s O, of dV as in `muon`      g -= η Adam(dg)      W = diag(g) V̂ - η λ W
 
-    V is kept as W and r. With a decay g is then the length of W's rows. Each matrix of a stack is one for itself; the
-    authors' code takes a matrix of 3n × n for three, which here is said by its role.
+    V is kept as W and r, so that what else moves W, as a wrapper may, is not seen in g. With a decay g is then the
+    length of W's rows. The authors' code takes a matrix of 3n × n for three, which here is said by its role.
 
     Args:
         learning_rate: η > 0, of directions, comparable to AdamW's, and of lengths, in units of the parameter.

@@ -18,11 +18,11 @@ from padl.types import COUNT, POSITIVE, Domain, Optimizer, Scalar, ScalarOrSched
 
 DAMPING = POSITIVE._replace(search=(0.1, 1.0))
 EXPONENT = Domain(0.0, 1.0, high_open=True, search=(0.0, 0.9))
-CHAOS = 4.1  # σ ← 4.1 σ (1 - σ²)² maps [0, 1.175] into itself, and has no cycle that it settles in
+CHAOS = 4.1  # σ ← 4.1 σ (1 - σ²)² maps [0, 1.175] into itself, neighbours part by e^0.9 a turn (2000 starts)
 LARGEST = 1.175
 
 
-@optimizer(family="muon", reference="Aurora, arXiv:2606.27715; the authors' code, tilde-research/aurora-release")
+@optimizer(family="muon", reference="Tilde Research 2026, arXiv:2606.27715; the authors' code, aurora-release")
 def aurora(
     learning_rate: ScalarOrSchedule = 0.05,
     momentum: Scalar = 0.95,
@@ -93,8 +93,8 @@ def freon(
 
     c = 0 is the momentum over the root mean square of its singular values, ½ is `muon` with the exact factor, more
     gives small values the longer steps; GPT-2 went best near 2/3 and 3/4. The unit is the Schatten norm of which D is
-    the steepest descent where q >= 1. The paper's own text was not at hand: the direction is as three accounts of it
-    have it, the unit as one does. Values of 0 stay 0. It is computed by a singular value decomposition, not by the
+    the steepest descent where q >= 1. The paper's own text was not at hand: the direction is as five accounts of it
+    have it, the unit as two do. Values of 0 stay 0. It is computed by a singular value decomposition, not by the
     paper's rational iteration.
 
     Args:
@@ -135,7 +135,7 @@ def kaon(
         X = M / ‖M‖      X = 4.1 (I - X Xᵀ)² X, five times      O = X / 1.175      the rest as in `muon`
 
     The map of each singular value, σ ← 4.1 σ (1 - σ²)², is chaotic: they are as good as random in [0, 1], the same for
-    the same M. The authors found it no worse than Muon. As two public accounts of the paper have it.
+    the same M. The authors found it no worse than Muon. As three accounts of the paper have it.
 
     Args:
         learning_rate, momentum, nesterov, weight_decay, decay_kind, iterations, scale, others, applies_to, mu_dtype,

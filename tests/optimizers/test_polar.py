@@ -74,7 +74,7 @@ def test_the_gram_matrix_of_a_badly_conditioned_long_matrix_costs_no_precision(m
 
 @pytest.mark.parametrize("gram", [False, True], ids=["products", "gram"])
 @pytest.mark.parametrize("method", BOUNDS)
-@pytest.mark.parametrize("shape", [(16, 16), (16, 100), (64, 256)])
+@pytest.mark.parametrize("shape", [(16, 16), (64, 256)])
 def test_products_in_bfloat16_turn_the_factor_a_little_and_make_no_value_large(method, gram, shape):
     """At most 0.31 of the norm in 20 draws: 8 bits are a 0.004th of a number, and small values grow 3,000 times."""
     g = badly_conditioned(shape)

@@ -17,6 +17,7 @@ from padl.roles import (
     roles_table,
     usual,
 )
+from padl.roles.role import fitted
 from padl.types import PadlError
 
 PARAMS = {
@@ -146,3 +147,10 @@ def test_a_wrong_pattern_is_one_line(patterns, line):
     with pytest.raises(PadlError, match=line) as error:
         cover(patterns, TABLE)
     assert "\n" not in str(error.value)
+
+
+def test_parts_of_a_kernel_are_told_and_stay_where_layers_are_stacked():
+    role = ParameterRole("matrix", inputs=(0,), outputs=(1,), parts=3)
+    assert str(role) == "matrix inputs [0] outputs [1] parts 3"
+    (row,) = roles_table({"qkv": jnp.zeros((2, 4, 12))}, {"qkv": fitted(role, (2, 4, 12), "qkv")})
+    assert (row.stacked, row.outputs, row.parts) == ((0,), (2,), 3)
