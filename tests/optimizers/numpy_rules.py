@@ -13,6 +13,7 @@ import rules_descent
 import rules_distance
 import rules_factored
 import rules_hessian
+import rules_iterate_averaging
 import rules_kronecker
 import rules_max_moments
 import rules_mixtures
@@ -31,6 +32,7 @@ FAMILIES = (
     rules_distance,
     rules_factored,
     rules_hessian,
+    rules_iterate_averaging,
     rules_kronecker,
     rules_max_moments,
     rules_mixtures,
