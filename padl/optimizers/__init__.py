@@ -5,7 +5,7 @@ moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a lo
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
 hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. distance.py finds its learning rate
-from the distance to the start. orthogonal.py and orthogonal_variants.py
+from the distance to the start, polyak.py from the value of the loss. orthogonal.py and orthogonal_variants.py
 move matrices by the orthogonal factor that polar.py computes.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.norms import *
     from padl.optimizers.orthogonal import *
     from padl.optimizers.orthogonal_variants import *
+    from padl.optimizers.polyak import *
     from padl.optimizers.quasi_newton import *
     from padl.optimizers.shared_moments import *
     from padl.optimizers.sharpness import *

@@ -20,6 +20,7 @@ import rules_mixtures
 import rules_muon
 import rules_nesterov_moments
 import rules_norms
+import rules_polyak
 import rules_quasi_newton
 import rules_signs
 import rules_stable_moments
@@ -39,6 +40,7 @@ FAMILIES = (
     rules_muon,
     rules_nesterov_moments,
     rules_norms,
+    rules_polyak,
     rules_quasi_newton,
     rules_signs,
     rules_stable_moments,
