@@ -5,8 +5,8 @@ moments.py does both, max_moments.py by a maximum, nesterov_moments.py with a lo
 moment, stable_moments.py with bounded steps, mixtures.py of two means, shared_moments.py for blocks. norms.py scales
 each array; factored.py and memory.py keep little of what they scale by; kronecker.py scales by matrices,
 hessian.py by the diagonal of the Hessian, quasi_newton.py by the last steps. distance.py finds its learning rate
-from the distance to the start, polyak.py from the value of the loss. orthogonal.py and orthogonal_variants.py
-move matrices by the orthogonal factor that polar.py computes.
+from the distance to the start, polyak.py from the value of the loss; averaged_descent.py needs no schedule.
+orthogonal.py and orthogonal_variants.py move matrices by the orthogonal factor that polar.py computes.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -31,6 +31,7 @@ registry.discover(__name__, __path__)
 if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is new is listed here
     from padl.optimizers.adaptive import *
     from padl.optimizers.adaptive_clipping import *
+    from padl.optimizers.averaged_descent import *
     from padl.optimizers.averages import *
     from padl.optimizers.clipping import *
     from padl.optimizers.descent import *

@@ -9,11 +9,11 @@ CONVENTIONS are the rules that a library computes otherwise, by the names of bot
 
 import numpy as np
 import rules_adaptive
+import rules_averaged_descent
 import rules_descent
 import rules_distance
 import rules_factored
 import rules_hessian
-import rules_iterate_averaging
 import rules_kronecker
 import rules_max_moments
 import rules_mixtures
@@ -33,7 +33,7 @@ FAMILIES = (
     rules_distance,
     rules_factored,
     rules_hessian,
-    rules_iterate_averaging,
+    rules_averaged_descent,
     rules_kronecker,
     rules_max_moments,
     rules_mixtures,
