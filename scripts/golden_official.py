@@ -35,6 +35,7 @@ DECAYING = {**MOMENTS, "weight_decay": 0.2}
 THEIRS = {"lr": 0.1, "betas": [0.8, 0.9], "eps": 1e-3}
 THEIRS_DECAYING = {**THEIRS, "weight_decay": 0.2}
 FREE = {**THEIRS_DECAYING, "lr": 0.5, "d0": 0.01, "growth_rate": 1.05}
+FREELY = {"momentum": 0.8, "weight_decay": 0.2, "step_power": 1.5}
 CASES = [
     Official(
         "adan",
@@ -90,6 +91,19 @@ CASES = [
         *("formll/dog", "src/dog/dog.py", "DoG"),
         {"lr": 0.5, "reps_rel": 0.01, "eps": 0.1},
     ),
+    Official(
+        "schedule_free_sgd",
+        {**FREELY, "learning_rate": 0.02},
+        *("facebookresearch/schedule_free", "schedulefree/sgd_schedulefree_reference.py", "SGDScheduleFreeReference"),
+        {"lr": 0.02, "momentum": 0.8, "weight_decay": 0.2, "r": 1.5, "foreach": False},
+    ),
+    Official(
+        "schedule_free_adamw",
+        {**FREELY, "learning_rate": 0.1, "b2": 0.9, "eps": 1e-3},
+        *("facebookresearch/schedule_free", "schedulefree/adamw_schedulefree_reference.py"),
+        "AdamWScheduleFreeReference",
+        {**THEIRS_DECAYING, "r": 1.5, "foreach": False},
+    ),
     Official("dowg", {"r0": 0.1, "eps": 0.01}, "rka97/dowg", "dowg/dowg.py", "DoWG", {"eps": 0.01}),
 ]
 
@@ -108,6 +122,7 @@ def path(case: Official, folder: Path) -> list[list[float]]:
     h, c, start = (torch.tensor(golden_values.PROBLEM[k]) for k in ("curvature", "minimum", "start"))
     theta = torch.nn.Parameter(start.clone())
     stepper, points = optimizer(case, folder, theta), []
+    getattr(stepper, "train", bool)()  # of what keeps other parameters to be judged
     for _ in range(golden_values.STEPS):
         theta.grad = h * (theta.detach() - c)
         stepper.step()

@@ -29,6 +29,8 @@ FAMILIES: Mapping[str, str] = {
     "memory": "One mean alone",
     "muon": "Orthogonal steps of matrices",
     "curvature": "Curvature",
+    "polyak": "A step from the value of the loss",
+    "iterate averaging": "Without a schedule",
     "learning-rate-free": "Without a learning rate to tune",
     "wrapper": "Around another optimizer",
 }  # in this order; others follow by their own names

@@ -139,6 +139,7 @@ def slow_one_by_one(choice: StaticPartial, numbers: Any, params: Any) -> bool:
 BESIDE = {  # of some, what makes them matter: a decay that by default may be 0, an eps that is seen, a schedule
     "decay_kind": {"weight_decay": 0.1},
     "convention": {"learning_rate": lambda count: 0.1 / (1 + count), "eps": 0.01},
+    "rate_power": {"learning_rate": lambda count: 0.1 * (1 + count)},
 }
 
 

@@ -9,7 +9,8 @@ psgd.py by such as learn, projected.py along singular vectors, hessian.py by the
 quasi_newton.py by the last steps. orthogonal.py moves matrices by the orthogonal factor that polar.py computes:
 orthogonal_momenta.py of another momentum, orthogonal_variants.py and orthogonal_whitening.py of one that is scaled
 first, orthogonal_lengths.py by another length, orthogonal_spectra.py by another factor, orthogonal_rows.py the
-directions of rows alone. distance.py finds its learning rate from the distance to the start.
+directions of rows alone. distance.py finds its learning rate from the distance to the start, polyak.py from the value
+of the loss; averaged_descent.py needs no schedule.
 
 Wrappers, whose first argument is the optimizer within. On the gradient: clipping.py by a fixed bound,
 adaptive_clipping.py by one that follows, gradient_filters.py, sharpness.py takes it nearby; gating.py says when there
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.adaptive import *
     from padl.optimizers.adaptive_clipping import *
     from padl.optimizers.attention_clipping import *
+    from padl.optimizers.averaged_descent import *
     from padl.optimizers.averages import *
     from padl.optimizers.clipping import *
     from padl.optimizers.descent import *
@@ -62,6 +64,7 @@ if TYPE_CHECKING:  # what type checkers and editors see: a file of items that is
     from padl.optimizers.orthogonal_spectra import *
     from padl.optimizers.orthogonal_variants import *
     from padl.optimizers.orthogonal_whitening import *
+    from padl.optimizers.polyak import *
     from padl.optimizers.projected import *
     from padl.optimizers.psgd import *
     from padl.optimizers.quasi_newton import *

@@ -1,5 +1,6 @@
 """Train between an optimizer's own iterates and their average, so that no schedule is needed. schedule_free."""
 
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import jax
@@ -41,9 +42,7 @@ def schedule_free(inner: Optimizer, momentum: Annotated[Scalar, INTERPOLATION] =
             gradient at the average.
     """
     rates = rates_of(inner, "schedule_free")
-
-    def average(y: jax.Array, z: jax.Array) -> jax.Array:
-        return (wide(y) - (1 - momentum) * z) / momentum
+    average = partial(average_of, momentum=momentum)
 
     def init(params: Params) -> WrapperState:
         z = jax.tree.map(lambda p: jnp.array(wide(jnp.asarray(p))), params)
@@ -74,6 +73,11 @@ def schedule_free(inner: Optimizer, momentum: Annotated[Scalar, INTERPOLATION] =
         return jax.tree.map(lambda y, z: average(y, z).astype(y.dtype), points, state.own.z)
 
     return around(inner, init, update, readout=readout)
+
+
+def average_of(y: jax.Array, z: jax.Array, momentum: Any) -> jax.Array:
+    """Read the average off the trained point and z, in float32 at least: x = (y - (1-β) z) / β."""
+    return (wide(y) - (1 - momentum) * z) / momentum
 
 
 def _seen_from(extras: dict[str, Any], y: Params, z: PyTree) -> dict[str, Any]:

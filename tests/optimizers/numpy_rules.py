@@ -9,6 +9,7 @@ CONVENTIONS are the rules that a library computes otherwise, by the names of bot
 
 import numpy as np
 import rules_adaptive
+import rules_averaged_descent
 import rules_descent
 import rules_distance
 import rules_factored
@@ -21,6 +22,7 @@ import rules_muon_presets
 import rules_nesterov_moments
 import rules_norm_balls
 import rules_norms
+import rules_polyak
 import rules_projected
 import rules_psgd
 import rules_quasi_newton
@@ -35,6 +37,7 @@ FAMILIES = (
     rules_distance,
     rules_factored,
     rules_hessian,
+    rules_averaged_descent,
     rules_kronecker,
     rules_max_moments,
     rules_mixtures,
@@ -45,6 +48,7 @@ FAMILIES = (
     rules_norms,
     rules_projected,
     rules_psgd,
+    rules_polyak,
     rules_quasi_newton,
     rules_signs,
     rules_stable_moments,

@@ -11,7 +11,7 @@ import pytest
 import padl
 from padl import registry
 from padl.optimizers.in_place import after
-from padl.optimizers.transformation import needs_of
+from padl.optimizers.transformation import needed, needs_of
 from padl.origins import PADL
 
 RULES = [registry.optimizer.get(name) for name in padl.names("optimizer")]
@@ -27,7 +27,10 @@ def temporaries(entry, values=None):
 
     def update(carry, grads, numbers):
         params, state = carry
-        updates, state = make(**numbers).update(grads, state, params, key=jax.random.key(0))
+        tx = make(**numbers)
+        updates, state = tx.update(
+            grads, state, params, **needed(tx, {"value": jnp.ones(()), "key": jax.random.key(0)})
+        )
         return optax.apply_updates(params, updates), state
 
     params = [jax.ShapeDtypeStruct((SIDE, SIDE), jnp.float32)] * ARRAYS
