@@ -22,6 +22,7 @@ class Plan(RunSpec):
         data: on the device, or on several with its batches. key: of the run, beside it.
         stream: where batches come from that the host reads; None where the training rows are in `data`.
         device: the first. device_count: how many share a batch.
+        operations: names of those of its steps. widest: elements of its largest parameter.
     """
 
     data: Data
@@ -29,6 +30,8 @@ class Plan(RunSpec):
     stream: Streamed | None
     device: Device
     device_count: int
+    operations: frozenset[str] = frozenset()
+    widest: int = 0
 
 
 def resolve(config: Mapping[str, Any], memo: Memo | None = None) -> Plan:
@@ -59,8 +62,8 @@ def resolve(config: Mapping[str, Any], memo: Memo | None = None) -> Plan:
         "stream": _stream(spec, key),
     }
     plan = Plan(**vars(spec) | placed, device=devices[0], device_count=count)
-    trace(plan)
-    return plan
+    operations, widest = trace(plan)
+    return replace(plan, operations=operations, widest=widest)
 
 
 def run_key(seed: int) -> Key:
@@ -68,12 +71,16 @@ def run_key(seed: int) -> Key:
     return keys.key_of(jax.device_put(keys.key_numbers(seed)))
 
 
-def trace(plan: Plan) -> None:
-    """Trace the program without running it, so that a rule that cannot be compiled is refused before a run begins."""
+def trace(plan: Plan) -> tuple[frozenset[str], int]:
+    """Trace the program without running it, so that a rule that cannot be compiled is refused before a run begins.
+
+    Returns:
+        The names of its operations, and the elements of its largest parameter.
+    """
     length = min(plan.settings.steps_per_call, plan.eval_every, plan.steps)
     batches = None if plan.stream is None else plan.stream.shapes(length)
     with one_line_for(plan.parts):
-        loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.criterion, batches)
+        return loop.trace(plan.experiment, plan.key, plan.hparams, plan.data, length, plan.task.criterion, batches)
 
 
 def _stream(spec: RunSpec, key: Key) -> Streamed | None:

@@ -29,6 +29,7 @@ from padl.app.trained_model import TrainedModel, of_run
 from padl.app.watchdog import Watchdog
 from padl.engine import loop
 from padl.engine.experiment import Pretrained
+from padl.engine.lapack import few_threads
 from padl.engine.memory import is_out_of_memory
 from padl.readable import Card, Readable
 from padl.runs import jsonl, snapshots
@@ -181,11 +182,12 @@ class Training:
 
     def _record(self, status: RunStatus, rows: Jsonl | None) -> tuple[loop.LastChunk, dict[str, Any]]:
         """Run the loop, and record what it measures; begin to save its last state."""
-        step = self.beginning.window["step"] if self.beginning.window else 0
-        sinks = run_sinks(self.plan, self.folder, rows, status, self.memory, self.wandb, step)
+        plan, step = self.plan, self.beginning.window["step"] if self.beginning.window else 0
+        sinks = run_sinks(plan, self.folder, rows, status, self.memory, self.wandb, step)
         with (
-            Recorder(self.plan.settings.log_every, sinks, self.beginning.window) as recorder,
-            Watchdog(self.plan.device.platform == "cpu") as watchdog,
+            Recorder(plan.settings.log_every, sinks, self.beginning.window) as recorder,
+            few_threads(plan.operations, plan.widest, plan.device, plan.device_count),
+            Watchdog(plan.device.platform == "cpu") as watchdog,
         ):
             reach("before_the_first_call")
             last = loop.last(self._recorded(recorder, rows, watchdog))
@@ -193,7 +195,7 @@ class Training:
                 self._save(last.step, loop.Snapshot(last.state, last.best), recorder, rows)
             times = self.clock.times(self.beginning.seconds)
             reason = self.stop.reason if last.stopped else self.early.reason if self.early else ""
-            summary = summarise(self.plan, last, self.memory.rows, times, reason, self._found(last))
+            summary = summarise(plan, last, self.memory.rows, times, reason, self._found(last))
             recorder.close(summary)
         return last, summary
 

@@ -1,23 +1,32 @@
-"""How many threads LAPACK takes where several CPU devices decompose matrices at once. shared_out."""
+"""How many threads LAPACK takes on CPUs, in programs that decompose matrices. few_threads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 
 from padl.engine.mesh import cores
+from padl.engine.operations import DECOMPOSITIONS
 from padl.types import Device
+
+LARGE = 1024**2  # elements of a matrix from which on several threads are taken to be faster: not measured
 
 
 @contextmanager
-def shared_out(devices: Sequence[Device]) -> Iterator[None]:
-    """Give the LAPACK calls of each of several CPU devices their share of the cores, one at least.
+def few_threads(operations: Set[str], widest: int, device: Device, count: int = 1) -> Iterator[None]:
+    """Let LAPACK take one thread a call in here, or of large matrices the share of the cores that a device has.
 
-    Without it each call takes all cores, and those of two devices wait for each other: eigh of 256² took 2.7 times as
-    long on two quiet cores, and up to 15 times beside other work (scripts/lab_book.md). It holds for the process.
+    By itself it takes all cores, of which two gain nothing up to matrices of 512 × 512. Calls of two devices wait for
+    each other, 2.7 times as long, and beside other work each waits for its second thread: a run with SOAP took 2 to 30
+    times as long (scripts/lab_book.md). It holds for the process, and for its NumPy too, until it ends.
+
+    Args:
+        operations: names of those of the program. widest: elements of its largest parameter. device, count: what runs
+            it, and how many.
     """
-    if len(devices) < 2 or devices[0].platform != "cpu":
+    if device.platform != "cpu" or not operations & DECOMPOSITIONS:
         yield
         return
+    import scipy.linalg  # noqa: F401 - as JAX does where it calls LAPACK: what is loaded is what can be limited
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(max(1, cores() // len(devices)), "blas"):
+    with threadpool_limits(1 if widest < LARGE else max(1, cores() // count), "blas"):
         yield

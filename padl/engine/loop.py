@@ -18,6 +18,7 @@ import numpy as np
 from padl.data.source import Batch, Data
 from padl.data.streamed import Streamed
 from padl.engine.experiment import Experiment, Pretrained, TrainState, averaged_or_trained
+from padl.engine.operations import operations_of
 from padl.engine.overflow import overflowed
 from padl.types import Criterion, HParams, Key, Metrics, Params, PyTree
 
@@ -202,14 +203,18 @@ def trace(
     length: int,
     criterion: Criterion,
     batch: Batch | None,
-) -> None:
+) -> tuple[frozenset[str], int]:
     """Raise what tracing a call of `length` steps raises; `run` reuses the trace.
 
     Args:
         batch: shapes of the batches of these steps, where the host reads them.
+
+    Returns:
+        The names of its operations, and the elements of the largest parameter.
     """
     state, _ = shapes(experiment, criterion, key, hparams)
-    _steps(experiment, length).eval_shape(state, hparams, data, batch)
+    traced = _steps(experiment, length).trace(state, hparams, data, batch)
+    return operations_of(traced.jaxpr), max((p.size for p in jax.tree.leaves(state.params)), default=0)
 
 
 def shapes(experiment: Experiment, criterion: Criterion, key: Key, hparams: HParams) -> Snapshot:

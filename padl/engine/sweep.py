@@ -17,8 +17,7 @@ from padl.engine import loop
 from padl.engine.experiment import TrainState, averaged_or_trained
 from padl.engine.keys import key_of
 from padl.engine.lane import Carry, Measured, Request
-from padl.engine.lanes import Lanes, Members, Program, Structure, compiled
-from padl.engine.lapack import shared_out
+from padl.engine.lanes import Lanes, Members, Structure, compiled
 from padl.engine.memory import is_out_of_memory
 from padl.types import Metrics, PadlError, Params
 
@@ -96,13 +95,11 @@ def run(
         count = min(lanes.count, members.size - first)
         which, begun = range(first, first + count), False
         try:
-            program = compiled(structure, members, lanes)  # which loads LAPACK, where it calls it
-            with shared_out(lanes.devices):
-                for progress in _together(program, structure, members, lanes, which, start, save_every, control, ends):
-                    begun = True
-                    yield progress
-                    if progress.stopped:
-                        return
+            for progress in _together(structure, members, lanes, which, start, save_every, control, ends):
+                begun = True
+                yield progress
+                if progress.stopped:
+                    return
             first, start = first + count, None
         except (jax.errors.JaxRuntimeError, MemoryError) as error:
             if begun or not is_out_of_memory(error):
@@ -122,7 +119,6 @@ def _fewer(lanes: Lanes, count: int) -> Lanes:
 
 
 def _together(
-    program: Program,
     structure: Structure,
     members: Members,
     lanes: Lanes,
@@ -134,6 +130,7 @@ def _together(
 ) -> Iterator[Progress]:
     """Train these members at once. The lanes beyond the last member repeat it, and are not looked at."""
     numbers = np.minimum(which.start + np.arange(lanes.count), which.stop - 1)
+    program = compiled(structure, members, lanes)
     arguments = program.put(members.take(numbers))
     carry = program.place(start.carry) if start and start.carry else program.blank()  # pyright: ignore[reportArgumentType]
     reader = _Reader(which, lanes, start.ended if start else {})

@@ -24,7 +24,7 @@ from padl.data.source import Data
 from padl.engine import lanes, loop, mesh, packing
 from padl.engine.lane import Request
 from padl.engine.lanes import Lanes, Program
-from padl.engine.lapack import shared_out
+from padl.engine.lapack import few_threads
 from padl.runs.sink import BestSoFar
 
 WIDTHS = {16: (64, 10), 64: (64, 4), 256: (32, 1)}  # members, and calls in one timing
@@ -79,7 +79,8 @@ def in_the_sweep(compiled: GroupProgram, calls: int) -> Timing:
     timing = repeat(again, carry, calls, calls * STEPS * compiled.lanes.count)
 
     def seconds() -> float:
-        with shared_out(compiled.lanes.devices):  # as while a sweep runs
+        step, devices = compiled.group.outline, compiled.lanes.devices
+        with few_threads(step.operations, step.widest, devices[0], len(devices)):  # as while a sweep runs
             return timing()
 
     return seconds
@@ -96,7 +97,13 @@ def alone(configs: list[dict[str, Any]], calls: int) -> Timing:
         done = [loop._steps(p.experiment, STEPS)(state, p.hparams, p.data) for state, p in pairs]
         return [state for state, _ in done], [measured for _, measured in done]
 
-    return repeat(each, states, calls, calls * STEPS * len(plans))
+    timing = repeat(each, states, calls, calls * STEPS * len(plans))
+
+    def seconds() -> float:
+        with few_threads(plans[0].operations, plans[0].widest, plans[0].device):  # as while a run trains
+            return timing()
+
+    return seconds
 
 
 def lanes_by_hand(shared: Group, calls: int) -> Timing:

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 import padl
 from padl.data.source import Data
@@ -15,7 +14,6 @@ from padl.data.split import Holdout
 from padl.engine import lanes, loop, packing, sweep
 from padl.engine.experiment import Experiment, Pretrained
 from padl.engine.lanes import Lanes, Members, Starts, Structure
-from padl.engine.mesh import cores
 from padl.registry import StaticPartial
 from padl.tasks.classification import classification
 from padl.tasks.loss_inputs import Words
@@ -154,14 +152,6 @@ def test_when_all_have_diverged_no_further_step_is_taken():
     assert seen[-1].step < 50
     assert seen[-1].done
     assert len([chunk for _, chunk in seen[-1].chunks if chunk.diverged]) == 4
-
-
-def test_over_two_devices_each_call_of_lapack_takes_half_of_the_cores():
-    np.linalg.eigh(np.eye(2))  # loads it
-    with threadpool_limits(3, "blas"):
-        over_two = sweep.run(structure(steps=200), members((1e30,) * 4), Lanes("vmap", 4, tuple(jax.devices()[:2])))
-        counts = [pool["num_threads"] for _ in over_two for pool in threadpool_info() if pool["user_api"] == "blas"]
-    assert set(counts) == {max(1, cores() // 2)}
 
 
 @pytest.mark.parametrize("strategy", ["vmap", "map", "alone"])

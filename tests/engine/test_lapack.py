@@ -1,10 +1,18 @@
-"""The threads of LAPACK are shared out among CPU devices, and are as before afterwards."""
+"""How many threads LAPACK takes: one where matrices are decomposed on CPUs, and as many as before afterwards."""
+
+from types import SimpleNamespace
 
 import jax
-import numpy as np
+import pytest
+from scipy import linalg  # noqa: F401 - loads the library that JAX calls
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from padl.engine import lapack, mesh
+import padl
+from padl.engine import loop, mesh, sweep
+from padl.engine.lapack import LARGE, few_threads
+
+CPU = jax.devices("cpu")[0]
+BEFORE = 3
 
 
 def threads():
@@ -12,13 +20,36 @@ def threads():
     return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
 
 
-def test_each_of_several_devices_has_its_share_of_the_cores_and_at_least_one():
-    np.linalg.eigh(np.eye(2))  # loads a library
-    device = jax.devices("cpu")[0]
-    with threadpool_limits(3, "blas"):
-        for count in (2, 100):
-            with lapack.shared_out([device] * count):
-                assert threads() == {max(1, mesh.cores() // count)}
-        with lapack.shared_out([device]):
-            assert threads() == {3}
-        assert threads() == {3}
+@pytest.mark.parametrize(
+    ("operations", "widest", "device", "count", "expected"),
+    [
+        ({"qr", "add"}, 64, CPU, 1, 1),
+        ({"eigh"}, LARGE, CPU, 1, mesh.cores()),
+        ({"eigh"}, LARGE, CPU, 2 * mesh.cores(), 1),
+        ({"dot_general"}, 64, CPU, 1, BEFORE),
+        ({"qr"}, 64, SimpleNamespace(platform="gpu"), 1, BEFORE),
+    ],
+)
+def test_a_program_that_decomposes_matrices_takes_one_thread_or_its_share_of_the_cores(
+    operations, widest, device, count, expected
+):
+    with threadpool_limits(BEFORE, "blas"):
+        with few_threads(operations, widest, device, count):
+            assert threads() == {expected}
+        assert threads() == {BEFORE}
+
+
+@pytest.mark.parametrize(("optimizer", "expected"), [("soap", 1), ("muon", BEFORE)])
+def test_a_run_and_a_sweep_with_decompositions_take_one_thread(optimizer, expected, monkeypatch):
+    seen = []
+    for module, name in ((loop, "_fetch"), (sweep, "_together")):
+        called = getattr(module, name)
+        spy = lambda *given, called=called: seen.append(threads()) or called(*given)  # noqa: E731
+        monkeypatch.setattr(module, name, spy)
+    run = {"task": {"name": "permeability", "rows": 64}, "model": {"name": "mlp", "widths": (4, 4)}, "steps": 1}
+    quiet = {"run": {"dir": None}, "wandb": {"mode": "disabled"}, "progress": "none"}
+    with threadpool_limits(BEFORE, "blas"):
+        padl.train(optimizer=optimizer, devices=1, **run, **quiet)
+        padl.sweep(over={"seed": [0]}, optimizer=optimizer, **run, **quiet)
+        assert threads() == {BEFORE}
+    assert seen == [{expected}] * 2

@@ -27,6 +27,7 @@ from padl.app.warm_start import WarmStarts
 from padl.app.watchdog import Watchdog
 from padl.engine import mesh
 from padl.engine.lanes import Strategy
+from padl.engine.lapack import few_threads
 from padl.jax_flags import pinned
 from padl.runs.console import SweepProgress
 from padl.runs.processes import is_writer
@@ -230,7 +231,11 @@ class Sweep:
     ) -> None:
         progress.compiling(bar)
         run = ProgramRun(group, devices, self.records, self.stop)
-        with Watchdog(devices[0].platform == "cpu") as watchdog:
+        step = group.outline
+        with (
+            few_threads(step.operations, step.widest, devices[0], len(devices)),
+            Watchdog(devices[0].platform == "cpu") as watchdog,
+        ):
             for done in run.train(running, partial(watchdog.watch, program=self._name(group))):
                 self._report_when_due()
                 progress.update(bar, self._name(group), done, group.steps, self._news(group))
