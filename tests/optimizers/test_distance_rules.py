@@ -144,3 +144,21 @@ def test_the_estimate_is_of_all_arrays_together(x64):
     together = walked(optimizers.prodigy(d0=0.01))
     alone = walked(optimizers.prodigy(d0=0.01), arrays=("matrix",))
     assert not np.allclose(together["matrix"], alone["matrix"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "larger"), [("dog", {"r0": 0.02}), ("prodigy", {"d0": 0.02})])
+def test_parameters_in_half_precision_round_the_first_steps_away_and_need_a_larger_estimate(name, larger):
+    """As the docstrings say: 1e-6 is below 1/256 of 1, so that the distance stays 0 and nothing ever moves."""
+
+    def end(**settings):
+        tx, p = getattr(optimizers, name)(**settings), jnp.ones(2, jnp.bfloat16)
+        step = lambda carry, _: (moved(tx, *carry), None)  # noqa: E731
+        return jax.lax.scan(step, (p, tx.init(p)), length=200)[0][0]
+
+    def moved(tx, p, state):
+        updates, state = tx.update(p - 3, state, p)
+        return optax.apply_updates(p, updates), state
+
+    still, walked = jax.jit(lambda: (end(), end(**larger)))()
+    assert (still == 1).all()
+    assert (abs(walked.astype(jnp.float32) - 3) < 0.2).all()
