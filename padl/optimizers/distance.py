@@ -1,7 +1,8 @@
 """A step from the distance to the start, so that no learning rate is tuned. dog, dowg, dadapt_adam, prodigy.
 
 Each estimates how far the minimum is from the first parameters θ₀, over all parameters together. Their learning rate is
-a factor of that step, without unit, 1 in the papers; a schedule of it goes down from there.
+a factor of that step, without unit, 1 in the papers; a schedule of it goes down from there. Wrappers that move by the
+learning rate are told the step.
 """
 
 from typing import Annotated, NamedTuple
@@ -97,7 +98,9 @@ def dog(
         G = s.squares + dot(g, g)
         return r / jnp.sqrt(G) * g, Distance(s.start, r, G)
 
-    return descend(treewise(init, direction, needs=(PARAMS,)), learning_rate, measure=slot_measure("r"))
+    rule = treewise(init, direction, needs=(PARAMS,))
+    effective = lambda s, rate: rate * s.r / jnp.sqrt(s.squares)  # noqa: E731
+    return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
 
 
 @optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, algorithm 1")
@@ -127,7 +130,9 @@ def dowg(
         V = s.squares + r**2 * dot(g, g)
         return r**2 / (jnp.sqrt(V) + eps) * g, Distance(s.start, r, V)
 
-    return descend(treewise(init, direction, needs=(PARAMS,)), learning_rate, measure=slot_measure("r"))
+    rule = treewise(init, direction, needs=(PARAMS,))
+    effective = lambda s, rate: rate * s.r**2 / (jnp.sqrt(s.squares) + eps)  # noqa: E731
+    return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
 
 
 @optimizer(
@@ -186,7 +191,7 @@ def prodigy(
         return u, ProdigySlots(mu, nu, weighted, s.start, r, new, d_max)
 
     rule = treewise(init, update, needs=(PARAMS, LEARNING_RATE))
-    return move(rule, learning_rate, measure=slot_measure("d"))
+    return move(rule, learning_rate, measure=slot_measure("d"), effective=lambda s, rate: rate * s.d)
 
 
 @optimizer(
@@ -240,7 +245,7 @@ def dadapt_adam(
         return u, WeightedSum(mu, nu, weighted, r, new)
 
     rule = treewise(init, update, needs=(PARAMS, LEARNING_RATE))
-    return move(rule, learning_rate, measure=slot_measure("d"))
+    return move(rule, learning_rate, measure=slot_measure("d"), effective=lambda s, rate: rate * s.d)
 
 
 def _bias_correction(corrects: bool, b1: Scalar, b2: Scalar, t: jax.Array) -> jax.Array | float:

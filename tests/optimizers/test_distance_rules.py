@@ -11,8 +11,10 @@ from oracle_problem import through_sizes, walked
 from same_path import agree
 
 from padl import optimizers
-from padl.optimizers.transformation import measures_of
+from padl.optimizers.transformation import measures_of, rates_of
+from padl.roles import ParameterRole
 
+OTHER = ParameterRole("other")
 NAMES = ("dog", "dowg", "prodigy", "dadapt_adam")
 MOMENTS = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
 SAME = {
@@ -162,3 +164,20 @@ def test_parameters_in_half_precision_round_the_first_steps_away_and_need_a_larg
     still, walked = jax.jit(lambda: (end(), end(**larger)))()
     assert (still == 1).all()
     assert (abs(walked.astype(jnp.float32) - 3) < 0.2).all()
+
+
+@pytest.mark.parametrize("name", ["prodigy", "dadapt_adam"])
+def test_a_wrapper_that_decays_by_the_learning_rate_decays_by_the_estimate(name, x64):
+    """And not by 1, the factor: around a rule it is the rule's own decay."""
+    numbers = {**MOMENTS, "d0": 0.01, "bias_correction": False}
+    rule = getattr(optimizers, name)
+    around = optimizers.weight_decay(rule(0.7, **numbers), 0.3, applies_to=("other",), roles={"": OTHER})
+    agree(rule(0.7, **numbers, weight_decay=0.3), around)
+
+
+def test_what_is_around_dog_and_dowg_is_told_their_step_so_far(x64):
+    """Theirs before the gradient of an update: what multiplied the gradient before it, but for a larger distance."""
+    for tx in (optimizers.dog(0.5, r0=0.1), optimizers.dowg(0.5)):
+        p, g = jnp.array([1.0, 2.0]), jnp.array([0.3, -0.4])
+        updates, state = tx.update(g, tx.init(p), p)
+        np.testing.assert_allclose(rates_of(tx, "")(state, p, None).now, -(updates / g)[0], rtol=1e-9)
