@@ -70,7 +70,7 @@ def finite_or(x: jax.Array, otherwise: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(x), x, otherwise)
 
 
-@optimizer(family="learning-rate-free", reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, eq. 1")
+@optimizer(family="learning-rate-free", reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, DoG")
 def dog(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
     r0: Annotated[Scalar, FIRST] = 1e-6,
@@ -85,7 +85,7 @@ def dog(
 
     Args:
         learning_rate: η > 0, a factor of the step; 1 in the paper, a schedule goes down from there.
-        r0: > 0, the first r as a share of 1 + ‖θ₀‖; 1e-4 with batch normalisation, says the paper. Parameters in half
+        r0: > 0, the first r as a share of 1 + ‖θ₀‖; 1e-4 with batch normalisation, says the code. Parameters in half
             precision round a step away that is below 1/256 of them: give more.
         eps: > 0, in units of the gradient squared.
     """
@@ -103,7 +103,7 @@ def dog(
     return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
 
 
-@optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, algorithm 1")
+@optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, DoWG")
 def dowg(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
     r0: Annotated[Scalar, FIRST] = 1e-2,
@@ -137,7 +137,7 @@ def dowg(
 
 @optimizer(
     family="learning-rate-free",
-    reference="Mishchenko & Defazio 2024, arXiv:2306.06101, algorithm 4",
+    reference="Mishchenko & Defazio 2024, arXiv:2306.06101, the version of Adam",
     shown_at={"learning_rate": 2.0, "eps": 0.1},
 )
 def prodigy(

@@ -58,7 +58,7 @@ def last_step(slots: PolyakSlots | Plane | ScaledPlane, rate: Scalar) -> jax.Arr
     return jnp.minimum(slots.step, rate)
 
 
-@optimizer(family="polyak", reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max (eq. 3)")
+@optimizer(family="polyak", reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max")
 def polyak_sgd(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     f_min: Annotated[Scalar, FINITE] = 0.0,
@@ -74,7 +74,7 @@ def polyak_sgd(
 
     Args:
         learning_rate: η > 0, in units of the parameter over the gradient: the longest step. The paper has no default.
-        f_min: the least loss of a batch, or a bound below it. c: > 0; 1/2 as in the paper and its code, 1 is Polyak's.
+        f_min: the least loss of a batch, or a bound below it. c: > 0; 1/2 as in the authors' code, 1 is Polyak's.
     """
 
     def update(g, s, p, t, value, learning_rate):
@@ -85,7 +85,7 @@ def polyak_sgd(
     return move(rule, learning_rate, measure=step_size(), effective=last_step)
 
 
-@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, algorithm 1")
+@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo")
 def momo(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     momentum: Scalar = 0.9,
