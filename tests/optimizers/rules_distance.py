@@ -39,7 +39,7 @@ def numpy_dowg(x, grads, learning_rate, r0, eps):
 
 
 def numpy_prodigy(x, grads, learning_rate, b1, b2, eps, weight_decay, d0, d_coef, growth, b3=None, **switches):
-    """Mishchenko & Defazio 2024: Prodigy for Adam; growth as in the authors' code, which leaves the first growth free."""
+    """Mishchenko & Defazio 2024: Prodigy for Adam; growth as in the authors' code, where the first is free."""
     b3 = np.sqrt(b2) if b3 is None else b3
     start, d, d_max, m, v, r, s = x, d0, d0, 0 * x, 0 * x, 0.0, 0 * x
     for t, g in enumerate(grads, start=1):
