@@ -21,8 +21,9 @@ def own_range(entry: Entry) -> tuple[float, float] | None:
 
 
 def _range(hyperparameter: Hyperparameter | None) -> tuple[float, float] | None:
-    usual = hyperparameter is None or hyperparameter.domain == DOMAINS["learning_rate"]
-    return None if usual else hyperparameter.domain.search
+    if hyperparameter is None or hyperparameter.domain == DOMAINS["learning_rate"]:
+        return None
+    return hyperparameter.domain.search
 
 
 def is_far(rate: Any, own: tuple[float, float]) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from padl.optimizers.descend import move
+from padl.optimizers.descend import Effective, as_given, move
 from padl.optimizers.in_place import after
 from padl.optimizers.iterate_averaging import INTERPOLATION, average_of
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, Rule
@@ -191,7 +191,8 @@ def schedule_free_plus(
         return _to_next(z, p, d(again), c, beta, s.momentum), slots
 
     rule = treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE))
-    return _between(rule, learning_rate, measure=lambda state, updates, params: {"step_size": state.slots.step})
+    measure = lambda state, updates, params: {"step_size": state.slots.step}  # noqa: E731
+    return _between(rule, learning_rate, measure=measure, effective=lambda s, rate: s.step)
 
 
 def _weight(s: Any, learning_rate: Any, t: jax.Array, step_power: Scalar, rate_power: Scalar) -> tuple[Any, Any, Any]:
@@ -212,7 +213,11 @@ def _to_next(z: Vector, y: Vector, d: Vector, c: Any, momentum: Any, before: Any
 
 
 def _between(
-    rule: Rule, learning_rate: ScalarOrSchedule, momentum: Scalar | None = None, measure: Measure = no_measures
+    rule: Rule,
+    learning_rate: ScalarOrSchedule,
+    momentum: Scalar | None = None,
+    measure: Measure = no_measures,
+    effective: Effective = as_given,
 ) -> Transformation:
     """Make the optimizer of a rule whose update is of y, and which judges x; β is in its state where it is None."""
 
@@ -221,4 +226,4 @@ def _between(
         points = jax.tree.map(jnp.asarray, params)
         return jax.tree.map(lambda y, z: average_of(y, z, beta).astype(y.dtype), points, state.slots.z)
 
-    return move(rule, learning_rate, readout=readout, measure=measure)
+    return move(rule, learning_rate, readout, measure, effective)

@@ -4,6 +4,7 @@ descend: the update is -η times the direction. move: the rule is given η, and 
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -24,6 +25,13 @@ from padl.optimizers.transformation import (
 )
 from padl.types import PyTree, ScalarOrSchedule
 
+Effective = Callable[[Any, Any], Any]  # (slots, learning rate) -> what a wrapper takes for the learning rate
+
+
+def as_given(slots: Any, rate: Any) -> Any:
+    """Tell wrappers the learning rate itself."""
+    return rate
+
 
 def descend(
     rule: Rule,
@@ -31,13 +39,15 @@ def descend(
     decay: Decay | None = None,
     readout: Readout = trained,
     measure: Measure = no_measures,
+    effective: Effective = as_given,
 ) -> Transformation:
     """Follow a rule downhill: the update is -learning_rate * direction, in the parameter's dtype.
 
     Args:
         learning_rate: a scalar, or a schedule of the count of updates already applied (0 at the first).
         decay: the rule's weight decay; it reads the parameters.
-        readout, measure: as of `Transformation`.
+        readout, measure: as of `Transformation`. effective: of a rule that finds its own step, what wrappers that move
+            by the learning rate are told in its place, from the slots before an update.
 
     Raises:
         PadlError: a decay that follows the peak of the learning rate, and a schedule without one.
@@ -45,7 +55,7 @@ def descend(
     if decay is not None:
         refuse_without_peak(decay, learning_rate)
     downhill = lambda d, rate: -rate * d  # noqa: E731
-    return _transformation(rule, learning_rate, downhill, decay, readout, measure)
+    return _transformation(rule, learning_rate, downhill, decay, readout, measure, effective)
 
 
 def move(
@@ -53,13 +63,14 @@ def move(
     learning_rate: ScalarOrSchedule,
     readout: Readout = trained,
     measure: Measure = no_measures,
+    effective: Effective = as_given,
 ) -> Transformation:
     """Follow a rule whose direction is the update itself: one that needs "learning_rate".
 
     Args:
-        learning_rate, readout, measure: as of `descend`.
+        learning_rate, readout, measure, effective: as of `descend`.
     """
-    return _transformation(rule, learning_rate, lambda u, rate: u, None, readout, measure)
+    return _transformation(rule, learning_rate, lambda u, rate: u, None, readout, measure, effective)
 
 
 def _transformation(
@@ -69,6 +80,7 @@ def _transformation(
     decay: Decay | None,
     readout: Readout,
     measure: Measure,
+    effective: Effective,
 ) -> Transformation:
     needs = (*rule.needs, PARAMS) if decay is not None else rule.needs
 
@@ -80,7 +92,8 @@ def _transformation(
         return learning_rate(count) if callable(learning_rate) else learning_rate
 
     def rates(state: Any, params: PyTree, calls: Calls | None) -> PyTree:
-        rate = StepSize(rate_at(state, calls), peak_of(learning_rate))
+        told, peak = partial(effective, state.slots), peak_of(learning_rate)
+        rate = StepSize(told(rate_at(state, calls)), None if peak is None else told(peak))
         return jax.tree.map(lambda _: rate, params)
 
     def update(updates: PyTree, state: Any, params: PyTree | None = None, **extras: Any) -> tuple[PyTree, Any]:

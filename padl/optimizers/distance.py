@@ -1,7 +1,8 @@
 """A step from the distance to the start, so that no learning rate is tuned. dog, dowg, dadapt_adam, prodigy.
 
 Each estimates how far the minimum is from the first parameters θ₀, over all parameters together. Their learning rate is
-a factor of that step, without unit, 1 in the papers; a schedule of it goes down from there.
+a factor of that step, without unit, 1 in the papers; a schedule of it goes down from there. Wrappers that move by the
+learning rate are told the step.
 """
 
 from typing import Annotated, NamedTuple
@@ -69,7 +70,7 @@ def finite_or(x: jax.Array, otherwise: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(x), x, otherwise)
 
 
-@optimizer(family="learning-rate-free", reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, eq. 1")
+@optimizer(family="learning-rate-free", reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, DoG")
 def dog(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
     r0: Annotated[Scalar, FIRST] = 1e-6,
@@ -84,7 +85,7 @@ def dog(
 
     Args:
         learning_rate: η > 0, a factor of the step; 1 in the paper, a schedule goes down from there.
-        r0: > 0, the first r as a share of 1 + ‖θ₀‖; 1e-4 with batch normalisation, says the paper. Parameters in half
+        r0: > 0, the first r as a share of 1 + ‖θ₀‖; 1e-4 with batch normalisation, says the code. Parameters in half
             precision round a step away that is below 1/256 of them: give more.
         eps: > 0, in units of the gradient squared.
     """
@@ -97,10 +98,12 @@ def dog(
         G = s.squares + dot(g, g)
         return r / jnp.sqrt(G) * g, Distance(s.start, r, G)
 
-    return descend(treewise(init, direction, needs=(PARAMS,)), learning_rate, measure=slot_measure("r"))
+    rule = treewise(init, direction, needs=(PARAMS,))
+    effective = lambda s, rate: rate * s.r / jnp.sqrt(s.squares)  # noqa: E731
+    return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
 
 
-@optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, algorithm 1")
+@optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, DoWG")
 def dowg(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
     r0: Annotated[Scalar, FIRST] = 1e-2,
@@ -127,12 +130,14 @@ def dowg(
         V = s.squares + r**2 * dot(g, g)
         return r**2 / (jnp.sqrt(V) + eps) * g, Distance(s.start, r, V)
 
-    return descend(treewise(init, direction, needs=(PARAMS,)), learning_rate, measure=slot_measure("r"))
+    rule = treewise(init, direction, needs=(PARAMS,))
+    effective = lambda s, rate: rate * s.r**2 / (jnp.sqrt(s.squares) + eps)  # noqa: E731
+    return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
 
 
 @optimizer(
     family="learning-rate-free",
-    reference="Mishchenko & Defazio 2024, arXiv:2306.06101, algorithm 4",
+    reference="Mishchenko & Defazio 2024, arXiv:2306.06101, the version of Adam",
     shown_at={"learning_rate": 2.0, "eps": 0.1},
 )
 def prodigy(
@@ -186,7 +191,7 @@ def prodigy(
         return u, ProdigySlots(mu, nu, weighted, s.start, r, new, d_max)
 
     rule = treewise(init, update, needs=(PARAMS, LEARNING_RATE))
-    return move(rule, learning_rate, measure=slot_measure("d"))
+    return move(rule, learning_rate, measure=slot_measure("d"), effective=lambda s, rate: rate * s.d)
 
 
 @optimizer(
@@ -240,7 +245,7 @@ def dadapt_adam(
         return u, WeightedSum(mu, nu, weighted, r, new)
 
     rule = treewise(init, update, needs=(PARAMS, LEARNING_RATE))
-    return move(rule, learning_rate, measure=slot_measure("d"))
+    return move(rule, learning_rate, measure=slot_measure("d"), effective=lambda s, rate: rate * s.d)
 
 
 def _bias_correction(corrects: bool, b1: Scalar, b2: Scalar, t: jax.Array) -> jax.Array | float:

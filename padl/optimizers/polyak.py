@@ -53,7 +53,12 @@ def step_size() -> Measure:
     return lambda state, updates, params: {"step_size": state.slots.step}
 
 
-@optimizer(family="polyak", reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max (eq. 3)")
+def last_step(slots: PolyakSlots | Plane | ScaledPlane, rate: Scalar) -> jax.Array:
+    """Tell wrappers that move by the learning rate the last step, as the next one is not known before its gradient."""
+    return jnp.minimum(slots.step, rate)
+
+
+@optimizer(family="polyak", reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max")
 def polyak_sgd(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     f_min: Annotated[Scalar, FINITE] = 0.0,
@@ -69,7 +74,7 @@ def polyak_sgd(
 
     Args:
         learning_rate: η > 0, in units of the parameter over the gradient: the longest step. The paper has no default.
-        f_min: the least loss of a batch, or a bound below it. c: > 0; 1/2 as in the paper and its code, 1 is Polyak's.
+        f_min: the least loss of a batch, or a bound below it. c: > 0; 1/2 as in the authors' code, 1 is Polyak's.
     """
 
     def update(g, s, p, t, value, learning_rate):
@@ -77,10 +82,10 @@ def polyak_sgd(
         return -step * g, PolyakSlots(step)
 
     rule = treewise(lambda p: PolyakSlots(jnp.zeros(())), update, needs=("value", LEARNING_RATE))
-    return move(rule, learning_rate, measure=step_size())
+    return move(rule, learning_rate, measure=step_size(), effective=last_step)
 
 
-@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, algorithm 1")
+@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo")
 def momo(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     momentum: Scalar = 0.9,
@@ -113,7 +118,8 @@ def momo(
         step = jnp.minimum(learning_rate, ratio(excess, dot(d, d)))
         return _shrunk(p, step * d, grown), Plane(d, mean, offset, step)
 
-    return move(treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE)), learning_rate, measure=step_size())
+    rule = treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE))
+    return move(rule, learning_rate, measure=step_size(), effective=last_step)
 
 
 @optimizer(
@@ -157,7 +163,8 @@ def momo_adam(
         again = each(lambda x: after(x, step), nu)  # on CPUs d/D is computed twice, and not kept for all arrays
         return _shrunk(p, step * scaled(again), grown), ScaledPlane(d, nu, mean, offset, step)
 
-    return move(treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE)), learning_rate, measure=step_size())
+    rule = treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE))
+    return move(rule, learning_rate, measure=step_size(), effective=last_step)
 
 
 def _shrunk(p: Vector, step: Vector, grown: jax.Array) -> Vector:

@@ -98,7 +98,7 @@ def rules() -> Iterator[Entry]:
     """PADL's own optimizers that have none within them and take the gradient as it is given."""
     for entry in names.of("optimizer"):
         alone = not any(each.nested for each in entry.hyperparameters.values())
-        if entry.origin == "padl" and alone and not needs_of(entry.function()) & {"grad_fn", "value_fn"}:
+        if entry.origin == "padl" and alone and not needs_of(entry.function()) & {"grad_fn", "value_fn", "value"}:
             yield entry
 
 

@@ -19,7 +19,7 @@ def in_one(rule):
 
 
 def numpy_dog(x, grads, learning_rate, r0, eps):
-    """Ivgi, Hinder & Carmon 2023, eq. 1 and its tempered start."""
+    """Ivgi, Hinder & Carmon 2023: DoG, with the first r of the authors' code."""
     start, r, G = x, r0 * (1 + np.linalg.norm(x)), eps
     for g in grads:
         r = max(r, np.linalg.norm(x - start))
@@ -29,7 +29,7 @@ def numpy_dog(x, grads, learning_rate, r0, eps):
 
 
 def numpy_dowg(x, grads, learning_rate, r0, eps):
-    """Khaled, Mishchenko & Jin 2023, algorithm 1; eps outside of the root."""
+    """Khaled, Mishchenko & Jin 2023: DoWG; eps outside of the root."""
     start, squared, v = x, r0**2, 0.0
     for g in grads:
         squared = max(squared, np.sum((x - start) ** 2))
@@ -39,7 +39,7 @@ def numpy_dowg(x, grads, learning_rate, r0, eps):
 
 
 def numpy_prodigy(x, grads, learning_rate, b1, b2, eps, weight_decay, d0, d_coef, growth, b3=None, **switches):
-    """Mishchenko & Defazio 2024, algorithm 4; growth as in the authors' code, which leaves the first growth free."""
+    """Mishchenko & Defazio 2024: Prodigy for Adam; growth as in the authors' code, where the first is free."""
     b3 = np.sqrt(b2) if b3 is None else b3
     start, d, d_max, m, v, r, s = x, d0, d0, 0 * x, 0 * x, 0.0, 0 * x
     for t, g in enumerate(grads, start=1):

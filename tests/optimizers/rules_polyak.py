@@ -13,7 +13,7 @@ def numpy_polyak_sgd(x, grads, learning_rate, f_min, c):
 
 
 def numpy_momo(x, grads, learning_rate, momentum, f_min, weight_decay):
-    """Schaipp et al. 2024, algorithm 1, with the weight decay of its section on it."""
+    """Schaipp et al. 2024: MoMo, with the weight decay of its section on it."""
     d, mean, offset, grown = None, None, None, 1 + learning_rate * weight_decay
     for g in grads:
         f = loss_elsewhere(g, x)

@@ -11,8 +11,10 @@ from oracle_problem import through_sizes, walked
 from same_path import agree
 
 from padl import optimizers
-from padl.optimizers.transformation import measures_of
+from padl.optimizers.transformation import measures_of, rates_of
+from padl.roles import ParameterRole
 
+OTHER = ParameterRole("other")
 NAMES = ("dog", "dowg", "prodigy", "dadapt_adam")
 MOMENTS = {"b1": 0.8, "b2": 0.95, "eps": 1e-3}
 SAME = {
@@ -144,3 +146,38 @@ def test_the_estimate_is_of_all_arrays_together(x64):
     together = walked(optimizers.prodigy(d0=0.01))
     alone = walked(optimizers.prodigy(d0=0.01), arrays=("matrix",))
     assert not np.allclose(together["matrix"], alone["matrix"], rtol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "larger"), [("dog", {"r0": 0.02}), ("prodigy", {"d0": 0.02})])
+def test_parameters_in_half_precision_round_the_first_steps_away_and_need_a_larger_estimate(name, larger):
+    """As the docstrings say: 1e-6 is below 1/256 of 1, so that the distance stays 0 and nothing ever moves."""
+
+    def end(**settings):
+        tx, p = getattr(optimizers, name)(**settings), jnp.ones(2, jnp.bfloat16)
+        step = lambda carry, _: (moved(tx, *carry), None)  # noqa: E731
+        return jax.lax.scan(step, (p, tx.init(p)), length=200)[0][0]
+
+    def moved(tx, p, state):
+        updates, state = tx.update(p - 3, state, p)
+        return optax.apply_updates(p, updates), state
+
+    still, walked = jax.jit(lambda: (end(), end(**larger)))()
+    assert (still == 1).all()
+    assert (abs(walked.astype(jnp.float32) - 3) < 0.2).all()
+
+
+@pytest.mark.parametrize("name", ["prodigy", "dadapt_adam"])
+def test_a_wrapper_that_decays_by_the_learning_rate_decays_by_the_estimate(name, x64):
+    """And not by 1, the factor: around a rule it is the rule's own decay."""
+    numbers = {**MOMENTS, "d0": 0.01, "bias_correction": False}
+    rule = getattr(optimizers, name)
+    around = optimizers.weight_decay(rule(0.7, **numbers), 0.3, applies_to=("other",), roles={"": OTHER})
+    agree(rule(0.7, **numbers, weight_decay=0.3), around)
+
+
+def test_what_is_around_dog_and_dowg_is_told_their_step_so_far(x64):
+    """Theirs before the gradient of an update: what multiplied the gradient before it, but for a larger distance."""
+    for tx in (optimizers.dog(0.5, r0=0.1), optimizers.dowg(0.5)):
+        p, g = jnp.array([1.0, 2.0]), jnp.array([0.3, -0.4])
+        updates, state = tx.update(g, tx.init(p), p)
+        np.testing.assert_allclose(rates_of(tx, "")(state, p, None).now, -(updates / g)[0], rtol=1e-9)

@@ -8,7 +8,7 @@ import pytest
 from oracle_problem import walked
 
 from padl import optimizers
-from padl.optimizers.transformation import measures_of
+from padl.optimizers.transformation import measures_of, rates_of
 
 NAMES = ("polyak_sgd", "momo", "momo_adam")
 FAR = -1e12  # a bound so far below that the step is the longest
@@ -115,6 +115,15 @@ def test_gradients_that_are_huge_or_tiny_give_finite_updates(name, size):
     updates, state = tx.update(jnp.full(3, size), tx.init(p), p, value=1.0)
     assert jnp.isfinite(updates).all()
     assert not any(jnp.isnan(x).any() for x in jax.tree.leaves(state))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_around_it_is_told_the_last_step_and_not_the_longest(name):
+    tx, p = getattr(optimizers, name)(1.0), jnp.ones(3)
+    updates, state = tx.update(p, tx.init(p), p, value=0.01)
+    step = float(measures_of(tx)(state, updates, p)["step_size"])
+    assert 0 < step < 1
+    assert rates_of(tx, "")(state, p, None).now == step
 
 
 def test_where_the_loss_is_left_out_it_is_told_what_to_give():

@@ -167,9 +167,10 @@ def _rates(settings: CompareSettings, surface: Landscape) -> tuple[float | None,
 
 def _own_rates(settings: CompareSettings, parts: Mapping[str, Part]) -> dict[str, tuple[float, ...]]:
     """As many learning rates for each optimizer that declares its own, by labels; {} where some were asked for."""
-    count = settings.learning_rates
-    asked = isinstance(count, tuple) or settings.learning_rate_range != RANGE or settings.learning_rate is not None
-    own = {} if asked else {label: own_range(named.entry) for label, named in parts.items()}
+    count, usual = settings.learning_rates, settings.learning_rate_range == RANGE
+    if isinstance(count, tuple) or not usual or settings.learning_rate is not None:
+        return {}
+    own = {label: own_range(named.entry) for label, named in parts.items()}
     tried = {label: np.geomspace(*between, count).tolist() for label, between in own.items() if between is not None}
     shown = {label: _default(parts[label]) for label in tried} if settings.mode == "fixed" else {}
     return {
