@@ -37,6 +37,7 @@ LABELS = {
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
 HIDDEN = ("view", "conflict", "conventions", "shown_at")  # drawn, said where it is met, a line each, or for tests
+GAP = 2  # between columns, in characters
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 
 
@@ -60,7 +61,7 @@ def print_card(name: str) -> None:
         print_line(f"{entry.kind} {entry.name}", style="bold")
         text = inspect.getdoc(entry.function) or "no description"
         console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
-        console.print(_arguments(entry) if entry.hyperparameters else "")
+        console.print(_arguments(entry, console.width) if entry.hyperparameters else "")
         console.print(_facts_table(entry))
         if entry.kind == "model":
             _print_parameters(entry, console)
@@ -69,7 +70,7 @@ def print_card(name: str) -> None:
         console.print()
 
 
-def _arguments(entry: Entry) -> Table:
+def _arguments(entry: Entry, width: int) -> Table:
     """The hyperparameters, a row each; a column that says nothing is left out."""
     hyperparameters = entry.hyperparameters.values()
     columns = {
@@ -80,18 +81,37 @@ def _arguments(entry: Entry) -> Table:
         "searched in": [_search_range(h.domain) for h in hyperparameters],
         "in a sweep": ["one program" if h.traced else "compiled anew" for h in hyperparameters],
     }
-    return _table(columns, unbroken=("argument", "domain", "in a sweep"))
+    return _table(columns, ("argument", "domain"), width)
 
 
-def _table(columns: Mapping[str, Sequence[str]], unbroken: Sequence[str]) -> Table:
-    """Columns of texts, without those that say nothing; those that are `unbroken` do not wrap."""
+def _table(columns: Mapping[str, Sequence[str]], unbroken: Sequence[str], width: int) -> Table:
+    """Columns of texts, without those that say nothing; those that are `unbroken` do not wrap.
+
+    Args:
+        width: of the terminal. Words are broken only where they do not fit otherwise.
+    """
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in columns:
-        table.add_column(name, no_wrap=name in unbroken, overflow="fold")
+    for name, size in _widths(columns, unbroken, width).items():
+        table.add_column(name, no_wrap=name in unbroken, overflow="fold", width=size)
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*map(escape, cells))
     return table
+
+
+def _widths(columns: Mapping[str, Sequence[str]], unbroken: Sequence[str], width: int) -> dict[str, int]:
+    """The width of each column: its longest word, of an unbroken one its longest cell, shorter until all fit; and what
+    is left over goes first to those that need least of it."""
+    whole = {name: max(map(len, [name, *cells])) for name, cells in columns.items()}
+    words = {name: max(map(len, " ".join([name, *cells]).split())) for name, cells in columns.items()}
+    room = width - GAP * len(columns) - 1
+    for most in range(max(words.values()), 0, -1):
+        widths = {name: whole[name] if name in unbroken else min(words[name], most) for name in columns}
+        if sum(widths.values()) <= room:
+            break
+    for name in sorted(widths, key=lambda name: whole[name] - widths[name]):
+        widths[name] += max(min(whole[name] - widths[name], room - sum(widths.values())), 0)
+    return widths
 
 
 def _print_parameters(model: Entry, console: Output) -> None:
@@ -114,7 +134,8 @@ def _print_parameters(model: Entry, console: Output) -> None:
         "parts": ["" if row.parts == 1 else str(row.parts) for row in rows],
         "source": [row.source for row in rows],
     }
-    console.print(_table(columns, unbroken=("shape", "role", "inputs", "outputs", "stacked", "parts", "source")))
+    unbroken = ("shape", "role", "inputs", "outputs", "stacked", "parts", "source")
+    console.print(_table(columns, unbroken, console.width))
 
 
 def _print_arrays(entry: Entry, console: Output) -> None:
@@ -131,7 +152,7 @@ def _print_arrays(entry: Entry, console: Output) -> None:
         "products": [f"{row.products:,.0f}" for row in rows],
         "and": [", ".join(row.decompositions) for row in rows],
     }
-    console.print(_table(columns, unbroken=("shape", "role", "moved by", "state", "products")))
+    console.print(_table(columns, ("shape", "role", "moved by", "state", "products"), console.width))
 
 
 def _domain(domain: Domain) -> str:
