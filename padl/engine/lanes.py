@@ -138,10 +138,15 @@ def stack(trees: list[PyTree]) -> PyTree:
 
 def compiled(structure: Structure, members: Members, lanes: Lanes) -> Program:
     """Compile the program of these lanes; a second time for arguments of the same form, the same one."""
+    any_length = replace(structure, steps=0, eval_every=0)  # how long a run is, is data
+    return _compiled(any_length, lanes, *form_of(members))
+
+
+def form_of(members: Members) -> tuple[Any, tuple[jax.ShapeDtypeStruct, ...]]:
+    """Return the tree of the arguments of one member and the shapes of its leaves: equal where a program is."""
     like = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), members.take(np.zeros(1, int)))
     leaves, tree = jax.tree.flatten(like)
-    any_length = replace(structure, steps=0, eval_every=0)  # how long a run is, is data
-    return _compiled(any_length, lanes, tree, tuple(leaves))
+    return tree, tuple(leaves)
 
 
 def shapes_of_one(members: Members) -> Members:

@@ -1,12 +1,14 @@
 """How members are packed into lanes: how many at once, batched or one by one. outline, choose, check, arrange."""
 
-from typing import Literal, NamedTuple
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 import jax
 
 from padl.engine import mesh
+from padl.engine.experiment import Experiment
 from padl.engine.keys import key_of
-from padl.engine.lanes import Lanes, Members, Strategy, Structure, carry_of_one, compiled, shapes_of_one
+from padl.engine.lanes import Lanes, Members, Strategy, Structure, carry_of_one, compiled, form_of, shapes_of_one
 from padl.engine.operations import SAFE_SINCE, hangs_batched, operations_of
 from padl.types import Device, PadlError
 
@@ -29,9 +31,13 @@ class Outline(NamedTuple):
 
 
 def outline(structure: Structure, members: Members) -> Outline:
-    """Trace the first state, a step and an evaluation; raises what tracing them raises."""
-    experiment = structure.experiment
-    key, hparams, data, _ = shapes_of_one(members)
+    """Trace the first state, a step and an evaluation, once for members of one form; raises what tracing them does."""
+    return _outline(structure.experiment, *form_of(members))
+
+
+@lru_cache(maxsize=32)
+def _outline(experiment: Experiment, tree: Any, leaves: tuple[jax.ShapeDtypeStruct, ...]) -> Outline:
+    key, hparams, data, _ = shapes_of_one(jax.tree.unflatten(tree, leaves))
     begin = lambda key, hparams: experiment.init(key_of(key), hparams)  # noqa: E731
     first, state = jax.make_jaxpr(begin, return_shape=True)(key, hparams)
     step, (_, train) = jax.make_jaxpr(experiment.step, return_shape=True)(state, hparams, data)

@@ -368,3 +368,20 @@ def test_a_sweep_larger_than_memory_is_cut_by_what_the_program_needs():
 )
 def test_on_a_cpu_convolutions_and_wide_layers_go_one_by_one(model, how):
     assert packing.choose(packing.outline(structure(model), members()), jax.devices()[0]) == how
+
+
+def test_members_of_one_form_are_traced_once_however_many_they_are_and_whatever_their_numbers():
+    traces = []
+
+    def counted(learning_rate, momentum=0.9):
+        traces.append(1)
+        return padl.optimizers.momentum(learning_rate, momentum)
+
+    first = packing.outline(structure(optimizer=counted), members())
+    once = len(traces)
+    assert packing.outline(structure(optimizer=counted, steps=2 * STEPS), members((0.3, 0.2))) == first
+    assert len(traces) == once
+    packing.outline(structure(CNN, counted), members())
+    fewer = Data({name: rows[:40] for name, rows in TASK.rows.items()}, members().data.split)
+    packing.outline(structure(optimizer=counted), members()._replace(data=fewer))
+    assert len(traces) == 3 * once
