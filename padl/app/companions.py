@@ -24,6 +24,11 @@ def idle_line(entry: Entry, config: Mapping[str, Any], roles: Iterable[Parameter
         return ""
     companion = config[OTHERS]["name"] if isinstance(config[OTHERS], Mapping) else config[OTHERS]
     return (
-        f"{entry.name} moves no parameter here, and its learning_rate does nothing: none is a {' or '.join(moved)}, so"
+        f"{entry.name} moves no parameter here, and its learning_rate does nothing: {_none_of(moved)}, so"
         f" that all have {OTHERS}={companion}, whose own rate is optimizer.{OTHERS}.learning_rate"
     )
+
+
+def _none_of(roles: Iterable[str]) -> str:
+    words = " or ".join(f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in roles)
+    return f"none is {words}" if words else f"{APPLIES_TO} has no role"
