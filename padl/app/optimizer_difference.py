@@ -76,7 +76,7 @@ class OptimizerDifference:
 def difference(one: str, other: str, steps: int = STEPS, seed: int = 0) -> OptimizerDifference:
     """Let two optimizers follow the same gradients, normal ones of very different sizes in seven coordinates.
 
-    Where one of the two goes by the roles of parameters, as rules for matrices do, these are the rows of a hidden matrix.
+    Where one of them goes by the roles of parameters, as rules for matrices do, these are the rows of a hidden matrix.
 
     Args:
         one, other: `FORM`. A convention brings its library's own defaults, which KEY=VALUE replaces.

@@ -47,3 +47,14 @@ def test_a_comparison_says_so_of_the_surfaces_without_matrices():
 def test_the_roles_that_there_are_stand_as_they_are_written():
     with pytest.raises(PadlError, match=r"is not a list of some of matrix, .*, bias, other$"):
         lines("linear", {"name": "muon", "applies_to": ["others"]})
+
+
+def test_a_wrapper_for_roles_that_no_parameter_has_says_so():
+    run = {"task": {"name": "permeability", "rows": 64}, "steps": 1, "progress": "none", "model": "linear"}
+    wrap = {"weight_decay": {"applies_to": ["head"]}, "hyperball": {}, "agc": {"applies_to": []}}
+    said = parameter_lines(check({**run, "optimizer": {"name": "adam", "wrap": wrap}}))
+    idle = [line for line in said if "changes no parameter here" in line]
+    assert len(idle) == 2
+    assert idle[0].startswith("hyperball changes no parameter here: none is a matrix (optimizer.wrap.hyperball.")
+    assert idle[0].endswith("there are bias, head)")
+    assert idle[1].startswith("agc changes no parameter here: applies_to has no role")
