@@ -89,7 +89,10 @@ def describe(annotation: Any) -> str:
     if origin is Literal:
         return repr(*args) if len(args) == 1 else f"one of {', '.join(map(str, args))}"
     if origin is tuple:
-        return "a list of " + " or ".join(f"{word.removeprefix('a ')}s" for word in describe(args[0]).split(" or "))
+        words = describe(args[0])
+        if words.startswith("one of "):  # its words are the user's own, which have no plural
+            return f"a list of some of {words.removeprefix('one of ')}"
+        return "a list of " + " or ".join(f"{word.removeprefix('a ')}s" for word in words.split(" or "))
     if origin in (dict, abc.Mapping):
         return f"a mapping {{name: {describe(args[1])}}}"
     if annotation in (None, type(None)):

@@ -1,8 +1,9 @@
-"""Say where an optimizer for some roles moves no parameter, since its companion `others` has them all. idle_line."""
+"""Say where what is for some roles has no parameter: idle_line (its companion `others` has them all), idle_wraps."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from padl.app.composition import WRAP
 from padl.optimizers.matrixwise import MATRICES
 from padl.registry import Entry
 from padl.roles import ParameterRole
@@ -24,6 +25,27 @@ def idle_line(entry: Entry, config: Mapping[str, Any], roles: Iterable[Parameter
         return ""
     companion = config[OTHERS]["name"] if isinstance(config[OTHERS], Mapping) else config[OTHERS]
     return (
-        f"{entry.name} moves no parameter here, and its learning_rate does nothing: none is a {' or '.join(moved)}, so"
+        f"{entry.name} moves no parameter here, and its learning_rate does nothing: {_none_of(moved)}, so"
         f" that all have {OTHERS}={companion}, whose own rate is optimizer.{OTHERS}.learning_rate"
     )
+
+
+def idle_wraps(config: Mapping[str, Any], roles: Iterable[ParameterRole | Any]) -> list[str]:
+    """Return a line for each wrapper of `optimizer.wrap` that applies to roles of which there is no parameter.
+
+    Args:
+        config, roles: as of `idle_line`; all parameters, as wrappers are around all groups.
+    """
+    there = {each.role for each in roles}
+    wraps = {label: own for label, own in config.get(WRAP, {}).items() if APPLIES_TO in own}
+    return [
+        f"{label} changes no parameter here: {_none_of(own[APPLIES_TO])} (optimizer.{WRAP}.{label}.{APPLIES_TO};"
+        f" there are {', '.join(sorted(there))})"
+        for label, own in wraps.items()
+        if there.isdisjoint(own[APPLIES_TO])
+    ]
+
+
+def _none_of(roles: Iterable[str]) -> str:
+    words = " or ".join(f"{'an' if role[0] in 'aeiou' else 'a'} {role}" for role in roles)
+    return f"none is {words}" if words else f"{APPLIES_TO} has no role"

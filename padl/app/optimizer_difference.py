@@ -15,12 +15,16 @@ import optax
 import yaml
 
 from padl.app.names import find, part
+from padl.app.optimizer_arrays import goes_by_roles
 from padl.optimizers.transformation import needs_of
 from padl.registry import near
+from padl.roles import ParameterRole
 from padl.types import PadlError
 
 STEPS = 10
 SCALES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)  # of the gradient, a coordinate each
+COLUMNS = 4  # of the matrix that two optimizers follow where one goes by roles; its rows are the coordinates
+MATRIX = ParameterRole("matrix", (0,), (1,))
 SAME = 1e-9  # in float64, of an update: what is nearer is rounding
 FORM = "NAME, NAME@CONVENTION or NAME@CONVENTION,KEY=VALUE,..."
 
@@ -47,11 +51,13 @@ class OptimizerDifference:
         sides: the two. updates: at each step the largest difference of an update in any coordinate, as a share of the
             largest update of either there. apart: after each step the distance of the two points, as a share of the
             longer way from the start. Both (steps,), in float64.
+        shape: of the array that they move: (7,), or of a hidden matrix where one of the two goes by roles.
     """
 
     sides: tuple[Side, Side]
     updates: np.ndarray
     apart: np.ndarray
+    shape: tuple[int, ...]
 
     @property
     def settings(self) -> dict[str, tuple[Any, Any]]:
@@ -70,6 +76,8 @@ class OptimizerDifference:
 def difference(one: str, other: str, steps: int = STEPS, seed: int = 0) -> OptimizerDifference:
     """Let two optimizers follow the same gradients, normal ones of very different sizes in seven coordinates.
 
+    Where one of them goes by the roles of parameters, as rules for matrices do, these are the rows of a hidden matrix.
+
     Args:
         one, other: `FORM`. A convention brings its library's own defaults, which KEY=VALUE replaces.
         steps: >= 1. seed: of the gradients and of what a rule draws.
@@ -80,8 +88,10 @@ def difference(one: str, other: str, steps: int = STEPS, seed: int = 0) -> Optim
     if steps < 1:
         raise PadlError(f"steps={steps} must be 1 or more")
     sides = _side(one), _side(other)
+    by_roles = any(goes_by_roles(find("optimizer", side.config["name"])) for side in sides)
+    shape = (len(SCALES), COLUMNS) if by_roles else (len(SCALES),)
     with jax.enable_x64(True):
-        paths = [_path(side.config, steps, seed) for side in sides]
+        paths = [_path(side.config, shape, steps, seed) for side in sides]
     a, b = paths
     moves = [np.abs(np.diff(path, axis=0)) for path in paths]
     largest = np.maximum(*moves)
@@ -89,7 +99,8 @@ def difference(one: str, other: str, steps: int = STEPS, seed: int = 0) -> Optim
     updates = np.divide(between, largest, out=np.zeros_like(between), where=largest > 0).max(1)
     ways = np.maximum(*(np.linalg.norm(path[1:] - path[0], axis=1) for path in paths))
     distance = np.linalg.norm(a[1:] - b[1:], axis=1)
-    return OptimizerDifference(sides, updates, np.divide(distance, ways, out=np.zeros_like(distance), where=ways > 0))
+    apart = np.divide(distance, ways, out=np.zeros_like(distance), where=ways > 0)
+    return OptimizerDifference(sides, updates, apart, shape)
 
 
 def _side(given: str) -> Side:
@@ -123,10 +134,11 @@ def _as_yaml(value: str) -> str:
         return value
 
 
-def _path(config: Mapping[str, Any], steps: int, seed: int) -> np.ndarray:
-    """The points (steps + 1, 7) of an optimizer, in float64."""
+def _path(config: Mapping[str, Any], shape: tuple[int, ...], steps: int, seed: int) -> np.ndarray:
+    """The points (steps + 1, numbers of `shape`) of an optimizer, in float64."""
     found = part("optimizer", config)
-    optimizer = optax.with_extra_args_support(found.choice(**found.scalars))
+    roles = {"array": MATRIX} if len(shape) == 2 else None
+    optimizer = optax.with_extra_args_support(found.choice(**found.scalars, roles=roles))
     unmet = [need for need in needs_of(optimizer) if need != "key"] if hasattr(optimizer, "needs") else []
     if unmet:
         raise PadlError(
@@ -134,16 +146,17 @@ def _path(config: Mapping[str, Any], steps: int, seed: int) -> np.ndarray:
             " alone: compare it with padl compare"
         )
     rng = np.random.default_rng(seed)
-    start = jnp.asarray(rng.normal(size=len(SCALES)))
-    gradients = jnp.asarray(rng.normal(size=(steps, len(SCALES))) * np.array(SCALES))
+    scales = np.array(SCALES).reshape(-1, *[1] * (len(shape) - 1))
+    start = {"array": jnp.asarray(rng.normal(size=shape))}
+    gradients = {"array": jnp.asarray(rng.normal(size=(steps, *shape)) * scales)}
 
     def step(carry: Any, drawn: Any) -> tuple[Any, jax.Array]:
         point, state = carry
         gradient, key = drawn
         updates, state = optimizer.update(gradient, state, point, key=key)
         moved: Any = optax.apply_updates(point, updates)
-        return (moved, state), moved
+        return (moved, state), moved["array"].ravel()
 
     keys = jax.random.split(jax.random.key(seed), steps)
     _, points = jax.jit(lambda c: jax.lax.scan(step, c, (gradients, keys)))((start, optimizer.init(start)))
-    return np.concatenate([np.asarray(start)[None], np.asarray(points)])
+    return np.concatenate([np.asarray(start["array"]).reshape(1, -1), np.asarray(points)])

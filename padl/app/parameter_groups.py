@@ -6,7 +6,7 @@ parameter_rows, parameter_lines, files_of.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from padl.app.companions import idle_line
+from padl.app.companions import idle_line, idle_wraps
 from padl.app.composed_optimizer import REST, owners
 from padl.app.composition import GROUPS
 from padl.app.run_spec import RunSpec
@@ -35,8 +35,8 @@ def parameter_rows(spec: RunSpec) -> dict[str, dict[str, Any]]:
 
 
 def parameter_lines(spec: RunSpec) -> list[str]:
-    """Return a line for each group, for the roles that were inferred, and for an optimizer for some roles that moves
-    none of the parameters; [] where neither groups nor roles decide anything."""
+    """Return a line for each group, for the roles that were inferred, and for an optimizer or a wrapper for
+    some roles that has none of the parameters; [] where neither groups nor roles decide anything."""
     if not spec.experiment.optimizer.wants_roles:
         return []
     table, of = _table(spec)
@@ -45,7 +45,7 @@ def parameter_lines(spec: RunSpec) -> list[str]:
     members = {group: [row for row in table if of[row.path] == group] for group in (*groups, REST)}
     lines = [_line(spec, group, rows) for group, rows in members.items()] if groups else []
     idle = idle_line(optimizer.entry, optimizer.config, members[REST])
-    return [*lines, *filter(None, (idle, roles_line(table)))]
+    return [*lines, *filter(None, (idle, *idle_wraps(optimizer.config, table), roles_line(table)))]
 
 
 def files_of(spec: RunSpec) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from padl.app.compare.plan import resolve
 from padl.app.parameter_groups import parameter_lines
 from padl.app.run_spec import check
+from padl.types import PadlError
 
 IDLE = "moves no parameter here, and its learning_rate does nothing"
 
@@ -17,9 +18,10 @@ def lines(model, optimizer):
 @pytest.mark.parametrize(
     ("optimizer", "ends"),
     [
-        ("muon", "none is a matrix or convolution, so that all have others=adamw, whose own rate is"),
+        ("muon", "none is a matrix or a convolution, so that all have others=adamw, whose own rate is"),
         ({"name": "soap", "others": {"name": "sgd"}}, "so that all have others=sgd, whose own rate is"),
-        ({"name": "muon", "applies_to": ["embedding"]}, "none is a embedding, so that all have others=adamw"),
+        ({"name": "muon", "applies_to": ["embedding"]}, "none is an embedding, so that all have others=adamw"),
+        ({"name": "muon", "applies_to": []}, "nothing: applies_to has no role, so that all have others=adamw"),
         ({"name": "muon", "wrap": ["ema"]}, "all have others=adamw"),
     ],
 )
@@ -40,3 +42,19 @@ def test_a_comparison_says_so_of_the_surfaces_without_matrices():
     }
     assert [len(said[surface]) for surface in said] == [1, 0]
     assert said["rosenbrock"][0].startswith("muon moves no parameter here")
+
+
+def test_the_roles_that_there_are_stand_as_they_are_written():
+    with pytest.raises(PadlError, match=r"is not a list of some of matrix, .*, bias, other$"):
+        lines("linear", {"name": "muon", "applies_to": ["others"]})
+
+
+def test_a_wrapper_for_roles_that_no_parameter_has_says_so():
+    run = {"task": {"name": "permeability", "rows": 64}, "steps": 1, "progress": "none", "model": "linear"}
+    wrap = {"weight_decay": {"applies_to": ["head"]}, "hyperball": {}, "agc": {"applies_to": []}}
+    said = parameter_lines(check({**run, "optimizer": {"name": "adam", "wrap": wrap}}))
+    idle = [line for line in said if "changes no parameter here" in line]
+    assert len(idle) == 2
+    assert idle[0].startswith("hyperball changes no parameter here: none is a matrix (optimizer.wrap.hyperball.")
+    assert idle[0].endswith("there are bias, head)")
+    assert idle[1].startswith("agc changes no parameter here: applies_to has no role")

@@ -53,9 +53,9 @@ def _print(found: Any) -> None:
 
     one, other = found.sides
     steps = len(found.updates)
-    print_line(
-        f"{one.given} and {other.given} on the same gradients: {steps} steps in 7 coordinates, seed 0", style="bold"
-    )
+    rows, *columns = found.shape
+    where = f"of a {rows}x{columns[0]} matrix" if columns else f"in {rows} coordinates"
+    print_line(f"{one.given} and {other.given} on the same gradients: {steps} steps {where}, seed 0", style="bold")
     for side in found.sides:
         print_line(f"{side.given}: {'; '.join(side.reasons) or 'as in its paper'}")
     for name, (value, another) in found.settings.items():

@@ -26,6 +26,7 @@ def explain(arguments: Sequence[str], error: Exception) -> PadlError:
     line = (
         _bad_syntax(error, message)
         or _range_in_grid(message)
+        or _list_for_mapping(message, overrides)
         or _several_values(message, overrides)
         or _bad_name(overrides, is_multirun(arguments), own)
         or _unknown_key(overrides, own)
@@ -88,6 +89,17 @@ def _range_in_grid(message: str) -> str | None:
     if "does not support sweep type" not in message:
         return None
     return "interval(...) is for a search, a grid needs values: add hydra/sweeper=padl_optuna, or list them"
+
+
+def _list_for_mapping(message: str, overrides: Mapping[str, str]) -> str | None:
+    """A list in the place of a mapping: of a name with hyperparameters, or of a section."""
+    merged = re.match(r"Error merging override \+*([^=]+)=", message)
+    value = overrides.get(merged.group(1), "") if merged else ""
+    if not merged or not value.startswith("["):
+        return None
+    key = merged.group(1)
+    usual = "a name, or {name: NAME, hyperparameters}" if key.split(".")[0] in KINDS else "{key: value, ...}"
+    return f"{key}={value} is a list: give {usual}"
 
 
 def _several_values(message: str, overrides: Mapping[str, str]) -> str | None:

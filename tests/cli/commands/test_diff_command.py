@@ -41,6 +41,15 @@ def test_conventions_that_are_the_same_do_not_part():
     assert difference("adamw,weight_decay=0", "adam", steps=3).first is None
 
 
+def test_rules_for_matrices_follow_the_gradients_of_a_matrix(padl_command):
+    assert difference("muon", "soap", steps=3).first == 1
+    assert difference("muon", "muon,others=lion", steps=3).first is None
+    turned = difference("muon", "muon,learning_rate=0.01", steps=2)  # the same factor, half as long
+    np.testing.assert_allclose(turned.updates[0], 0.5, rtol=1e-6)
+    _, out, _ = padl_command("diff", "muon", "adam", "--steps", "2")
+    assert "2 steps of a 7x4 matrix" in out
+
+
 def test_the_table_says_how_far_and_why(padl_command):
     code, out, _ = padl_command("diff", "adam@torch", "adam@keras", "--steps", "2")
     assert code == 0

@@ -37,6 +37,8 @@ REFUSED = [
     ("--optimizer adam", "padl train has no option '--optimizer'; a key is given without dashes: optimizer=adam"),
     ("--multirn", "padl train has no option '--multirn'; did you mean '--multirun'?"),
     ("optimizer.learning_rate=1e-3,1e-2", "gives several values: add -m to run each; a list is"),
+    ("optimizer=muon optimizer.others=[adam]", "optimizer.others=[adam] is a list: give a name, or {name: NAME"),
+    ("run=[1]", "run=[1] is a list: give {key: value, ...}"),
     ("-m optimizer.b1=range(0.1,0.4,0.1),0.7", "a range stands alone"),
     # what is Hydra's
     ("--config-dir gone experiment=my", "--config-dir gone: there is no such folder"),
