@@ -187,7 +187,9 @@ def facts(entry: Entry) -> dict[str, str]:
 def _of_optimizer(entry: Entry) -> dict[str, str]:
     """What tracing it tells, and what libraries do otherwise."""
     found = facts_of(entry)
-    arrays = f"{found.state:.3g} arrays of the parameters' size (float32: {4 * found.state:.3g} bytes each)"
+    state, one = f"{found.state:.3g}", found.state == 1
+    bytes_each = f"float32: {4 * found.state:.3g} bytes for each number"
+    arrays = f"{state} array{'' if one else 's'} of the parameters' size ({bytes_each})"
     differing = {name: each.says for name, each in entry.traits.get("conventions", {}).items() if each.says}
     return {
         "state": arrays,

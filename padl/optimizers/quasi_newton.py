@@ -50,7 +50,8 @@ def lbfgs(
     α is looked for from 1, by doubling and then by bisection (the weak conditions of Wolfe); the second condition keeps
     s·y positive. Where the trials end first it is the longest step that fulfilled the first condition, or 0.
     A pair with s·y <= 0 is left out, so that H stays positive. The loss is that of the step's batch: with batches the
-    differences of gradients are noise, so that a run with it takes every row at every step.
+    differences of gradients are noise, so that a run with it takes every row at every step. Those of clipped gradients
+    are no curvature either: leave clip_norm out.
 
     Args:
         learning_rate: η; 1 takes the step of the line search.
