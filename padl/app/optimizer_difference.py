@@ -25,6 +25,7 @@ STEPS = 10
 SCALES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)  # of the gradient, a coordinate each
 COLUMNS = 4  # of the matrix that two optimizers follow where one goes by roles; its rows are the coordinates
 MATRIX = ParameterRole("matrix", (0,), (1,))
+NOT_SETTINGS = ("name", "convention")
 SAME = 1e-9  # in float64, of an update: what is nearer is rounding
 FORM = "NAME, NAME@CONVENTION or NAME@CONVENTION,KEY=VALUE,..."
 
@@ -61,10 +62,17 @@ class OptimizerDifference:
 
     @property
     def settings(self) -> dict[str, tuple[Any, Any]]:
-        """The hyperparameters in which they differ, {name: (one, other)}; None where one has it not."""
+        """The hyperparameters that both have and in which they differ, {name: (one, other)}."""
         one, other = (side.config for side in self.sides)
-        names = [name for name in dict.fromkeys([*one, *other]) if name != "convention"]
-        return {name: (one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name)}
+        shared = [name for name in one if name in other and name not in NOT_SETTINGS]
+        return {name: (one[name], other[name]) for name in shared if one[name] != other[name]}
+
+    @property
+    def own_settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The hyperparameters that only the first has, and those that only the second has, with their values."""
+        one, other = (side.config for side in self.sides)
+        of = lambda mine, theirs: {k: v for k, v in mine.items() if k not in theirs and k not in NOT_SETTINGS}  # noqa: E731
+        return of(one, other), of(other, one)
 
     @property
     def first(self) -> int | None:

@@ -49,17 +49,24 @@ def _print(found: Any) -> None:
     from rich.table import Table
 
     from padl.cli.formatting import print_line
+    from padl.coercion import written
     from padl.runs.console import Output
 
     one, other = found.sides
     steps = len(found.updates)
     rows, *columns = found.shape
     where = f"of a {rows}x{columns[0]} matrix" if columns else f"in {rows} coordinates"
-    print_line(f"{one.given} and {other.given} on the same gradients: {steps} steps {where}, seed 0", style="bold")
+    print_line(
+        f"{one.given} and {other.given} on the same gradients: {steps} step{'s' * (steps > 1)} {where}, seed 0",
+        style="bold",
+    )
     for side in found.sides:
         print_line(f"{side.given}: {'; '.join(side.reasons) or 'as in its paper'}")
     for name, (value, another) in found.settings.items():
-        print_line(f"{name}: {_word(value)} and {_word(another)}")
+        print_line(f"{name}: {written(value)} and {written(another)}")
+    for side, own in zip(found.sides, found.own_settings, strict=True):
+        if own:
+            print_line(f"{side.given} alone: {', '.join(f'{name}={written(value)}' for name, value in own.items())}")
     if found.first is None:
         print_line("they do not part: every update is the same, but for rounding in float64")
         return
@@ -73,10 +80,6 @@ def _print(found: Any) -> None:
         "updates differ by: of the larger one, in the coordinate where that is most; points are apart by: of the longer"
         " way from the start"
     )
-
-
-def _word(value: Any) -> str:
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _percent(share: float) -> str:

@@ -57,6 +57,8 @@ def test_the_table_says_how_far_and_why(padl_command):
     assert "eps=1e-07 is its own default" in out
     assert "eps: 1e-08 and 1e-07" in out
     code, out, _ = padl_command("diff", "adam", "adamw,weight_decay=0", "--steps", "2")
+    assert 'adamw,weight_decay=0 alone: decay_kind="decoupled", weight_decay=0' in out
+    assert "adam alone" not in out
     assert "they do not part: every update is the same, but for rounding in float64" in out
 
 
