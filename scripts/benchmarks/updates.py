@@ -17,12 +17,23 @@ from harness import Result, Timing, benchmark, repeat, weigh
 
 from padl.app import names
 from padl.engine.operations import operations_of
-from padl.optimizers.transformation import needs_of
+from padl.optimizers.transformation import needed, needs_of
 from padl.registry import Entry
 
 UPDATES = 5  # in one timing
 ARRAYS, SIDE, TEMPORARY = 100, 410, 0.05  # 100 × 410² = 16.8 M parameters; five arrays' worth is too much
 OF_THE_STREAM = 0.75  # at this rate at least an elementwise rule goes through memory
+
+
+def betas(make: Callable[..., Any], **renamed: str) -> Callable[..., Any]:
+    """An optimizer of Optax whose b1 and b2 are one argument, and others have other names there."""
+
+    def with_betas(b1: Any, b2: Any, **scalars: Any) -> Any:
+        return make(betas=(b1, b2), **{renamed.get(name, name): x for name, x in scalars.items()})
+
+    return with_betas
+
+
 OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
     "gd": ("optax.sgd", optax.sgd),
     "sgd": ("optax.sgd", optax.sgd),
@@ -51,6 +62,32 @@ OPTAX: dict[str, tuple[str, Callable[..., optax.GradientTransformation]]] = {
     "ademamix": (
         "optax.contrib.ademamix, no warm-up",
         lambda alpha_warmup, b3_warmup, **scalars: optax.contrib.ademamix(**scalars),
+    ),
+    "prodigy": ("optax.contrib.prodigy", betas(optax.contrib.prodigy, d0="estim_lr0", d_coef="estim_lr_coef")),
+    "dadapt_adam": ("optax.contrib.dadapt_adamw", betas(optax.contrib.dadapt_adamw, d0="estim_lr0")),
+    "dog": (
+        "optax.contrib.dog",
+        lambda r0, **scalars: optax.contrib.dog(init_step=("heuristic", r0), **scalars),
+    ),
+    "dowg": (
+        "optax.contrib.dowg",
+        lambda r0, **scalars: optax.contrib.dowg(init_estim_sq_dist=r0**2, **scalars),
+    ),
+    "momo": (
+        "optax.contrib.momo",
+        lambda momentum, f_min, **scalars: optax.contrib.momo(beta=momentum, lower_bound=f_min, **scalars),
+    ),
+    "momo_adam": (
+        "optax.contrib.momo_adam",
+        lambda f_min, **scalars: optax.contrib.momo_adam(lower_bound=f_min, **scalars),
+    ),
+    "schedule_free_sgd": (
+        "optax.contrib.schedule_free_sgd",
+        lambda momentum, step_power, rate_power, **scalars: optax.contrib.schedule_free_sgd(b1=momentum, **scalars),
+    ),
+    "schedule_free_adamw": (
+        "optax.contrib.schedule_free_adamw",
+        lambda momentum, step_power, rate_power, **scalars: optax.contrib.schedule_free_adamw(b1=momentum, **scalars),
     ),
     "simplified_ademamix": (
         "optax.contrib.simplified_ademamix, no warm-up",
@@ -144,7 +181,8 @@ def in_place(make: Callable[..., optax.GradientTransformation]) -> Any:
     def update(carry, grads, scalars):
         params, state = carry
         optimizer = optax.with_extra_args_support(make(**scalars))
-        changes, state = optimizer.update(grads, state, params)
+        read = needed(optimizer, {"value": jnp.float32(1), "key": jax.random.key(0)})
+        changes, state = optimizer.update(grads, state, params, **read)
         return (optax.apply_updates(params, changes), state), ()
 
     return jax.jit(update, donate_argnums=0)
