@@ -1,7 +1,6 @@
 """Refuse an optimizer that moves the norm of parameters around one that holds it. held_after, ordered.
 
-@optimizer(family="wrapper", holds_norm=True)
-@optimizer(family="wrapper", moves_norm=True)
+Which of the two a wrapper does, its decorator says: `holds_norm=True`, or `moves_norm=True`.
 """
 
 import functools

@@ -8,17 +8,14 @@ compiled. With torch installed, and the repositories named below cloned into one
 Six steps down W -> ‖A (W - C) B‖²/2 for two matrices W, one with more rows and one with more columns.
 """
 
-import importlib.util
-import json
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import golden_values
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
+from golden_official import class_of, clone_of, commit, write
 
 STEPS = 6
 SHAPES = ((5, 3), (3, 4))
@@ -128,13 +125,9 @@ def optimizer(case: Official, folder: Path, w: torch.Tensor) -> Any:
         stub: Any = ModuleType(name)
         stub.__getattr__ = lambda _: None
         sys.modules[name] = stub
-    file = folder / case.repository.split("/")[1] / case.file
-    sys.path.insert(0, str(file.parent))
-    spec: Any = importlib.util.spec_from_file_location(case.name, file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str((clone_of(case, folder) / case.file).parent))
     given = [("hidden", w)] if case.takes == "named_params" else [w]
-    return getattr(module, case.name)(**{case.takes: given}, **case.arguments)
+    return class_of(case, folder)(**{case.takes: given}, **case.arguments)
 
 
 def path(case: Official, folder: Path, shape: tuple[int, int]) -> list[list[list[float]]]:
@@ -150,12 +143,6 @@ def path(case: Official, folder: Path, shape: tuple[int, int]) -> list[list[list
     return points
 
 
-def commit(case: Official, folder: Path) -> str:
-    """The commit of the authors' code."""
-    words = ["git", "-C", str(folder / case.repository.split("/")[1]), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
-
-
 def main(folder: Path) -> None:
     keep_float64()
     head = {"made by": "scripts/golden_matrices.py", "torch": torch.__version__, "problems": [*map(problem, SHAPES)]}
@@ -163,10 +150,7 @@ def main(folder: Path) -> None:
         {**case._asdict(), "commit": commit(case, folder), "paths": [path(case, folder, shape) for shape in SHAPES]}
         for case in CASES
     ]
-    cases = ",\n".join(map(json.dumps, rows))  # a line each
-    file = golden_values.GOLDEN / "official_matrices.json"
-    file.write_text(f'{json.dumps(head)[:-1]}, "cases": [\n{cases}\n]}}\n')
-    print(f"{file}: {len(rows)} cases, {file.stat().st_size} bytes")
+    write("official_matrices.json", head, rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,13 +109,23 @@ CASES = [
 ]
 
 
-def optimizer(case: Official, folder: Path, theta: torch.Tensor) -> Any:
-    """Make the authors' optimizer of one array."""
-    spec: Any = importlib.util.spec_from_file_location(case.name, folder / case.repository.split("/")[1] / case.file)
+def clone_of(case: Any, folder: Path) -> Path:
+    """Where the authors' repository of a case is."""
+    return folder / case.repository.split("/")[1]
+
+
+def class_of(case: Any, folder: Path) -> Any:
+    """The authors' class of a case, from their file."""
+    spec: Any = importlib.util.spec_from_file_location(case.name, clone_of(case, folder) / case.file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return getattr(module, case.name)
+
+
+def optimizer(case: Official, folder: Path, theta: torch.Tensor) -> Any:
+    """Make the authors' optimizer of one array."""
     parameters = [("block", theta)] if case.padl == "adam_mini" else [theta]
-    return getattr(module, case.name)(parameters, **case.arguments)
+    return class_of(case, folder)(parameters, **case.arguments)
 
 
 def path(case: Official, folder: Path) -> list[list[float]]:
@@ -130,22 +141,25 @@ def path(case: Official, folder: Path) -> list[list[float]]:
     return points
 
 
-def commit(case: Official, folder: Path) -> str:
+def commit(case: Any, folder: Path) -> str:
     """The commit of the authors' code."""
-    clone = folder / case.repository.split("/")[1]
-    return subprocess.run(
-        ["git", "-C", str(clone), "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    words = ["git", "-C", str(clone_of(case, folder)), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def write(name: str, head: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write golden numbers to a file of tests/, a case a line."""
+    cases = ",\n".join(map(json.dumps, rows))
+    file = golden_values.GOLDEN / name
+    file.write_text(f'{json.dumps(head)[:-1]}, "cases": [\n{cases}\n]}}\n')
+    print(f"{file}: {len(rows)} cases, {file.stat().st_size} bytes")
 
 
 def main(folder: Path) -> None:
     torch.set_default_dtype(torch.float64)
     head = {"made by": "scripts/golden_official.py", "torch": torch.__version__, "problem": golden_values.PROBLEM}
     rows = [{**case._asdict(), "commit": commit(case, folder), "path": path(case, folder)} for case in CASES]
-    cases = ",\n".join(map(json.dumps, rows))  # a line each
-    file = golden_values.GOLDEN / "official_optimizers.json"
-    file.write_text(f'{json.dumps(head)[:-1]}, "cases": [\n{cases}\n]}}\n')
-    print(f"{file}: {len(rows)} cases, {file.stat().st_size} bytes")
+    write("official_optimizers.json", head, rows)
 
 
 if __name__ == "__main__":

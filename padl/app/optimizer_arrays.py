@@ -13,11 +13,11 @@ from padl.engine.operations import DECOMPOSITIONS, operations_of, products_of
 from padl.optimizers.groups import GroupedState
 from padl.optimizers.leafwise import State
 from padl.registry import Entry
-from padl.roles import ParameterRole
+from padl.roles import ParameterRole, usual
 
-MATRIX = ParameterRole("matrix", inputs=(0,), outputs=(1,))
+MATRIX = usual("matrix", 2)
 EXAMPLES = {
-    "vector": ((256,), ParameterRole("bias", outputs=(0,))),
+    "vector": ((256,), usual("bias", 1)),
     "square": ((256, 256), MATRIX),
     "long": ((256, 1024), MATRIX),
 }  # {name: shape and role}

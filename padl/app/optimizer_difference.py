@@ -15,16 +15,14 @@ import optax
 import yaml
 
 from padl.app.names import find, part
-from padl.app.optimizer_arrays import goes_by_roles
+from padl.app.optimizer_arrays import MATRIX, goes_by_roles
 from padl.optimizers.transformation import needs_of
 from padl.registry import near
-from padl.roles import ParameterRole
 from padl.types import PadlError
 
 STEPS = 10
 SCALES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)  # of the gradient, a coordinate each
 COLUMNS = 4  # of the matrix that two optimizers follow where one goes by roles; its rows are the coordinates
-MATRIX = ParameterRole("matrix", (0,), (1,))
 NOT_SETTINGS = ("name", "convention")
 SAME = 1e-9  # in float64, of an update: what is nearer is rounding
 FORM = "NAME, NAME@CONVENTION or NAME@CONVENTION,KEY=VALUE,..."

@@ -14,7 +14,7 @@ from padl.optimizers.in_place import after
 from padl.optimizers.iterate_averaging import INTERPOLATION, average_of
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS, Rule
 from padl.optimizers.transformation import Measure, Transformation, no_measures
-from padl.optimizers.treewise import treewise
+from padl.optimizers.treewise import slot_measure, treewise
 from padl.optimizers.units import ratio
 from padl.optimizers.vectors import Vector, dot, each, total, zeros_like
 from padl.registry import optimizer
@@ -191,7 +191,7 @@ def schedule_free_plus(
         return _to_next(z, p, d(again), c, beta, s.momentum), slots
 
     rule = treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE))
-    measure = lambda state, updates, params: {"step_size": state.slots.step}  # noqa: E731
+    measure = slot_measure(step_size="step")
     return _between(rule, learning_rate, measure=measure, effective=lambda s, rate: s.step)
 
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from padl.optimizers.descend import descend, move
 from padl.optimizers.in_place import after
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS
-from padl.optimizers.transformation import Measure, Transformation
-from padl.optimizers.treewise import treewise
+from padl.optimizers.transformation import Transformation
+from padl.optimizers.treewise import slot_measure, treewise
 from padl.optimizers.units import ratio
 from padl.optimizers.vectors import Vector, dot, each, norm, total, zeros_like
 from padl.registry import optimizer
@@ -60,11 +60,6 @@ def scalar(x: Scalar) -> jax.Array:
     return jnp.asarray(x, float)
 
 
-def slot_measure(*names: str) -> Measure:
-    """Make what measures slots that are scalars, by their names."""
-    return lambda state, updates, params: {name: getattr(state.slots, name) for name in names}
-
-
 def finite_or(x: jax.Array, otherwise: jax.Array) -> jax.Array:
     """Return a scalar, or another where it is not finite."""
     return jnp.where(jnp.isfinite(x), x, otherwise)
@@ -100,7 +95,7 @@ def dog(
 
     rule = treewise(init, direction, needs=(PARAMS,))
     effective = lambda s, rate: rate * s.r / jnp.sqrt(s.squares)  # noqa: E731
-    return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
+    return descend(rule, learning_rate, measure=slot_measure(r="r"), effective=effective)
 
 
 @optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, DoWG")
@@ -132,7 +127,7 @@ def dowg(
 
     rule = treewise(init, direction, needs=(PARAMS,))
     effective = lambda s, rate: rate * s.r**2 / (jnp.sqrt(s.squares) + eps)  # noqa: E731
-    return descend(rule, learning_rate, measure=slot_measure("r"), effective=effective)
+    return descend(rule, learning_rate, measure=slot_measure(r="r"), effective=effective)
 
 
 @optimizer(
@@ -191,7 +186,7 @@ def prodigy(
         return u, ProdigySlots(mu, nu, weighted, s.start, r, new, d_max)
 
     rule = treewise(init, update, needs=(PARAMS, LEARNING_RATE))
-    return move(rule, learning_rate, measure=slot_measure("d"), effective=lambda s, rate: rate * s.d)
+    return move(rule, learning_rate, measure=slot_measure(d="d"), effective=lambda s, rate: rate * s.d)
 
 
 @optimizer(
@@ -245,7 +240,7 @@ def dadapt_adam(
         return u, WeightedSum(mu, nu, weighted, r, new)
 
     rule = treewise(init, update, needs=(PARAMS, LEARNING_RATE))
-    return move(rule, learning_rate, measure=slot_measure("d"), effective=lambda s, rate: rate * s.d)
+    return move(rule, learning_rate, measure=slot_measure(d="d"), effective=lambda s, rate: rate * s.d)
 
 
 def _bias_correction(corrects: bool, b1: Scalar, b2: Scalar, t: jax.Array) -> jax.Array | float:

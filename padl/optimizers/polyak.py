@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from padl.optimizers.descend import move
 from padl.optimizers.in_place import after
 from padl.optimizers.leafwise import LEARNING_RATE, PARAMS
-from padl.optimizers.transformation import Measure, Transformation
-from padl.optimizers.treewise import treewise
+from padl.optimizers.transformation import Transformation
+from padl.optimizers.treewise import slot_measure, treewise
 from padl.optimizers.units import ratio
 from padl.optimizers.vectors import Vector, dot, each, zeros_like
 from padl.registry import optimizer
@@ -48,11 +48,6 @@ class ScaledPlane(NamedTuple):
     step: jax.Array
 
 
-def step_size() -> Measure:
-    """Make what measures the last step."""
-    return lambda state, updates, params: {"step_size": state.slots.step}
-
-
 def last_step(slots: PolyakSlots | Plane | ScaledPlane, rate: Scalar) -> jax.Array:
     """Tell wrappers that move by the learning rate the last step, as the next one is not known before its gradient."""
     return jnp.minimum(slots.step, rate)
@@ -82,7 +77,7 @@ def polyak_sgd(
         return -step * g, PolyakSlots(step)
 
     rule = treewise(lambda p: PolyakSlots(jnp.zeros(())), update, needs=("value", LEARNING_RATE))
-    return move(rule, learning_rate, measure=step_size(), effective=last_step)
+    return move(rule, learning_rate, measure=slot_measure(step_size="step"), effective=last_step)
 
 
 @optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo")
@@ -119,7 +114,7 @@ def momo(
         return _shrunk(p, step * d, grown), Plane(d, mean, offset, step)
 
     rule = treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE))
-    return move(rule, learning_rate, measure=step_size(), effective=last_step)
+    return move(rule, learning_rate, measure=slot_measure(step_size="step"), effective=last_step)
 
 
 @optimizer(
@@ -164,7 +159,7 @@ def momo_adam(
         return _shrunk(p, step * scaled(again), grown), ScaledPlane(d, nu, mean, offset, step)
 
     rule = treewise(init, update, needs=(PARAMS, "value", LEARNING_RATE))
-    return move(rule, learning_rate, measure=step_size(), effective=last_step)
+    return move(rule, learning_rate, measure=slot_measure(step_size="step"), effective=last_step)
 
 
 def _shrunk(p: Vector, step: Vector, grown: jax.Array) -> Vector:

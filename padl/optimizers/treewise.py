@@ -1,4 +1,5 @@
-"""Lifts a rule over all parameters together, as one vector: its scalars may be sums over the whole tree. treewise.
+"""Lifts a rule over all parameters together, as one vector: its scalars may be sums over the whole tree. treewise,
+slot_measure.
 
 The two functions are those of `leafwise` in the same letters, where g, p and slots like p are a `Vector`:
 
@@ -26,7 +27,7 @@ from padl.optimizers.leafwise import (
 )
 from padl.optimizers.rounding import Policy, is_stochastic, stochastically_rounded, with_key
 from padl.optimizers.slots import are_both, are_slots
-from padl.optimizers.transformation import extra
+from padl.optimizers.transformation import Measure, extra
 from padl.optimizers.vectors import Vector
 from padl.types import Key, PyTree
 
@@ -148,3 +149,8 @@ def _each_slot(function: Callable[[str, Any], Any], slots: Any) -> Any:
     if not slots:
         return slots
     return type(slots)(*(function(name, getattr(slots, name)) for name in slots._fields))
+
+
+def slot_measure(**slots: str) -> Measure:
+    """Make what measures slots that are scalars: {name of the measure: slot}."""
+    return lambda state, updates, params: {name: getattr(state.slots, slot) for name, slot in slots.items()}

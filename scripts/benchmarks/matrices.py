@@ -107,6 +107,7 @@ def matrix_updates(
         lambda key: {f"layer{i}": {"kernel": x} for i, x in enumerate(jax.random.normal(key, (count, m, n)))}
     )
     params, grads = draw(jax.random.key(0)), draw(jax.random.key(1))
-    compiled = in_place(make).lower((params, make(**scalars).init(params)), grads, scalars).compile()
-    carry, _ = compiled((params, make(**scalars).init(params)), grads, scalars)  # its first step finds bases
+    first = (params, make(**scalars).init(params))
+    compiled = in_place(make).lower(first, grads, scalars).compile()
+    carry, _ = compiled(first, grads, scalars)  # its first step finds bases
     return repeat(lambda c: compiled(c, grads, scalars), carry, UPDATES, UPDATES)

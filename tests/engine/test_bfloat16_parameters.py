@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from wrapper_names import WRAPPERS
 
 import padl
 from padl import registry
@@ -11,14 +12,8 @@ from padl.app.names import part
 from padl.data.source import Data
 from padl.engine.experiment import Experiment
 from padl.optimizers.moments import Moments
-from padl.optimizers.transformation import needs_of
 from padl.tasks.own_objective import objective
 
-WRAPPERS = [  # but for what reads the state of a model, which this one has not
-    entry.name
-    for entry in map(registry.optimizer.get, padl.names("optimizer"))
-    if entry.stand_ins and "model_state" not in needs_of(entry.function("sgd"))
-]
 ADAM = {"name": "adam", "learning_rate": 0.01, "mu_dtype": "bfloat16", "nu_dtype": "bfloat16_stochastic"}
 X = np.random.default_rng(0).standard_normal((40, 3)).astype(np.float32)
 STEPS = 4

@@ -7,17 +7,13 @@ import optax
 import pytest
 from oracle_problem import follows
 from rules_wrappers import READOUTS
+from wrapper_names import WRAPPERS
 
 import padl
 from padl import registry
 from padl.optimizers.transformation import Transformation, measures_of, needs_of, readout_of, trained
 from padl.types import PadlError
 
-WRAPPERS = [  # what reads the state of a model has tests of its own: no tree here has one
-    entry.name
-    for entry in map(registry.optimizer.get, padl.names("optimizer"))
-    if entry.stand_ins and "model_state" not in needs_of(entry.function("sgd"))
-]
 PARAMS = {"kernel": np.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0]], np.float32), "bias": np.ones(3, np.float32)}
 TREES = {
     "scalar": np.float32(1.5),
