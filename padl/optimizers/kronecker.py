@@ -180,6 +180,7 @@ def shampoo(
     eps: Annotated[Scalar, RIDGE] = 1e-4,
     frequency: Annotated[int, FREQUENCY] = 1,
     graft: Graft = "none",
+    order: Literal[1, 2] = 2,
     others: Optimizer = "adamw",
     roles: Roles | None = None,
 ) -> Transformation:
@@ -188,10 +189,10 @@ def shampoo(
         L = β₂ L + (1-β₂) G Gᵀ      R = β₂ R + (1-β₂) Gᵀ G      sums where β₂ = 1, as in Gupta et al.
         M = β₁ M + (1-β₁) G      W -= η (L + ε I)^-¼ M (R + ε I)^-¼
 
-    Of a matrix with one number it is `adagrad`. The exponent is -1/4 for each of the two sides, together -1/2; some
-    libraries have -1/2 for each. The paper adds ε I once, to the sums; here it stands beside a mean too. The default of
-    ε is that of the authors' first code, in TensorFlow; β₁, β₂ and f are those of facebookresearch/optimizers, where
-    M is corrected for its start, as it is not here; η is PADL's own.
+    Of a matrix with one number it is `adagrad`. Of order k each of k sides has the exponent -1/(2k): -1/4 for each of
+    the two, where some libraries have -1/2. The paper adds ε I once, to the sums; here it stands beside a mean too. The
+    default of ε is that of the authors' first code, in TensorFlow; β₁, β₂ and f are those of
+    facebookresearch/optimizers, where M is corrected for its start, as it is not here; η is PADL's own.
 
     Args:
         learning_rate: η > 0, in units of the parameter; with a graft, as of that.
@@ -200,21 +201,25 @@ def shampoo(
         eps: ε > 0, in units of the gradient squared.
         frequency: of how many steps one computes the roots.
         graft: sgd, D has the norm of M (Anil et al., section 2.4); rms, its numbers are of the size of 0.2.
+        order: 1 takes the m n numbers of a matrix for one side: AdaGrad with a full matrix of (m n)² numbers, whose
+            root costs (m n)³; for small matrices.
         others: the optimizer of all other parameters, with a learning rate of its own. roles: {path: role}; a run
             gives them.
     """
 
     def init(W):
-        L, R = (jnp.zeros((side, side), W.dtype) for side in W.shape)
+        sides = W.shape if order == 2 else (W.size, 0)
+        L, R = (jnp.zeros((side, side), W.dtype) for side in sides)
         return Roots(jnp.zeros_like(W), L, R, L, R)
 
     def direction(G, s, W, t):
-        g = bounded(G)
-        L, R, M = summed(s.L, g @ g.T, b2), summed(s.R, g.T @ g, b2), b1 * s.M + (1 - b1) * G
-        root = lambda lam: (lam + eps) ** -0.25  # noqa: E731
-        renew = lambda: (of_eigenvalues(root, L), of_eigenvalues(root, R))  # noqa: E731
-        PL, PR = every(frequency, t, renew, (s.PL, s.PR))
-        return grafted(PL @ M @ PR, M, graft), Roots(M, L, R, PL, PR)
+        g = bounded(G) if order == 2 else bounded(G).reshape(-1, 1)
+        L, R = summed(s.L, g @ g.T, b2), summed(s.R, g.T @ g, b2) if order == 2 else s.R
+        M = b1 * s.M + (1 - b1) * G
+        root = lambda A: of_eigenvalues(lambda lam: (lam + eps) ** (-1 / (2 * order)), A) if A.size else A  # noqa: E731
+        PL, PR = every(frequency, t, lambda: (root(L), root(R)), (s.PL, s.PR))
+        D = into(M.reshape(g.shape), PL, PR).reshape(G.shape)
+        return grafted(D, M, graft), Roots(M, L, R, PL, PR)
 
     rule = matrixwise(init, direction, roles, mirrors=("M",), decomposes=True)
     return matrices_and_others(descend(rule, learning_rate), others, roles)

@@ -25,6 +25,10 @@ from padl.optimizers.polar import polar_factor
 
 SETS = {"8 × 256²": (8, 256, 256), "16 × 64²": (16, 64, 64), "1024 × 256": (1, 1024, 256)}  # matrices, m, n
 RULES = ("muon", "shampoo", "soap", "kl_soap")
+SWEPT = (
+    *(*RULES, "one_sided_shampoo", "kl_shampoo", "kron", "splus", "galore", "conda", "scion", "sophia", "adahessian"),
+    *("prodigy", "dog", "momo", "schedule_free_adamw"),
+)
 PEER = "optax.contrib.muon"
 UPDATES, PERIOD, NEVER = 10, 10, 10**9  # in one timing; steps from one renewal of bases to the next
 OF_THE_PEAK, ITERATIONS = 0.75, 5
@@ -78,7 +82,7 @@ def renewed_bases(rounds: int) -> Iterator[Result]:
 @on_every_core("matrix_sweep", each=1.0)
 def members_with_matrices(rounds: int) -> Iterator[Result]:
     """A member-step of an MLP on digits, two layers of 32, batches of 64, no evaluations."""
-    for name in RULES:
+    for name in SWEPT:
         rates = [1e-3 * 1.1**i for i in range(LANES)]
         shared = {"task": "digits", "model": {"name": "mlp", "widths": [32, 32]}, "batch_size": 64, "steps": 1000}
         configs = [{**shared, "optimizer": {"name": name, "learning_rate": rate}} for rate in rates]

@@ -259,6 +259,23 @@ def test_shampoo_of_one_input_has_one_fourth_of_the_power_from_the_matrix_and_on
         np.testing.assert_allclose(now, w, rtol=1e-10)
 
 
+def test_shampoo_of_order_1_is_adagrad_with_a_full_matrix(x64):
+    start, grads = matrix_problem((3, 2))
+    walked, w = walk(optimizers.shampoo(0.1, 0.0, 1.0, 1e-3, order=1, roles=ROLE), start, grads), start.reshape(-1)
+    for k, now in enumerate(walked, start=1):
+        g = grads[:k].reshape(k, -1)
+        lam, Q = np.linalg.eigh(g.T @ g + 1e-3 * np.eye(6))
+        w = w - 0.1 * Q @ (Q.T @ g[-1] / lam**0.5)
+        np.testing.assert_allclose(now.reshape(-1), w, rtol=1e-9)
+
+
+def test_shampoo_of_order_1_does_not_care_how_the_numbers_of_a_matrix_lie(x64):
+    start, grads = matrix_problem((3, 2))
+    tx = optimizers.shampoo(0.1, order=1, frequency=2, roles=ROLE)
+    turned = walk(tx, start.T, grads.swapaxes(1, 2)).swapaxes(1, 2)
+    np.testing.assert_allclose(turned, walk(tx, start, grads), rtol=1e-9)
+
+
 def test_shampoo_with_a_graft_of_sgd_steps_as_far_as_sgd_and_from_the_first_step_along_all_directions(x64):
     start, grads = matrix_problem((3, 3))
     tx = optimizers.shampoo(0.1, b1=0.0, eps=1e-12, graft="sgd", roles=ROLE)
