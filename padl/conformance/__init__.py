@@ -1,0 +1,10 @@
+"""Puts optimizers, losses, models, tasks and schedules through checks, a stranger's as well as PADL's own.
+
+checks.py: what a check is, and what comes of one. suite.py: all of them, one generator. problems.py: parameters and
+losses that optimizers are checked on. checked_optimizer.py: an optimizer as checks see it, and the courses it takes.
+cases.py: the smallest failing case as code.
+
+Checks of optimizers: optimizer_forms.py (structures, shapes, dtypes), optimizer_programs.py (tracing, members,
+devices), optimizer_companions.py (Optax's wrappers, checkpoints), optimizer_edges.py (zero, huge, not a number),
+optimizer_descent.py (it goes down, its numbers matter, its decay).
+"""

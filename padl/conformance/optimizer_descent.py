@@ -1,0 +1,237 @@
+"""Checks of what an optimizer is for: it goes down, each of its numbers matters, its decay is what it says."""
+
+import math
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.conformance.cases import case, steps_of
+from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
+from padl.conformance.checks import Failure, NotForIt, check
+from padl.conformance.optimizer_forms import shapes
+from padl.conformance.optimizer_programs import RATE
+from padl.conformance.problems import STEPS, Stream, bowl, flat, given, noisy
+from padl.nested import without
+from padl.optimizers.transformation import NEEDS, Transformation, readout_of, trained
+from padl.types import Domain, PyTree
+
+RATES, CALLS = 8, 4  # learning rates tried; courses of STEPS steps at each
+DECAY = "weight_decay"
+
+
+def loss(params: PyTree) -> float:
+    """(|θ|² + s²/2)/2, of `bowl`."""
+    return float(sum(np.sum(np.square(x)) / 2 + np.sum(x) ** 2 / 4 for x in jax.tree.leaves(params)))
+
+
+def rates(rule: CheckedOptimizer) -> list[float]:
+    """The learning rates that it is tried at, its own default first."""
+    low, high = rule.domains[RATE].search or (1e-5, 1.0)
+    return [rule.own_numbers[RATE], *(float(x) for x in np.geomspace(low, high, RATES))]
+
+
+@check("optimizer", "behaviour")
+def descends(rule: CheckedOptimizer) -> None:
+    """At one learning rate of its range at least it goes down a bowl, and its first step is downhill."""
+    rule = rule.usual
+    before, ends = loss(rule.by_itself(rule.start)), {}
+    tried: list[dict[str, float]] = [{RATE: rate} for rate in rates(rule)] if RATE in rule.own_numbers else [{}]
+    for numbers in tried:
+        params, state = rule.start, None
+        for _ in range(CALLS):
+            course = rule.course(bowl(rule.start), numbers, start=params, state=state)
+            params, state = course.params, course.state
+        end = ends[numbers.get(RATE, 0.0)] = loss(rule.by_itself(jax.tree.map(lambda x: x[-1], course.judged)))
+        if end < before:
+            break
+    else:
+        rate, least = min(ends.items(), key=lambda item: item[1] if math.isfinite(item[1]) else math.inf)
+        raise Failure(
+            f"on |x|²/2 no learning rate of {len(ends)} lowers the loss in {CALLS * STEPS} steps: {before:.3g} becomes"
+            f" {least:.3g} at best (rate {rate:.2g})",
+            case(rule, [rule.start] * 3, numbers, "print(params)"),
+        )
+
+
+@check("optimizer", "behaviour")
+def downhill(rule: CheckedOptimizer) -> None:
+    """Its first move is against the gradient: their product is negative."""
+    rule = rule.usual
+    stream = given(rule.start)
+    course = rule.course(stream, _without_decay(rule))
+    for k in range(stream.steps):
+        u, c = (jax.tree.map(lambda x, k=k: x[k], tree) for tree in (course.updates, stream.c))
+        if size(u):
+            break
+    else:
+        raise Failure(f"it does not move in {STEPS} steps", case(rule, [rule.start]))
+    if k == 0 and _dot(u, c) > 0:
+        raise Failure(
+            f"its first update goes uphill: its product with the gradient is {_dot(u, c):.2g}",
+            case(rule, steps_of(stream.c, 1), ending="print(updates)"),
+        )
+
+
+def _dot(one: PyTree, other: PyTree) -> float:
+    return float(sum(np.sum(a * b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)))
+
+
+def _without_decay(rule: CheckedOptimizer) -> dict[str, float]:
+    return {DECAY: 0.0} if DECAY in rule.own_numbers else {}
+
+
+@check("optimizer", "behaviour")
+def rate_of_zero(rule: CheckedOptimizer) -> None:
+    """As the learning rate goes to 0, its steps do."""
+    rule = rule.usual
+    if RATE not in rule.own_numbers:
+        raise NotForIt("it has no learning rate")
+    rate = rule.own_numbers[RATE]
+    usual, little = (rule.course(given(rule.start), {RATE: x}) for x in (rate, 1e-9 * rate))
+    still, moves = (size(rule.by_itself(course.updates)) for course in (little, usual))
+    if still > 1e-3 * moves:
+        raise Failure(
+            f"with a learning rate of {1e-9 * rate:.2g} it still moves by {still:.2g} a step",
+            case(rule, [rule.start], {RATE: 1e-9 * rate}, "print(updates)"),
+        )
+
+
+@check("optimizer", "behaviour")
+def numbers_matter(rule: CheckedOptimizer) -> None:
+    """Every number matters: a tenth more, or less, of each changes where some course leads."""
+    rule = rule.usual
+    idle = set(rule.traits.get("same_value", {}))
+    beside = {DECAY: 0.1} if rule.own_numbers.get(DECAY) == 0 else {}
+    for name, value in {**rule.own_numbers, **beside}.items():
+        if name not in idle and not any(_moved(rule, name, value, *each, beside) for each in _courses(rule)):
+            other = next(iter(others(value, rule.domains[name])))
+            raise Failure(
+                f"{name} does nothing: {value:g} and {other:g} lead to the same parameters on gradients of all kinds",
+                case(rule, steps_of(given(rule.start).c, 3), {name: other}, "print(params)"),
+            )
+
+
+def _moved(
+    rule: CheckedOptimizer, name: str, value: float, start: PyTree, stream: Stream, beside: dict[str, float]
+) -> bool:
+    """Whether any other value of a number leads elsewhere."""
+    led = lambda numbers: rule.course(stream, numbers, start=start)[:2]  # noqa: E731
+    base = led(beside)
+    return any(distance(base, led({**beside, name: other})) > 0 for other in others(value, rule.domains[name]))
+
+
+def _courses(rule: CheckedOptimizer) -> Iterator[tuple[PyTree, Stream]]:
+    """Where to begin, and the losses to follow: usual ones; growing, tiny; a bowl; tiny parameters."""
+    yield rule.start, noisy(rule.start)
+    yield rule.start, given(rule.start).scaled(np.geomspace(1, 1e3, STEPS))
+    yield rule.start, given(rule.start).scaled(1e-7)
+    yield rule.start, bowl(rule.start)
+    yield jax.tree.map(lambda x: 1e-6 * x, rule.start), given(rule.start).scaled(1e-3)
+
+
+def others(value: float, domain: Domain) -> Iterator[float]:
+    """Other values near one, within its domain; a tenth of what is between a rate of decay and 1."""
+    near_one = 1 - 0.9 * (1 - value) if 0.5 < value < 1 else None
+    for other in (near_one, 1.1 * value, 0.9 * value, value + 0.1, value - 0.1, value + 10.0):
+        if other is not None and other != value and other in domain:
+            yield other
+
+
+@check("optimizer", "behaviour")
+def decay_measured(rule: CheckedOptimizer) -> None:
+    """Its weight decay shrinks parameters that have no gradient, by what its kind says."""
+    rule = rule.usual
+    if DECAY not in rule.own_numbers or RATE not in rule.own_numbers:
+        raise NotForIt("it has no weight decay")
+    rate, amount = min(rule.own_numbers[RATE], 0.1), 0.1
+    shrunk = lambda rate, amount: _share(rule, {RATE: rate, DECAY: amount})  # noqa: E731
+    one, none = shrunk(rate, amount), shrunk(rate, 0.0)
+    if not one - none > 1e-12:
+        raise Failure(
+            f"{DECAY}={amount:g} shrinks nothing: without a gradient parameters stay as they are",
+            case(rule, [jax.tree.map(np.zeros_like, rule.start)], {DECAY: amount}, "print(updates)"),
+        )
+    kind = _kind(one - none, shrunk(2 * rate, amount) - shrunk(2 * rate, 0.0), rate, amount)
+    declared = rule.split({})[0]
+    said = dict(getattr(declared, "static", ())).get("decay_kind")
+    if said is not None and said not in KINDS[kind]:
+        raise Failure(
+            f"it says decay_kind={said!r}, and one step shrinks a parameter by {one - none:.3g} at a rate of"
+            f" {rate:g} and a decay of {amount:g}: that is {kind}",
+            case(rule, [jax.tree.map(np.zeros_like, rule.start)], {DECAY: amount}, "print(updates)"),
+        )
+
+
+KINDS = {
+    "η λ": ("decoupled", "corrected", "cautious", "proximal", "coupled"),
+    "λ alone": ("independent",),
+    "neither η λ nor λ": ("coupled",),
+}
+
+
+def _share(rule: CheckedOptimizer, numbers: dict[str, float]) -> float:
+    """The part of itself by which a number shrinks in the second of two steps without gradient."""
+    course = rule.course(flat(rule.start), numbers)
+    array = next(iter(jax.tree.leaves(rule.by_itself(course.path)))).reshape(STEPS, -1)[:, 0]
+    return float(1 - array[1] / array[0])
+
+
+def _kind(one: float, doubled: float, rate: float, amount: float) -> str:
+    if math.isclose(one, amount, rel_tol=1e-3):
+        return "λ alone"
+    return "η λ" if math.isclose(one, rate * amount / (1 + rate * amount), rel_tol=0.02) else "neither η λ nor λ"
+
+
+@check("optimizer", "behaviour")
+def first_readout(rule: CheckedOptimizer) -> None:
+    """What is judged before the first step is what there is: its readout of a first state equals the parameters."""
+    rule = rule.usual
+    tx = rule.made()
+    if readout_of(tx) is trained:
+        raise NotForIt("it is judged where it trains")
+    params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), rule.start)
+    apart = distance(readout_of(tx)(tx.init(params), params), params)
+    if apart > 1e-6 * size(params):
+        raise Failure(f"before the first step its readout is {apart:.2g} from the parameters")
+
+
+@check("optimizer", "behaviour")
+def needs_read(rule: CheckedOptimizer) -> None:
+    """It reads all that it declares to need, and nothing else."""
+    if not rule.annotated or not isinstance(rule.split({})[0](**rule.numbers), Transformation):
+        raise NotForIt("it declares no needs, as a plain Optax transformation")
+    rule = rule.usual
+    params, tx = shapes(rule.start), rule.made()
+    state = jax.eval_shape(tx.init, params)
+
+    def works_without(need: str) -> bool:
+        step = lambda g, s, p: tx.update(g, s, p, **without(rule.told(tx, p, g), need))  # noqa: E731
+        try:
+            jax.eval_shape(step, params, state, params)
+        except Exception:
+            return False
+        return True
+
+    idle = [need for need in sorted(tx.needs) if works_without(need)]
+    if idle:
+        raise Failure(f"it declares that it needs {idle[0]} ({NEEDS[idle[0]]}), and does not read it")
+
+
+@check("optimizer", "behaviour")
+def holds_norm(rule: CheckedOptimizer) -> None:
+    """Where it says that it holds the norm of parameters, it does so over 1,000 steps."""
+    if not rule.traits.get("holds_norm"):
+        raise NotForIt("it does not say that it holds a norm")
+    rule = rule.usual
+    params, state = rule.start, None
+    names = [path for path, x in jax.tree.leaves_with_path(rule.start) if np.ndim(x) == 2]
+    norms = lambda tree: np.array([np.linalg.norm(dict(jax.tree.leaves_with_path(tree))[path]) for path in names])  # noqa: E731
+    for k in range(1000 // STEPS + 1):
+        course = rule.course(given(rule.start, seed=k), start=params, state=state)
+        params, state = course.params, course.state
+    if not np.allclose(norms(params), norms(rule.start), rtol=1e-6):
+        raise Failure(
+            f"after 1,000 steps norms of {norms(rule.start)} are {norms(params)}", case(rule, [rule.start] * 3)
+        )
