@@ -28,13 +28,16 @@ def adgd(
 
         λ = min(√(1 + r) λ₋, ‖θ - θ₋‖ / (2 ‖g - g₋‖))      r = λ / λ₋      θ -= η λ g
 
+    Where θ did not move, as by steps that are lost in rounding, the second of the two is unknown and left out.
+
     Args:
         learning_rate: η > 0, a share of λ. first: λ > 0 of the first step, from which r is 0 (the paper's is ∞).
     """
 
     def direction(g, s, p, t):
         change, way = norm(g - s.g), norm(p - s.p)
-        local = jnp.where(change > 0, way / jnp.where(change > 0, 2 * change, 1), jnp.inf)
+        known = (change > 0) & (way > 0)
+        local = jnp.where(known, way / jnp.where(known, 2 * change, 1), jnp.inf)
         step = jnp.where(t > 1, jnp.minimum(jnp.sqrt(1 + s.growth) * s.step, local), s.step)
         return step * g, Before(p, g, step, jnp.where(s.step > 0, step / s.step, 0.0))
 

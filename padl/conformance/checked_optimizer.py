@@ -185,7 +185,8 @@ def domain_of(name: str) -> Domain:
 def distance(one: PyTree, other: PyTree) -> float:
     """Return the largest difference of two trees in any number; infinite where one of them is not finite."""
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    apart = [float(np.max(np.abs(np.subtract(a, b, dtype=float)), initial=0)) for a, b in pairs]
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = [float(np.max(np.abs(np.subtract(a, b, dtype=float)), initial=0)) for a, b in pairs]
     return max((d if np.isfinite(d) else np.inf for d in apart), default=0.0)
 
 

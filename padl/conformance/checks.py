@@ -105,5 +105,5 @@ def _tried(check: Check, subject: Any) -> tuple[Status, str, str]:
     except NotRun as error:
         return "not run", str(error), ""
     except Exception as error:  # of what is checked: whatever a stranger's code raises is an answer
-        return "fail", f"raises {type(error).__name__}: {one_line(error)}", ""
+        return "fail", f"raises {one_line(error)}", ""
     return "pass", "", ""

@@ -23,9 +23,9 @@ def _arrays(rule: CheckedOptimizer) -> tuple[PyTree, PyTree]:
     return jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), rule.start), grads
 
 
-def _first(rule: CheckedOptimizer, tx: Any, grads: PyTree, params: PyTree) -> tuple[PyTree, PyTree]:
-    """The first update of a transformation, which is given what the rule within it needs."""
-    return tx.update(grads, tx.init(params), params, **rule.told(rule.made(), params, grads))
+def _first(tx: Any, grads: PyTree, params: PyTree, told: dict[str, Any]) -> PyTree:
+    """The first update of a transformation, which is told what the rule within it needs."""
+    return tx.update(grads, tx.init(params), params, **told)[0]
 
 
 def _differ(what: str, found: PyTree, expected: PyTree, rule: CheckedOptimizer, wrapped: str) -> None:
@@ -53,9 +53,9 @@ def within_masked(rule: CheckedOptimizer) -> None:
         groups = {"this": rule.made(), "still": optax.set_to_zero()}
         labels = {name: "this" if name == mine else "still" for name in rule.start}
         partition = optax.partition(groups, labels)
-        part = {mine: params[mine]}, {mine: grads[mine]}
-        alone = _first(rule, rule.made(), part[1], part[0])[0][mine]
-        return alone, _first(rule, masked, grads, params)[0], _first(rule, partition, grads, params)[0]
+        told = rule.told(rule.made(), params, grads)
+        alone = _first(rule.made(), {mine: grads[mine]}, {mine: params[mine]}, told)[mine]
+        return alone, _first(masked, grads, params, told), _first(partition, grads, params, told)
 
     alone, masked, partition = jax.device_get(run(params, grads))
     _differ(
@@ -76,7 +76,8 @@ def within_chain(rule: CheckedOptimizer) -> None:
     @jax.jit
     def run(params: PyTree, grads: PyTree) -> Any:
         chain = optax.chain(optax.clip(1e6), rule.made(), optax.scale(3.0))
-        return _first(rule, rule.made(), grads, params)[0], _first(rule, chain, grads, params)[0]
+        told = rule.told(rule.made(), params, grads)
+        return _first(rule.made(), grads, params, told), _first(chain, grads, params, told)
 
     alone, chained = jax.device_get(run(params, grads))
     tripled = jax.tree.map(lambda u: 3 * u, alone)
@@ -96,7 +97,7 @@ def accumulated(rule: CheckedOptimizer) -> None:
         state = twice.init(params)
         waiting, state = twice.update(jax.tree.map(lambda g: 0.5 * g, grads), state, params, **told)
         moved, _ = twice.update(jax.tree.map(lambda g: 1.5 * g, grads), state, params, **told)
-        return waiting, moved, _first(rule, rule.made(), grads, params)[0]
+        return waiting, moved, _first(rule.made(), grads, params, told)
 
     waiting, moved, alone = jax.device_get(run(params, grads))
     if size(waiting):

@@ -1,7 +1,8 @@
 """Checks of what an optimizer is for: it goes down, each of its numbers matters, its decay is what it says."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -36,23 +37,29 @@ def rates(rule: CheckedOptimizer) -> list[float]:
 def descends(rule: CheckedOptimizer) -> None:
     """At one learning rate of its range at least it goes down a bowl, and its first step is downhill."""
     rule = rule.usual
-    before, ends = loss(rule.by_itself(rule.start)), {}
-    tried: list[dict[str, float]] = [{RATE: rate} for rate in rates(rule)] if RATE in rule.own_numbers else [{}]
-    for numbers in tried:
+    before, ends = loss(rule.by_itself(rule.start)), []
+    for numbers in _tried(rule):
         params, state = rule.start, None
         for _ in range(CALLS):
             course = rule.course(bowl(rule.start), numbers, start=params, state=state)
             params, state = course.params, course.state
-        end = ends[numbers.get(RATE, 0.0)] = loss(rule.by_itself(jax.tree.map(lambda x: x[-1], course.judged)))
-        if end < before:
-            break
-    else:
-        rate, least = min(ends.items(), key=lambda item: item[1] if math.isfinite(item[1]) else math.inf)
-        raise Failure(
-            f"on |x|²/2 no learning rate of {len(ends)} lowers the loss in {CALLS * STEPS} steps: {before:.3g} becomes"
-            f" {least:.3g} at best (rate {rate:.2g})",
-            case(rule, [rule.start] * 3, numbers, "print(params)"),
-        )
+        ends.append(loss(rule.by_itself(jax.tree.map(lambda x: x[-1], course.judged))))
+        if ends[-1] < before:
+            return
+    least = min((x for x in ends if math.isfinite(x)), default=math.inf)
+    raise Failure(
+        f"on a bowl no learning rate of {len(ends)} lowers the loss in {CALLS * STEPS} steps: {before:.3g} becomes"
+        f" {least:.3g} at best",
+        case(rule, [rule.start] * 3, ending="print(params)"),
+    )
+
+
+def _tried(rule: CheckedOptimizer) -> list[dict[str, Any]]:
+    """The numbers that it is tried with: learning rates of its own, or of an optimizer within it."""
+    if RATE in rule.own_numbers:
+        return [{RATE: rate} for rate in rates(rule)]
+    within = {name: x for name, x in rule.numbers.items() if isinstance(x, Mapping) and RATE in x}
+    return [{name: {**x, RATE: x[RATE] * 10.0**-k} for name, x in within.items()} for k in range(4)] or [{}]
 
 
 @check("optimizer", "behaviour")
@@ -132,10 +139,11 @@ def _courses(rule: CheckedOptimizer) -> Iterator[tuple[PyTree, Stream]]:
 
 
 def others(value: float, domain: Domain) -> Iterator[float]:
-    """Other values near one, within its domain; a tenth of what is between a rate of decay and 1."""
-    near_one = 1 - 0.9 * (1 - value) if 0.5 < value < 1 else None
-    for other in (near_one, 1.1 * value, 0.9 * value, value + 0.1, value - 0.1, value + 10.0):
-        if other is not None and other != value and other in domain:
+    """Other values: near one first, a tenth of what is between a rate of decay and 1; then far from it."""
+    near_one = (1 - 0.9 * (1 - value),) if 0.5 < value < 1 else ()
+    near = (*near_one, 1.1 * value, 0.9 * value, value + 0.1, value - 0.1, value + 10.0)
+    for other in (*near, *(domain.search or ()), domain.low, domain.high):
+        if other != value and math.isfinite(other) and other in domain:
             yield other
 
 

@@ -135,21 +135,25 @@ def _branches_stay(rule: CheckedOptimizer) -> None:
     def step(state: PyTree, rest: Any, numbers: Any) -> PyTree:
         return rule.update(rule.made(numbers), rest, state, rest)[1]
 
-    init = lambda n: rule.made(n).init(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), start))  # noqa: E731
     of_many = lambda tree: jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), tree)  # noqa: E731
+    init = lambda n: rule.made(n).init(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), start))  # noqa: E731
     state = jax.eval_shape(init, numbers)
-    alone = _branches(jax.make_jaxpr(step)(state, start, numbers))
-    if not alone:
+    if not _branches(jax.make_jaxpr(step)(state, start, numbers)):
         return
-    per_member = jax.tree.map(lambda _: True, numbers)
-    shared = common_scalars(init, step, of_many(start), of_many(numbers), per_member)
-    axes = jax.tree.map(lambda is_shared: None if is_shared else 0, shared)
-    states = jax.tree.map(lambda x, s: x if s else of_many(x), state, shared)
-    together = _branches(jax.make_jaxpr(jax.vmap(step, (axes, 0, 0)))(states, of_many(start), of_many(numbers)))
-    if together < alone:
+
+    def together(shared: PyTree) -> int:
+        """The branches that are left where members share these parts of a state."""
+        axes = jax.tree.map(lambda is_shared: None if is_shared else 0, shared)
+        states = jax.tree.map(lambda x, is_shared: x if is_shared else of_many(x), state, shared)
+        return _branches(jax.make_jaxpr(jax.vmap(step, (axes, 0, 0)))(states, of_many(start), of_many(numbers)))
+
+    scalars = jax.tree.map(lambda x: x.shape == (), state)
+    found = common_scalars(init, step, of_many(start), of_many(numbers), jax.tree.map(lambda _: True, numbers))
+    at_best, left = together(scalars), together(found)
+    if left < at_best:
         raise Failure(
-            f"of {alone} branches {together} stay for members side by side: what it does every k steps, all do at every"
-            " step; branch on the count of steps, which members share",
+            f"of {at_best} branches on its counts {left} stay for members side by side: what it does every k steps, all"
+            " do at every step; count steps by a state that no number or gradient reaches",
             case(rule, [rule.start]),
         )
 

@@ -1,7 +1,7 @@
 """Parameters and gradients that optimizers are checked on. START, SMALLER, Stream and makers of streams.
 
-A stream is one loss a step, f(θ) = <c, θ> + a/2 (|θ|² + s²/2), s the sum of an array, so that values, gradients and
-Hessians belong together, and no Hessian is diagonal. With a = 0 the gradients are c, whatever the parameters are.
+A stream is one loss a step, f(θ) = 100 + <c, θ> + a/2 (|θ|² + s²/2), s the sum of an array, so that values, gradients
+and Hessians belong together, and no Hessian is diagonal. With a = 0 the gradients are c, whatever the parameters are.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ import numpy as np
 from padl.types import PyTree
 
 STEPS = 12
-START = {  # a matrix with sides of one length, so that it has the shape of its transpose; names from which roles follow
-    "kernel": np.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0], [-0.7, 0.4, 1.5]]),
+LEVEL = 100.0  # of every loss, above the 0 that rules which read values take for the least there is
+START = {  # names from which roles follow
+    "kernel": np.array([[1.0, -2.0, 0.5], [0.1, 3.0, -1.0], [-0.7, 0.4, 1.5], [0.3, -0.6, 0.8]]),
     "bias": np.array([0.5, -0.25, 2.0]),
 }
 SMALLER = (  # from the least on
@@ -24,7 +25,7 @@ SMALLER = (  # from the least on
     {"kernel": np.array([[1.0, -2.0], [0.1, 3.0]])},
     {"kernel": START["kernel"]},
 )
-HEADS = {name: {"kernel": START["kernel"]} for name in ("query", "key")}  # of what reads attention logits
+HEADS = {name: {"kernel": START["kernel"][:3]} for name in ("query", "key")}  # three, for what reads attention logits
 LOGITS = {"largest_logits": np.array([200.0, 120.0, 1.0])}
 
 
@@ -82,6 +83,6 @@ def loss_of(c: PyTree, a: Any) -> Callable[[PyTree], jax.Array]:
 
     def f(params: PyTree) -> jax.Array:
         lines = jax.tree.map(lambda c, p: jnp.sum(c * p) + a / 2 * (jnp.sum(p * p) + jnp.sum(p) ** 2 / 2), c, params)
-        return sum(jax.tree.leaves(lines), start=jnp.zeros(()))
+        return sum(jax.tree.leaves(lines), start=jnp.full((), LEVEL))
 
     return f

@@ -8,12 +8,15 @@ from padl.conformance import (
     optimizer_descent,
     optimizer_edges,
     optimizer_forms,
+    optimizer_laws,
     optimizer_programs,
 )
 from padl.conformance.checks import Check, Outcome, outcome_of
 from padl.types import Kind
 
-MODULES = (optimizer_programs, optimizer_forms, optimizer_companions, optimizer_descent, optimizer_edges)
+MODULES = (
+    *(optimizer_programs, optimizer_forms, optimizer_companions, optimizer_descent, optimizer_edges, optimizer_laws),
+)
 CHECKS: tuple[Check, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Check)
 )

@@ -1,0 +1,199 @@
+"""Checks of what words mean and of laws: memory, averages, symmetry; and of the laws that an optimizer says it keeps.
+
+A rule says in its decorator which laws it keeps, `laws=("scale_free", "steady")`; `LAWS` has them.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.conformance.cases import case, steps_of
+from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
+from padl.conformance.checks import Failure, NotForIt, check
+from padl.conformance.optimizer_descent import DECAY
+from padl.conformance.problems import STEPS, constant, given, noisy
+from padl.errors import near
+from padl.types import PyTree
+
+MOMENTA = ("b1", "momentum")  # words for how long the direction of a gradient is remembered
+AVERAGES = ("b1", "b2", "b3", "decay")  # words for decay rates of averages, β m + (1-β) g
+LARGE = 1e4  # a gradient beside which an eps is nothing
+
+
+def still(rule: CheckedOptimizer, **numbers: float) -> dict[str, float]:
+    """Numbers, without a weight decay."""
+    return {**({DECAY: 0.0} if DECAY in rule.own_numbers else {}), **numbers}
+
+
+@check("optimizer", "behaviour")
+def slots_change(rule: CheckedOptimizer) -> None:
+    """Every array that it remembers changes as it goes: none is kept for nothing, or forgotten to be kept."""
+    rule = rule.usual
+    with jax.enable_x64(True):
+        numbers, params = jax.tree.map(jnp.asarray, (rule.numbers, rule.start))
+        first = rule._programs[0](numbers, params)
+    state = rule.course(noisy(rule.start)).state
+    for (path, before), after in zip(jax.tree.leaves_with_path(first), jax.tree.leaves(state), strict=True):
+        if np.size(before) > 1 and np.array_equal(before, after, equal_nan=True):
+            raise Failure(
+                f"state{jax.tree_util.keystr(path)} is after {STEPS} steps what it was before the first",
+                case(rule, [rule.start] * 3, ending="print(state)"),
+            )
+
+
+@check("optimizer", "behaviour")
+def momentum_word(rule: CheckedOptimizer) -> None:
+    """b1 and momentum are memory of direction: at 0, without a gradient it stands still."""
+    rule = rule.usual
+    words = [word for word in MOMENTA if word in rule.own_numbers and 0.0 in rule.domains[word]]
+    if not words:
+        raise NotForIt("it has neither b1 nor momentum, or not at 0")
+    stops = np.where(np.arange(STEPS) < 6, 1.0, 0.0)
+    stream = given(rule.start).scaled(stops)
+    updates = rule.by_itself(rule.course(stream, still(rule, **dict.fromkeys(words, 0.0))).updates)
+    before, after = (max(size(jax.tree.map(lambda u, k=k: u[k], updates)) for k in ks) for ks in ((4, 5), (6, 7)))
+    if after > 1e-6 * before:
+        raise Failure(
+            f"with {' and '.join(words)} at 0 it goes on by {after:.2g} a step after the gradient is 0 ({before:.2g}"
+            " before): another number is the memory of direction",
+            case(rule, steps_of(given(rule.start).c, 2), still(rule, **dict.fromkeys(words, 0.0))),
+        )
+
+
+@check("optimizer", "behaviour")
+def average_words(rule: CheckedOptimizer) -> None:
+    """b1, b2, b3 and decay are of averages: on a constant gradient it settles to the same step whatever they are."""
+    rule = rule.usual
+    words = [word for word in AVERAGES if word in rule.own_numbers]
+    if not words:
+        raise NotForIt("it has none of them")
+
+    def settled(value: float) -> PyTree:
+        params, state = rule.start, None
+        for _ in range(5):
+            numbers = still(rule, **dict.fromkeys(words, value))
+            course = rule.course(constant(rule.start), numbers, start=params, state=state)
+            params, state = course.params, course.state
+        return rule.by_itself(jax.tree.map(lambda u: u[-1], course.updates))
+
+    one, other = settled(0.5), settled(0.4)
+    if distance(one, other) > 1e-6 * size(one):
+        raise Failure(
+            f"after {5 * STEPS} equal gradients a step is {size(one):.3g} with {', '.join(words)} at 0.5, and"
+            f" {size(other):.3g} at 0.4: one of its averages is none",
+            case(rule, [rule.start] * 3, still(rule, **dict.fromkeys(words, 0.5)), "print(updates)"),
+        )
+
+
+@check("optimizer", "behaviour")
+def mirrored(rule: CheckedOptimizer) -> None:
+    """With the signs of all parameters and gradients turned it goes the mirrored way."""
+    rule = rule.usual
+    if "key" in rule.needs:
+        raise NotForIt("it draws random numbers")
+    turned = lambda tree: jax.tree.map(np.negative, tree)  # noqa: E731
+    stream = noisy(rule.start)
+    one = rule.course(stream)
+    other = rule.course(stream._replace(c=turned(stream.c)), start=turned(rule.start))
+    apart = distance(one.path, turned(other.path))
+    if not apart <= 1e-9 * size(one.updates):
+        raise Failure(f"of mirrored losses its way is not the mirrored one: {apart:.2g} off", case(rule, [rule.start]))
+
+
+@check("optimizer", "behaviour")
+def rate_linear(rule: CheckedOptimizer) -> None:
+    """Twice the learning rate makes the first move twice as long."""
+    rule = rule.usual
+    rate = rule.own_numbers.get("learning_rate")
+    if rate is None:
+        raise NotForIt("it has no learning rate")
+    one, two = (
+        rule.by_itself(rule.course(given(rule.start), still(rule, learning_rate=x)).updates) for x in (rate, 2 * rate)
+    )
+    k = next((k for k in range(STEPS) if size(jax.tree.map(lambda u, k=k: u[k], one))), 0)
+    first, doubled = (jax.tree.map(lambda u: u[k], tree) for tree in (one, two))
+    apart = distance(jax.tree.map(lambda u: 2 * u, first), doubled)
+    if not apart <= 1e-6 * size(first):
+        raise Failure(
+            f"with twice the learning rate the first move is {size(doubled):.3g}, and {size(first):.3g} with once",
+            case(rule, [rule.start], {"learning_rate": 2 * rate}, "print(updates)"),
+        )
+
+
+# Laws that a rule says it keeps: (rule) -> how it breaks them, "" where it does not
+
+
+def scale_free(rule: CheckedOptimizer) -> str:
+    """Its updates do not depend on the scale of the gradients, where they are large beside its eps."""
+    one, other = (rule.course(given(rule.start).scaled(by), still(rule)) for by in (LARGE, LARGE * 1024))
+    apart = distance(*(rule.by_itself(each.updates) for each in (one, other)))
+    return "" if apart <= 1e-5 * size(one.updates) else f"with 1,024 times the gradients updates are {apart:.2g} apart"
+
+
+def proportional(rule: CheckedOptimizer) -> str:
+    """Its updates grow with the gradients: twice those, twice these."""
+    one, other = (rule.course(given(rule.start).scaled(by), still(rule)).updates for by in (1.0, 2.0))
+    apart = distance(rule.by_itself(jax.tree.map(lambda u: 2 * u, one)), rule.by_itself(other))
+    return "" if apart <= 1e-6 * size(one) else f"with twice the gradients updates are {apart:.2g} from twice as long"
+
+
+def steady(rule: CheckedOptimizer) -> str:
+    """On a constant gradient all its steps are one, from the first on."""
+    stream = constant(rule.start).scaled(LARGE)
+    updates = rule.by_itself(rule.course(stream, still(rule)).updates)
+    apart = distance(updates, jax.tree.map(lambda u: np.repeat(u[:1], STEPS, 0), updates))
+    return "" if apart <= 1e-5 * size(updates) else f"on a constant gradient steps are up to {apart:.2g} apart"
+
+
+def unit_step(rule: CheckedOptimizer) -> str:
+    """On a constant gradient every number moves by the learning rate at each step."""
+    updates = rule.by_itself(rule.course(constant(rule.start).scaled(LARGE), still(rule)).updates)
+    rate = rule.own_numbers["learning_rate"]
+    apart = distance(jax.tree.map(np.abs, updates), jax.tree.map(lambda u: np.full_like(u, rate), updates))
+    return (
+        "" if apart <= 1e-5 * rate else f"on a constant gradient a step is up to {apart:.2g} from the rate of {rate:g}"
+    )
+
+
+def elementwise(rule: CheckedOptimizer) -> str:
+    """Each number moves by its own gradients alone."""
+    stream = noisy(rule.start, curvature=0.0)
+    first = jax.tree_util.keystr(jax.tree.leaves_with_path(rule.by_itself(rule.start))[0][0])
+
+    def changed(path: str, c: np.ndarray) -> np.ndarray:
+        if path == first:
+            c.reshape(len(c), -1)[:, 0] *= -3
+        return c
+
+    one, other = (rule.course(each).path for each in (stream, stream.changed(changed)))
+    rest = [
+        distance(
+            a.reshape(STEPS, -1)[:, int(jax.tree_util.keystr(path) == first) :],
+            b.reshape(STEPS, -1)[:, int(jax.tree_util.keystr(path) == first) :],
+        )
+        for (path, a), b in zip(jax.tree.leaves_with_path(one), jax.tree.leaves(other), strict=True)
+    ]
+    return "" if max(rest) == 0 else f"another gradient of one number moves others, by {max(rest):.2g}"
+
+
+LAWS: dict[str, Callable[[CheckedOptimizer], str]] = {
+    each.__name__: each for each in (scale_free, proportional, steady, unit_step, elementwise)
+}
+
+
+@check("optimizer", "behaviour")
+def laws(rule: CheckedOptimizer) -> None:
+    """It keeps the laws that its decorator names."""
+    named = rule.traits.get("laws", ())
+    if not named:
+        raise NotForIt("its decorator names none")
+    for law in named:
+        if law not in LAWS:
+            raise Failure(f"no law '{law}'{near(str(law), LAWS)} (laws: {', '.join(LAWS)})")
+        broken = LAWS[law](rule.usual)
+        if broken:
+            raise Failure(
+                f"it says laws={law!r}, and {broken}", case(rule.usual, [rule.usual.start] * 3, {}, "print(updates)")
+            )
