@@ -29,12 +29,14 @@ def rank_one(inner: Optimizer, roles=None) -> Transformation:
     """
 
     def start(params: Params) -> Memory:
-        def draw(role, p):
+        def begin(p, role):
+            if role.role not in MAPS:
+                return jnp.zeros(0), jnp.zeros(0)
             shape = [1 if axis in role.inputs else n for axis, n in enumerate(jnp.shape(p))]
-            return jax.random.normal(jax.random.key(0), shape, wide(jnp.asarray(p)).dtype)
+            error = jnp.zeros_like(wide(jnp.asarray(p)))
+            return jax.random.normal(jax.random.key(0), shape, error.dtype), error
 
-        q = jax.tree.map(draw, roles_of(params, roles), params)
-        return Memory(q, jax.tree.map(lambda p: jnp.zeros_like(wide(jnp.asarray(p))), params))
+        return Memory(*mapped(begin, 2, params, roles_of(params, roles)))
 
     def change(grads: PyTree, own: Memory, params: Params | None) -> tuple[PyTree, Memory]:
         def each(g, role, q, error):

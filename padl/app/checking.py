@@ -6,9 +6,8 @@ from padl.registry import Entry
 
 def checked_entry(entry: Entry) -> CheckedOptimizer:
     """Return a registered optimizer as checks see it."""
-    usual = {**entry.stand_ins, **entry.traits.get("shown_at", {})}
     domains = {name: each.domain for name, each in entry.hyperparameters.items()}
     call = f"padl.optimizer({entry.name!r}"
     return CheckedOptimizer(
-        entry.name, lambda v: entry.split({**usual, **v}), domains, "import padl", call, entry.traits
+        entry.name, lambda v: entry.split({**entry.stand_ins, **v}), domains, "import padl", call, entry.traits
     )

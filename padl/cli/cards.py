@@ -34,6 +34,7 @@ LABELS = {
     "temporary": "memory beside its slots",
     "holds_norm": "holds norms",
     "moves_norm": "moves norms",
+    "exempt": "exempt from checks",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
 HIDDEN = ("view", "conflict", "conventions", "shown_at")  # drawn, said where it is met, a line each, or for tests

@@ -113,11 +113,21 @@ def numbers_matter(rule: CheckedOptimizer) -> None:
     beside = {DECAY: 0.1} if rule.own_numbers.get(DECAY) == 0 else {}
     for name, value in {**rule.own_numbers, **beside}.items():
         if name not in idle and not any(_moved(rule, name, value, *each, beside) for each in _courses(rule)):
+            if _matters_where_shown(rule, name):
+                continue
             other = next(iter(others(value, rule.domains[name])))
             raise Failure(
                 f"{name} does nothing: {value:g} and {other:g} lead to the same parameters on gradients of all kinds",
                 case(rule, steps_of(given(rule.start).c, 3), {name: other}, "print(params)"),
             )
+
+
+def _matters_where_shown(rule: CheckedOptimizer, name: str) -> bool:
+    """Whether a number matters with the settings at which its decorator says that numbers are seen."""
+    shown = rule.traits.get("shown_at", {})
+    at = rule.chosen(**shown) if shown else rule
+    value = at.own_numbers[name]
+    return bool(shown) and any(_moved(at, name, value, *each, {}) for each in _courses(at))
 
 
 def _moved(

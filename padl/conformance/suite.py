@@ -9,6 +9,7 @@ from padl.conformance import (
     optimizer_edges,
     optimizer_forms,
     optimizer_laws,
+    optimizer_layouts,
     optimizer_programs,
 )
 from padl.conformance.checks import Check, Outcome, outcome_of
@@ -16,6 +17,7 @@ from padl.types import Kind
 
 MODULES = (
     *(optimizer_programs, optimizer_forms, optimizer_companions, optimizer_descent, optimizer_edges, optimizer_laws),
+    optimizer_layouts,
 )
 CHECKS: tuple[Check, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Check)

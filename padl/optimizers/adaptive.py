@@ -78,7 +78,12 @@ def root(square: jax.Array, eps: Scalar, place: str) -> jax.Array:
     return jnp.sqrt(square) + eps if place == "outside the root" else jnp.sqrt(square + eps)
 
 
-@optimizer(family="adaptive", reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)", conventions=ADAGRAD)
+@optimizer(
+    family="adaptive",
+    reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)",
+    conventions=ADAGRAD,
+    laws=("scale_free",),
+)
 def adagrad(
     learning_rate: ScalarOrSchedule = 1e-2,
     eps: Scalar = 1e-10,
@@ -112,6 +117,7 @@ def adagrad(
     reference="Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5; centred: Graves 2013,"
     " arXiv:1308.0850, eq. 38-41",
     conventions=RMSPROP,
+    laws=("scale_free",),
 )
 def rmsprop(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -169,7 +175,12 @@ def rmsprop(
     return move(leafwise(init, update, needs=(LEARNING_RATE,), elementwise=True), learning_rate)
 
 
-@optimizer(family="adaptive", reference="Zeiler 2012, arXiv:1212.5701, algorithm 1")
+@optimizer(
+    family="adaptive",
+    reference="Zeiler 2012, arXiv:1212.5701, algorithm 1",
+    laws=("scale_free",),
+    exempt={"average_words": "its steps feed one of its averages"},
+)
 def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Scalar = 1e-6) -> Transformation:
     """AdaDelta: RMSProp whose learning rate is a moving average of the lengths of past steps.
 
@@ -195,7 +206,14 @@ def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Sc
     return descend(leafwise(init, direction, overwritten_last=("x",), elementwise=True), learning_rate)
 
 
-@optimizer(family="adaptive", reference="Defazio & Jelassi 2021, arXiv:2101.11075, algorithm 1")
+@optimizer(
+    family="adaptive",
+    reference="Defazio & Jelassi 2021, arXiv:2101.11075, algorithm 1",
+    exempt={
+        "slots_change": "it remembers where it began",
+        "rate_linear": "the rate is in a cube root too, by way of its sums",
+    },
+)
 def madgrad(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9, eps: Scalar = 1e-6) -> Transformation:
     """MADGRAD: all gradients so far, summed from the start, scaled by a cube root; θ follows as a mean.
 

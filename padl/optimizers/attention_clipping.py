@@ -72,7 +72,7 @@ def qk_clip(
                 return u
             return (factor * (wide(p) + wide(u)) - wide(p)).astype(u.dtype)
 
-        most = jnp.stack([s.max() for s in logits.values()]).max()
+        most = jnp.stack([s.max() for s in logits.values()]).max().astype(jnp.float32)
         clipped = share([s > largest for s in logits.values()])
         return jax.tree.map_with_path(shrunk, params, updates), ClippedHeads(most, clipped)
 

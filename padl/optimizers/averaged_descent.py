@@ -45,6 +45,7 @@ class ScaledAveraging(NamedTuple):
 @optimizer(
     family="iterate averaging",
     reference="Defazio et al. 2024, arXiv:2405.15682, algorithm 1 with SGD; the weights as in its code",
+    laws=("proportional",),
 )
 def schedule_free_sgd(
     learning_rate: Annotated[ScalarOrSchedule, LARGE] = 1.0,
@@ -82,6 +83,7 @@ def schedule_free_sgd(
 @optimizer(
     family="iterate averaging",
     reference="Defazio et al. 2024, arXiv:2405.15682, algorithm 1 with Adam; corrections and weights as in its code",
+    laws=("scale_free",),
 )
 def schedule_free_adamw(
     learning_rate: ScalarOrSchedule = 2.5e-3,
@@ -136,6 +138,8 @@ class PolyakAveraging(NamedTuple):
     family="iterate averaging",
     reference="Defazio 2026, arXiv:2605.19095, ScheduleFree+, as in its code adamc_schedulefree_plus_paper.py",
     shown_at={"momentum_steps": 4.0},
+    laws=("scale_free",),
+    exempt={"momentum_word": "it goes on towards its average"},
 )
 def schedule_free_plus(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,

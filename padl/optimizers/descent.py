@@ -34,7 +34,7 @@ def zero_velocity(p: jax.Array) -> Velocity:
     return Velocity(jnp.zeros_like(p))
 
 
-@optimizer(family="descent", reference="Robbins & Monro 1951, Ann. Math. Stat. 22(3)")
+@optimizer(family="descent", reference="Robbins & Monro 1951, Ann. Math. Stat. 22(3)", laws=("proportional", "steady"))
 def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     """Stochastic gradient descent: one step against the gradient of a batch.
 
@@ -46,7 +46,7 @@ def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     return descend(leafwise(lambda p: (), lambda g, s, p, t: (g, s)), learning_rate)
 
 
-@optimizer(family="descent", reference="Cauchy 1847, C. R. Acad. Sci. 25", batch="all")
+@optimizer(family="descent", reference="Cauchy 1847, C. R. Acad. Sci. 25", batch="all", laws=("proportional", "steady"))
 def gd(learning_rate: ScalarOrSchedule = 1e-1) -> Transformation:
     """Gradient descent: `sgd` on the whole data set. A run with it takes every row at every step.
 
@@ -58,7 +58,12 @@ def gd(learning_rate: ScalarOrSchedule = 1e-1) -> Transformation:
     return sgd(learning_rate)
 
 
-@optimizer(family="descent", reference="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5)", conventions=VELOCITY)
+@optimizer(
+    family="descent",
+    reference="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5)",
+    conventions=VELOCITY,
+    laws=("proportional",),
+)
 def momentum(
     learning_rate: ScalarOrSchedule = 1e-2,
     momentum: Scalar = 0.9,
@@ -85,6 +90,7 @@ def momentum(
     family="descent",
     reference="Nesterov 1983, Dokl. Akad. Nauk SSSR 269; Sutskever et al. 2013, ICML, eq. 3-4",
     conventions=VELOCITY,
+    laws=("proportional",),
 )
 def nesterov(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -123,7 +129,9 @@ def _along_velocity(step, learning_rate, momentum, convention, mu_dtype) -> Tran
     return move(leafwise(zero_velocity, update, needs=(LEARNING_RATE,), dtypes=dtypes, elementwise=True), learning_rate)
 
 
-@optimizer(family="descent", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 1")
+@optimizer(
+    family="descent", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 1", laws=("proportional",)
+)
 def sgdw(
     learning_rate: ScalarOrSchedule = 1e-2,
     momentum: Scalar = 0.9,
@@ -152,7 +160,7 @@ def sgdw(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="descent", reference="Ma & Yarats 2019, arXiv:1810.06801, eq. 3-4")
+@optimizer(family="descent", reference="Ma & Yarats 2019, arXiv:1810.06801, eq. 3-4", laws=("proportional",))
 def qhm(
     learning_rate: ScalarOrSchedule = 0.1,
     momentum: Scalar = 0.999,

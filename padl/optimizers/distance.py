@@ -65,7 +65,12 @@ def finite_or(x: jax.Array, otherwise: jax.Array) -> jax.Array:
     return jnp.where(jnp.isfinite(x), x, otherwise)
 
 
-@optimizer(family="learning-rate-free", reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, DoG")
+@optimizer(
+    family="learning-rate-free",
+    reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, DoG",
+    laws=("scale_free",),
+    exempt={"slots_change": "it remembers where it began"},
+)
 def dog(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
     r0: Annotated[Scalar, FIRST] = 1e-6,
@@ -98,7 +103,12 @@ def dog(
     return descend(rule, learning_rate, measure=slot_measure(r="r"), effective=effective)
 
 
-@optimizer(family="learning-rate-free", reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, DoWG")
+@optimizer(
+    family="learning-rate-free",
+    reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, DoWG",
+    laws=("scale_free",),
+    exempt={"slots_change": "it remembers where it began"},
+)
 def dowg(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
     r0: Annotated[Scalar, FIRST] = 1e-2,
@@ -134,6 +144,10 @@ def dowg(
     family="learning-rate-free",
     reference="Mishchenko & Defazio 2024, arXiv:2306.06101, the version of Adam",
     shown_at={"learning_rate": 2.0, "eps": 0.1},
+    exempt={
+        "average_words": "its estimate of a distance goes on growing",
+        "slots_change": "it remembers where it began",
+    },
 )
 def prodigy(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
@@ -193,6 +207,8 @@ def prodigy(
     family="learning-rate-free",
     reference="Defazio & Mishchenko 2023, arXiv:2301.07733, D-Adapt Adam",
     temporary="s/(√v + eps) of one array, as XLA sums what is in memory",
+    laws=("scale_free",),
+    exempt={"average_words": "its estimate of a distance goes on growing"},
 )
 def dadapt_adam(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,

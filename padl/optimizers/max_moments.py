@@ -50,7 +50,12 @@ class LargestMoment(NamedTuple):
     nu_max: jax.Array
 
 
-@optimizer(family="adam", reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 2", conventions=ADAMAX)
+@optimizer(
+    family="adam",
+    reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 2",
+    conventions=ADAMAX,
+    laws=("scale_free", "unit_step"),
+)
 def adamax(
     learning_rate: ScalarOrSchedule = 2e-3,
     b1: Scalar = 0.9,
@@ -86,7 +91,12 @@ def adamax(
     return descend(leafwise(init, direction, dtypes={"mu": mu_dtype, "u": nu_dtype}, elementwise=True), learning_rate)
 
 
-@optimizer(family="adam", reference="Reddi, Kale & Kumar 2018, arXiv:1904.09237, algorithm 2", conventions=AMSGRAD)
+@optimizer(
+    family="adam",
+    reference="Reddi, Kale & Kumar 2018, arXiv:1904.09237, algorithm 2",
+    conventions=AMSGRAD,
+    laws=("scale_free",),
+)
 def amsgrad(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,

@@ -14,7 +14,11 @@ from padl.registry import optimizer
 from padl.types import Scalar, ScalarOrSchedule
 
 
-@optimizer(family="memory", reference="Jiang & Xiao 2025, arXiv:2507.08963, algorithm 4 (BCOSW-c)")
+@optimizer(
+    family="memory",
+    reference="Jiang & Xiao 2025, arXiv:2507.08963, algorithm 4 (BCOSW-c)",
+    laws=("scale_free", "unit_step"),
+)
 def bcos(
     learning_rate: ScalarOrSchedule = 2e-3,
     momentum: Scalar = 0.9,

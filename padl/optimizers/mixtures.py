@@ -42,7 +42,12 @@ def half_life_ramp(t: jax.Array, start: Scalar, end: Scalar, steps: Scalar) -> j
     return jnp.where(t < steps, jnp.exp(1 / inverse), end)
 
 
-@optimizer(family="adam", reference="Pagliardini, Ablin & Grangier 2024, arXiv:2409.03137, algorithm 1")
+@optimizer(
+    family="adam",
+    reference="Pagliardini, Ablin & Grangier 2024, arXiv:2409.03137, algorithm 1",
+    laws=("scale_free",),
+    exempt={"momentum_word": "b3 is a second memory of direction"},
+)
 def ademamix(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -89,7 +94,12 @@ def ademamix(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Morwani, Vyas, Zhang & Kakade 2025, arXiv:2502.02431; the authors' code")
+@optimizer(
+    family="adam",
+    reference="Morwani, Vyas, Zhang & Kakade 2025, arXiv:2502.02431; the authors' code",
+    laws=("scale_free",),
+    exempt={"average_words": "b1 is of a sum, as in its paper"},
+)
 def simplified_ademamix(
     learning_rate: ScalarOrSchedule = 1e-4,
     b1: Scalar = 0.99,
@@ -125,7 +135,11 @@ def simplified_ademamix(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Yuan et al. 2024, arXiv:2411.10438, MARS-AdamW, approximate; the authors' code")
+@optimizer(
+    family="adam",
+    reference="Yuan et al. 2024, arXiv:2411.10438, MARS-AdamW, approximate; the authors' code",
+    laws=("scale_free", "unit_step"),
+)
 def mars(
     learning_rate: ScalarOrSchedule = 3e-3,
     b1: Scalar = 0.95,

@@ -46,7 +46,12 @@ def adam_direction(g, s, t, b1, b2, eps, eps_place="after correction"):
     return mu_hat / (jnp.sqrt(nu_hat) + floor), Moments(mu, nu)
 
 
-@optimizer(family="adam", reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1", conventions=ADAM)
+@optimizer(
+    family="adam",
+    reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
+    conventions=ADAM,
+    laws=("scale_free", "unit_step"),
+)
 def adam(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -81,7 +86,12 @@ def adam(
     )
 
 
-@optimizer(family="adam", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2", conventions=ADAM)
+@optimizer(
+    family="adam",
+    reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2",
+    conventions=ADAM,
+    laws=("scale_free", "unit_step"),
+)
 def adamw(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -114,7 +124,7 @@ def adamw(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Defazio 2025, arXiv:2506.02285: AdamC")
+@optimizer(family="adam", reference="Defazio 2025, arXiv:2506.02285: AdamC", laws=("scale_free", "unit_step"))
 def adamc(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,

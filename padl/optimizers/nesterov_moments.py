@@ -67,6 +67,8 @@ def nadam_rule(
     reference="Dozat 2016, ICLR workshop, algorithm 2; momentum schedule: Sutskever et al. 2013",
     conventions=NADAM,
     conflict=_momentum_does_not_rise,
+    laws=("scale_free",),
+    exempt={"average_words": "its look ahead has a decay rate of its own that changes with the step"},
 )
 def nadam(
     learning_rate: ScalarOrSchedule = 2e-3,
@@ -100,6 +102,8 @@ def nadam(
     reference="Dozat 2016, ICLR workshop, algorithm 2; decay: Loshchilov & Hutter 2019, arXiv:1711.05101",
     conventions=NADAM,
     conflict=_momentum_does_not_rise,
+    laws=("scale_free",),
+    exempt={"average_words": "its look ahead has a decay rate of its own that changes with the step"},
 )
 def nadamw(
     learning_rate: ScalarOrSchedule = 2e-3,
@@ -127,7 +131,12 @@ def nadamw(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Xie et al. 2022, arXiv:2208.06677, algorithm 1; corrections: the authors' code")
+@optimizer(
+    family="adam",
+    reference="Xie et al. 2022, arXiv:2208.06677, algorithm 1; corrections: the authors' code",
+    laws=("scale_free", "unit_step"),
+    exempt={"momentum_word": "b2 is a memory of differences of gradients"},
+)
 def adan(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.98,

@@ -42,7 +42,12 @@ def spectral(m: jax.Array, role: ParameterRole, polar: Method, iterations: int) 
     return math.sqrt(outputs / max(inputs, 1)) / max(window, 1) * form.array(factors)
 
 
-@optimizer(family="norm", reference="Pethick et al. 2025, arXiv:2502.07529, algorithms 1 and 2 (uSCG, SCG)")
+@optimizer(
+    family="norm",
+    reference="Pethick et al. 2025, arXiv:2502.07529, algorithms 1 and 2 (uSCG, SCG)",
+    laws=("scale_free",),
+    exempt={"momentum_word": "without a gradient it goes to the centre of its ball"},
+)
 def scion(
     learning_rate: ScalarOrSchedule = 1e-3,
     momentum: Scalar = 0.9,

@@ -72,6 +72,8 @@ def trust_ratio(ratios: PyTree) -> dict[str, jax.Array]:
     family="norm",
     reference="Ginsburg et al. 2019, arXiv:1905.11286, algorithm 1",
     other_shapes={"nu": "one number for each array"},
+    laws=("scale_free",),
+    exempt={"average_words": "b1 is of a sum, as in its paper"},
 )
 def novograd(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -108,7 +110,12 @@ def novograd(
     return descend(leafwise(init, direction, needs=(PARAMS,), dtypes={"m": mu_dtype}), learning_rate)
 
 
-@optimizer(family="norm", reference="Bernstein et al. 2020, arXiv:2002.03432, algorithm 1")
+@optimizer(
+    family="norm",
+    reference="Bernstein et al. 2020, arXiv:2002.03432, algorithm 1",
+    laws=("scale_free",),
+    exempt={"rate_linear": "a step is divided by √(1 + η²)"},
+)
 def fromage(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     """Fromage: each array turns by an angle, whatever its size and its gradient's.
 
@@ -134,6 +141,7 @@ def fromage(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     reference="You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1",
     conventions=LARS,
     other_shapes={"ratio": "one number for each array"},
+    laws=("scale_free",),
 )
 def lars(
     learning_rate: ScalarOrSchedule = 1.0,
@@ -180,6 +188,7 @@ def lars(
     family="norm",
     reference="You et al. 2020, arXiv:1904.00962, algorithm 2, with φ(z) = z",
     temporary="d of one array, as its norm is known only when all of it has been computed",
+    laws=("scale_free",),
 )
 def lamb(
     learning_rate: ScalarOrSchedule = 1e-3,

@@ -136,7 +136,11 @@ def muon_like(
     return matrices_and_others(descend(rule, learning_rate, decay), others, roles, applies_to)
 
 
-@optimizer(family="muon", reference="Jordan et al. 2024, 'Muon: an optimizer for hidden layers in neural networks'")
+@optimizer(
+    family="muon",
+    reference="Jordan et al. 2024, 'Muon: an optimizer for hidden layers in neural networks'",
+    laws=("scale_free", "steady"),
+)
 def muon(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,

@@ -21,7 +21,9 @@ Order = Literal["columns", "rows", "columns_rows", "rows_columns"]
 AXES = {"columns": 0, "rows": 1}  # that a column, a row is summed over
 
 
-@optimizer(family="muon", reference="Zhang et al. 2026, arXiv:2602.21545, equations 3 to 8")
+@optimizer(
+    family="muon", reference="Zhang et al. 2026, arXiv:2602.21545, equations 3 to 8", laws=("scale_free", "steady")
+)
 def muon_plus(
     learning_rate: ScalarOrSchedule = 1e-3,
     momentum: Scalar = 0.95,
@@ -61,7 +63,9 @@ def muon_plus(
     return muon_like(*step, Decay(weight_decay, decay_kind), others, applies_to, mu_dtype, roles, after=after)
 
 
-@optimizer(family="muon", reference="Lau et al. 2025, arXiv:2505.21799, PolarGradM; the authors' code")
+@optimizer(
+    family="muon", reference="Lau et al. 2025, arXiv:2505.21799, PolarGradM; the authors' code", laws=("proportional",)
+)
 def polargrad(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -108,6 +112,7 @@ class MomentumAndSize(NamedTuple):
     family="muon",
     reference="Zhang, Liu & Schaeffer 2026, arXiv:2602.17080, algorithm 1; the authors' code",
     other_shapes={"v": "one number for each matrix"},
+    laws=("scale_free",),
 )
 def namo(
     learning_rate: ScalarOrSchedule = 1e-2,

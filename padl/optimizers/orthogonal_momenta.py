@@ -25,7 +25,11 @@ class MomentumAndGradient(NamedTuple):
     g: jax.Array
 
 
-@optimizer(family="muon", reference="Liu, Yuan & Gu 2025, arXiv:2510.21800, algorithm 3 (MARS-M-approx)")
+@optimizer(
+    family="muon",
+    reference="Liu, Yuan & Gu 2025, arXiv:2510.21800, algorithm 3 (MARS-M-approx)",
+    laws=("scale_free", "steady"),
+)
 def mars_m(
     learning_rate: ScalarOrSchedule = 1e-3,
     momentum: Scalar = 0.95,
@@ -92,6 +96,7 @@ def with_part(m: jax.Array, index: jax.Array, axis: int, x: jax.Array) -> jax.Ar
     family="muon",
     reference="Ahn et al. 2025, arXiv:2512.16928; the authors' code, microsoft/dion",
     shown_at={"shrink": 1},
+    laws=("scale_free", "steady"),
 )
 def dion2(
     learning_rate: ScalarOrSchedule = 0.01,

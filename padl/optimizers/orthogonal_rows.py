@@ -34,6 +34,11 @@ class RowLengths(NamedTuple):
     family="muon",
     reference="Lion et al. 2026, arXiv:2605.10797, algorithm 1; the authors' code",
     other_shapes=dict.fromkeys(("g", "r", "mu", "nu"), "one number for each output"),
+    laws=("scale_free",),
+    exempt={
+        "average_words": "a step depends on the norms of rows, which it moves",
+        "rate_linear": "a row goes along a circle",
+    },
 )
 def muown(
     learning_rate: ScalarOrSchedule = 3e-4,

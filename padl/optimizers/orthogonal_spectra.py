@@ -22,7 +22,11 @@ CHAOS = 4.1  # σ ← 4.1 σ (1 - σ²)² maps [0, 1.175] into itself, neighbour
 LARGEST = 1.175
 
 
-@optimizer(family="muon", reference="Tilde Research 2026, arXiv:2606.27715; the authors' code, aurora-release")
+@optimizer(
+    family="muon",
+    reference="Tilde Research 2026, arXiv:2606.27715; the authors' code, aurora-release",
+    laws=("scale_free", "steady"),
+)
 def aurora(
     learning_rate: ScalarOrSchedule = 0.05,
     momentum: Scalar = 0.95,
@@ -73,7 +77,7 @@ def aurora(
     return muon_like(*step, Decay(weight_decay, decay_kind), others, applies_to, mu_dtype, roles)
 
 
-@optimizer(family="muon", reference="Shumaylov et al. 2026, arXiv:2605.11181 (Freon)")
+@optimizer(family="muon", reference="Shumaylov et al. 2026, arXiv:2605.11181 (Freon)", laws=("scale_free", "steady"))
 def freon(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -116,7 +120,7 @@ def freon(
     return muon_like(*step, Decay(weight_decay, decay_kind), others, applies_to, mu_dtype, roles)
 
 
-@optimizer(family="muon", reference="Shumaylov et al. 2026, arXiv:2605.11181 (Kaon)")
+@optimizer(family="muon", reference="Shumaylov et al. 2026, arXiv:2605.11181 (Kaon)", laws=("scale_free", "steady"))
 def kaon(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,

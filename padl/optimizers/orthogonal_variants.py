@@ -29,7 +29,11 @@ def zero_moments_of(w: jax.Array) -> MatrixMoments:
     return MatrixMoments(jnp.zeros_like(w), jnp.zeros_like(w))
 
 
-@optimizer(family="muon", reference="Liu et al. 2026, arXiv:2604.09967; b2, eps of modded-nanogpt, track 3")
+@optimizer(
+    family="muon",
+    reference="Liu et al. 2026, arXiv:2604.09967; b2, eps of modded-nanogpt, track 3",
+    laws=("scale_free", "steady"),
+)
 def muon2(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -70,7 +74,7 @@ def muon2(
     )
 
 
-@optimizer(family="muon", reference="Si et al. 2025, arXiv:2507.11005, algorithm 1")
+@optimizer(family="muon", reference="Si et al. 2025, arXiv:2507.11005, algorithm 1", laws=("scale_free", "steady"))
 def adamuon(
     learning_rate: ScalarOrSchedule = 1e-3,
     momentum: Scalar = 0.95,
@@ -115,7 +119,9 @@ def adamuon(
     )
 
 
-@optimizer(family="muon", reference="Chang et al. 2026, arXiv:2603.28254; the authors' code")
+@optimizer(
+    family="muon", reference="Chang et al. 2026, arXiv:2603.28254; the authors' code", laws=("scale_free", "steady")
+)
 def muoneq(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -159,6 +165,7 @@ def muoneq(
     family="muon",
     reference="Li et al. 2025, arXiv:2510.05491, algorithm 1; the norm restored as in the authors' code",
     other_shapes={"v": "one number for each output"},
+    laws=("scale_free", "steady"),
 )
 def normuon(
     learning_rate: ScalarOrSchedule = 0.02,

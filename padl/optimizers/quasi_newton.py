@@ -35,6 +35,7 @@ class History(NamedTuple):
     batch="all",
     other_shapes=dict.fromkeys(("S", "Y"), "as many of the parameter as there are pairs"),
     shown_at={"decrease": 0.9},
+    laws=("proportional", "steady"),
 )
 def lbfgs(
     learning_rate: ScalarOrSchedule = 1.0,

@@ -40,7 +40,9 @@ def zero_mean(p: jax.Array) -> MeanGradient:
     return MeanGradient(jnp.zeros_like(p))
 
 
-@optimizer(family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 1")
+@optimizer(
+    family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 1", laws=("scale_free", "unit_step")
+)
 def signsgd(learning_rate: ScalarOrSchedule = 1e-3) -> Transformation:
     """Sign descent: every coordinate steps by the same length, against the sign of its gradient.
 
@@ -54,7 +56,9 @@ def signsgd(learning_rate: ScalarOrSchedule = 1e-3) -> Transformation:
     return descend(leafwise(lambda p: (), lambda g, s, p, t: (jnp.sign(g), s)), learning_rate)
 
 
-@optimizer(family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 2")
+@optimizer(
+    family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 2", laws=("scale_free", "unit_step")
+)
 def signum(
     learning_rate: ScalarOrSchedule = 1e-3, momentum: Scalar = 0.9, mu_dtype: StateDtype = None
 ) -> Transformation:
@@ -75,7 +79,7 @@ def signum(
     return descend(leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True), learning_rate)
 
 
-@optimizer(family="sign", reference="Chen et al. 2023, arXiv:2302.06675, algorithm 2")
+@optimizer(family="sign", reference="Chen et al. 2023, arXiv:2302.06675, algorithm 2", laws=("scale_free", "unit_step"))
 def lion(
     learning_rate: ScalarOrSchedule = 1e-4,
     b1: Scalar = 0.9,
@@ -107,7 +111,13 @@ def lion(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="sign", reference="Riedmiller & Braun 1993, IEEE ICNN (RPROP+)", conventions=RPROP, batch="all")
+@optimizer(
+    family="sign",
+    reference="Riedmiller & Braun 1993, IEEE ICNN (RPROP+)",
+    conventions=RPROP,
+    batch="all",
+    laws=("scale_free",),
+)
 def rprop(
     learning_rate: ScalarOrSchedule = 1.0,
     first_step: Annotated[Scalar, LENGTH] = 0.1,

@@ -17,7 +17,9 @@ from padl.types import POSITIVE, Scalar, ScalarOrSchedule
 FACTOR = POSITIVE._replace(search=(0.1, 10.0), scale="log")
 
 
-@optimizer(family="adam", reference="Ziyin, Wang & Ueda 2020, arXiv:2002.04839, algorithm 1")
+@optimizer(
+    family="adam", reference="Ziyin, Wang & Ueda 2020, arXiv:2002.04839, algorithm 1", laws=("scale_free", "unit_step")
+)
 def laprop(
     learning_rate: ScalarOrSchedule = 4e-4,
     b1: Scalar = 0.9,
@@ -48,7 +50,11 @@ def laprop(
     )
 
 
-@optimizer(family="adam", reference="Taniguchi et al. 2024, arXiv:2411.02853; clipped as in the authors' code")
+@optimizer(
+    family="adam",
+    reference="Taniguchi et al. 2024, arXiv:2411.02853; clipped as in the authors' code",
+    laws=("scale_free",),
+)
 def adopt(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -88,6 +94,7 @@ def adopt(
     family="adam",
     reference="Wortsman et al. 2023, arXiv:2304.13013, algorithm 2",
     temporary="g²/v of one array, as XLA sums what is in memory",
+    laws=("scale_free", "unit_step"),
 )
 def stableadamw(
     learning_rate: ScalarOrSchedule = 2e-3,
@@ -131,7 +138,11 @@ def stableadamw(
     return move(leafwise(zero_moments, update, needs=needs, dtypes={"mu": mu_dtype, "nu": nu_dtype}), learning_rate)
 
 
-@optimizer(family="adam", reference="Everett et al. 2024, arXiv:2407.05872, section on Adam-atan2")
+@optimizer(
+    family="adam",
+    reference="Everett et al. 2024, arXiv:2407.05872, section on Adam-atan2",
+    laws=("scale_free", "steady"),
+)
 def adam_atan2(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,

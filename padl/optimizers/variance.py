@@ -33,7 +33,12 @@ RADAM: Conventions = {
 }
 
 
-@optimizer(family="adam", reference="Zhuang et al. 2020, arXiv:2010.07468, algorithm 2")
+@optimizer(
+    family="adam",
+    reference="Zhuang et al. 2020, arXiv:2010.07468, algorithm 2",
+    laws=("scale_free",),
+    exempt={"average_words": "on a constant gradient its second average is of zeros"},
+)
 def adabelief(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,
@@ -64,7 +69,12 @@ def adabelief(
     return descend(rule, learning_rate)
 
 
-@optimizer(family="adam", reference="Zaheer et al. 2018, NeurIPS 31, algorithm 2", conventions=YOGI)
+@optimizer(
+    family="adam",
+    reference="Zaheer et al. 2018, NeurIPS 31, algorithm 2",
+    conventions=YOGI,
+    exempt={"average_words": "b2 is of a sum with signs, which does not settle"},
+)
 def yogi(
     learning_rate: ScalarOrSchedule = 1e-2,
     b1: Scalar = 0.9,

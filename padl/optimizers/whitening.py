@@ -31,6 +31,8 @@ class Whitened(NamedTuple):
     family="curvature",
     reference="Frans, Levine & Abbeel 2025, arXiv:2506.07254, as in the authors' code",
     other_shapes=dict.fromkeys(("L", "R", "QL", "QR"), "a square matrix of a side"),
+    laws=("scale_free",),
+    exempt={"average_words": "of one gradient all but one direction of its bases is rounding"},
 )
 def splus(
     learning_rate: ScalarOrSchedule = 0.1,

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from padl.optimizers.transformation import Transformation
+from padl.optimizers.units import Roles
 from padl.registry import Registry
 from padl.types import Domain, Scalar, ScalarOrSchedule
 
@@ -344,3 +345,14 @@ def squared_rate(learning_rate: ScalarOrSchedule = 0.1):
 @breaks("laws", laws=("scale_free",))
 def says_scale_free(learning_rate: ScalarOrSchedule = 0.1):
     return descent()(learning_rate)
+
+
+@breaks("layout")
+def by_first_axis(learning_rate: ScalarOrSchedule = 0.1, roles: Roles | None = None):
+    mean = lambda u: u - jnp.mean(u, 0, keepdims=True) if u.ndim > 1 else u  # noqa: E731
+    return descent(lambda u, p, s: jax.tree.map(mean, u))(learning_rate)
+
+
+@breaks("stack")
+def of_the_array(learning_rate: ScalarOrSchedule = 0.1, roles: Roles | None = None):
+    return descent(lambda u, p, s: jax.tree.map(lambda u: u * jnp.sum(u**2), u))(learning_rate)
