@@ -17,8 +17,10 @@ from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
 from padl.coercion import describe, written
 from padl.optimizers.transformation import NEEDS
+from padl.origins import PADL
 from padl.registry import Entry, near
 from padl.runs.console import Output
+from padl.signature_checks import hints
 from padl.types import KINDS, Domain, PadlError, one_line
 
 EXPLAINED: Mapping[str, Mapping[Any, str]] = {
@@ -67,6 +69,8 @@ def print_card(name: str) -> None:
             _print_parameters(entry, console)
         if goes_by_roles(entry):
             _print_arrays(entry, console)
+        for hint in hints(entry) if entry.origin != PADL else ():
+            print_line(f"hint: {hint}")
         console.print()
 
 
