@@ -132,7 +132,9 @@ def test_a_schedule_of_the_fraction_is_no_learning_rate_of_the_step(shape, make)
 @pytest.mark.parametrize("words", [{"targets": "real"}, {"targets": "values", "predictions": "reals"}])
 def test_a_loss_that_declares_an_argument_by_a_word_there_is_not_is_refused_as_it_is_registered(words):
     kept = Registry("loss")
-    with pytest.raises(PadlError, match=r"loss 'example': no (targets='real'|predictions='reals'): @loss takes one of values"):
+    with pytest.raises(
+        PadlError, match=r"loss 'example': no (targets='real'|predictions='reals'): @loss takes one of values"
+    ):
         kept(**words)(example)
     assert kept.names() == []
 

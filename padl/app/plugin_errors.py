@@ -7,7 +7,7 @@ refuses what a function returned, that of the decorator.
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,12 @@ from padl.types import Kind, PadlError, one_line
 
 ELSEWHERE = re.compile("site-packages|^<(?!stdin|python-input|ipython-input)")  # no files, but what a prompt has
 KEPT = (
-    "uses a value that was computed while JAX traced another function: something outside, as a global, an attribute or"
-    " a default, keeps it; return it in the state instead"
+    "a value is used that was computed while JAX traced another function: something outside, as a global, an attribute"
+    " or a default, keeps it; return it in the state instead"
 )
+ARGUMENTS_MORE = re.compile(
+    r"compiled for \d+ inputs but called with \d+"
+)  # what JAX says of one that it did not notice
 Strange = Sequence[tuple[Entry, Any]]  # what of a run is not PADL's own, with the thing from Python where it is one
 
 
@@ -47,10 +50,10 @@ def one_line_for(parts: Mapping[Kind, Part]) -> Iterator[None]:
             f"{_place(error, strange)} decides a Python branch by {value}: use jnp.where or jax.lax.cond{advice}"
         ) from error
     except Exception as error:
-        strange = strangers(parts.values())
-        if (isinstance(error, PadlError) and not isinstance(error, RuleError)) or not strange:
+        line = one_line_of(error, parts.values())
+        if not line or (isinstance(error, PadlError) and not isinstance(error, RuleError)):
             raise
-        raise PadlError(told(error, strange) + _names(strange)) from error
+        raise PadlError(line) from error
 
 
 class TrainingError(PadlError):
@@ -83,6 +86,13 @@ def one_line_of_plugins(parts: Mapping[Kind, Part]) -> AbstractContextManager[No
     return one_line_in_training(parts) if strangers(parts.values()) else nullcontext()
 
 
+def one_line_of(error: Exception, parts: Iterable[Part]) -> str:
+    """Return what was raised with these parts in one line, `told` with the names of the strangers among them; "" where
+    there are none."""
+    strange = strangers(parts)
+    return told(error, strange) + _names(strange) if strange else ""
+
+
 def told(error: Exception, strange: Strange) -> str:
     """Return `file:line, in function: what it says`.
 
@@ -92,8 +102,8 @@ def told(error: Exception, strange: Strange) -> str:
     place, reason = _told_place(error) or (_place(error, strange), one_line(error))
     if isinstance(error, RuleError):
         place, reason = error.place or place, str(error).removeprefix(f"{error.place}: ")
-    if isinstance(error, jax.errors.UnexpectedTracerError):
-        return f"{place} {KEPT}"
+    if isinstance(error, jax.errors.UnexpectedTracerError) or ARGUMENTS_MORE.search(reason):
+        reason = KEPT
     return f"{place}: {reason}"
 
 
