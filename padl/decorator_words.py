@@ -82,10 +82,11 @@ def word_mistakes(kind: Kind, words: Mapping[str, Any]) -> list[str]:
         words: {word: value}, as they stand in it.
     """
     known = {**OF_ALL, **WORDS[kind]}
+    every = f" (it has: {', '.join(known)})"
     wrong = []
     for word, value in words.items():
         if word not in known:
-            wrong.append(f"@{kind} has no word '{word}'{near(word, known)} (it has: {', '.join(known)})")
+            wrong.append(f"@{kind} has no word '{word}'{near(word, known) or every}")
         elif expected := known[word](value):
             wrong.append(f"no {word}={value!r}: @{kind} takes {expected}")
     return wrong

@@ -91,6 +91,8 @@ def _reason(error: BaseException, source: Source) -> str:
     parts = f"{os.sep}{source.package}{os.sep}"
     own = [each for each in frames if each.filename == source.file or (not source.file and parts in each.filename)]
     says = str(error) if isinstance(error, PadlError) else one_line(error)
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
     return f"{own[-1].filename}:{own[-1].lineno}: {says}" if own else says
 
 

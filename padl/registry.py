@@ -294,6 +294,7 @@ class Registry:
                 (`padl.signature_checks`). PADL's own are looked at by a test.
         """
         if bare:
+            _attempts.append((self.kind, name or getattr(bare[0], "__name__", str(bare[0]))))
             raise PadlError(_without_parentheses(self.kind, bare[0]))
         place = place_of(sys._getframe(1))
 

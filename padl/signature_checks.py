@@ -137,16 +137,19 @@ def _is_number(text: str) -> bool:
 
 
 def _of_arguments(entry: Registered) -> Iterator[str]:
-    if getattr(entry.function, "__init__", None) is object.__init__:  # a class without one of its own
-        return
+    """What a configuration cannot give. A class may gather arguments that it hands to another: those are not given."""
+    is_class = inspect.isclass(entry.function)
     try:
-        parameters = inspect.signature(entry.function).parameters.values()
+        parameters = list(
+            inspect.signature(entry.function.__init__ if is_class else entry.function).parameters.values()
+        )
     except (TypeError, ValueError):  # of a function in C
         yield "its signature cannot be read: register a function of your own around it"
         return
-    for each in parameters:
-        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD):
-            yield f"its signature has {each}: write each argument out, as the signature is what can be given"
+    for each in parameters[is_class:]:
+        if each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) and not is_class:
+            stars = "*" if each.kind is each.VAR_POSITIONAL else "**"
+            yield f"its signature has {stars}{each.name}: write each argument out, as it says what can be given"
         elif entry.kind in RESERVED.get(each.name, ()):
             yield f"an argument cannot be called '{each.name}', which is a key of {entry.kind} itself"
         elif not each.name.isascii():
@@ -188,6 +191,8 @@ def _advice(argument: Argument) -> str:
     value, name = argument.default, argument.name
     if hasattr(value, "dtype") and getattr(value, "shape", None) == ():
         return f"write the number, {name}={float(value):.6g}"
+    if argument.nested:
+        return f"write the name of an optimizer, {name}: Optimizer = 'sgd'"
     if isinstance(value, (list, set)):
         return f"write a tuple, {name}={tuple(value)!r}"
     if isinstance(value, dict):

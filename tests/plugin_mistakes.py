@@ -156,7 +156,7 @@ AT_LOAD: dict[str, Mistake] = {
     ),
     # imports
     "name that is taken": decorated("@optimizer(name='adam')", "'adam' is there twice, one from padl, one from"),
-    "syntax": Mistake("def mine(:\n", ("SyntaxError: ", "line 1")),
+    "syntax": Mistake("def mine(: pass  # here\n", ("SyntaxError: invalid syntax",)),
     "import of what is not there": Mistake("import nothing_of_the_kind  # here\n", ("ModuleNotFoundError: No module",)),
     "sys.exit": Mistake(f"{HEAD}\nraise SystemExit('gone')  # here\n", ("SystemExit: gone",)),
 }
@@ -255,7 +255,7 @@ AT_USE: dict[str, Mistake] = {
     ),
     "count that becomes float": transformation(
         "return grads, Count(state.count + 1.0)",
-        "the optimizer's state.count is int32[] before an update and float32[] after it: keep its form",
+        "the optimizer's state.count is int32[] before an update and float32[] after it: a state has one form",
         init="return Count(jnp.zeros((), jnp.int32))",
     ),
     "Python count that becomes float": transformation(

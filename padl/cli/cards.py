@@ -46,6 +46,9 @@ SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 def entries_called(name: str) -> list[Entry]:
     """The entries of that name, of every kind; raises PadlError where there is none."""
     entries = [entry for kind in KINDS for entry in names.of(kind) if entry.name == name]
+    broken = [plugin for plugin in names.load() if plugin.broken and name in dict(plugin.registers).values()]
+    if not entries and broken:
+        raise PadlError(f"'{name}' is of the plugin {broken[0].name}, which is broken: {broken[0].broken}")
     if not entries:
         every_name = [name for kind in KINDS for name in names.of(kind).names()]
         raise PadlError(f"nothing is called '{name}'{near(name, every_name)} ('padl list' shows all names)")

@@ -15,6 +15,8 @@ from padl.optimizers.transformation import needed
 from padl.rule_errors import RuleError
 from padl.types import Params, PyTree
 
+KEEP = "a state has one form at all steps"
+
 
 def started(optimizer: optax.GradientTransformation, params: Params) -> PyTree:
     """Return the first state of an optimizer.
@@ -66,12 +68,12 @@ def check_alike(tree: PyTree, params: Params, what: str) -> None:
 def _check_kept(before: PyTree, after: PyTree) -> None:
     """Refuse a state of another form than the one before: a compiled loop of steps has one form for all."""
     if jax.tree.structure(before) != jax.tree.structure(after):
-        raise RuleError(f"the optimizer's state {_difference(before, after)}: keep its form")
+        raise RuleError(f"the optimizer's state {_difference(before, after)}: {KEEP}, so begin with all of it")
     for (path, x), y in zip(jax.tree.leaves_with_path(before), jax.tree.leaves(after), strict=True):
         if _form(x) != _form(y):
             raise RuleError(
-                f"the optimizer's state{_at(path)} is {_form(x)} before an update and {_form(y)} after it: keep its"
-                " form, as by .astype of the old one's dtype"
+                f"the optimizer's state{_at(path)} is {_form(x)} before an update and {_form(y)} after it: {KEEP}, as"
+                " by x.astype(old.dtype)"
             )
 
 
