@@ -49,6 +49,7 @@ OF_ALL: Mapping[str, Takes] = {
     "reference": TEXT,
     "conflict": CALLABLE,  # {every hyperparameter: value} -> a line on those that together would do nothing
     "same_value": MAPPING,  # {hyperparameter that changes no value: what it is for}
+    "about": MAPPING,  # {label: fact} of an author's own, which 'padl show' prints
 }
 WORDS: Mapping[Kind, Mapping[str, Takes]] = {
     "optimizer": {

@@ -154,6 +154,23 @@ AT_LOAD: dict[str, Mistake] = {
         f"{HEAD}\noptimizer(name='mine')(optax.lion)  # here\n",
         ("'ArrayTree' is not defined, in optax", "register a function of your own that calls it"),
     ),
+    # other kinds
+    "loss with keywords": Mistake(
+        f"{HEAD}\n@registry.loss()  # here\ndef mine(predictions, targets, **more): 'Mine.'\n",
+        ("signature has **more",),
+    ),
+    "model with a list": Mistake(
+        f"{HEAD}\n@registry.model()  # here\ndef mine(shape, outputs, *, rngs, widths: tuple = [8]): 'Mine.'\n",
+        ("write a tuple, widths=(8,)",),
+    ),
+    "schedule outside of a word's domain": Mistake(
+        f"{HEAD}\n@registry.schedule()  # here\ndef mine(fraction, *, warmup: Scalar = 100.0): 'Mine.'\n",
+        ("its default warmup=100.0 is outside its domain [0, 1], that of PADL's word 'warmup'",),
+    ),
+    "task with a wrong loss": Mistake(
+        f"{HEAD}\n@registry.task(loss=3)  # here\ndef mine(rows: int = 10): 'Mine.'\n",
+        ("no loss=3: @task takes a name, or a mapping",),
+    ),
     # imports
     "name that is taken": decorated("@optimizer(name='adam')", "'adam' is there twice, one from padl, one from"),
     "syntax": Mistake("def mine(: pass  # here\n", ("SyntaxError: invalid syntax",)),

@@ -1,7 +1,14 @@
 """Deliberate mistakes in plugins are answered by a line with the author's place, and stop nothing else."""
 
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+import jax
 import pytest
-from plugin_mistakes import AT_LOAD, AT_USE, HINTS, NOTES
+from plugin_mistakes import AT_LOAD, AT_USE, HEAD, HINTS, NOTES
 
 import padl
 from padl import plugins, registry
@@ -53,8 +60,6 @@ def test_what_an_author_may_have_meant_otherwise_is_a_hint(name, loaded):
 
 @pytest.mark.parametrize("name", NOTES)
 def test_what_an_import_does_beside_is_noted_and_put_back(name, loaded, capsys):
-    import jax
-
     plugin = loaded(NOTES[name].source)
     assert plugin.broken == ""
     assert any(all(text in note for text in NOTES[name].says) for note in plugin.notes), plugin.notes
@@ -76,6 +81,111 @@ def test_a_rule_that_fails_is_one_line_with_the_authors_place_in_a_run_and_in_a_
         assert f"{tmp_path / 'strange.py'}:{mistake.line}" in line
         assert "\n" not in line
     assert str(of_run.value) == str(of_sweep.value)
+
+
+def test_a_broken_plugin_stops_nothing_and_who_asks_for_its_optimizer_is_told_why(loaded, padl_command, tmp_path):
+    reason = loaded(AT_LOAD["NumPy default"].source).broken
+    code, out, _ = padl_command("list", "optimizers")
+    assert code == 0
+    assert f"strange.py: {reason}" in out
+    code, out, err = padl_command("list", "schedules", "--json")
+    assert [each["name"] for each in json.loads(out)] == padl.names("schedule")
+    assert reason in err
+    words = ["task=surface", "steps=2", "wandb.mode=disabled", "progress=none", "run.dir=null"]
+    assert padl_command("train", "optimizer=adam", *words)[0] == 0
+    code, out, err = padl_command("train", "optimizer=mine", *words)
+    assert (code, out) == (2, "")
+    assert err == f"padl: optimizer 'mine' is of the plugin {tmp_path.name}/strange.py, which is broken: {reason}\n"
+    code, _, err = padl_command("train", "optimizer=mime", *words)
+    assert f"plugins that could not be loaded: {tmp_path.name}/strange.py ({reason})" in err
+    assert f"which is broken: {reason}" in padl_command("show", "mine")[2]
+
+
+def test_a_mistake_is_refused_as_the_decorator_runs_in_python_too():
+    for name, mistake in AT_LOAD.items():
+        if "@optimizer(" in mistake.source and "annotation" not in name:
+            with pytest.raises(PadlError) as refused:
+                exec(mistake.source, {"__name__": "a_module_of_mine"})
+            assert mistake.says[0] in str(refused.value) or "twice" in str(refused.value)
+
+
+LATER = f"""{HEAD}
+@optimizer(reference="Nobody 2020")
+def mine(learning_rate: "Rate" = 0.1, momentum: "Later" = 0.9) -> "Nowhere":
+    "Annotations that the module gives below, and that of the result, which nobody reads."
+    return optax.sgd(learning_rate, momentum)
+Rate, Later = ScalarOrSchedule, Scalar
+"""
+
+
+def test_an_annotation_may_name_what_the_module_gives_below(loaded):
+    assert loaded(LATER).broken == ""
+    arguments = registry.optimizer.get("mine").hyperparameters
+    assert [each.traced for each in arguments.values()] == [True, True]
+
+
+def test_an_annotation_that_names_nothing_is_one_line_at_the_first_use_in_python(loaded):
+    loaded("")
+    exec(LATER.replace("Rate, Later", "Rate, Latter"), {"__name__": "a_module_of_mine"})
+    with pytest.raises(PadlError, match="an annotation cannot be read: name 'Later' is not defined"):
+        padl.optimizer("mine")
+
+
+IN_A_PACKAGE = AT_USE["error in a rule"].source
+
+
+def test_the_place_of_a_package_is_its_own_file_though_it_lies_among_libraries(loaded, tmp_path, monkeypatch):
+    loaded("")
+    package = tmp_path / "site-packages" / "strange_package" / "rules"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    (package / "mine.py").write_text(IN_A_PACKAGE)
+    monkeypatch.syspath_prepend(str(tmp_path / "site-packages"))
+    with registry.origin("strange 1.0", "strange_package"):
+        importlib.import_module("strange_package.rules.mine")
+    with pytest.raises(PadlError) as raised:
+        padl.train(optimizer="mine", **SMALL)
+    line = AT_USE["error in a rule"].line
+    assert str(raised.value).startswith(f"{package / 'mine.py'}:{line}, in direction: TypeError: add got")
+
+
+def test_a_comparison_names_the_author_of_a_state_that_changes_its_form_and_of_a_kept_tracer(loaded, padl_command):
+    for name in ("list that grows", "tracer kept in a global"):
+        loaded(AT_USE[name].source)
+        for steps in (3, 4, 5):  # a program each
+            code, _, err = padl_command(
+                "compare", "optimizers=[mine,sgd]", "surface=valley", f"steps={steps}", "run.dir=null"
+            )
+            if code:
+                break
+        assert code == 2
+        assert f"strange.py:{AT_USE[name].line}: {AT_USE[name].says[0]}" in err
+        assert padl_command("compare", "optimizers=[sgd]", "surface=valley", "steps=3", "run.dir=null")[0] == 0
+
+
+STARTS = """
+import jax
+import jax.numpy as jnp
+jax.config.update("jax_enable_x64", True)
+ZERO = jnp.zeros(())
+print("hello")
+"""
+
+
+def test_an_import_that_starts_jax_and_sets_flags_and_prints_is_noted_and_leaves_standard_output_clean(tmp_path):
+    (tmp_path / "strange.py").write_text(STARTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "padl", "list", "schedules", "--json"], env=os.environ | {"PADL_PLUGINS": str(tmp_path)},
+        capture_output=True, text=True, cwd=tmp_path, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)
+    said = done.stderr.splitlines()
+    name = f"{tmp_path.name}/strange.py"
+    assert said[0] == f"padl: {name} prints: hello"
+    notes = [line.removeprefix(f"padl: note on plugin {name}: its import ") for line in said[1:]]
+    starts = ["sets jax_enable_x64=True for every run: it was put back to False", "starts JAX on a device", "prints"]
+    assert [note[: len(start)] for note, start in zip(notes, starts, strict=True)] == starts
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -256,6 +256,23 @@ def test_every_search_range_lies_in_its_domain():
     assert all(end in domain for domain in DOMAINS.values() for end in domain.search or ())
 
 
+@pytest.mark.parametrize(
+    ("ends", "says"),
+    [
+        ((1.0, 0.0), "holds no number"),
+        ((0.0, 0.0, True), "holds no number"),
+        ((float("nan"),), "holds no number"),
+        ((0.0, 1.0, False, False, (0.5, 2.0)), "no part of"),
+        ((0.0, 1.0, True, False, (0.0, 0.5)), "no part of"),
+        ((0.0, 1.0, False, False, (0.5, 0.5)), "no part of"),
+    ],
+)
+def test_a_domain_without_numbers_or_with_a_search_range_outside_is_refused_as_it_is_made(ends, says):
+    with pytest.raises(PadlError, match=says):
+        Domain(*ends)
+    assert 0.0 in Domain(0.0, 0.0)
+
+
 def test_the_functions_of_a_package_are_its_registered_names():
     assert padl.optimizers.adam is registry.optimizer.get("adam").function
     assert "huber" in dir(padl.losses)

@@ -38,7 +38,7 @@ LABELS = {
     "moves_norm": "moves norms",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view", "conflict", "conventions", "shown_at")  # drawn, said where it is met, a line each, or for tests
+HIDDEN = ("view", "conflict", "conventions", "shown_at", "about")  # drawn, said where met, a line each, or for tests
 GAP = 2  # between columns, in characters
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 
@@ -187,7 +187,8 @@ def facts(entry: Entry) -> dict[str, str]:
     """{label: in words}: the traits, of a loss the domains first, then family, reference, origin and state."""
     traits = sorted(entry.traits.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else len(FIRST))
     in_words = {LABELS.get(name, name): _in_words(name, value) for name, value in traits if name not in HIDDEN}
-    lines = {**in_words, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
+    own = {str(label): _in_words("", fact) for label, fact in entry.traits.get("about", {}).items()}
+    lines = {**in_words, **own, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
     return {**lines, **_of_optimizer(entry)} if entry.kind == "optimizer" else lines
 
 
