@@ -88,8 +88,9 @@ def _attempt(source: Source) -> Plugin:
 def _reason(error: BaseException, source: Source) -> str:
     """`file:line: what it says`, of the last line of the plugin that was run."""
     frames = traceback.extract_tb(error.__traceback__)
-    parts = f"{os.sep}{source.package}{os.sep}"
-    own = [each for each in frames if each.filename == source.file or (not source.file and parts in each.filename)]
+    within, module = f"{os.sep}{source.package}{os.sep}", f"{os.sep}{source.package}.py"
+    is_own = lambda file: file == source.file or (not source.file and (within in file or file.endswith(module)))  # noqa: E731
+    own = [frame for frame in frames if is_own(frame.filename)]
     says = str(error) if isinstance(error, PadlError) else one_line(error)
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"

@@ -313,9 +313,12 @@ class Registry:
 
     def _refuse(self, entry: Entry) -> None:
         """Raise PadlError for what could not be used; what its annotations name may come later in its module."""
-        wrong = [line for line in mistakes(entry) if line != unresolved(entry)]
+        later = unresolved(entry)
+        wrong = [line for line in mistakes(entry) if line != later]
         if wrong:
             raise PadlError(f"{self.kind} '{entry.name}': {'; '.join(wrong)}")
+        if later:
+            _looked_at_later.append((self.kind, entry.name))
 
     def add(self, entry: Entry) -> None:
         """Register an entry. One that replaces an earlier one of the same place says so in a line.
@@ -374,6 +377,7 @@ def _without_parentheses(kind: Kind, given: Any) -> str:
 
 
 _attempts: list[tuple[Kind, str]] = []  # what decorators were called for, refused or not
+_looked_at_later: list[tuple[Kind, str]] = []  # those of them whose annotations could not be read yet
 _refused: list[str] = []  # what was registered under a name of PADL's before PADL's own was
 
 
@@ -411,16 +415,17 @@ def origin(whose: str, package: str = "") -> Iterator[list[tuple[Kind, str]]]:
         A list that has, behind the context, the kind and name of all that tried to register.
 
     Raises:
-        PadlError: behind it, an annotation of one names what its module does not have; with its place.
+        PadlError: behind it, with its place, for one whose annotations could not be read before: they cannot be read
+            now either, or something else is wrong with it.
     """
     before = {kind: dict(REGISTRIES[kind]._entries) for kind in KINDS}
-    attempts, begun = [], len(_attempts)
+    attempts, begun, later = [], len(_attempts), len(_looked_at_later)
     try:
         with loading(whose, package):
             yield attempts
-        for entry in (each for kind in KINDS for each in REGISTRIES[kind] if before[kind].get(each.name) is not each):
-            if entry.origin != PADL and (why := unresolved(entry)):
-                raise PadlError(f"{entry.place or whose}: {entry.kind} '{entry.name}': {why}")
+        for entry in [REGISTRIES[kind].get(name) for kind, name in _looked_at_later[later:]]:
+            if wrong := mistakes(entry):
+                raise PadlError(f"{entry.place or whose}: {entry.kind} '{entry.name}': {'; '.join(wrong)}")
     except BaseException:
         for kind in KINDS:
             REGISTRIES[kind]._entries = before[kind]

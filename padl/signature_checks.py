@@ -1,4 +1,4 @@
-"""Check what is registered by its name, signature and decorator alone: nothing is called, nothing traced.
+"""Check what is registered by its name, signature and decorator alone: nothing is made of it, nothing traced.
 
 mistakes, unresolved, hints. A mistake is refused as it is registered, and a plugin with one is listed as broken; a hint
 is a line where the plugin is listed or shown.
@@ -8,6 +8,7 @@ import inspect
 import re
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 from padl.checked_calls import no_conflict
@@ -86,7 +87,7 @@ class Registered(Protocol):
     @property
     def place(self) -> Any: ...
 
-    @property
+    @cached_property
     def hyperparameters(self) -> Mapping[str, Any]: ...
 
 
@@ -213,7 +214,7 @@ def _whose_domain(argument: Argument, refusal: str) -> str:
     )
 
 
-def _of_defaults_together(entry: Registered) -> Iterator[str] | list[str]:
+def _of_defaults_together(entry: Registered) -> list[str]:
     """What the entry's own `conflict` says of its defaults."""
     values = {name: argument.default for name, argument in entry.hyperparameters.items()}
     try:

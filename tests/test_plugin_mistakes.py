@@ -24,7 +24,7 @@ SMALL = {"task": "surface", "steps": 5, "steps_per_call": 2, "log_every": 2, "ev
 def loaded(tmp_path, monkeypatch):
     """Load a plugin as `padl` does at its start: returns what it says of the plugin."""
     padl.names("optimizer")
-    before = {kind: dict(r._entries) for kind, r in registry.REGISTRIES.items()}
+    before = {kind: dict(registry.REGISTRIES[kind]._entries) for kind in KINDS}
 
     def load(source):
         (tmp_path / "strange.py").write_text(source)
@@ -35,8 +35,8 @@ def loaded(tmp_path, monkeypatch):
         return plugin
 
     yield load
-    for kind, entries in before.items():
-        registry.REGISTRIES[kind]._entries = entries
+    for kind in KINDS:
+        registry.REGISTRIES[kind]._entries = before[kind]
 
 
 @pytest.mark.parametrize("name", AT_LOAD)
@@ -63,7 +63,7 @@ def test_what_an_import_does_beside_is_noted_and_put_back(name, loaded, capsys):
     plugin = loaded(NOTES[name].source)
     assert plugin.broken == ""
     assert any(all(text in note for text in NOTES[name].says) for note in plugin.notes), plugin.notes
-    assert jax.config.jax_enable_x64 is False
+    assert jax.dtypes.canonicalize_dtype(float) == "float32"
     assert capsys.readouterr().out == ""
 
 
@@ -122,6 +122,11 @@ def test_an_annotation_may_name_what_the_module_gives_below(loaded):
     assert loaded(LATER).broken == ""
     arguments = registry.optimizer.get("mine").hyperparameters
     assert [each.traced for each in arguments.values()] == [True, True]
+
+
+def test_what_is_annotated_by_a_later_name_is_looked_at_when_that_is_there(loaded, tmp_path):
+    broken = loaded(LATER.replace('momentum: "Later" = 0.9', 'momentum: "Later" = 1.0')).broken
+    assert broken.startswith(f"{tmp_path / 'strange.py'}:13: optimizer 'mine': its default momentum=1.0 is outside")
 
 
 def test_an_annotation_that_names_nothing_is_one_line_at_the_first_use_in_python(loaded):
