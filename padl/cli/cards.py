@@ -63,11 +63,12 @@ def print_card(name: str) -> None:
     """
     console = Output()
     for entry in entries_called(name):
+        table = _facts_table(entry)  # raises before anything is printed
         print_line(f"{entry.kind} {entry.name}", style="bold")
         text = inspect.getdoc(entry.function) or "no description"
         console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
         console.print(_arguments(entry, console.width) if entry.hyperparameters else "")
-        console.print(_facts_table(entry))
+        console.print(table)
         if entry.kind == "model":
             _print_parameters(entry, console)
         if goes_by_roles(entry):
