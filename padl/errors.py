@@ -65,5 +65,8 @@ def edits(word: str, other: str) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """`ValueError: what it says first`."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+    """`ValueError: what it says first`, and where that ends in a colon what it introduces, up to an empty line."""
+    first, _, more = str(error).partition("\n")
+    if first.rstrip().endswith(":"):
+        first = " ".join([first, *more.strip().partition("\n\n")[0].split()])
+    return f"{type(error).__name__}: {first}"

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from padl.rule_errors import one_transformation
 from padl.types import PadlError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,6 +44,9 @@ def ordered(name: str, traits: Mapping[str, Any], function: F) -> F:
 
     What it makes says who holds a norm in it; one of Optax's without further arguments has no place to say so. A class,
     or another thing that can be called, comes back as it is.
+
+    Raises:
+        RuleError: by its call, it made no Optax transformation.
     """
     if not inspect.isfunction(function):
         return function
@@ -50,7 +54,7 @@ def ordered(name: str, traits: Mapping[str, Any], function: F) -> F:
     @functools.wraps(function)
     def make(*args: Any, **arguments: Any) -> Any:
         held = held_after(name, traits, norm_held_by(*args, *arguments.values()))
-        made = function(*args, **arguments)
+        made = one_transformation(function(*args, **arguments), function)
         if held and hasattr(made, "__dict__"):
             setattr(made, HELD, held | norm_held_by(made))
         return made

@@ -18,11 +18,16 @@ class Place(NamedTuple):
     Attributes:
         module: the `__name__` of its module, `__main__` for a script, a prompt and a notebook. file: of its code.
         origin: as it is shown: "padl", "plugins/mine.py", "stranger 1.0", "tools (/home/me/tools.py)", "this notebook".
+        line: of the decorator.
     """
 
     module: str
     file: str
     origin: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
 
     def is_same_as(self, other: "Place") -> bool:
         """Tell whether both are one module, by name and file, or both are `__main__`."""
@@ -53,7 +58,7 @@ def loading(plugin: str, package: str = "") -> Iterator[None]:
 def place_of(frame: FrameType) -> Place:
     """Return the place of the code that runs in a frame."""
     module, file = str(frame.f_globals.get("__name__", "")), frame.f_code.co_filename
-    return Place(module, file, _origin(frame, module, file))
+    return Place(module, file, _origin(frame, module, file), frame.f_lineno)
 
 
 def _origin(frame: FrameType, module: str, file: str) -> str:

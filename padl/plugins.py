@@ -1,13 +1,14 @@
 """Strangers' code: installed packages with an entry point in the group "padl.plugins", and drop-in files.
 
 Drop-in folders are the `plugins/` of a checkout and those named in PADL_PLUGINS; never the current folder by itself. A
-plugin registers by the decorators of `padl.registry`. One that fails at import is kept with its reason; it leaves
-nothing registered and stops nothing.
+plugin registers by the decorators of `padl.registry`. One that fails at import, or registers what could not be used, is
+kept with its reason; it leaves nothing registered and stops nothing. What an import does to the process is put back.
 """
 
 import importlib.util
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import metadata
@@ -15,24 +16,33 @@ from pathlib import Path
 from typing import NamedTuple
 
 from padl import registry
-from padl.types import one_line
+from padl.import_effects import contained
+from padl.types import Kind, PadlError, one_line
 
 GROUP = "padl.plugins"
 
 
 class Source(NamedTuple):
-    """Where a plugin is: its name, the top-level package of its modules, and what imports it."""
+    """Where a plugin is: its name, the top-level package of its modules, what imports it, and its file if it is one."""
 
     name: str
     package: str
     importer: Callable[[], object]
+    file: str = ""
 
 
 class Plugin(NamedTuple):
-    """name: of the distribution or file. broken: why it could not be loaded, "" where it was."""
+    """A plugin that was found.
+
+    Attributes:
+        name: of the distribution or file. broken: why it could not be loaded, with its place; "" where it was.
+        notes: what its import did to the process, a line each. registers: kind and name of what it registers, or would.
+    """
 
     name: str
     broken: str
+    notes: tuple[str, ...] = ()
+    registers: tuple[tuple[Kind, str], ...] = ()
 
 
 @cache
@@ -49,7 +59,8 @@ def _sources() -> Iterator[Source]:
         if not folder.is_dir():
             yield Source(str(folder), "", lambda folder=folder: _no_folder(folder))
         for file in sorted(folder.glob("*.py")):
-            yield Source(f"{folder.name}/{file.name}", _module_name(file), lambda file=file: _import_file(file))
+            load_file = lambda file=file: _import_file(file)  # noqa: E731
+            yield Source(f"{folder.name}/{file.name}", _module_name(file), load_file, str(file))
 
 
 def folders() -> list[Path]:
@@ -61,14 +72,29 @@ def folders() -> list[Path]:
 
 
 def _attempt(source: Source) -> Plugin:
-    try:
-        with registry.origin(source.name, source.package):
-            source.importer()
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:  # a plugin may call sys.exit
-        return Plugin(source.name, one_line(error))
-    return Plugin(source.name, "")
+    registers: list[tuple[Kind, str]] = []
+    broken = ""
+    with contained(source.name) as notes:
+        try:
+            with registry.origin(source.name, source.package) as registers:
+                source.importer()
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a plugin may call sys.exit
+            broken = _reason(error, source)
+    return Plugin(source.name, broken, tuple(notes), tuple(registers))
+
+
+def _reason(error: BaseException, source: Source) -> str:
+    """`file:line: what it says`, of the last line of the plugin that was run."""
+    frames = traceback.extract_tb(error.__traceback__)
+    within, module = f"{os.sep}{source.package}{os.sep}", f"{os.sep}{source.package}.py"
+    is_own = lambda file: file == source.file or (not source.file and (within in file or file.endswith(module)))  # noqa: E731
+    own = [frame for frame in frames if is_own(frame.filename)]
+    says = str(error) if isinstance(error, PadlError) else one_line(error)
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    return f"{own[-1].filename}:{own[-1].lineno}: {says}" if own else says
 
 
 def _module_name(file: Path) -> str:

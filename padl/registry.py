@@ -23,7 +23,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.checked_calls import checked, no_conflict, over_steps
 from padl.coercion import FrozenDict, coerce, describe, notes
 from padl.errors import near as near
@@ -31,12 +30,13 @@ from padl.messages import warn
 from padl.nested import without
 from padl.norm_order import ordered
 from padl.origins import MAIN, PADL, Place, loading, place_of
+from padl.signature_checks import mistakes, unresolved
 from padl.types import DOMAINS, KINDS, Domain, Kind, Nested, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
+TYPES = ("Scalar", "ScalarOrSchedule", "Optimizer", "Domain", "Annotated", "Literal", "Any")  # of annotations
 NOT_HYPERPARAMETERS = ("where", "reduction", "rngs", "roles")  # arguments that PADL passes itself
-WORDS = {"targets": TARGETS, "predictions": PREDICTIONS}  # of a loss
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Hyperparameter(NamedTuple):
             return _checked_optimizer({**default, **value} if isinstance(value, Mapping) else value, where)
         fits, value = coerce(value, self.annotation)
         if not fits:
-            raise PadlError(f"{where}={value!r} is not {describe(self.annotation)}")
+            raise PadlError(f"{where}={value!r} is not {describe(self.annotation) or self.annotation}")
         if self.traced and callable(value):
             _refuse_shape(value, where)
         for x in value if isinstance(value, tuple) else (value,):
@@ -213,7 +213,7 @@ def hyperparameters_of(kind: str, function: Callable[..., Any]) -> dict[str, Hyp
 
 def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
     """The hyperparameters of `function`: its arguments, or only the keyword-only ones, less those the house passes."""
-    hints = typing.get_type_hints(function.__init__ if isinstance(function, type) else function, include_extras=True)
+    hints = _hints(function)
     hyperparameters = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in NOT_HYPERPARAMETERS or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
@@ -226,6 +226,22 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         nested = any(isinstance(n, Nested) for n in said)
         hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required, nested)
     return hyperparameters
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """The annotations of the arguments, not that of the result; PadlError for one that cannot be read."""
+    written = function.__init__ if isinstance(function, type) else function
+
+    def arguments() -> None: ...
+
+    try:
+        written_hints = getattr(written, "__annotations__", {})  # those of an object with __call__ are its own affair
+        arguments.__annotations__ = {k: note for k, note in written_hints.items() if k != "return"}
+        names = getattr(inspect.unwrap(written), "__globals__", {})
+        return typing.get_type_hints(arguments, globalns=names, include_extras=True)
+    except Exception as error:  # whatever a stranger's text evaluates to
+        missing = near(error.name or "", TYPES) if isinstance(error, NameError) else ""
+        raise PadlError(f"an annotation cannot be read: {error}{missing}") from error
 
 
 def check(
@@ -253,16 +269,6 @@ def _refuse_shape(function: Callable[..., Any], where: str) -> None:
             )
 
 
-def _check_words(loss: str, traits: Mapping[str, Any]) -> None:
-    """Raise PadlError for a word by which a loss declares an argument, and which is not explained."""
-    for key, words in WORDS.items():
-        if key in traits and traits[key] not in words:
-            raise PadlError(
-                f"loss '{loss}': no {key}={traits[key]!r}{near(str(traits[key]), words)} (there are: "
-                f"{', '.join(words)}; one of your own goes into padl.argument_domains.{key.upper()} first)"
-            )
-
-
 class Registry:
     """One kind of things by name. Called, it is the decorator that registers."""
 
@@ -270,25 +276,33 @@ class Registry:
         self.kind: Kind = kind
         self._entries: dict[str, Entry] = {}
 
-    def __call__(self, *, name: str = "", family: str = "", reference: str = "", **traits: Any) -> Callable[[F], F]:
+    def __call__(
+        self, *bare: Any, name: str = "", family: str = "", reference: str = "", **traits: Any
+    ) -> Callable[[F], F]:
         """Register the decorated function under `name`, its own by default.
 
         Args:
             family: which relatives it stands with in listings.
             reference: the paper, and where it matters the equation.
-            traits: what else this kind declares (a loss its `targets`, a task its default `loss` and `model`). Of any
-                kind `conflict`: {every hyperparameter: value} -> a line on those that together would do nothing; and
-                `same_value`: {hyperparameter: what it is for}, of those that change no value.
+            traits: what else this kind declares, of `padl.decorator_words` (a loss its `targets`, a task its default
+                `loss` and `model`). Of any kind `conflict`: {every hyperparameter: value} -> a line on those that
+                together would do nothing; and `same_value`: {hyperparameter: what it is for}, of those that change no
+                value.
 
         Raises:
-            PadlError: the name is taken, or a loss says of its arguments what no word is.
+            PadlError: the name is taken; by name, words, annotations or defaults it could not be used
+                (`padl.signature_checks`). PADL's own are looked at by a test.
         """
+        if bare:
+            _attempts.append((self.kind, name or getattr(bare[0], "__name__", str(bare[0]))))
+            raise PadlError(_without_parentheses(self.kind, bare[0]))
         place = place_of(sys._getframe(1))
 
         def register(function: F) -> F:
-            label = name or function.__name__
-            if self.kind == "loss":
-                _check_words(label, traits)
+            label = name or getattr(function, "__name__", type(function).__name__)
+            _attempts.append((self.kind, label))
+            if place.origin != PADL:
+                self._refuse(Entry(self.kind, label, function, family, reference, place.origin, traits, place))
             if self.kind == "optimizer":
                 function = ordered(label, traits, function)
             function = checked(self.kind, function, hyperparameters_of, traits.get("conflict", no_conflict))
@@ -296,6 +310,15 @@ class Registry:
             return function
 
         return register
+
+    def _refuse(self, entry: Entry) -> None:
+        """Raise PadlError for what could not be used; what its annotations name may come later in its module."""
+        later = unresolved(entry)
+        wrong = [line for line in mistakes(entry) if line != later]
+        if wrong:
+            raise PadlError(f"{self.kind} '{entry.name}': {'; '.join(wrong)}")
+        if later:
+            _looked_at_later.append((self.kind, entry.name))
 
     def add(self, entry: Entry) -> None:
         """Register an entry. One that replaces an earlier one of the same place says so in a line.
@@ -346,6 +369,15 @@ class Registry:
         return iter(self._entries.values())
 
 
+def _without_parentheses(kind: Kind, given: Any) -> str:
+    if isinstance(given, str):
+        return f"@{kind}({given!r}): a name is given as @{kind}(name={given!r})"
+    above = getattr(given, "__name__", "the function")
+    return f"@{kind} above {above} stands without parentheses: write @{kind}(), or @{kind}(family=..., reference=...)"
+
+
+_attempts: list[tuple[Kind, str]] = []  # what decorators were called for, refused or not
+_looked_at_later: list[tuple[Kind, str]] = []  # those of them whose annotations could not be read yet
 _refused: list[str] = []  # what was registered under a name of PADL's before PADL's own was
 
 
@@ -373,20 +405,33 @@ def _is_same_place(taken: Entry, entry: Entry) -> bool:
 
 
 @contextlib.contextmanager
-def origin(whose: str, package: str = "") -> Iterator[None]:
+def origin(whose: str, package: str = "") -> Iterator[list[tuple[Kind, str]]]:
     """What registers inside this context is recorded as coming from `whose`; if it fails, nothing of it stays.
 
     Args:
         package: only modules of this top-level package are; "" takes all for theirs, PADL's own excepted.
+
+    Yields:
+        A list that has, behind the context, the kind and name of all that tried to register.
+
+    Raises:
+        PadlError: behind it, with its place, for one whose annotations could not be read before: they cannot be read
+            now either, or something else is wrong with it.
     """
     before = {kind: dict(REGISTRIES[kind]._entries) for kind in KINDS}
+    attempts, begun, later = [], len(_attempts), len(_looked_at_later)
     try:
         with loading(whose, package):
-            yield
+            yield attempts
+        for entry in [REGISTRIES[kind].get(name) for kind, name in _looked_at_later[later:]]:
+            if wrong := mistakes(entry):
+                raise PadlError(f"{entry.place or whose}: {entry.kind} '{entry.name}': {'; '.join(wrong)}")
     except BaseException:
         for kind in KINDS:
             REGISTRIES[kind]._entries = before[kind]
         raise
+    finally:
+        attempts += _attempts[begun:]
 
 
 def discover(package: str, path: Iterable[str]) -> None:

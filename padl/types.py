@@ -124,12 +124,7 @@ def short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-class Domain(NamedTuple):
-    """The interval a hyperparameter lives in, and the part of it worth searching.
-
-    A plugin gives a word of its own a domain where it uses it: `alpha: Annotated[Scalar, Domain(0.0, 1.0)]`.
-    """
-
+class _Interval(NamedTuple):
     low: float = -math.inf
     high: float = math.inf
     low_open: bool = False
@@ -137,6 +132,27 @@ class Domain(NamedTuple):
     search: tuple[float, float] | None = None
     scale: Literal["linear", "log", "log1m"] = "linear"  # log1m: evenly spaced in log(1 - x), as decay rates want it
     off: float | None = None  # of what keeps a model from learning its training rows by heart: the value that does not
+
+
+class Domain(_Interval):
+    """The interval a hyperparameter lives in, and the part of it worth searching.
+
+    A plugin gives a word of its own a domain where it uses it: `alpha: Annotated[Scalar, Domain(0.0, 1.0)]`.
+
+    Raises:
+        PadlError: no number lies in it, or its search range does not.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *args: Any, **named: Any) -> "Domain":
+        made = super().__new__(cls, *args, **named)
+        is_open = made.low_open or made.high_open
+        if not (made.low < made.high if is_open else made.low <= made.high):
+            raise PadlError(f"{_written(made)} holds no number: it is Domain(low, high), with low < high")
+        if made.search is not None and not (made.search[0] < made.search[1] and all(x in made for x in made.search)):
+            raise PadlError(f"{_written(made)}: its search range {made.search} is no part of {made}")
+        return made
 
     def __contains__(self, x: Any) -> bool:
         above = x > self.low if self.low_open else x >= self.low
@@ -149,6 +165,10 @@ class Domain(NamedTuple):
     def __str__(self) -> str:
         left, right = "(" if self.low_open or math.isinf(self.low) else "[", ")" if self.high_open else "]"
         return f"{left}{short(self.low)}, {short(self.high)}{right}"
+
+
+def _written(domain: Domain) -> str:
+    return f"Domain({domain.low}, {domain.high})"
 
 
 FINITE = Domain(low_open=True, high_open=True)

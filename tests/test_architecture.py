@@ -15,8 +15,9 @@ from padl.types import KINDS
 ROOT = Path(__file__).parents[1]
 STOREYS = [
     {"errors", "version", "jax_flags", "files", "nested", "notebook", "argument_domains"},
-    {"types", "messages", "readable"},
-    {"origins", "checked_calls", "coercion", "norm_order", "roles", "bucketed"},
+    {"types", "messages", "readable", "rule_errors"},
+    {"origins", "checked_calls", "coercion", "norm_order", "roles", "bucketed", "decorator_words", "import_effects"},
+    {"signature_checks"},
     {"registry", "attention_logits"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},

@@ -3,7 +3,7 @@
 import pytest
 
 import padl
-from padl.errors import edits, near, nearest_word
+from padl.errors import edits, near, nearest_word, one_line
 
 EDITS = {
     ("adam", "adam"): 0,
@@ -50,3 +50,19 @@ def test_of_two_words_as_near_the_shorter_is_suggested():
 @pytest.mark.parametrize("typed", ["zzz", "", "x", "q7"])
 def test_nothing_is_suggested_where_nothing_is_alike(typed):
     assert near(typed, ["adam", "gd", "sgd", "lion"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        ("no such\nthing", "ValueError: no such"),
+        (
+            "they differ:\n\n  * one is 1\n  * the other 2\n\nRevise it.",
+            "ValueError: they differ: * one is 1 * the other 2",
+        ),
+        ("they differ:", "ValueError: they differ:"),
+        ("", "ValueError: "),
+    ],
+)
+def test_a_line_that_ends_in_a_colon_is_told_with_what_it_introduces(message, line):
+    assert one_line(ValueError(message)) == line

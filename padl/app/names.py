@@ -90,14 +90,18 @@ def _is_module(model: Any) -> bool:
 
 
 def find(kind: Kind, name: str) -> Entry:
-    """Return the entry of this name; PadlError for an unknown one, which names broken plugins that may be why."""
+    """Return the entry of this name; PadlError for an unknown one, which tells of broken plugins that may be why."""
     try:
         return of(kind).get(name)
     except PadlError as error:
-        broken = [plugin.name for plugin in load() if plugin.broken]
+        broken = [plugin for plugin in load() if plugin.broken]
+        its = next((plugin for plugin in broken if (kind, name) in plugin.registers), None)
+        if its:
+            raise PadlError(f"{kind} '{name}' is of the plugin {its.name}, which is broken: {its.broken}") from error
         if not broken:
             raise
-        raise PadlError(f"{error}; plugins that could not be loaded: {', '.join(broken)}") from error
+        reasons = "; ".join(f"{plugin.name} ({plugin.broken})" for plugin in broken)
+        raise PadlError(f"{error}; plugins that could not be loaded: {reasons}") from error
 
 
 def names(kind: Kind) -> list[str]:

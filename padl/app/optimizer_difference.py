@@ -14,8 +14,10 @@ import numpy as np
 import optax
 import yaml
 
-from padl.app.names import find, part
+from padl.app.names import Part, find, part
 from padl.app.optimizer_arrays import MATRIX, goes_by_roles
+from padl.app.plugin_errors import one_line_for
+from padl.engine.rule_calls import started, updated_once
 from padl.optimizers.transformation import needs_of
 from padl.registry import near
 from padl.types import PadlError
@@ -143,6 +145,11 @@ def _as_yaml(value: str) -> str:
 def _path(config: Mapping[str, Any], shape: tuple[int, ...], steps: int, seed: int) -> np.ndarray:
     """The points (steps + 1, numbers of `shape`) of an optimizer, in float64."""
     found = part("optimizer", config)
+    with one_line_for({"optimizer": found}):
+        return _walked(found, shape, steps, seed)
+
+
+def _walked(found: Part, shape: tuple[int, ...], steps: int, seed: int) -> np.ndarray:
     roles = {"array": MATRIX} if len(shape) == 2 else None
     optimizer = optax.with_extra_args_support(found.choice(**found.scalars, roles=roles))
     unmet = [need for need in needs_of(optimizer) if need != "key"] if hasattr(optimizer, "needs") else []
@@ -159,10 +166,10 @@ def _path(config: Mapping[str, Any], shape: tuple[int, ...], steps: int, seed: i
     def step(carry: Any, drawn: Any) -> tuple[Any, jax.Array]:
         point, state = carry
         gradient, key = drawn
-        updates, state = optimizer.update(gradient, state, point, key=key)
+        updates, state = updated_once(optimizer, gradient, state, point, {"key": key})
         moved: Any = optax.apply_updates(point, updates)
         return (moved, state), moved["array"].ravel()
 
     keys = jax.random.split(jax.random.key(seed), steps)
-    _, points = jax.jit(lambda c: jax.lax.scan(step, c, (gradients, keys)))((start, optimizer.init(start)))
+    _, points = jax.jit(lambda c: jax.lax.scan(step, c, (gradients, keys)))((start, started(optimizer, start)))
     return np.concatenate([np.asarray(start["array"]).reshape(1, -1), np.asarray(points)])

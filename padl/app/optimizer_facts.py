@@ -10,9 +10,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from padl.app.plugin_errors import told
+from padl.engine.rule_calls import started
 from padl.optimizers.transformation import measures_of, needs_of, readout_of, trained
 from padl.registry import Entry
-from padl.types import PadlError, one_line
+from padl.rule_errors import RuleError
+from padl.types import PadlError
 
 SHAPE = (100, 100)  # of the matrix by which the arrays of a state are counted
 
@@ -44,7 +47,9 @@ def facts_of(entry: Entry) -> OptimizerFacts:
         params = {"kernel": jnp.zeros(SHAPE)}
         state, measured = jax.eval_shape(lambda p: _state_and_measures(optimizer, p), params)
     except Exception as error:  # a stranger's code
-        raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {one_line(error)}") from error
+        is_known = isinstance(error, PadlError) and not isinstance(error, RuleError)
+        why = str(error) if is_known else told(error, [(entry, None)])
+        raise PadlError(f"optimizer '{entry.name}' from {entry.origin} fails: {why}") from error
     size = SHAPE[0] * SHAPE[1]
     arrays = sum(x.size for x in jax.tree.leaves(state) if x.size > 1) / size
     declared = tuple(sorted(needs_of(optimizer))) if hasattr(optimizer, "needs") else ()
@@ -68,6 +73,6 @@ def year_of(reference: str) -> int | None:
 
 
 def _state_and_measures(optimizer: optax.GradientTransformation, params: dict) -> tuple:
-    state = optimizer.init(params)
+    state = started(optimizer, params)
     measured = measures_of(optimizer)(state, params, params)
     return state, measured

@@ -17,8 +17,10 @@ from padl.cli.docstrings import fitted
 from padl.cli.formatting import print_line
 from padl.coercion import describe, written
 from padl.optimizers.transformation import NEEDS
+from padl.origins import PADL
 from padl.registry import Entry, near
 from padl.runs.console import Output
+from padl.signature_checks import hints
 from padl.types import KINDS, Domain, PadlError, one_line
 
 EXPLAINED: Mapping[str, Mapping[Any, str]] = {
@@ -37,7 +39,7 @@ LABELS = {
     "exempt": "exempt from checks",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
-HIDDEN = ("view", "conflict", "conventions", "shown_at")  # drawn, said where it is met, a line each, or for tests
+HIDDEN = ("view", "conflict", "conventions", "shown_at", "about")  # drawn, said where met, a line each, or for tests
 GAP = 2  # between columns, in characters
 SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 
@@ -45,6 +47,9 @@ SCALES = {"linear": "", "log": ", log", "log1m": ", log of 1-x"}
 def entries_called(name: str) -> list[Entry]:
     """The entries of that name, of every kind; raises PadlError where there is none."""
     entries = [entry for kind in KINDS for entry in names.of(kind) if entry.name == name]
+    broken = [plugin for plugin in names.load() if plugin.broken and name in dict(plugin.registers).values()]
+    if not entries and broken:
+        raise PadlError(f"'{name}' is of the plugin {broken[0].name}, which is broken: {broken[0].broken}")
     if not entries:
         every_name = [name for kind in KINDS for name in names.of(kind).names()]
         raise PadlError(f"nothing is called '{name}'{near(name, every_name)} ('padl list' shows all names)")
@@ -59,15 +64,18 @@ def print_card(name: str) -> None:
     """
     console = Output()
     for entry in entries_called(name):
+        table = _facts_table(entry)  # raises before anything is printed
         print_line(f"{entry.kind} {entry.name}", style="bold")
         text = inspect.getdoc(entry.function) or "no description"
         console.print(fitted(text, console.width), markup=False, highlight=False, soft_wrap=True)
         console.print(_arguments(entry, console.width) if entry.hyperparameters else "")
-        console.print(_facts_table(entry))
+        console.print(table)
         if entry.kind == "model":
             _print_parameters(entry, console)
         if goes_by_roles(entry):
             _print_arrays(entry, console)
+        for hint in hints(entry) if entry.origin != PADL else ():
+            print_line(f"hint: {hint}")
         console.print()
 
 
@@ -181,7 +189,8 @@ def facts(entry: Entry) -> dict[str, str]:
     """{label: in words}: the traits, of a loss the domains first, then family, reference, origin and state."""
     traits = sorted(entry.traits.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else len(FIRST))
     in_words = {LABELS.get(name, name): _in_words(name, value) for name, value in traits if name not in HIDDEN}
-    lines = {**in_words, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
+    own = {str(label): _in_words("", fact) for label, fact in entry.traits.get("about", {}).items()}
+    lines = {**in_words, **own, "family": entry.family, "reference": entry.reference, "origin": entry.origin}
     return {**lines, **_of_optimizer(entry)} if entry.kind == "optimizer" else lines
 
 

@@ -16,22 +16,31 @@ from padl.coercion import written
 from padl.origins import PADL
 from padl.registry import Entry
 from padl.runs.console import Output
+from padl.signature_checks import hints
 from padl.types import KINDS, Kind, PadlError
 
 PLURALS: dict[Kind, str] = {kind: "losses" if kind == "loss" else f"{kind}s" for kind in KINDS}
 
 
 def print_list(kinds: Collection[Kind]) -> None:
-    """Print a table for each kind, and then the plugins that could not be loaded and the optimizers that fail."""
+    """Print a table for each kind, and behind them what is to be said of plugins, and the optimizers that fail."""
     console = Output()
     for kind in kinds:
         console.print(_listing(kind))
-    for plugin in names.load():
-        if plugin.broken:
-            print_line(f"broken plugin {plugin.name}: {plugin.broken}")
+    for line in on_plugins(kinds):
+        print_line(line)
     for entry in names.of("optimizer") if "optimizer" in kinds else ():
         if isinstance(facts := _facts(entry), str):
             print_line(facts)
+
+
+def on_plugins(kinds: Collection[Kind]) -> list[str]:
+    """Say which plugins could not be loaded and what imports of others did, and give hints on entries of strangers."""
+    plugins = names.load()
+    broken = [f"broken plugin {plugin.name}: {plugin.broken}" for plugin in plugins if plugin.broken]
+    notes = [f"note on plugin {plugin.name}: {note}" for plugin in plugins for note in plugin.notes]
+    strange = [entry for kind in kinds for entry in names.of(kind) if entry.origin != PADL]
+    return [*broken, *notes, *(f"hint on {each.kind} {each.name}: {hint}" for each in strange for hint in hints(each))]
 
 
 def _listing(kind: Kind) -> Table:

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from padl.engine.experiment import check_alike
 from padl.engine.operations import DECOMPOSITIONS, hangs_batched, operations_of
-from padl.optimizers.transformation import needed, readout_of
+from padl.engine.rule_calls import started, updated_once
+from padl.optimizers.transformation import readout_of
 from padl.registry import StaticPartial
 from padl.surfaces.functions import tilted
 from padl.surfaces.landscape import Forms, Roles, heights_at, params_of, point_of
@@ -124,13 +124,12 @@ def _walk(
         value, grad = jax.value_and_grad(value_fn)(params)
         of_point = {"value": value, "value_fn": value_fn, "grad": grad, "grad_fn": jax.grad(value_fn)}
         extras = {**of_point, "key": drawn.own, "model_state": {}}
-        updates, state = optimizer.update(grad, state, params, **needed(optimizer, extras))
-        check_alike(updates, params, "returned updates")
+        updates, state = updated_once(optimizer, grad, state, params, extras)
         moved: Any = optax.apply_updates(params, updates)
         return (moved, state), point_of(forms, readout_of(optimizer)(state, moved))
 
     params = params_of(forms, start)
-    _, points = jax.lax.scan(step, (params, optimizer.init(params)), draws, length=steps)
+    _, points = jax.lax.scan(step, (params, started(optimizer, params)), draws, length=steps)
     return jnp.concatenate([start[None], points])
 
 

@@ -21,9 +21,10 @@ from padl.engine import keys
 from padl.engine.batch_gradient import BatchGradient
 from padl.engine.dependence import depends
 from padl.engine.measures import Update, measure
+from padl.engine.rule_calls import check_alike, started, updated_once
 from padl.optimizers.clipping import clip_by_global_norm
 from padl.optimizers.leafwise import LEARNING_RATE
-from padl.optimizers.transformation import needed, readout_of, trained
+from padl.optimizers.transformation import readout_of, trained
 from padl.optimizers.units import by_path
 from padl.roles import ParameterRole
 from padl.tasks.parameter_roles import parameter_roles
@@ -89,7 +90,7 @@ class Experiment:
         params, model_state = self.objective.init(keys.of_init(key), hparams)
         if pretrained:
             params, model_state = _in_place_of((params, model_state), tuple(pretrained))
-        opt_state = self._transformation(hparams).init(params)
+        opt_state = started(self._transformation(hparams), params)
         average = params if "ema" in hparams["run"] else ()
         return TrainState(jnp.zeros((), jnp.int32), key, params, model_state, opt_state, average)
 
@@ -140,12 +141,11 @@ class Experiment:
         }
 
         def update(given: Params, extras: dict[str, Any]) -> tuple[Params, PyTree]:
-            return optimizer.update(given, state.opt_state, state.params, **needed(optimizer, extras))
+            return updated_once(optimizer, given, state.opt_state, state.params, extras)
 
         if largest is not None:
             check_uses_gradient(lambda given: update(given, {**extras, "grad_fn": lambda _: given})[0], gradient)
         updates, opt_state = update(clipped(gradient), extras)
-        check_alike(updates, state.params, "returned updates")
         moved = Update(gradient, updates, state.params)
         measured = measure(self.measure, optimizer, opt_state, moved) if self.measure else {}
         params: Any = optax.apply_updates(state.params, updates)
@@ -217,20 +217,6 @@ def _in_place_of(fresh: PyTree, pretrained: PyTree) -> PyTree:
     """The pretrained arrays, and the fresh ones where those are None."""
     choose = lambda saved, made: made if saved is None else saved  # noqa: E731
     return jax.tree.map(choose, pretrained, fresh, is_leaf=lambda x: x is None)
-
-
-def check_alike(tree: PyTree, params: Params, what: str) -> None:
-    """Refuse, while tracing, what an optimizer made that is not of the form of the parameters.
-
-    Args:
-        what: it is, in a message.
-
-    Raises:
-        PadlError: with both forms.
-    """
-    forms = [jax.tree.map(lambda x: f"{x.dtype.name}{list(x.shape)}", each) for each in (tree, params)]
-    if forms[0] != forms[1]:
-        raise PadlError(f"the optimizer {what} {forms[0]} for parameters {forms[1]}: they must be alike")
 
 
 def check_uses_gradient(update: Callable[[Params], Params], gradient: Params) -> None:

@@ -29,6 +29,7 @@ from padl.optimizers.transformation import extra, given_params
 from padl.optimizers.units import Roles, roles_of
 from padl.roles import ParameterRole
 from padl.roles.role import parameter_name
+from padl.rule_errors import check_call
 from padl.types import Key, PadlError, PyTree, at_least_float32
 
 COMPLEX = "optimise the real and the imaginary part, as two arrays"
@@ -93,11 +94,15 @@ def leafwise(
         roles: {path: role}, where "role" is needed; None infers them.
 
     Raises:
-        PadlError: it needs what only a rule over all arrays can be given; by its functions, slots that are none.
+        PadlError: it needs what only a rule over all arrays can be given; one of the two functions takes other
+            arguments; by its functions, slots that are none, or nothing that is (d, slots).
     """
     of_all = [need for need in needs if need in OF_ALL_ARRAYS]
     if of_all:
         raise PadlError(f"leafwise cannot give {of_all[0]}, which is of all arrays together: lift the rule by treewise")
+    check_call(init, "init of a rule", "p", [ROLE] if ROLE in needs else [])
+    by_position = "g, s, p, t, shared" if shared else "g, s, p, t"
+    check_call(direction, "direction of a rule", by_position, [need for need in needs if need != PARAMS])
     start, advance = shared or ((), lambda nothing, t: nothing)
     policy = dtypes or {}
     read = [need for need in needs if need not in (PARAMS, ROLE)]
@@ -110,7 +115,7 @@ def leafwise(
         arrays = _packed(layout, leaves)
         of_each = _roles(params, roles) if ROLE in needs else [{}] * len(arrays)
         slots = [
-            first_stored(are_slots(init(p.astype(compute_dtype(p)), **role)), policy)
+            first_stored(are_slots(init(p.astype(compute_dtype(p)), **role), init), policy)
             for p, role in zip(arrays, of_each, strict=True)
         ]
         first = jax.tree.map(lambda x: jnp.asarray(x, float), start)
@@ -140,7 +145,9 @@ def leafwise(
             if one_at_a_time and steps:
                 g, point = after(g, steps[-1][0]), None if point is None else after(point, steps[-1][0])
             d, new = are_both(
-                direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more), s
+                direction(g.astype(dtype), computed(s, dtype), point, count.astype(dtype), *extra_args, **more),
+                s,
+                direction,
             )
             steps.append((d, stored(new, s, policy, rounding_key)))
         directions = [d for d, _ in steps]

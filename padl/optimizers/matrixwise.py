@@ -18,12 +18,14 @@ import jax
 from optax import GradientTransformation
 
 from padl.optimizers.groups import OptimizerGroup, grouped
-from padl.optimizers.leafwise import ROLE, Rule, leafwise
+from padl.optimizers.leafwise import PARAMS, ROLE, Rule, leafwise
 from padl.optimizers.rounding import Policy
+from padl.optimizers.slots import are_both, are_slots
 from padl.optimizers.transformation import Transformation
 from padl.optimizers.units import Roles, known_roles
 from padl.roles import ParameterRole, Role
 from padl.roles.role import MAPS
+from padl.rule_errors import check_call
 from padl.types import PadlError
 
 MATRICES: tuple[Role, ...] = ("matrix", "convolution")  # what rules for matrices are for, unless they are told
@@ -92,12 +94,16 @@ def matrixwise(
         shared: as of `leafwise`; the direction is then (G, s, W, t, shared) -> (D, slots).
     """
 
+    by_position = "G, s, W, t, shared" if shared else "G, s, W, t"
+    check_call(init, "init of a rule", "W")
+    check_call(direction, "direction of a rule", by_position, [need for need in needs if need != PARAMS])
+
     def kept(form: MatrixForm, slots: Any) -> Any:
         return slots._replace(**{name: form.array(getattr(slots, name)) for name in mirrors})
 
     def init_array(p: jax.Array, role: ParameterRole) -> Any:
         form = form_of(p.shape, role)
-        return kept(form, jax.vmap(init)(form.matrices(p)))
+        return kept(form, jax.vmap(lambda W: are_slots(init(W), init))(form.matrices(p)))
 
     def direct_array(g, s, p, t, *now: Any, role: ParameterRole, **more: Any) -> tuple[jax.Array, Any]:
         form = form_of(g.shape, role)
@@ -107,7 +113,7 @@ def matrixwise(
 
         def one(matrix: Any) -> tuple[jax.Array, Any]:
             g, s, p, key = matrix
-            return direction(g, s, p, t, *now, **more, **key)
+            return are_both(direction(g, s, p, t, *now, **more, **key), s, direction)
 
         stack = (form.matrices(g), slots, points, keys)
         d, new = each_matrix(one, stack, form.count, decomposes)

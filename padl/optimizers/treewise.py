@@ -29,6 +29,7 @@ from padl.optimizers.rounding import Policy, is_stochastic, stochastically_round
 from padl.optimizers.slots import are_both, are_slots
 from padl.optimizers.transformation import Measure, extra
 from padl.optimizers.vectors import Vector
+from padl.rule_errors import check_call
 from padl.types import Key, PyTree
 
 
@@ -70,11 +71,13 @@ def treewise(
     """
     policy = dtypes or {}
     by_name = [need for need in needs if need != PARAMS]
+    check_call(init, "init of a rule", "p")
+    check_call(direction, "direction of a rule", "g, s, p, t", by_name)
     random = is_stochastic(policy)
 
     def init_tree(params: PyTree) -> State:
         leaves, tree = jax.tree.flatten(real(params))
-        slots = are_slots(init(Vector(p.astype(compute_dtype(p)) for p in leaves)))
+        slots = are_slots(init(Vector(p.astype(compute_dtype(p)) for p in leaves)), init)
         return State(jnp.zeros((), jnp.int32), (), _first_stored(slots, tree, policy))
 
     def direct_tree(grads: PyTree, state: State, params: PyTree, extras: Mapping[str, Any]) -> tuple[PyTree, State]:
@@ -87,7 +90,7 @@ def treewise(
         count = state.count + 1
         p = None if params is None else form.vector(tree.unflatten(points))
         slots = _loaded(init, state.slots, form)
-        d, new = are_both(direction(form.vector(grads), slots, p, count.astype(float), **given), slots)
+        d, new = are_both(direction(form.vector(grads), slots, p, count.astype(float), **given), slots, direction)
         keys = keys_of(extra(extras, "key"), grads) if random else []
         return tree.unflatten(d.arrays), State(count, (), _stored(new, state.slots, tree, policy, keys))
 

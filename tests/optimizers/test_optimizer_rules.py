@@ -282,7 +282,7 @@ STUMBLES = {
         lambda p: {"m": p},
         lambda g, s, p, t: (g, s),
     ),
-    "direction of a rule returns (direction, slots), and not a ": (lambda p: (), lambda g, s, p, t: g),
+    "direction of a rule returns (direction, slots), and not a": (lambda p: (), lambda g, s, p, t: g),
     "direction of a rule returned slots that are a tuple, and init a Mean": (mean, lambda g, s, p, t: (g, ())),
     "direction of a rule returned a slot m of another form than it had": (
         mean,

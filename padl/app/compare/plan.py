@@ -16,7 +16,7 @@ from padl.app.objects import labelled
 from padl.app.objects.signatures import label_of
 from padl.app.objects.stored import as_stored
 from padl.app.own_ranges import far_words, is_far, own_range
-from padl.app.plugin_errors import one_line_for
+from padl.app.plugin_errors import one_line_for, one_line_of
 from padl.app.stored_config import allowed
 from padl.compare import trajectories
 from padl.compare.trajectories import Candidate
@@ -253,7 +253,10 @@ def one_line_for_candidates(plan: ComparePlan) -> Iterator[None]:
     except Exception as error:
         for label in plan.parts:
             _raise_if_untraceable(plan, label, error)
-        raise
+        line = "" if isinstance(error, PadlError) else one_line_of(error, plan.parts.values())
+        if not line:
+            raise
+        raise PadlError(line) from error
 
 
 def _raise_if_untraceable(plan: ComparePlan, label: str, error: Exception) -> None:

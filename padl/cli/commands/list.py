@@ -24,7 +24,8 @@ def run(arguments: list[str]) -> int:
     """Print a table for each kind that the words name, or for all."""
     given = OPTIONS.read(arguments)
     words = given.kinds
-    from padl.cli.listing import PLURALS, described, print_list
+    from padl.cli.listing import PLURALS, described, on_plugins, print_list
+    from padl.messages import warn
     from padl.registry import near
     from padl.types import KINDS, Kind
 
@@ -38,6 +39,8 @@ def run(arguments: list[str]) -> int:
     wanted: Sequence[Kind] = [kinds[word] for word in words] or KINDS
     if given.json:
         print(json.dumps([each for kind in wanted for each in described(kind)], indent=1))
+        for line in on_plugins(wanted):
+            warn(line)
     else:
         print_list(wanted)
     return DONE

@@ -235,7 +235,7 @@ def plugin_losses(monkeypatch):
             """|a|³."""
             return (jnp.abs(predictions - targets) ** 3).mean()
 
-        @loss(targets="trees", predictions="trees", round=True, tests=cubed)
+        @loss(targets="trees", predictions="trees", about={"round": True, "tests": cubed})
         def of_trees(predictions, targets):
             """Of trees."""
 
@@ -261,6 +261,7 @@ class TestPlugins:
         code, _, err = padl_command("show", "failing", "--plot", "x.png")
         assert (code, err) == (2, "padl: loss 'failing' from a_plugin fails: RuntimeError: no such\n")
 
-    def test_the_words_of_a_plugin_stand_on_its_card_as_they_are(self, padl_command):
+    def test_facts_of_a_plugins_own_stand_on_its_card_as_they_are(self, padl_command):
         out = " ".join(padl_command("show", "of_trees")[1].split())
-        assert out.endswith("predictions parse trees targets parse trees round yes tests cubed origin a_plugin")
+        assert "predictions parse trees targets parse trees round yes tests cubed origin a_plugin" in out
+        assert out.endswith("hint: it has no reference: @loss(reference='Authors year, where')")
