@@ -49,6 +49,7 @@ OF_ALL: Mapping[str, Takes] = {
     "reference": TEXT,
     "conflict": CALLABLE,  # {every hyperparameter: value} -> a line on those that together would do nothing
     "same_value": MAPPING,  # {hyperparameter that changes no value: what it is for}
+    "exempt": MAPPING,  # {check of `padl check` that may fail: why}
     "about": MAPPING,  # {label: fact} of an author's own, which 'padl show' prints
 }
 WORDS: Mapping[Kind, Mapping[str, Takes]] = {
@@ -58,6 +59,9 @@ WORDS: Mapping[Kind, Mapping[str, Takes]] = {
         "moves_norm": SWITCH,
         "holds_norm": SWITCH,
         "other_shapes": MAPPING,  # {slot: its shape, where that is not the parameter's}
+        "laws": _of_type(
+            tuple, "a tuple of laws ('padl check --list' has them)"
+        ),  # which it keeps, and `padl check` tries
         "temporary": TEXT,  # memory beside its slots
         "shown_at": MAPPING,  # {hyperparameter: value at which the others show}
     },
