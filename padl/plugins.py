@@ -1,13 +1,11 @@
 """Strangers' code: installed packages with an entry point in the group "padl.plugins", and drop-in files.
 
-Drop-in folders are the `plugins/` of a checkout and those named in PADL_PLUGINS; never the current folder by itself. A
-plugin registers by the decorators of `padl.registry`. One that fails at import is kept with its reason; it leaves
-nothing registered and stops nothing.
+Drop-in folders are the `plugins/` of a checkout and those named in PADL_PLUGINS; never the current folder by itself.
+`drop_ins` says which of their files are plugins, and imports these. A plugin registers by the decorators of
+`padl.registry`. One that fails at import is kept with its reason; it leaves nothing registered and stops nothing.
 """
 
-import importlib.util
 import os
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import metadata
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from padl import registry
+from padl.drop_ins import import_file, is_plugin, module_name, origin_of
 from padl.types import one_line
 
 GROUP = "padl.plugins"
@@ -48,8 +47,8 @@ def _sources() -> Iterator[Source]:
     for folder in folders():
         if not folder.is_dir():
             yield Source(str(folder), "", lambda folder=folder: _no_folder(folder))
-        for file in sorted(folder.glob("*.py")):
-            yield Source(f"{folder.name}/{file.name}", _module_name(file), lambda file=file: _import_file(file))
+        for file in filter(is_plugin, sorted(folder.glob("*.py"))):
+            yield Source(origin_of(file), module_name(file), lambda file=file: import_file(file))
 
 
 def folders() -> list[Path]:
@@ -69,25 +68,6 @@ def _attempt(source: Source) -> Plugin:
     except BaseException as error:  # a plugin may call sys.exit
         return Plugin(source.name, one_line(error))
     return Plugin(source.name, "")
-
-
-def _module_name(file: Path) -> str:
-    return f"padl_plugin_{file.stem}"
-
-
-def _import_file(file: Path) -> object:
-    name = _module_name(file)
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None  # a .py file has a spec, and a loader
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _no_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ STOREYS = [
     {"types", "messages", "readable"},
     {"origins", "checked_calls", "coercion", "norm_order", "roles", "bucketed"},
     {"registry", "attention_logits"},
+    {"drop_ins"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},
     {"surfaces"},
