@@ -52,7 +52,7 @@ def import_file(file: Path) -> ModuleType:
     Raises:
         ImportError: a neighbour fails, or both import each other; and whatever the file raises.
     """
-    file = file.resolve()
+    file = file.absolute()
     if file in _modules:
         return _modules[file]
     spec = importlib.util.spec_from_file_location(module_name(file), file)

@@ -75,7 +75,9 @@ def test_a_neighbour_that_is_a_plugin_is_loaded_once_and_stays_its_own(loaded):
 
 def test_a_neighbour_is_loaded_also_where_the_file_that_imported_it_first_is_broken(loaded):
     files = {"d_fails.py": "import e_rule\n1 / 0\n", "e_rule.py": RULE.format(name="e_rule")}
-    assert loaded(files) == {"d_fails.py": "ZeroDivisionError: division by zero", "e_rule.py": ""}
+    found = loaded(files)
+    assert found["d_fails.py"].endswith("ZeroDivisionError: division by zero")
+    assert found["e_rule.py"] == ""
     assert origins("e_rule") == ["mine/e_rule.py"]
 
 
@@ -129,9 +131,7 @@ def test_a_folder_is_no_neighbour(loaded, tmp_path):
     (tmp_path / "mine" / "k.py").write_text("import tools_folder.sub")
     found = loaded({}, "empty")
     assert found == {}
-    with pytest.raises(
-        ImportError, match=r"folder tools_folder beside it cannot be imported: a file _tools"
-    ):
+    with pytest.raises(ImportError, match=r"folder tools_folder beside it cannot be imported: a file _tools"):
         plugins.import_file(tmp_path / "mine" / "k.py")
 
 
