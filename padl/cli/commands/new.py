@@ -8,8 +8,8 @@ from padl.runs.exit_codes import DONE
 OPTIONS = Options(
     "new",
     usage=["KIND NAME [--into FOLDER]"],
-    about="Write a plugin of your own to begin with: a file NAME.py and its test, or a package.\n"
-    "Both work as they are; what to do next is printed.",
+    about="Write a plugin to begin with: a file NAME.py and its test, or a package. They\n"
+    "work as they are; what to do next is printed.",
     examples=["padl new optimizer lookback", "padl new loss soft_edge --into plugins", "padl new package lookback"],
 )
 OPTIONS.add_argument("kind", metavar="KIND", help="optimizer, loss, model, task, schedule, objective or package")
