@@ -23,6 +23,7 @@ from padl.errors import near, one_line
 HELPER = "_"  # how the name of a file begins that is imported by others, and is no plugin
 THIRD = "put what both need into a third file, _NAME.py, which is no plugin"
 _modules: dict[Path, ModuleType] = {}  # of each file that is loaded, or being loaded
+_contents: dict[Path, list[bytes]] = {}  # what a file and its neighbours held when it was loaded
 _executing: set[Path] = set()
 _imported: dict[Path, set[Path]] = {}  # file -> the neighbours that it imports
 
@@ -47,13 +48,15 @@ def module_name(file: Path) -> str:
 
 
 def import_file(file: Path) -> ModuleType:
-    """Import a drop-in file, once; if it fails, it and the neighbours that it imported first are forgotten.
+    """Import a drop-in file, once; again where it, or a neighbour that it imports, was edited meanwhile.
+
+    If it fails, it and the neighbours that it imported first are forgotten.
 
     Raises:
         ImportError: a neighbour fails, or both import each other; and whatever the file raises.
     """
     file = file.absolute()
-    if file in _modules:
+    if file in _executing or (file in _modules and _contents[file] == _read(file)):
         return _modules[file]
     spec = importlib.util.spec_from_file_location(module_name(file), file)
     assert spec is not None  # a .py file has a spec, and a loader
@@ -62,15 +65,17 @@ def import_file(file: Path) -> ModuleType:
     vars(module)["__builtins__"] = {**vars(builtins), "__import__": partial(_import, file)}
     before = set(_modules)
     _modules[file] = sys.modules[spec.name] = module  # dataclasses look their module up
+    _imported.pop(file, None)
     _executing.add(file)
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        for each in set(_modules) - before:
+        for each in {file, *_modules} - (before - {file}):
             sys.modules.pop(_modules.pop(each).__name__, None)
         raise
     finally:
         _executing.discard(file)
+    _contents[file] = _read(file)
     return module
 
 
@@ -81,6 +86,11 @@ def files_of(file: Path) -> list[Path]:
         new = {each for one in new for each in _imported.get(one, ())} - found
         found |= new
     return [file, *sorted(found - {file})]
+
+
+def _read(file: Path) -> list[bytes]:
+    """What a file and the neighbours that it imports hold."""
+    return [each.read_bytes() if each.is_file() else b"" for each in files_of(file)]
 
 
 def _import(

@@ -47,8 +47,11 @@ def _sources() -> Iterator[Source]:
     for folder in folders():
         if not folder.is_dir():
             yield Source(str(folder), "", lambda folder=folder: _no_folder(folder))
-        for file in filter(is_plugin, sorted(folder.glob("*.py"))):
-            yield Source(origin_of(file), module_name(file), lambda file=file: import_file(file))
+        yield from map(_of_file, filter(is_plugin, sorted(folder.glob("*.py"))))
+
+
+def _of_file(file: Path) -> Source:
+    return Source(origin_of(file), module_name(file), lambda: import_file(file))
 
 
 def folders() -> list[Path]:

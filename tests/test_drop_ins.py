@@ -93,6 +93,22 @@ def test_a_file_hides_no_installed_module(loaded):
     assert importlib.import_module("random").random
 
 
+def test_a_file_is_imported_again_only_where_it_or_what_it_imports_was_edited(tmp_path):
+    file, helper = tmp_path / "edited.py", tmp_path / "_edited_helper.py"
+    file.write_text("import _edited_helper as helper\n")
+    helper.write_text("X = 1")
+    first = plugins.import_file(file)
+    assert plugins.import_file(file) is first
+    helper.write_text("X = 23")
+    second = plugins.import_file(file)
+    assert (first.helper.X, second.helper.X) == (1, 23)
+    file.write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        plugins.import_file(file)
+    file.write_text("Y = 4")
+    assert plugins.import_file(file).Y == 4
+
+
 def test_code_outside_the_folder_does_not_find_its_files(loaded):
     assert loaded({"_hidden_helper.py": "", "uses.py": "import _hidden_helper"}) == {"uses.py": ""}
     with pytest.raises(ModuleNotFoundError):
