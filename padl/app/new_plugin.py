@@ -82,7 +82,8 @@ def new_drop_in(kind: str, name: str, folder: Path) -> NewPlugin:
     _check_free(kind, name)
     _write(files)
     file, test = (shlex.quote(os.path.relpath(each)) for each in files)
-    steps = (f"padl check {file}", f"pytest {test}", *_found_in(folder), *_of(STEPS[kind], name))
+    oracle = f" --oracle {test}" if kind == "optimizer" else ""
+    steps = (f"padl check {file}{oracle}", f"pytest {test}", *_found_in(folder), *_of(STEPS[kind], name))
     return NewPlugin(tuple(files), steps)
 
 

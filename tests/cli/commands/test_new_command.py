@@ -105,7 +105,8 @@ def test_the_steps_say_where_plugins_are_found_unless_they_are(padl_command, tmp
     out = padl_command("new", "optimizer", "first_rule", "--into", "own rules")[1]
     assert out.splitlines()[:2] == ["wrote own rules/first_rule.py", "wrote own rules/test_first_rule.py"]
     assert f"  export PADL_PLUGINS='{tmp_path / 'own rules'}'\n" in out
-    assert "  padl check 'own rules/first_rule.py'\n  pytest 'own rules/test_first_rule.py'\n" in out
+    check = "padl check 'own rules/first_rule.py' --oracle 'own rules/test_first_rule.py'"
+    assert f"  {check}\n  pytest 'own rules/test_first_rule.py'\n" in out
     monkeypatch.setenv("PADL_PLUGINS", str(tmp_path / "own rules"))
     assert "export" not in padl_command("new", "optimizer", "second_rule", "--into", "own rules")[1]
     export = f"export PADL_PLUGINS={tmp_path}" + '"${PADL_PLUGINS:+:$PADL_PLUGINS}"'
