@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from addsign.optimizers import addsign
+from addsign.optimizers import addsign as rule
 from addsign.schedules import restarted_line
 
 
@@ -22,11 +22,11 @@ def test_each_of_three_steps_is_that_of_the_equation():
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=(2, 3)), rng.normal(size=(3, 2, 3))
     with jax.enable_x64(True):
-        rule = addsign(**settings)
+        tx = rule(**settings)
         params = jnp.asarray(start)
-        state = rule.init(params)
+        state = tx.init(params)
         for g, expected in zip(gradients, oracle(start, gradients, **settings), strict=True):
-            updates, state = rule.update(jnp.asarray(g), state, params)
+            updates, state = tx.update(jnp.asarray(g), state, params)
             params = optax.apply_updates(params, updates)
             # PADL may keep a hyperparameter in float32
             np.testing.assert_allclose(np.asarray(params), expected, rtol=1e-6)
