@@ -124,11 +124,11 @@ def _check_name(kind: str, name: str) -> None:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
         word = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
         advice = f"; say {word}" if re.fullmatch(r"[a-z][a-z0-9_]*", word) and not keyword.iskeyword(word) else ""
-        raise PadlError(f"'{name}' is no name for a {kind}: letters, digits and _, a letter first{advice}")
+        raise PadlError(f"'{name}' cannot be a name: letters, digits and _, a letter first{advice}")
     if name.lower() in READ_AS_VALUES or (kind, name) == ("loss", "auto"):
-        raise PadlError(f"a {kind} '{name}' could not be chosen: {kind}={name} means something else; say my_{name}")
+        raise PadlError(f"'{name}' could not be chosen: {kind}={name} means something else; say my_{name}")
     if not is_plugin(Path(f"{name}.py")):
-        raise PadlError(f"{name}.py would be taken for one of pytest's files, and not for a {kind}: take another name")
+        raise PadlError(f"{name}.py would be taken for a file of pytest's, and not for a plugin: take another name")
 
 
 def _check_free(kind: str, name: str) -> None:
@@ -138,11 +138,11 @@ def _check_free(kind: str, name: str) -> None:
         origin = names.of(registered).get(name).origin
         raise PadlError(f"{registered} '{name}' is there already, from {origin}: take another name")
     if _is_module(name):
-        raise PadlError(f"{name}.py would hide the module {name} of Python's from its own test: take another name")
+        raise PadlError(f"'{name}' is the name of an installed module, which {name}.py would hide: take another name")
     if name in _own_names(_text(f"{kind}.py", name="x_x")) | _own_names(
         _text(f"test_{kind}.py", name="x_x", module="x")
     ):
-        raise PadlError(f"the {kind} that is written has a part called '{name}' itself: take another name")
+        raise PadlError(f"what is written has a part called '{name}' itself: take another name")
 
 
 def _is_module(name: str) -> bool:
