@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -79,6 +79,7 @@ def new_drop_in(kind: str, name: str, folder: Path) -> NewPlugin:
         folder / f"{name}.py": _text(f"{kind}.py", name=name),
         folder / f"test_{name}.py": _text(f"test_{kind}.py", name=name, module=name),
     }
+    _check_new(files)
     _check_free(kind, name)
     _write(files)
     file, test = (shlex.quote(os.path.relpath(each)) for each in files)
@@ -107,6 +108,7 @@ def new_package(name: str, folder: Path) -> NewPlugin:
         root / "src" / name / "optimizers.py": _text("optimizer.py", name=name),
         root / "tests" / f"test_{name}.py": _text("test_optimizer.py", name=name, module=f"{name}.optimizers"),
     }
+    _check_new(files)
     _check_free("optimizer", name)
     _write(files)
     place = shlex.quote(os.path.relpath(root))
@@ -175,11 +177,15 @@ def _found_in(folder: Path) -> tuple[str, ...]:
     return (f"export PADL_PLUGINS={shlex.quote(str(folder.resolve()))}{others}",)
 
 
-def _write(files: Mapping[Path, str]) -> None:
-    """Write new files and their folders; nothing is written where one of them is there."""
+def _check_new(files: Iterable[Path]) -> None:
+    """Raise PadlError for a file that is there."""
     for file in files:
         if os.path.lexists(file):
             raise PadlError(f"{file} is there already: nothing is written over it; take another name, or remove it")
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    """Write new files and their folders."""
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as handle:
