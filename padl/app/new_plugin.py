@@ -111,8 +111,9 @@ def new_package(name: str, folder: Path) -> NewPlugin:
     _check_new(files)
     _check_free("optimizer", name)
     _write(files)
-    place = shlex.quote(os.path.relpath(root))
-    steps = (f"pip install -e {place}", f"pytest {place}", f"padl check {name}", *_of(STEPS["optimizer"], name))
+    place, test = os.path.relpath(root), shlex.quote(os.path.relpath(list(files)[-1]))
+    install, checks = f"pip install -e {shlex.quote(f'{place}[test]')}", f"padl check {name} --oracle {test}"
+    steps = (install, f"pytest {shlex.quote(place)}", checks, *_of(STEPS["optimizer"], name))
     return NewPlugin(tuple(files), steps)
 
 

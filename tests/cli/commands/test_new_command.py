@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from markdown_blocks import ROOT
 
 import padl
@@ -64,6 +65,15 @@ def test_packages_are_installed_and_found_and_every_test_that_was_written_passes
     assert "broken" not in listed
 
 
+def test_the_workflow_of_a_package_installs_tests_and_checks_it_and_its_badge_is_of_it(folder):
+    package = folder / NAMES["package"]
+    (job,) = yaml.safe_load((package / ".github" / "workflows" / "tests.yml").read_text())["jobs"].values()
+    check = f"padl check {NAMES['package']} --oracle tests/test_{NAMES['package']}.py"
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["pip install -e '.[test]'", "pytest", check]
+    assert {step["with"]["python-version"] for step in job["steps"] if "with" in step} == {"${{ matrix.python }}"}
+    assert "(../../actions/workflows/tests.yml/badge.svg)" in (package / "README.md").read_text()
+
+
 @pytest.mark.parametrize(("place", "but"), [(".", NAMES["package"]), (NAMES["package"], "nothing")])
 def test_what_is_written_keeps_the_rules_of_a_linter(folder, place, but):
     rules = ["--isolated", "--line-length", "120", "--exclude", but]
@@ -107,6 +117,9 @@ def test_the_steps_say_where_plugins_are_found_unless_they_are(padl_command, tmp
     assert f"  export PADL_PLUGINS='{tmp_path / 'own rules'}'\n" in out
     check = "padl check 'own rules/first_rule.py' --oracle 'own rules/test_first_rule.py'"
     assert f"  {check}\n  pytest 'own rules/test_first_rule.py'\n" in out
+    package = padl_command("new", "package", "first_package", "--into", "own rules")[1]
+    assert "  pip install -e 'own rules/first_package[test]'\n  pytest 'own rules/first_package'\n" in package
+    assert "  padl check first_package --oracle 'own rules/first_package/tests/test_first_package.py'\n" in package
     monkeypatch.setenv("PADL_PLUGINS", str(tmp_path / "own rules"))
     assert "export" not in padl_command("new", "optimizer", "second_rule", "--into", "own rules")[1]
     export = f"export PADL_PLUGINS={tmp_path}" + '"${PADL_PLUGINS:+:$PADL_PLUGINS}"'
