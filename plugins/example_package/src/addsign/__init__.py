@@ -1,1 +1,1 @@
-"""Plugins for PADL, of one paper (Bello et al. 2017): optimizers.py and schedules.py."""
+"""Plugins for PADL: an optimizer in optimizers.py, a schedule in schedules.py."""

@@ -10,7 +10,7 @@ from padl.schedules import Fraction
 from padl.types import Domain, Scalar
 
 
-@schedule(reference="Bello et al. 2017, arXiv:1709.07417, section 4.1: linear decay, restarted")
+@schedule(reference="none: PADL's `linear`, again and again")
 def restarted_line(
     fraction: Fraction, *, cycles: Annotated[Scalar, Domain(1.0, 32.0, search=(1.0, 8.0))] = 2.0
 ) -> jax.Array:
