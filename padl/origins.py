@@ -30,8 +30,10 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}"
 
     def is_same_as(self, other: "Place") -> bool:
-        """Tell whether both are one module, by name and file, or both are `__main__`."""
-        return self.module == other.module and (self.module == MAIN or self.file == other.file)
+        """Tell whether both are one module or one file, which may be imported under two names, or both `__main__`."""
+        if self.module == other.module == MAIN:
+            return True
+        return self.file == other.file and (self.module == other.module or Path(self.file).is_file())
 
 
 class _Loading(NamedTuple):

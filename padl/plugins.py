@@ -1,13 +1,12 @@
 """Strangers' code: installed packages with an entry point in the group "padl.plugins", and drop-in files.
 
-Drop-in folders are the `plugins/` of a checkout and those named in PADL_PLUGINS; never the current folder by itself. A
-plugin registers by the decorators of `padl.registry`. One that fails at import, or registers what could not be used, is
-kept with its reason; it leaves nothing registered and stops nothing. What an import does to the process is put back.
+Drop-in folders are the `plugins/` of a checkout and those named in PADL_PLUGINS; never the current folder by itself.
+`drop_ins` says which of their files are plugins, and imports these. A plugin registers by the decorators of
+`padl.registry`. One that fails at import, or registers what could not be used, is kept with its reason; it leaves
+nothing registered and stops nothing. What an import does to the process is put back.
 """
 
-import importlib.util
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from padl import registry
+from padl.drop_ins import import_file, is_plugin, module_name, origin_of
 from padl.import_effects import contained
 from padl.types import Kind, PadlError, one_line
 
@@ -58,9 +58,18 @@ def _sources() -> Iterator[Source]:
     for folder in folders():
         if not folder.is_dir():
             yield Source(str(folder), "", lambda folder=folder: _no_folder(folder))
-        for file in sorted(folder.glob("*.py")):
-            load_file = lambda file=file: _import_file(file)  # noqa: E731
-            yield Source(f"{folder.name}/{file.name}", _module_name(file), load_file, str(file))
+        yield from map(_of_file, filter(is_plugin, sorted(folder.glob("*.py"))))
+
+
+def _of_file(file: Path) -> Source:
+    return Source(origin_of(file), module_name(file), lambda: import_file(file), str(file))
+
+
+def load_from(path: str | Path) -> list[Plugin]:
+    """Load a drop-in file from anywhere, or all of a folder, as those of `folders` are loaded."""
+    path = Path(path).resolve()
+    files = filter(is_plugin, sorted(path.glob("*.py"))) if path.is_dir() else [path]
+    return [_attempt(_of_file(file)) for file in files]
 
 
 def folders() -> list[Path]:
@@ -95,25 +104,6 @@ def _reason(error: BaseException, source: Source) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: {type(error).__name__}: {error.msg}"
     return f"{own[-1].filename}:{own[-1].lineno}: {says}" if own else says
-
-
-def _module_name(file: Path) -> str:
-    return f"padl_plugin_{file.stem}"
-
-
-def _import_file(file: Path) -> object:
-    name = _module_name(file)
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None  # a .py file has a spec, and a loader
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _no_folder(folder: Path) -> None:

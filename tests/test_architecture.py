@@ -19,6 +19,7 @@ STOREYS = [
     {"origins", "checked_calls", "coercion", "norm_order", "roles", "bucketed", "decorator_words", "import_effects"},
     {"signature_checks"},
     {"registry", "attention_logits"},
+    {"drop_ins"},
     {"runs", "data", "plugins"},
     {"optimizers", "losses", "models", "schedules", "closed_form"},
     {"surfaces"},

@@ -26,6 +26,7 @@ NOT_RUN = {
     "python3 -m venv ": ".ci/run makes one",
     "source ": "of that environment",
     "pytest": "it runs this",
+    "export PADL_PLUGINS=": "a variable of the shell",
     "zensical ": ".ci/run builds the site",
 }  # the beginning of a command: the reason
 LANGUAGES = {"", "bash", "python", "text", "csv", "yaml", "toml", "json"}
@@ -44,6 +45,7 @@ TELLS = ("csv", "resume", "predict", "rerun", "evaluate", "start.from")  # of th
 RUN_FOLDER = re.compile(r"runs/(\d{8}-\d{6}-[\w-]+)")
 SETTINGS_OF_A_PAGE = {"docs/from_python.md": r"steps=(100|200)\b"}  # longer ones are what its results are of
 OF_OTHER_TESTS = {f"docs/{name}.md" for name in ("logging", "stopping", "debugging", "runs")}  # of test_*_page*.py
+OF_OTHER_TESTS |= {"plugins/README.md"}  # of test_ten_minutes.py
 PAGES = [page for page in pages() if page not in OF_OTHER_TESTS]
 COMMANDS = {c: page for page in reversed(PAGES) for c in commands(page) if c.startswith("padl ")}  # each once
 

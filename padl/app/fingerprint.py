@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import metadata
@@ -13,6 +14,7 @@ from padl.app.objects import content
 from padl.app.run_spec import RunSpec
 from padl.app.settings import CHANGES_NO_NUMBER
 from padl.app.stored_config import PATH, say_unused
+from padl.drop_ins import files_of
 from padl.nested import flattened
 from padl.registry import Entry
 from padl.runs.environment import flags
@@ -145,10 +147,19 @@ def _digest_of_source(function: Any) -> str:
     function = inspect.unwrap(getattr(function, "made_of", function))
     try:
         file = inspect.getsourcefile(function)
-        text = Path(file).read_bytes() if file and Path(file).is_file() else inspect.getsource(function).encode()
+        files = _files(Path(file), str(getattr(function, "__module__", ""))) if file and Path(file).is_file() else []
+        text = b"".join(each.read_bytes() for each in files) if files else inspect.getsource(function).encode()
     except (OSError, TypeError):
         return "no source"
     return hashlib.sha256(text).hexdigest()
+
+
+def _files(file: Path, module: str) -> list[Path]:
+    """The files that a plugin's function is made of: its own, and what that imports of a drop-in's neighbours, or all
+    Python files of its package."""
+    package = sys.modules.get(module.partition(".")[0])
+    folders = [Path(folder) for folder in getattr(package, "__path__", ())]
+    return sorted(each for folder in folders for each in folder.rglob("*.py")) or files_of(file)
 
 
 @cache

@@ -1,4 +1,6 @@
-"""Say what an optimizer that goes by roles does with a vector, a square and a long matrix. ArrayFacts, arrays_of."""
+"""Say what an optimizer does with a vector, a square and a long matrix: what it keeps of each, and of one that goes by
+roles also who moves it and what that costs. states_of, ArrayFacts, arrays_of.
+"""
 
 import math
 from dataclasses import dataclass
@@ -9,11 +11,13 @@ import jax
 import jax.numpy as jnp
 
 from padl.app import names
+from padl.app.optimizer_facts import made
 from padl.engine.operations import DECOMPOSITIONS, operations_of, products_of
 from padl.optimizers.groups import GroupedState
 from padl.optimizers.leafwise import State
 from padl.registry import Entry
 from padl.roles import ParameterRole, usual
+from padl.types import PadlError, one_line
 
 MATRIX = usual("matrix", 2)
 EXAMPLES = {
@@ -41,6 +45,27 @@ class ArrayFacts:
     state: float
     products: float
     decompositions: tuple[str, ...]
+
+
+def states_of(entry: Entry) -> dict[str, float]:
+    """Return how many arrays of its size an optimizer keeps of each example, {name: arrays}; of a wrapper its own.
+
+    Raises:
+        PadlError: it cannot be begun with such an array.
+    """
+    return {name: _arrays_kept(entry, name, shape) for name, (shape, _) in EXAMPLES.items()}
+
+
+def _arrays_kept(entry: Entry, name: str, shape: tuple[int, ...]) -> float:
+    parameter = "kernel" if len(shape) > 1 else "bias"  # the usual role of such a shape
+    params = {parameter: jax.ShapeDtypeStruct(shape, jnp.float32)}
+    try:
+        state = jax.eval_shape(made(entry).init, params)
+    except Exception as error:  # a stranger's code
+        raise PadlError(
+            f"optimizer '{entry.name}' from {entry.origin} fails on a {name} array {shape}: {one_line(error)}"
+        ) from error
+    return sum(x.size for x in jax.tree.leaves(state) if x.ndim) / math.prod(shape)
 
 
 def goes_by_roles(entry: Entry) -> bool:

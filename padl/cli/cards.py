@@ -10,7 +10,7 @@ from rich.table import Table
 
 from padl.app import names
 from padl.app.model_roles import TASK, model_roles
-from padl.app.optimizer_arrays import arrays_of, goes_by_roles
+from padl.app.optimizer_arrays import EXAMPLES, arrays_of, goes_by_roles, states_of
 from padl.app.optimizer_facts import facts_of
 from padl.argument_domains import PREDICTIONS, TARGETS
 from padl.cli.docstrings import fitted
@@ -197,17 +197,27 @@ def facts(entry: Entry) -> dict[str, str]:
 def _of_optimizer(entry: Entry) -> dict[str, str]:
     """What tracing it tells, and what libraries do otherwise."""
     found = facts_of(entry)
-    state, one = f"{found.state:.3g}", found.state == 1
-    bytes_each = f"float32: {4 * found.state:.3g} bytes for each number"
-    arrays = f"{state} array{'' if one else 's'} of the parameters' size ({bytes_each})"
     differing = {name: each.says for name, each in entry.traits.get("conventions", {}).items() if each.says}
     return {
-        "state": arrays,
+        "state": _state(entry),
         "reads": "; ".join(f"{need}: {NEEDS[need]}" for need in found.needs),
         "judges": "other parameters than those that are trained" if found.judges_others else "",
         "measures": ", ".join(found.measures),
         **{f"as {name}": says for name, says in differing.items()},
     }
+
+
+def _state(entry: Entry) -> str:
+    """How many arrays an optimizer keeps: one number, or one for each shape where they differ."""
+    arrays = {name: f"{kept:.3g}" for name, kept in states_of(entry).items()}
+    bytes_each = list(dict.fromkeys(f"{4 * float(kept):.3g}" for kept in arrays.values()))
+    if len(bytes_each) == 1:
+        kept = arrays["vector"]
+        size = f"{kept} array{'' if kept == '1' else 's'} of the parameters' size"
+        return f"{size} (float32: {bytes_each[0]} bytes for each number)"
+    shapes = {name: "x".join(map(str, shape)) for name, (shape, _) in EXAMPLES.items()}
+    each = ", ".join(f"{kept} of a {name} ({shapes[name]})" for name, kept in arrays.items())
+    return f"arrays of the parameter's size: {each}; float32: 4 bytes for each number of one"
 
 
 def _in_words(trait: str, value: Any) -> str:

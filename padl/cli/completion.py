@@ -1,5 +1,5 @@
-"""Complete a command line in the shell: names of commands, of items and folders of runs here, the words after
-`padl train` and the like by Hydra."""
+"""Complete a command line in the shell: names of commands, of items, of what `padl new` writes and folders of runs
+here, the words after `padl train` and the like by Hydra."""
 
 import glob
 import importlib
@@ -28,6 +28,8 @@ def complete(arguments: list[str], commands: Sequence[str]) -> int:
     elif application := _application(words[1], commands):
         os.environ["COMP_LINE"] = " ".join([words[0], *words[2:]])
         compose_and_call(arguments, TaskFunction(lambda config: None), application)
+    elif words[1] == "new":
+        print("\n".join(_kinds(words[-1]) if len(words) == 3 else ()))
     elif words[1] in ("show", *OF_FOLDERS):
         print("\n".join(_names(words[-1]) if words[1] == "show" else _folders(words[-1])))
     return DONE
@@ -39,6 +41,13 @@ def _names(begun: str) -> list[str]:
     from padl.types import KINDS
 
     return sorted({name for kind in KINDS for name in names.names(kind) if name.startswith(begun)})
+
+
+def _kinds(begun: str) -> list[str]:
+    """What `padl new` writes that begins so."""
+    from padl.app.new_plugin import DROP_INS, PACKAGE
+
+    return [kind for kind in (*DROP_INS, PACKAGE) if kind.startswith(begun)]
 
 
 def _folders(begun: str) -> list[str]:

@@ -31,6 +31,7 @@ COMMANDS = {
     "show": "explain one of them: formula, arguments with ranges, paper; --plot draws a loss",
     "compare": "let optimizers walk down a surface, each at its best learning rate; pictures",
     "diff": "say how far two optimizers part on the same gradients, and why: adam@torch adam@keras",
+    "new": "write a plugin to begin with, and its test: an optimizer, a loss, a package, ...",
     "backprop": "draw a formula as a graph with gradients; find where those of a model vanish",
 }  # each is a module of padl/cli/commands with `run(arguments: list[str]) -> int`
 EXAMPLES = """\

@@ -41,6 +41,8 @@ def test_a_shell_is_answered_by_a_process_of_its_own():
         ("padl tr", "train"),
         ("padl compare surf", "surface="),
         ("padl show rms", "rmsprop"),
+        ("padl new opt", "optimizer"),
+        ("padl new ", "package"),
     ],
 )
 def test_completion_offers_names_and_keys(completed, line, expected):
@@ -52,6 +54,7 @@ def test_every_command_is_completed_and_only_hydras_have_more(completed):
 
     assert completed("padl ") == list(COMMANDS)
     assert completed("padl rerun opt") == []
+    assert completed("padl new optimizer ") == []
 
 
 @pytest.mark.parametrize("command", ["resume", "rerun", "evaluate", "predict", "export"])

@@ -4,15 +4,17 @@ import inspect
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from padl import argument_domains, registry
 from padl.app import names
+from padl.app.optimizer_arrays import states_of
 from padl.app.optimizer_facts import facts_of
 from padl.cli.cards import EXPLAINED, facts
 from padl.cli.docstrings import fitted
 from padl.compare import loss_curves
-from padl.registry import loss
+from padl.registry import Entry, loss
 from padl.types import KINDS, PadlError
 
 ENTRIES = [entry for kind in KINDS for entry in names.of(kind)]
@@ -54,6 +56,23 @@ def test_show_prints_a_card_for_every_name(padl_command, kind):
 )
 def test_a_card_counts_the_arrays_of_the_state(name, arrays):
     assert facts_of(names.of("optimizer").get(name)).state == arrays
+
+
+def test_a_card_tells_the_state_of_a_vector_a_square_and_a_long_matrix_where_it_is_not_one(padl_command):
+    adam = " ".join(padl_command("show", "adam")[1].split())
+    assert "state 2 arrays of the parameters' size (float32: 8 bytes for each number)" in adam
+    adafactor = " ".join(padl_command("show", "adafactor")[1].split())
+    kept = "1 of a vector (256), 0.00781 of a square (256x256), 0.00488 of a long (256x1024)"  # n, 2 n, n + 4 n numbers
+    assert f"arrays of the parameter's size: {kept}; float32" in adafactor
+
+
+def test_an_optimizer_that_takes_no_vectors_is_told_with_the_shape():
+    def only_matrices():
+        return optax.GradientTransformation(lambda params: params["kernel"], lambda *arrays: arrays)
+
+    entry = Entry("optimizer", "only_matrices", only_matrices, "", "", "mine.py")
+    with pytest.raises(PadlError, match=r"'only_matrices' from mine.py fails on a vector array \(256,\)"):
+        states_of(entry)
 
 
 def test_the_card_of_a_model_has_a_row_for_each_parameter_with_its_role_and_axes(padl_command):
