@@ -15,7 +15,10 @@ BOUND = Domain(0.0, low_open=True, high_open=True, search=(0.01, 10.0), scale="l
 
 
 @optimizer(
-    family="wrapper", reference="Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875, algorithm 1", moves_norm=True
+    family="wrapper",
+    reference="Arjovsky, Chintala & Bottou 2017, arXiv:1701.07875, algorithm 1",
+    moves_norm=True,
+    exempt={"downhill": "what is outside the box goes into it first"},
 )
 def box(inner: Optimizer, bound: Annotated[Scalar, BOUND] = 1.0) -> Transformation:
     """Box: no parameter leaves [-c, c]; a step that would end outside ends at the bound.

@@ -18,7 +18,11 @@ class Memory(NamedTuple):
     error: PyTree
 
 
-@optimizer(family="wrapper", reference="Vogels et al. 2019, arXiv:1905.13727, algorithms 1 and 2, of rank 1")
+@optimizer(
+    family="wrapper",
+    reference="Vogels et al. 2019, arXiv:1905.13727, algorithms 1 and 2, of rank 1",
+    exempt={"own_randomness": "it begins at one random vector, whatever the seed"},
+)
 def rank_one(inner: Optimizer, roles=None) -> Transformation:
     """PowerSGD: `inner` sees of each matrix its nearest of rank 1; what is missing is added to the next gradient.
 

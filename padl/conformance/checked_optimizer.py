@@ -5,7 +5,7 @@ One program of a few steps serves all checks of a rule: losses, numbers, the sta
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -21,7 +21,7 @@ from padl.types import DOMAINS, Domain, PyTree
 
 Roles = Mapping[str, ParameterRole]
 Split = Callable[[Mapping[str, Any]], tuple[Callable[..., Any], dict[str, Any]]]
-MODEL_STATE = "model_state"
+MODEL_STATE, RATE = "model_state", "learning_rate"
 
 
 class Course(NamedTuple):
@@ -93,6 +93,15 @@ class CheckedOptimizer:
     def chosen(self, **values: Any) -> "CheckedOptimizer":
         """Return it with other values of some hyperparameters, as its defaults."""
         return replace(self, split=lambda more: self.split({**values, **more}))
+
+    def scheduled(self, schedule: Callable[[Any], Any]) -> "CheckedOptimizer":
+        """Return it with a schedule of the step count as its learning rate, which is then no number of it."""
+
+        def split(values: Mapping[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+            make, numbers = self.split(values)
+            return partial(make, **{RATE: schedule}), without(numbers, RATE)
+
+        return replace(self, split=split)
 
     def at(self, start: PyTree, roles: Roles | None = None) -> "CheckedOptimizer":
         """Return it with other parameters to begin at."""

@@ -14,7 +14,7 @@ from padl.conformance.checks import Failure, NotForIt, check
 from padl.conformance.problems import given
 from padl.types import PyTree
 
-TOLERANCE = 1e-5  # of an update, in float32: one program may fuse what another does not
+TOLERANCE = 1e-4  # of an update, in float32: one program may fuse what another does not, and roots make more of it
 
 
 def _arrays(rule: CheckedOptimizer) -> tuple[PyTree, PyTree]:

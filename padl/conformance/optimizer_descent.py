@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.conformance.cases import case, steps_of
-from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
+from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, size
 from padl.conformance.checks import Failure, NotForIt, check
 from padl.conformance.optimizer_forms import shapes
-from padl.conformance.optimizer_programs import RATE
-from padl.conformance.problems import STEPS, Stream, bowl, flat, given, noisy
+from padl.conformance.problems import START, STEPS, Stream, bowl, flat, given, noisy
 from padl.nested import without
 from padl.optimizers.transformation import NEEDS, Transformation, readout_of, trained
 from padl.types import Domain, PyTree
@@ -113,7 +112,9 @@ def numbers_matter(rule: CheckedOptimizer) -> None:
     beside = {DECAY: 0.1} if rule.own_numbers.get(DECAY) == 0 else {}
     for name, value in {**rule.own_numbers, **beside}.items():
         if name not in idle and not any(_moved(rule, name, value, *each, beside) for each in _courses(rule)):
-            if _matters_where_shown(rule, name):
+            if any(
+                _moved(at, name, at.own_numbers[name], *each, {}) for at in _elsewhere(rule) for each in _courses(at)
+            ):
                 continue
             other = next(iter(others(value, rule.domains[name])))
             raise Failure(
@@ -122,12 +123,14 @@ def numbers_matter(rule: CheckedOptimizer) -> None:
             )
 
 
-def _matters_where_shown(rule: CheckedOptimizer, name: str) -> bool:
-    """Whether a number matters with the settings at which its decorator says that numbers are seen."""
-    shown = rule.traits.get("shown_at", {})
-    at = rule.chosen(**shown) if shown else rule
-    value = at.own_numbers[name]
-    return bool(shown) and any(_moved(at, name, value, *each, {}) for each in _courses(at))
+def _elsewhere(rule: CheckedOptimizer) -> Iterator[CheckedOptimizer]:
+    """It where a number may matter that does not as it is: with settings of its decorator, a schedule, other roles."""
+    if shown := rule.traits.get("shown_at"):
+        yield rule.chosen(**shown)
+    if RATE in rule.own_numbers:
+        yield rule.scheduled(lambda count: rule.own_numbers[RATE] * (1.0 + count))
+    if rule.takes_roles:
+        yield rule.at(dict.fromkeys(("embedding", "head"), START["kernel"]))
 
 
 def _moved(

@@ -35,7 +35,8 @@ def slots_change(rule: CheckedOptimizer) -> None:
         numbers, params = jax.tree.map(jnp.asarray, (rule.numbers, rule.start))
         first = rule._programs[0](numbers, params)
     idle = _unchanged(first, rule.course(noisy(rule.start)).state)
-    idle = idle and idle & _unchanged(first, rule.course(noisy(rule.start, 1)).state)  # else: empty after every 12th
+    for steps in (1, 5 * STEPS + 1):  # what is emptied every few steps, and what is filled after many
+        idle = idle and idle & _unchanged(first, rule.course(noisy(rule.start, steps)).state)
     if idle:
         raise Failure(
             f"state{min(idle)} is after {STEPS} steps what it was before the first",

@@ -27,7 +27,12 @@ class ClippedHeads(NamedTuple):
     share: jax.Array
 
 
-@optimizer(family="wrapper", reference="Kimi Team 2025, arXiv:2507.20534, algorithm 1", moves_norm=True)
+@optimizer(
+    family="wrapper",
+    reference="Kimi Team 2025, arXiv:2507.20534, algorithm 1",
+    moves_norm=True,
+    exempt={"downhill": "it shrinks heads, whatever the gradient"},
+)
 def qk_clip(
     inner: Optimizer,
     largest: Annotated[Scalar, LARGEST] = 100.0,

@@ -138,8 +138,10 @@ class PolyakAveraging(NamedTuple):
     family="iterate averaging",
     reference="Defazio 2026, arXiv:2605.19095, ScheduleFree+, as in its code adamc_schedulefree_plus_paper.py",
     shown_at={"momentum_steps": 4.0},
-    laws=("scale_free",),
-    exempt={"momentum_word": "it goes on towards its average"},
+    exempt={
+        "momentum_word": "it goes on towards its average",
+        "decay_measured": "a step follows from the loss, and is nothing without a gradient, as its decay is",
+    },
 )
 def schedule_free_plus(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,

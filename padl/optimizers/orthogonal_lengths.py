@@ -113,6 +113,7 @@ class MomentumAndSize(NamedTuple):
     reference="Zhang, Liu & Schaeffer 2026, arXiv:2602.17080, algorithm 1; the authors' code",
     other_shapes={"v": "one number for each matrix"},
     laws=("scale_free",),
+    exempt={"decay_measured": "its decay is scaled as its step is, to nothing without a gradient"},
 )
 def namo(
     learning_rate: ScalarOrSchedule = 1e-2,

@@ -97,6 +97,7 @@ def with_part(m: jax.Array, index: jax.Array, axis: int, x: jax.Array) -> jax.Ar
     reference="Ahn et al. 2025, arXiv:2512.16928; the authors' code, microsoft/dion",
     shown_at={"shrink": 1},
     laws=("scale_free", "steady"),
+    exempt={"momentum_word": "rows that were not moved are kept for later steps"},
 )
 def dion2(
     learning_rate: ScalarOrSchedule = 0.01,

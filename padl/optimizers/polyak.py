@@ -56,8 +56,6 @@ def last_step(slots: PolyakSlots | Plane | ScaledPlane, rate: Scalar) -> jax.Arr
 @optimizer(
     family="polyak",
     reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max",
-    laws=("scale_free",),
-    exempt={"rate_linear": "the rate is a bound of a step that follows from the loss"},
 )
 def polyak_sgd(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
@@ -128,7 +126,6 @@ def momo(
     shown_at={"learning_rate": 10.0},
     temporary="d/D of an array or two, as XLA sums what is in memory",
     laws=("scale_free",),
-    exempt={"rate_linear": "the rate is a bound of a step that follows from the loss"},
 )
 def momo_adam(
     learning_rate: ScalarOrSchedule = 1e-2,
