@@ -238,7 +238,7 @@ def own_randomness(rule: CheckedOptimizer) -> None:
         raise NotForIt("it draws nothing")
     stream = noisy(rule.start, curvature=30.0).changed(
         lambda path, c: 1e-3 * c
-    )  # near a minimum, where Hessians matter
+    )  # near a minimum
     start = jax.tree.map(lambda x: 1e-4 * x, rule.start)
     one, same, other = (rule.course(stream, start=start, seed=seed) for seed in (0, 0, 1))
     if distance(one.path, same.path):
