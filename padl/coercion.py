@@ -1,18 +1,24 @@
-"""Read values by annotations: whether one fits, and as what. coerce, describe, written, notes, FrozenDict."""
+"""Read values by annotations: whether one fits, and as what. argument_hints, coerce, describe, written, notes,
+FrozenDict.
+"""
 
 import contextlib
+import inspect
 import json
 import numbers
 import os
 import types
 import typing
 from collections import abc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Union
 
 import yaml
 
-from padl.types import Nested
+from padl.errors import near
+from padl.types import Nested, PadlError
+
+TYPES = ("Scalar", "ScalarOrSchedule", "Optimizer", "Domain", "Annotated", "Literal", "Any")  # that annotations name
 
 
 class FrozenDict(dict[str, Any]):
@@ -20,6 +26,22 @@ class FrozenDict(dict[str, Any]):
 
     def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return hash(frozenset(self.items()))
+
+
+def argument_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of the arguments, not that of the result; PadlError for one that cannot be read."""
+    called = function.__init__ if isinstance(function, type) else function
+
+    def arguments() -> None: ...
+
+    try:
+        of_all = getattr(called, "__annotations__", {})  # those of an object with __call__ are its own affair
+        arguments.__annotations__ = {name: note for name, note in of_all.items() if name != "return"}
+        names = getattr(inspect.unwrap(called), "__globals__", {})
+        return typing.get_type_hints(arguments, globalns=names, include_extras=True)
+    except Exception as error:  # whatever a stranger's text evaluates to
+        missing = near(error.name or "", TYPES) if isinstance(error, NameError) else ""
+        raise PadlError(f"an annotation cannot be read: {error}{missing}") from error
 
 
 def coerce(value: Any, annotation: Any) -> tuple[bool, Any]:

@@ -1,4 +1,4 @@
-"""The words that a decorator knows for each kind, and what each one takes. word_mistakes, WORDS.
+"""The words that a decorator knows for each kind, and what each takes. word_mistakes, without_parentheses, WORDS.
 
 `@optimizer(family=..., batch="all")`: a word that is none would be a fact that nobody reads, and so is refused.
 """
@@ -95,3 +95,11 @@ def word_mistakes(kind: Kind, words: Mapping[str, Any]) -> list[str]:
         elif expected := known[word](value):
             wrong.append(f"no {word}={value!r}: @{kind} takes {expected}")
     return wrong
+
+
+def without_parentheses(kind: Kind, given: Any) -> str:
+    """Say how a decorator is written that was given `given` by position."""
+    if isinstance(given, str):
+        return f"@{kind}({given!r}): a name is given as @{kind}(name={given!r})"
+    above = getattr(given, "__name__", "the function")
+    return f"@{kind} above {above} stands without parentheses: write @{kind}(), or @{kind}(family=..., reference=...)"

@@ -15,7 +15,6 @@ import math
 import numbers
 import pkgutil
 import sys
-import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -24,7 +23,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from padl.checked_calls import checked, no_conflict, over_steps
-from padl.coercion import FrozenDict, coerce, describe, notes
+from padl.coercion import FrozenDict, argument_hints, coerce, describe, notes
+from padl.decorator_words import without_parentheses
 from padl.errors import near as near
 from padl.messages import warn
 from padl.nested import without
@@ -35,7 +35,6 @@ from padl.types import DOMAINS, KINDS, Domain, Kind, Nested, PadlError, Traced
 
 F = TypeVar("F", bound=Callable[..., Any])
 ANYTHING = Domain()
-TYPES = ("Scalar", "ScalarOrSchedule", "Optimizer", "Domain", "Annotated", "Literal", "Any")  # of annotations
 NOT_HYPERPARAMETERS = ("where", "reduction", "rngs", "roles")  # arguments that PADL passes itself
 
 
@@ -213,7 +212,7 @@ def hyperparameters_of(kind: str, function: Callable[..., Any]) -> dict[str, Hyp
 
 def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[str, Hyperparameter]:
     """The hyperparameters of `function`: its arguments, or only the keyword-only ones, less those the house passes."""
-    hints = _hints(function)
+    hints = argument_hints(function)
     hyperparameters = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if name in NOT_HYPERPARAMETERS or (keyword_only and parameter.kind is not parameter.KEYWORD_ONLY):
@@ -226,22 +225,6 @@ def signature(function: Callable[..., Any], keyword_only: bool = False) -> dict[
         nested = any(isinstance(n, Nested) for n in said)
         hyperparameters[name] = Hyperparameter(name, hints.get(name, Any), default, traced, domain, required, nested)
     return hyperparameters
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of the arguments, not that of the result; PadlError for one that cannot be read."""
-    written = function.__init__ if isinstance(function, type) else function
-
-    def arguments() -> None: ...
-
-    try:
-        written_hints = getattr(written, "__annotations__", {})  # those of an object with __call__ are its own affair
-        arguments.__annotations__ = {k: note for k, note in written_hints.items() if k != "return"}
-        names = getattr(inspect.unwrap(written), "__globals__", {})
-        return typing.get_type_hints(arguments, globalns=names, include_extras=True)
-    except Exception as error:  # whatever a stranger's text evaluates to
-        missing = near(error.name or "", TYPES) if isinstance(error, NameError) else ""
-        raise PadlError(f"an annotation cannot be read: {error}{missing}") from error
 
 
 def check(
@@ -295,7 +278,7 @@ class Registry:
         """
         if bare:
             _attempts.append((self.kind, name or getattr(bare[0], "__name__", str(bare[0]))))
-            raise PadlError(_without_parentheses(self.kind, bare[0]))
+            raise PadlError(without_parentheses(self.kind, bare[0]))
         place = place_of(sys._getframe(1))
 
         def register(function: F) -> F:
@@ -367,13 +350,6 @@ class Registry:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
-
-
-def _without_parentheses(kind: Kind, given: Any) -> str:
-    if isinstance(given, str):
-        return f"@{kind}({given!r}): a name is given as @{kind}(name={given!r})"
-    above = getattr(given, "__name__", "the function")
-    return f"@{kind} above {above} stands without parentheses: write @{kind}(), or @{kind}(family=..., reference=...)"
 
 
 _attempts: list[tuple[Kind, str]] = []  # what decorators were called for, refused or not
