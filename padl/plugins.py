@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from padl import registry
@@ -48,8 +49,18 @@ def _sources() -> Iterator[Source]:
     for folder in folders():
         if not folder.is_dir():
             yield Source(str(folder), "", lambda folder=folder: _no_folder(folder))
-        for file in sorted(folder.glob("*.py")):
-            yield Source(f"{folder.name}/{file.name}", _module_name(file), lambda file=file: _import_file(file))
+        yield from map(_of_file, sorted(folder.glob("*.py")))
+
+
+def _of_file(file: Path) -> Source:
+    return Source(f"{file.parent.name}/{file.name}", _module_name(file), lambda: import_file(file))
+
+
+def load_from(path: str | Path) -> list[Plugin]:
+    """Load a drop-in file from anywhere, or all of a folder, as those of `folders` are."""
+    path = Path(path).resolve()
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    return [_attempt(_of_file(file)) for file in files]
 
 
 def folders() -> list[Path]:
@@ -75,7 +86,8 @@ def _module_name(file: Path) -> str:
     return f"padl_plugin_{file.stem}"
 
 
-def _import_file(file: Path) -> object:
+def import_file(file: Path) -> ModuleType:
+    """Import a drop-in file as a module of its own."""
     name = _module_name(file)
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None  # a .py file has a spec, and a loader

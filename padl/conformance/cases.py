@@ -36,6 +36,7 @@ def tree_code(tree: PyTree, dtype: str = "") -> str:
 
 def made_code(rule: CheckedOptimizer, numbers: Mapping[str, Any]) -> str:
     """Write the line that makes an optimizer."""
+    numbers = {**rule.stated, **numbers}
     written = [
         f"{name}={value if isinstance(value, str) else f'{float(value):.6g}'}" for name, value in numbers.items()
     ]
@@ -74,7 +75,7 @@ def case(
         steps = [f"grads = {every[0]}", body[0]]
     else:
         steps = [f"for grads in [{', '.join(every)}]:", *(f"    {line}" for line in body)]
-    lines = ["import jax, jax.numpy as jnp, optax", rule.code, *loss, made_code(rule, numbers or {})]
+    lines = ["import jax, jax.numpy as jnp, optax", *rule.code.splitlines(), *loss, made_code(rule, numbers or {})]
     return "\n".join([*lines, f"params = {tree_code(rule.start, dtype)}", "state = tx.init(params)", *steps, ending])
 
 

@@ -15,7 +15,7 @@ import optax
 
 from padl.conformance.problems import HEADS, LOGITS, SMALLER, START, Stream, loss_of
 from padl.nested import without
-from padl.optimizers.transformation import needed, needs_of, readout_of
+from padl.optimizers.transformation import Transformation, needed, needs_of, readout_of
 from padl.roles import ParameterRole
 from padl.types import DOMAINS, Domain, PyTree
 
@@ -47,7 +47,8 @@ class CheckedOptimizer:
         label: as it was asked for. split: {hyperparameter: value} -> (what makes it of numbers, these numbers), with
             defaults for what is left out. domains: of the numbers. code: Python that imports what `call` needs. call:
             what makes it, up to its bracket: "padl.optimizer('lion'". traits: what its decorator says. annotated:
-            whether it says which of its arguments are data.
+            whether it says which of its arguments are data. stated: numbers that code of it always states, since they
+            are not the defaults of what `call` calls.
         start: the parameters that checks begin at. roles: of these, for what takes them; None infers them.
     """
 
@@ -58,6 +59,7 @@ class CheckedOptimizer:
     call: str
     traits: Mapping[str, Any] = field(default_factory=dict)
     annotated: bool = True
+    stated: Mapping[str, float] = field(default_factory=dict)
     start: PyTree = field(default_factory=lambda: START)
     roles: Roles | None = None
 
@@ -82,8 +84,21 @@ class CheckedOptimizer:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """What it reads beside gradient, state and parameters."""
-        return needs_of(self.made())
+        """What it reads beside gradient, state and parameters; where it declares nothing, what it fails without."""
+        tx = self.made()
+        declares = isinstance(tx, Transformation)
+        return needs_of(tx) if declares else frozenset(n for n in needs_of(tx) if not self.works_without(n))
+
+    def works_without(self, need: str) -> bool:
+        """Whether an update can be traced without one of what it may read."""
+        tx = self.made()
+        params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.float32), self.start)
+        step = lambda g, s, p: tx.update(g, s, p, **without(self.told(tx, p, g), need))  # noqa: E731
+        try:
+            jax.eval_shape(step, params, jax.eval_shape(tx.init, params), params)
+        except Exception:
+            return False
+        return True
 
     def made(self, numbers: Mapping[str, Any] | None = None) -> optax.GradientTransformationExtraArgs:
         """Make it of numbers, the defaults for those left out."""

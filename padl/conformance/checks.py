@@ -62,7 +62,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         status: "exempt" where it fails and the decorator says why it may; "fail" where it passes in spite of that.
-        reason: in a line; "" where it passes. case: Python that shows a failure. seconds: it took.
+        reason: in a line; "" where it passes. case: Python that shows a failure. seconds: it took. label: of what was
+            checked.
     """
 
     check: Check
@@ -70,6 +71,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     case: str = ""
     seconds: float = 0.0
+    label: str = ""
 
 
 def check(kind: Kind, group: Group, slow: bool = False) -> Callable[[Callable[[Any], None]], Check]:

@@ -35,4 +35,4 @@ def checks_for(kind: Kind, only: Iterable[str] = (), slow: bool = False) -> list
 def run_checks(subject: Any, checks: Iterable[Check]) -> Iterator[Outcome]:
     """Put something through checks, and give the outcome of each as it is known."""
     for each in checks:
-        yield outcome_of(each, subject, subject.traits.get("exempt", {}))
+        yield outcome_of(each, subject, subject.traits.get("exempt", {}))._replace(label=subject.label)

@@ -1,0 +1,183 @@
+"""Check an optimizer, anyone's: what is meant by a name, a file, a package or a function, and its checks. check, Report.
+
+    padl.check("lion")                     a registered name; of several kinds "optimizer:lion"
+    padl.check("mine.py")                  all that a file registers; "mine.py:rule" one function of it
+    padl.check("stranger")                 all that an installed plugin registers
+    padl.check("optax:contrib.muon")       a function of a module
+    padl.check(optax.lion, b1=0.8)         the function itself, with other values
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from padl.app.checked_things import optimizer_of_entry, optimizer_of_thing
+from padl.app.named_things import Named, module_of, registered, things_called
+from padl.conformance.checks import Check, Outcome
+from padl.conformance.optimizer_programs import DEVICES
+from padl.conformance.oracle import arguments_of, oracle_check
+from padl.conformance.suite import CHECKS, checks_for, run_checks
+from padl.engine.mesh import split_cpu
+from padl.errors import near
+from padl.messages import warn
+from padl.registry import Entry
+from padl.types import Kind, PadlError
+
+OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {"optimizer": optimizer_of_entry}
+ORACLE = "oracle"  # the check, and what the function may be called
+
+
+class Subject(NamedTuple):
+    """One thing that is put through checks.
+
+    Attributes:
+        label: as its code names it. origin: whose it is. checked: it as checks see it.
+    """
+
+    kind: Kind
+    label: str
+    origin: str
+    checked: Any
+
+
+class Report(list[Outcome]):
+    """What came of checks, in their order."""
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """Those that fail."""
+        return [each for each in self if each.status == "fail"]
+
+    def raise_failures(self) -> None:
+        """Raise AssertionError where a check fails, with the reason and the smallest case of each."""
+        if self.failures:
+            raise AssertionError("\n\n".join(map(told, self.failures)))
+
+    def __repr__(self) -> str:
+        lines = [f"{each.label}  {each.check.name}  {each.status}  {each.reason}".rstrip() for each in self]
+        return "\n".join(lines) or "no checks"
+
+
+def told(outcome: Outcome) -> str:
+    """Write a failure in words: what was promised, why that is not kept, and the smallest case."""
+    case = f"\n\n{outcome.case}" if outcome.case else ""
+    return f"{outcome.label}: {outcome.check.name} fails: {outcome.reason}\npromised: {outcome.check.promise}{case}"
+
+
+def check(
+    thing: Any, *, only: str | Iterable[str] = (), slow: bool = False, oracle: Any = None, **settings: Any
+) -> Report:
+    """Put something through the checks, and return what came of each.
+
+    Args:
+        thing: a name, a file, a package or "module:function", as `padl check` takes it; or a function that makes an
+            Optax transformation, or one that is registered.
+        only: names of checks or of groups ("load", "contract", "behaviour"); all where it is empty. slow: whether slow
+            ones are among them.
+        oracle: the author's own function of NumPy, (w, grads, **hyperparameters) -> w after each step; or a file of it.
+        settings: hyperparameters to check it with.
+
+    Raises:
+        PadlError: there is nothing of that name, it cannot be loaded or made, or there is no such check.
+    """
+    found = subjects(thing, settings)
+    wanted = [only] if isinstance(only, str) else list(only)
+    checks = [checks_of(subject, wanted, slow, oracle) for subject in found]
+    return Report(
+        outcome for subject, of_it in zip(found, checks, strict=True) for outcome in outcomes(subject, of_it)
+    )
+
+
+def subjects(thing: Any, settings: Mapping[str, Any] | None = None) -> list[Subject]:
+    """Return what is to be checked; `thing`, `settings` and what raises are those of `check`."""
+    things = things_called(thing) if isinstance(thing, str) else [Named(thing)]
+    checkable = [each for each in things if not isinstance(each.thing, Entry) or each.thing.kind in OF_ENTRY]
+    left_out = [f"{each.thing.kind} '{each.thing.name}'" for each in things if each not in checkable]
+    if left_out:
+        line = f"{', '.join(left_out)}: there are checks of {' and '.join(OF_ENTRY)} alone"
+        if not checkable:
+            raise PadlError(line)
+        warn(line)
+    if settings and len(checkable) > 1:
+        raise PadlError(f"'{thing}' is several things: settings are of one, as in 'padl check adam b1=0.8'")
+    return [_subject(each, settings or {}) for each in checkable]
+
+
+def _subject(named: Named, settings: Mapping[str, Any]) -> Subject:
+    entry = named.thing if isinstance(named.thing, Entry) else registered(named.thing)
+    if entry is not None:
+        checked = OF_ENTRY[entry.kind](entry, settings, named.code)
+        subject = Subject(entry.kind, entry.name, entry.origin, checked)
+    else:
+        checked = optimizer_of_thing(named.thing, settings, named.label, named.code)
+        subject = Subject("optimizer", checked.label, "", checked)
+    unknown = [name for name in checked.traits.get("exempt", {}) if name not in _names(subject.kind)]
+    if unknown:
+        is_near = near(unknown[0], _names(subject.kind))
+        raise PadlError(f"{subject.kind} '{subject.label}' is exempt from '{unknown[0]}', which is no check{is_near}")
+    return subject
+
+
+def checks_of(subject: Subject, only: Iterable[str], slow: bool, oracle: Any) -> list[Check]:
+    """List the checks that something is put through.
+
+    Raises:
+        PadlError: there is no check or group of a name, or an oracle does not fit.
+    """
+    known = {name: None for each in CHECKS for name in (each.name, each.group)} | {ORACLE: None}
+    for word in only:
+        if word not in known:
+            raise PadlError(f"no check or group '{word}'{near(word, known) or ';'} 'padl check --list' shows all")
+    if ORACLE in only and oracle is None:
+        raise PadlError(f"the check {ORACLE} compares with a file: --oracle FILE.py")
+    mine = [each for each in only if each != ORACLE]
+    found = checks_for(subject.kind, mine, slow) if mine or not only else []
+    if oracle is None:
+        return found
+    return [oracle_check(_fitting(oracle_of(oracle, subject.label), subject)), *found]
+
+
+def _names(kind: Kind) -> list[str]:
+    return [*(each.name for each in CHECKS if each.kind == kind), ORACLE]
+
+
+def outcomes(subject: Subject, checks: Iterable[Check]) -> Iterator[Outcome]:
+    """Make checks, and give the outcome of each as it is known."""
+    return run_checks(subject.checked, checks)
+
+
+def enough_devices() -> None:
+    """Let a CPU be as many devices as a check takes: to be called before JAX is used."""
+    split_cpu(DEVICES)
+
+
+def oracle_of(oracle: Any, label: str) -> Callable[..., Any]:
+    """Return the function that something is compared with: of a file the one that is named so, or `oracle`.
+
+    Raises:
+        PadlError: there is no such file or function, or it fails to load.
+    """
+    if not isinstance(oracle, (str, Path)):
+        if not callable(oracle):
+            raise PadlError(f"oracle={oracle!r} is a function (w, grads, **hyperparameters), or a file of one")
+        return oracle
+    module = module_of(Path(oracle))
+    name = label.rpartition(".")[2].rpartition(":")[2]
+    function = getattr(module, name, None) or getattr(module, ORACLE, None)
+    if not callable(function):
+        raise PadlError(f"{oracle} has no function '{name}' or '{ORACLE}': def {name}(w, grads, ...), which yields w")
+    return function
+
+
+def _fitting(function: Callable[..., Any], subject: Subject) -> Callable[..., Any]:
+    """Return a function that takes what an optimizer has; PadlError where it does not."""
+    if subject.kind != "optimizer":
+        raise PadlError(f"{subject.kind} '{subject.label}': an oracle is of optimizers")
+    missing, unknown = arguments_of(function, subject.checked)
+    of = f"the oracle {getattr(function, '__name__', 'function')}"
+    if missing:
+        numbers = ", ".join(subject.checked.own_numbers)
+        raise PadlError(f"{of} has no argument {missing[0]}: it takes (w, grads, {numbers})")
+    if unknown:
+        raise PadlError(f"{of} has an argument {unknown[0]} that '{subject.label}' has not, and no default for it")
+    return function
