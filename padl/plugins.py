@@ -57,7 +57,7 @@ def _of_file(file: Path) -> Source:
 
 
 def load_from(path: str | Path) -> list[Plugin]:
-    """Load a drop-in file from anywhere, or all of a folder, as those of `folders` are."""
+    """Load a drop-in file from anywhere, or all of a folder, as those of `folders` are loaded."""
     path = Path(path).resolve()
     files = sorted(path.glob("*.py")) if path.is_dir() else [path]
     return [_attempt(_of_file(file)) for file in files]

@@ -75,7 +75,7 @@ def optimizer_of_thing(thing: Any, settings: Mapping[str, Any], label: str, code
         label,
         lambda more: (make, {**numbers, **more}),
         {name: domain_of(name) for name in numbers},
-        code or ("" if label.startswith("optax:") else f"# {label}: what was checked"),
+        code or f"# {label}: what was checked",
         ", ".join([call, *_written(choices)]),
         annotated=False,
         stated={name: x for name, x in numbers.items() if defaults.get(name) != x},
@@ -124,5 +124,7 @@ def _that_can_be_made(rule: CheckedOptimizer, origin: str) -> CheckedOptimizer:
     except Exception as error:  # a stranger's code
         raise PadlError(f"{rule.label}{whose} cannot be made: {one_line(error)}") from error
     if not isinstance(made, optax.GradientTransformation):
-        raise PadlError(f"{rule.label}{whose} makes no Optax transformation, but something of type {type(made).__name__}")
+        raise PadlError(
+            f"{rule.label}{whose} makes no Optax transformation, but something of type {type(made).__name__}"
+        )
     return rule

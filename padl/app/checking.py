@@ -1,18 +1,24 @@
-"""Check an optimizer, anyone's: what is meant by a name, a file, a package or a function, and its checks. check, Report.
+"""Check an optimizer, anyone's, by name, file, package or as the function itself. check, Report, subjects.
 
-    padl.check("lion")                     a registered name; of several kinds "optimizer:lion"
-    padl.check("mine.py")                  all that a file registers; "mine.py:rule" one function of it
-    padl.check("stranger")                 all that an installed plugin registers
-    padl.check("optax:contrib.muon")       a function of a module
-    padl.check(optax.lion, b1=0.8)         the function itself, with other values
+padl.check("lion")                     a registered name; of several kinds "optimizer:lion"
+padl.check("mine.py")                  all that a file registers; "mine.py:rule" one function of it
+padl.check("stranger")                 all that an installed plugin registers
+padl.check("optax:contrib.muon")       a function of a module
+padl.check(optax.lion, b1=0.8)         the function itself, with other values
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import optax
+import yaml
+
 from padl.app.checked_things import optimizer_of_entry, optimizer_of_thing
+from padl.app.compilation_cache import use_compilation_cache
 from padl.app.named_things import Named, module_of, registered, things_called
+from padl.app.optimizer_difference import parsed
 from padl.conformance.checks import Check, Outcome
 from padl.conformance.optimizer_programs import DEVICES
 from padl.conformance.oracle import arguments_of, oracle_check
@@ -22,6 +28,7 @@ from padl.errors import near
 from padl.messages import warn
 from padl.registry import Entry
 from padl.types import Kind, PadlError
+from padl.version import __version__
 
 OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {"optimizer": optimizer_of_entry}
 ORACLE = "oracle"  # the check, and what the function may be called
@@ -83,9 +90,7 @@ def check(
     found = subjects(thing, settings)
     wanted = [only] if isinstance(only, str) else list(only)
     checks = [checks_of(subject, wanted, slow, oracle) for subject in found]
-    return Report(
-        outcome for subject, of_it in zip(found, checks, strict=True) for outcome in outcomes(subject, of_it)
-    )
+    return Report(outcome for subject, of_it in zip(found, checks, strict=True) for outcome in outcomes(subject, of_it))
 
 
 def subjects(thing: Any, settings: Mapping[str, Any] | None = None) -> list[Subject]:
@@ -146,9 +151,66 @@ def outcomes(subject: Subject, checks: Iterable[Check]) -> Iterator[Outcome]:
     return run_checks(subject.checked, checks)
 
 
-def enough_devices() -> None:
-    """Let a CPU be as many devices as a check takes: to be called before JAX is used."""
+def prepare() -> None:
+    """Let a CPU be as many devices as a check takes, and keep compiled programs: to be called before JAX is used."""
     split_cpu(DEVICES)
+    use_compilation_cache("auto")
+
+
+class Promise(NamedTuple):
+    """What a check is called, what it is of, and what is kept where it passes."""
+
+    name: str
+    kind: Kind
+    group: str
+    promise: str
+    slow: bool
+
+
+def promises() -> list[Promise]:
+    """List all checks, that with an oracle last."""
+    every = [*CHECKS, oracle_check(None)]
+    return [Promise(each.name, each.kind, each.group, each.promise, each.slow) for each in every]
+
+
+def settings_of(words: Iterable[str]) -> dict[str, Any]:
+    """Read words KEY=VALUE.
+
+    Raises:
+        PadlError: a value that does not parse.
+    """
+    values = {}
+    for word in words:
+        key, _, text = word.partition("=")
+        try:
+            values[key] = parsed(text)
+        except yaml.YAMLError as error:
+            raise PadlError(f"'{word}' does not parse: give {key}=VALUE") from error
+    return values
+
+
+def plain(results: Iterable[tuple[Subject, Iterable[Outcome]]], exit_code: int) -> dict[str, Any]:
+    """Make what JSON can hold of what came of checks, with the versions that it is of."""
+    checked = [
+        {
+            "kind": subject.kind,
+            "label": subject.label,
+            "origin": subject.origin,
+            "checks": [{**_of_check(each.check), **_of_outcome(each)} for each in found],
+        }
+        for subject, found in results
+    ]
+    versions = {"padl": __version__, "jax": jax.__version__, "optax": optax.__version__}
+    devices = {"platform": jax.default_backend(), "devices": jax.device_count()}
+    return {"versions": versions, **devices, "exit_code": exit_code, "checked": checked}
+
+
+def _of_check(check: Check) -> dict[str, str]:
+    return {"name": check.name, "group": check.group, "promise": check.promise}
+
+
+def _of_outcome(outcome: Outcome) -> dict[str, Any]:
+    return {key: value for key, value in outcome._asdict().items() if key in ("status", "reason", "case", "seconds")}
 
 
 def oracle_of(oracle: Any, label: str) -> Callable[..., Any]:

@@ -4,10 +4,11 @@ Looked for in this order: a registered name, "kind:name", "FILE.py:function", "m
 drop-ins, an installed plugin.
 """
 
-import importlib
+import contextlib
+import importlib.util
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import reduce
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -120,22 +121,28 @@ def _of_file(file: Path, name: str) -> Named:
 def _of_module(module: str, name: str) -> Named:
     """A function of a module, of the current folder too."""
     names.load()
-    here = os.getcwd()
-    sys.path.insert(0, here)
+    top = module.partition(".")[0]
+    here = "" if top in sys.modules or importlib.util.find_spec(top) else os.getcwd()
+    with _folder_of_modules(here):
+        try:
+            found = importlib.import_module(module)
+        except Exception as error:  # a stranger's code
+            missing = isinstance(error, ModuleNotFoundError) and error.name and module.startswith(error.name)
+            why = "there is no such module" if missing else one_line(error)
+            raise PadlError(f"{module} cannot be imported: {why}") from error
+    path = f"import sys; sys.path.insert(0, {here!r})\n" if here else ""
+    return Named(_attribute(found, name, module), f"{module}:{name}", f"{path}import {module}")
+
+
+@contextlib.contextmanager
+def _folder_of_modules(folder: str) -> Iterator[None]:
+    """Look for modules in a folder first; "" is none."""
+    before = list(sys.path)
+    sys.path[:0] = [folder] if folder else []
     try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name and module.startswith(error.name):
-            raise PadlError(f"there is no module {error.name}, and so no {module}:{name}") from error
-        raise PadlError(f"{module} cannot be imported: {one_line(error)}") from error
-    except Exception as error:  # a stranger's code
-        raise PadlError(f"{module} cannot be imported: {one_line(error)}") from error
+        yield
     finally:
-        sys.path.remove(here)
-    file = str(getattr(found, "__file__", None) or "")
-    path = f"import sys; sys.path.insert(0, {here!r})\n" if file.startswith(here + os.sep) else ""
-    code = "" if module == "optax" else f"{path}import {module}"  # a case imports it by itself
-    return Named(_attribute(found, name, module), f"{module}:{name}", code)
+        sys.path[:] = before
 
 
 def _attribute(module: Any, name: str, where: str) -> Any:
@@ -167,8 +174,6 @@ def _unknown(word: str) -> str:
     broken = ", ".join(plugin.name for plugin in names.load() if plugin.broken)
     more = f"; plugins that could not be loaded: {broken}" if broken else ""
     module, _, name = word.rpartition(".")
-    form = f"; a function of a module is {module}:{name}" if module and name else ""
-    return (
-        f"nothing is called '{word}'{near(word, every)}{form}; give a registered name ('padl list' shows all), FILE.py,"
-        f" an installed plugin, or module:function{more}"
-    )
+    hint = f"; a function of a module is {module}:{name}" if module and name else near(word, every)
+    forms = "('padl list' shows all names; others are FILE.py, an installed plugin, module:function)"
+    return f"nothing is called '{word}'{hint} {forms}{more}"

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "write the model of a run for other programs: safetensors, or a JAX function",
     "list": "list optimizers, losses, models, tasks and schedules",
     "show": "explain one of them: formula, arguments with ranges, paper; --plot draws a loss",
+    "check": "put an optimizer through checks, PADL's, Optax's or yours; what fails as code",
     "compare": "let optimizers walk down a surface, each at its best learning rate; pictures",
     "diff": "say how far two optimizers part on the same gradients, and why: adam@torch adam@keras",
     "backprop": "draw a formula as a graph with gradients; find where those of a model vanish",

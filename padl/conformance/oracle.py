@@ -1,11 +1,11 @@
 """Compares an optimizer with its author's own NumPy function of a few lines. oracle_check, arguments_of.
 
-    def lion(w, grads, learning_rate, b1, b2):      # float64: w (...), grads (steps, ...)
-        m = np.zeros_like(w)
-        for g in grads:
-            w = w - learning_rate * np.sign(b1 * m + (1 - b1) * g)
-            m = b2 * m + (1 - b2) * g
-            yield w
+def lion(w, grads, learning_rate, b1, b2):      # float64: w (...), grads (steps, ...)
+    m = np.zeros_like(w)
+    for g in grads:
+        w = w - learning_rate * np.sign(b1 * m + (1 - b1) * g)
+        m = b2 * m + (1 - b2) * g
+        yield w
 """
 
 import inspect
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from padl.conformance.cases import array_code, case, steps_of
+from padl.conformance.cases import case, steps_of
 from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
 from padl.conformance.checks import Check, Failure, NotForIt
 from padl.conformance.optimizer_descent import others
@@ -29,6 +29,7 @@ ARRAYS: tuple[PyTree, ...] = (  # the name says the role of each
     {"scale": np.array(0.5)},
 )
 SIZES = (1.0, 0.1, 10.0, 0.01, 1.0)  # of the gradient, over and over: what is added to a root, and clips, show
+DIGITS = 4  # behind the point, of a gradient: as many as a case has
 TOLERANCE = 1e-9  # of the largest update, in float64
 ROUNDING = 1e-14  # of the largest parameter: what adding an update to it loses, and that of every step before
 
@@ -70,7 +71,7 @@ def compare_with(function: Oracle, rule: CheckedOptimizer) -> None:
         raise NotForIt(f"it reads {', '.join(beside)}, and a function of NumPy is given gradients alone")
     for start in ARRAYS if rule.start is START else (rule.start,):
         on = rule.at(start)
-        stream = given(start, STEPS).scaled(np.resize(SIZES, STEPS))
+        stream = given(start, STEPS).scaled(np.resize(SIZES, STEPS)).changed(lambda _, c: np.round(c, DIGITS))
         for numbers in settings(on):
             _compare(function, on, stream, numbers)
 
@@ -98,11 +99,12 @@ def _compare(function: Oracle, rule: CheckedOptimizer, stream: Stream, numbers: 
         moved = distance(path[step], before)
         share = f", {apart[step] / moved:.2g} of the step" if moved and np.isfinite(apart[step]) else ""
         shape = f"an array of shape {np.shape(w)}" if np.ndim(w) else "one number"
-        ending = f"print(params)  # the oracle has {array_code(path[step])[10:-1]}"
-        code = case(rule, steps_of(stream.c, step + 1), numbers, ending)
+        end = f"optax.apply_updates(params, updates)[{name!r}]" if step == 0 else f"params[{name!r}]"
+        ending = f"print({end}.tolist())  # the oracle has {path[step].tolist()}"
+        first, *lines = case(rule, steps_of(stream.c, step + 1), numbers, ending).splitlines()
         raise Failure(
             f"at {at}, on {shape}, step {step + 1} of {STEPS} is {apart[step]:.2g} off the oracle{share}",
-            f"import jax\njax.config.update('jax_enable_x64', True)\n{code}",
+            "\n".join([first, "jax.config.update('jax_enable_x64', True)", *lines]),
         )
 
 
