@@ -17,7 +17,7 @@ import yaml
 
 from padl.app.checked_things import optimizer_of_entry, optimizer_of_thing
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.named_things import Named, module_of, registered, things_called
+from padl.app.named_things import Named, import_of, module_of, registered, things_called
 from padl.app.optimizer_difference import parsed
 from padl.conformance.checks import Check, Outcome
 from padl.conformance.optimizer_programs import DEVICES
@@ -79,7 +79,7 @@ def check(
     Args:
         thing: a name, a file, a package or "module:function", as `padl check` takes it; or a function that makes an
             Optax transformation, or one that is registered.
-        only: names of checks or of groups ("load", "contract", "behaviour"); all where it is empty. slow: whether slow
+        only: names of checks or of groups ("contract", "behaviour"); all where it is empty. slow: whether slow
             ones are among them.
         oracle: the author's own function of NumPy, (w, grads, **hyperparameters) -> w after each step; or a file of it.
         settings: hyperparameters to check it with.
@@ -95,7 +95,7 @@ def check(
 
 def subjects(thing: Any, settings: Mapping[str, Any] | None = None) -> list[Subject]:
     """Return what is to be checked; `thing`, `settings` and what raises are those of `check`."""
-    things = things_called(thing) if isinstance(thing, str) else [Named(thing)]
+    things = things_called(thing) if isinstance(thing, str) else [Named(thing, code=import_of(thing))]
     checkable = [each for each in things if not isinstance(each.thing, Entry) or each.thing.kind in OF_ENTRY]
     left_out = [f"{each.thing.kind} '{each.thing.name}'" for each in things if each not in checkable]
     if left_out:

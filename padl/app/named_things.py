@@ -1,4 +1,4 @@
-"""Find what is meant by a name, a file, a folder, a package or "module:function". things_called, Named, registered.
+"""Find what is meant by a name, a file, a folder, a package or "module:function". things_called, Named, import_of.
 
 Looked for in this order: a registered name, "kind:name", "FILE.py:function", "module:function", a file or folder of
 drop-ins, an installed plugin.
@@ -61,6 +61,13 @@ def registered(thing: Any) -> Entry | None:
     """Return the entry that a function was registered with, of any kind; None where it was not."""
     is_it = lambda entry: getattr(entry.function, "made_of", entry.function) is thing  # noqa: E731
     return next(iter(_entries(is_it)), None)
+
+
+def import_of(thing: Any) -> str:
+    """Write the line that imports a function; "" for what no module has by its name, and for the main program's."""
+    module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
+    is_there = module != "__main__" and getattr(sys.modules.get(module or ""), name, None) is thing
+    return f"from {module} import {name}" if is_there else ""
 
 
 def module_of(file: Path) -> Any:

@@ -3,9 +3,10 @@
 One program of a few steps serves all checks of a rule: losses, numbers, the state it begins with are arguments.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ import optax
 
 from padl.conformance.problems import HEADS, LOGITS, SMALLER, START, Stream, loss_of
 from padl.nested import without
-from padl.optimizers.transformation import Transformation, needed, needs_of, readout_of
+from padl.optimizers.transformation import Transformation, needs_of, readout_of
 from padl.roles import ParameterRole
 from padl.types import DOMAINS, Domain, PyTree
 
@@ -84,16 +85,20 @@ class CheckedOptimizer:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """What it reads beside gradient, state and parameters; where it declares nothing, what it fails without."""
+        """What it reads beside gradient, state and parameters; where it declares nothing, the least that it works with."""
         tx = self.made()
-        declares = isinstance(tx, Transformation)
-        return needs_of(tx) if declares else frozenset(n for n in needs_of(tx) if not self.works_without(n))
+        if isinstance(tx, Transformation):
+            return needs_of(tx)
+        takes = sorted(needs_of(tx))
+        sets = (frozenset(c) for count in range(len(takes) + 1) for c in combinations(takes, count))
+        return next(filter(self.works_with, sets), frozenset())
 
-    def works_without(self, need: str) -> bool:
-        """Whether an update can be traced without one of what it may read."""
+    def works_with(self, needs: Collection[str]) -> bool:
+        """Whether an update can be traced that is given this beside gradient, state and parameters, and no more."""
         tx = self.made()
         params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.float32), self.start)
-        step = lambda g, s, p: tx.update(g, s, p, **without(self.told(tx, p, g), need))  # noqa: E731
+        given = lambda p, g: {need: x for need, x in self.bowl_extras(p, g).items() if need in needs}  # noqa: E731
+        step = lambda g, s, p: tx.update(g, s, p, **given(p, g))  # noqa: E731
         try:
             jax.eval_shape(step, params, jax.eval_shape(tx.init, params), params)
         except Exception:
@@ -132,10 +137,19 @@ class CheckedOptimizer:
         every = {"value": f(params), "value_fn": f, "grad": grads, "grad_fn": jax.grad(f), "key": key}
         return every | {MODEL_STATE: jax.tree.map(jnp.asarray, LOGITS)}
 
+    def bowl_extras(self, params: PyTree, grads: PyTree, key: Any = None) -> dict[str, Any]:
+        """What an update is given beside gradients, state and parameters, of one bowl."""
+        f = loss_of(jax.tree.map(lambda p: jnp.zeros((), jnp.result_type(p)), params), 1.0)
+        return self.extras(f, params, grads, jax.random.key(0) if key is None else key)
+
     def told(self, tx: Any, params: PyTree, grads: PyTree, key: Any = None) -> dict[str, Any]:
         """What it needs beside gradients, state and parameters, of one bowl."""
-        f = loss_of(jax.tree.map(lambda p: jnp.zeros((), jnp.result_type(p)), params), 1.0)
-        return needed(tx, self.extras(f, params, grads, jax.random.key(0) if key is None else key))
+        return self.needed_by(tx, self.bowl_extras(params, grads, key))
+
+    def needed_by(self, tx: Any, extras: Mapping[str, Any]) -> dict[str, Any]:
+        """What of `extras` an update of a transformation is given; of one that declares nothing, what `needs` found."""
+        needs = needs_of(tx) if isinstance(tx, Transformation) else self.needs
+        return {need: x for need, x in extras.items() if need in needs}
 
     def update(self, tx: Any, grads: PyTree, state: PyTree, params: PyTree, key: Any = None) -> tuple[PyTree, PyTree]:
         """Make one update as a run does, of one bowl."""
@@ -182,7 +196,9 @@ class CheckedOptimizer:
                 (params, state), (c, a, key) = carry, of_step
                 f = loss_of(c, a)
                 grads = jax.grad(f)(params)
-                updates, state = tx.update(grads, state, params, **needed(tx, self.extras(f, params, grads, key)))
+                updates, state = tx.update(
+                    grads, state, params, **self.needed_by(tx, self.extras(f, params, grads, key))
+                )
                 params = optax.apply_updates(params, updates)
                 return (params, state), (params, readout_of(tx)(state, params), updates)
 

@@ -201,7 +201,7 @@ def needs_read(rule: CheckedOptimizer) -> None:
     if not rule.annotated or not isinstance(rule.split({})[0](**rule.numbers), Transformation):
         raise NotForIt("it declares no needs, as a plain Optax transformation")
     rule = rule.usual
-    idle = [need for need in sorted(rule.needs) if rule.works_without(need)]
+    idle = [need for need in sorted(rule.needs) if rule.works_with(rule.needs - {need})]
     if idle:
         raise Failure(f"it declares that it needs {idle[0]} ({NEEDS[idle[0]]}), and does not read it")
 

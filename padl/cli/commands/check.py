@@ -34,7 +34,7 @@ OPTIONS.add_argument(
 OPTIONS.add_value(
     "--only",
     "NAME,...",
-    "checks or groups of checks: load, contract, behaviour",
+    "checks or groups of checks, as contract and behaviour",
     "--only takes names of checks once, with commas between them: padl check adam --only descends,members",
 )
 OPTIONS.add_value(
