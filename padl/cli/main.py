@@ -42,6 +42,7 @@ EXAMPLES = """\
   padl predict runs/... new.csv                     classes by name, numbers in units
   padl train experiment=gradient_descent            several settings under one name
   padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
+  padl check optax:yogi                             what of an optimizer is not as it should be
   padl backprop "(x + y) * z" x=-2 y=5 z=-4         a formula as a graph
   padl backprop task=digits model.widths=[64,64,64] steps=100    a model after 100 steps of training
   padl train --cfg job                              every setting, with its value

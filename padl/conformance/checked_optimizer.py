@@ -85,7 +85,7 @@ class CheckedOptimizer:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """What it reads beside gradient, state and parameters; where it declares nothing, the least that it works with."""
+        """What it reads beside gradient, state and parameters; where it declares nothing, the least it works with."""
         tx = self.made()
         if isinstance(tx, Transformation):
             return needs_of(tx)

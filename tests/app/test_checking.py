@@ -6,8 +6,7 @@ import optax
 import pytest
 
 import padl
-from padl import registry
-from padl.app import checking, names
+from padl.app import checking
 from padl.app.checking import subjects
 from padl.types import PadlError
 
@@ -30,19 +29,15 @@ def plain(learning_rate, b=0.5, n=3, flag=True):
 
 
 @pytest.fixture
-def file_of(tmp_path):
-    """Write a file that registers an optimizer of a name of its own; it is forgotten after the test."""
-    before = {kind: dict(each._entries) for kind, each in registry.REGISTRIES.items()}
+def file_of(tmp_path, names_are_forgotten):
+    """Write a file that registers an optimizer."""
 
     def write(name="slope_descent", exempt="{}"):
-        names.load()
         file = tmp_path / f"file_of_{name}.py"
         file.write_text(FILE.replace("{name}", name).replace("{exempt}", exempt))
         return file
 
-    yield write
-    for kind, entries in before.items():
-        registry.REGISTRIES[kind]._entries = entries
+    return write
 
 
 def only_of(thing, settings=None):

@@ -88,5 +88,5 @@ def test_a_file_is_looked_into_by_the_name_of_the_optimizer(tmp_path):
     with pytest.raises(PadlError, match="there is no file"):
         only("lion", tmp_path / "nix.py")
     file.write_text("import nothing_of_this_name")
-    with pytest.raises(PadlError, match="rules.py cannot be loaded: ModuleNotFoundError"):
+    with pytest.raises(PadlError, match=r"rules.py cannot be loaded: ModuleNotFoundError"):
         only("sgd", file)

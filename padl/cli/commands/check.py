@@ -11,7 +11,7 @@ from padl.runs.exit_codes import DONE, FAILED
 
 OPTIONS = Options(
     "check",
-    usage=["THING [KEY=VALUE ...] [THING ...] [--only NAME,...] [--oracle FILE.py] [--json]", "--list"],
+    usage=["THING [KEY=VALUE ...] [THING ...] [--only NAME,...] [--json]", "THING --oracle FILE.py", "--list"],
     about="Put optimizers through checks: shapes and dtypes, programs, edge cases, whether each\n"
     "number matters. Print what passes, and of what fails the smallest case as Python.\n"
     "Exit code 1 where something fails.",
