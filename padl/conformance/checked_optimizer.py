@@ -179,7 +179,8 @@ class CheckedOptimizer:
             if state is None:
                 state = self._programs[0](numbers, params)
             key = jax.random.key(seed)
-            (path, judged, updates), params, state = self._programs[1](numbers, params, state, *as_array(stream), key)
+            losses = as_array(tuple(stream))
+            (path, judged, updates), params, state = self._programs[1](numbers, params, state, *losses, key)
             return Course(*jax.device_get((path, judged, updates, params)), state)
 
     @cached_property

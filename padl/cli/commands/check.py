@@ -12,14 +12,14 @@ from padl.runs.exit_codes import DONE, FAILED
 OPTIONS = Options(
     "check",
     usage=["THING [KEY=VALUE ...] [THING ...] [--only NAME,...] [--json]", "THING --oracle FILE.py", "--list"],
-    about="Put optimizers through checks: shapes and dtypes, programs, edge cases, whether each\n"
-    "number matters. Print what passes, and of what fails the smallest case as Python.\n"
-    "Exit code 1 where something fails.",
+    about="Put optimizers through checks: shapes and dtypes, programs, edge cases, whether\n"
+    "each number matters. Print what passes, and of what fails the smallest case as\n"
+    "Python. Exit code 1 where something fails.",
     examples=[
         "padl check adam",
         "padl check adamw weight_decay=0.1 lion --only behaviour",
         "padl check mine.py                        all that a file registers",
-        "padl check optax:contrib.muon             a function that makes an Optax transformation",
+        "padl check optax:contrib.muon             a function that Optax would call",
         "padl check lion --oracle lion_numpy.py    against a function of NumPy",
         "padl check --list                         every check, and what it promises",
     ],
