@@ -1,6 +1,6 @@
 """Make what checks see of a registered entry, or of a function that makes an Optax transformation.
 
-optimizer_of_entry, optimizer_of_thing.
+checked_entry, checked_function.
 """
 
 import inspect
@@ -19,7 +19,7 @@ from padl.types import PadlError, one_line
 RATE, USUAL_RATE = "learning_rate", 1e-3  # of a function that has no default for it
 
 
-def optimizer_of_entry(entry: Entry, settings: Mapping[str, Any], code: str = "") -> CheckedOptimizer:
+def checked_entry(entry: Entry, settings: Mapping[str, Any] | None = None, code: str = "") -> CheckedOptimizer:
     """Make an optimizer that is checked of a registered one.
 
     Args:
@@ -29,7 +29,7 @@ def optimizer_of_entry(entry: Entry, settings: Mapping[str, Any], code: str = ""
     Raises:
         PadlError: a hyperparameter that it does not have or take; or it fails at its defaults.
     """
-    values = {**entry.stand_ins, **entry.traits.get("shown_at", {}), **settings}
+    values = {**entry.stand_ins, **entry.traits.get("shown_at", {}), **(settings or {})}
     checked = entry.check(values)
     numbers = {name: float(checked[name]) for name in values if _is_number(entry, name, checked[name])}
     call = ", ".join([f"padl.optimizer({entry.name!r}", *_written(without(values, *numbers))])
@@ -53,7 +53,7 @@ def _written(values: Mapping[str, Any]) -> list[str]:
     return [f"{name}={value!r}" for name, value in values.items()]
 
 
-def optimizer_of_thing(thing: Any, settings: Mapping[str, Any], label: str, code: str) -> CheckedOptimizer:
+def checked_function(thing: Any, settings: Mapping[str, Any], label: str, code: str) -> CheckedOptimizer:
     """Make an optimizer that is checked of a function that makes an Optax transformation, or of a transformation.
 
     Its floats are numbers that are data, as `optax.inject_hyperparams` has them, and what is annotated `Scalar`; a

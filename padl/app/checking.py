@@ -15,7 +15,7 @@ import jax
 import optax
 import yaml
 
-from padl.app.checked_things import optimizer_of_entry, optimizer_of_thing
+from padl.app.checked_things import checked_entry, checked_function
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.named_things import Named, import_of, module_of, registered, things_called
 from padl.app.optimizer_difference import parsed
@@ -30,7 +30,7 @@ from padl.registry import Entry
 from padl.types import Kind, PadlError
 from padl.version import __version__
 
-OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {"optimizer": optimizer_of_entry}
+OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {"optimizer": checked_entry}
 ORACLE = "oracle"  # the check, and what the function may be called
 
 
@@ -114,7 +114,7 @@ def _subject(named: Named, settings: Mapping[str, Any]) -> Subject:
         checked = OF_ENTRY[entry.kind](entry, settings, named.code)
         subject = Subject(entry.kind, entry.name, entry.origin, checked)
     else:
-        checked = optimizer_of_thing(named.thing, settings, named.label, named.code)
+        checked = checked_function(named.thing, settings, named.label, named.code)
         subject = Subject("optimizer", checked.label, "", checked)
     unknown = [name for name in checked.traits.get("exempt", {}) if name not in _names(subject.kind)]
     if unknown:

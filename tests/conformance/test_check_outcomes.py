@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import pytest
-from broken_optimizers import BROKEN
+from plain_mistakes import MISTAKES
 
 import padl
 from padl.conformance.checks import Check, Failure, NotForIt, NotRun, outcome_of
@@ -67,10 +67,10 @@ def test_the_case_is_of_the_first_smaller_one_that_fails_too():
     assert outcome_of(PROMISE, Stub(9, small[:1]), {}).case == "print(9)"
 
 
-@pytest.mark.parametrize("make", BROKEN, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", MISTAKES, ids=lambda make: make.__name__)
 def test_a_mistake_is_caught_and_every_case_shown_of_it_is_python_that_runs(make):
     failures = padl.check(make).failures
-    assert BROKEN[make] in [each.check.name for each in failures]
+    assert MISTAKES[make] in [each.check.name for each in failures]
     for each in failures:
         assert each.case or "raises" in each.reason
         raised = raised_by(each.case)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from broken_optimizers import __file__ as BROKEN
+from plain_mistakes import __file__ as MISTAKES
 
 from padl.conformance.suite import CHECKS
 
@@ -27,7 +27,7 @@ def test_a_table_says_what_passes_and_a_line_counts(padl_command):
 
 
 def test_what_fails_is_shown_as_code_that_runs_and_the_exit_code_is_1(padl_command, tmp_path):
-    code, out, _ = padl_command("check", f"{BROKEN}:wide_update", *QUICK)
+    code, out, _ = padl_command("check", f"{MISTAKES}:wide_update", *QUICK)
     assert code == 1
     assert "update_dtype: Updates have the structure" in out
     case = out[out.index("import jax,") : out.index("wide_update: 2 passed") if "2 passed" in out else None]

@@ -48,7 +48,7 @@ def drifting_state(learning_rate: float = 0.1):
     return optax.GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
 
 
-BROKEN = {
+MISTAKES = {
     wrong_sign: "downhill",
     wide_update: "update_dtype",
     unread_number: "numbers_matter",
