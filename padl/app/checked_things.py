@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optax
 
 from padl.app.objects import optimizers
@@ -16,6 +17,7 @@ from padl.nested import without
 from padl.registry import Entry, StaticPartial, near
 from padl.types import PadlError, one_line
 
+FLOATS = (float, np.floating)
 RATE, USUAL_RATE = "learning_rate", 1e-3  # of a function that has no default for it
 
 
@@ -96,16 +98,17 @@ def _numbers_and_choices(
     if unknown is not None and not (callable(thing) and _takes_any_name(thing)):
         has = ", ".join(parameters) or "none"
         raise PadlError(f"{label} has no argument '{unknown}'{near(unknown, parameters)} (it has: {has})")
-    traced = {name for name, h in hyperparameters_of(thing, ()).items() if h.traced} if callable(thing) else set()
+    data = {name for name, h in hyperparameters_of(thing, ()).items() if h.traced} if callable(thing) else set()
     values = {name: each.default for name, each in parameters.items() if each.default is not each.empty}
+    data |= {name for name, x in values.items() if isinstance(x, FLOATS)} | {RATE}
     if RATE in parameters:
         values.setdefault(RATE, USUAL_RATE)
     values |= settings
     missing = [name for name in parameters if name not in values]
     if missing:
         raise PadlError(f"{label} has no default for {missing[0]}: give it one, as {missing[0]}=VALUE behind it")
-    is_number = lambda name, x: isinstance(x, float) or (name in traced and isinstance(x, int))  # noqa: E731
-    numbers = {name: float(x) for name, x in values.items() if is_number(name, x) and not isinstance(x, bool)}
+    is_number = lambda name, x: isinstance(x, FLOATS) or (name in data and type(x) is int)  # noqa: E731
+    numbers = {name: float(x) for name, x in values.items() if is_number(name, x)}
     return numbers, {name: x for name, x in settings.items() if name not in numbers}
 
 

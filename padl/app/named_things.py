@@ -79,8 +79,10 @@ def module_of(file: Path) -> Any:
     if not file.is_file():
         raise PadlError(f"there is no file {file}")
     names.load()
+    file = file.resolve()
     try:
-        return plugins.import_file(file.resolve())
+        with registry.origin(f"{file.parent.name}/{file.name}"):
+            return plugins.import_file(file)
     except Exception as error:  # a stranger's code
         raise PadlError(f"{file} cannot be loaded: {one_line(error)}") from error
 

@@ -31,6 +31,7 @@ LABELS = {
     "elicits": "estimates",
     "same_value": "changes no value",
     "other_shapes": "smaller slots",
+    "exempt": "may fail",
     "temporary": "memory beside its slots",
     "holds_norm": "holds norms",
     "moves_norm": "moves norms",

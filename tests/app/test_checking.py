@@ -77,6 +77,9 @@ def test_optax_rules_are_found_and_settings_are_numbers_or_choices():
     assert rule.numbers == {"learning_rate": 1e-3, "b1": 0.8, "b2": 0.99, "weight_decay": 1e-3}
     assert rule.call == "optax.lion(, mu_dtype='bfloat16'"
     assert only_of(optax.contrib.muon).checked.numbers["beta"] == 0.95
+    assert (
+        only_of("optax:adam", {"learning_rate": 1, "b1": 0}).checked.numbers["b1"] == 0.0
+    )  # whole numbers are data too
     assert only_of(optax.sgd(0.1)).checked.numbers == {}
 
 
