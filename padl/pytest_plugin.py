@@ -49,12 +49,11 @@ def _tests(
     """{name of a test: what makes the check}; the names have that of a thing where there are several."""
     from padl.app import checking
 
-    subjects = [subject for thing in things for subject in checking.subjects(thing, settings)]
-    wanted = [only] if isinstance(only, str) else list(only)
+    found = [subject for thing in things for subject in checking.subjects(thing, settings)]
     return {
-        f"{subject.label}-{check.name}" if len(subjects) > 1 else check.name: _maker(subject, check)
-        for subject in subjects
-        for check in checking.checks_of(subject, wanted, slow, oracle)
+        f"{subject.label}-{check.name}" if len(found) > 1 else check.name: _maker(subject, check)
+        for subject, checks in checking.planned(found, only, slow, oracle)
+        for check in checks
     }
 
 

@@ -25,7 +25,8 @@ lines what a result is, frames.py makes a data frame of it; run_list.py lists ma
 together, told apart by run_labels.py.
 
 Checks: checking.py puts something through all of them; named_things.py finds what a name, a file, a package or a
-function of a module is, checked_things.py makes of it what checks see.
+function of a module is, checked_things.py makes of it what checks see; oracle_files.py finds the function of NumPy that
+it is compared with.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface; debug/ looks for mistakes.
 """

@@ -1,34 +1,34 @@
-"""Check an optimizer, anyone's, by name, file, package or as the function itself. check, Report, subjects.
+"""Check an optimizer, anyone's, by name, file, package or as the function itself. check, Report, subjects, planned.
 
-padl.check("lion")                     a registered name; of several kinds "optimizer:lion"
-padl.check("mine.py")                  all that a file registers; "mine.py:rule" one function of it
-padl.check("stranger")                 all that an installed plugin registers
-padl.check("optax:contrib.muon")       a function of a module
-padl.check(optax.lion, b1=0.8)         the function itself, with other values
+    padl.check("lion")                     a registered name; of several kinds "optimizer:lion"
+    padl.check("mine.py")                  all that a file registers; "mine.py:rule" one function of it
+    padl.check("stranger")                 all that an installed plugin registers
+    padl.check("optax:contrib.muon")       a function of a module
+    padl.check(optax.lion, b1=0.8)         the function itself, with other values
+
+A kind that is checked has a line in OF_ENTRY: what makes of an entry what its checks see.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import optax
 import yaml
 
 from padl.app.checked_things import checked_entry, checked_function
 from padl.app.compilation_cache import use_compilation_cache
-from padl.app.named_things import Named, import_of, module_of, registered, things_called
+from padl.app.named_things import Named, import_of, registered, things_called
 from padl.app.optimizer_difference import parsed
+from padl.app.oracle_files import oracle_for
 from padl.conformance.checks import Check, Outcome
 from padl.conformance.optimizer_programs import DEVICES
-from padl.conformance.oracle import arguments_of, oracle_check
+from padl.conformance.oracle import oracle_check
 from padl.conformance.suite import CHECKS, checks_for, run_checks
 from padl.engine.mesh import split_cpu
 from padl.errors import near
+from padl.jax_flags import pinned
 from padl.messages import warn
 from padl.registry import Entry
 from padl.types import Kind, PadlError
-from padl.version import __version__
 
 OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {"optimizer": checked_entry}
 ORACLE = "oracle"  # the check, and what the function may be called
@@ -38,12 +38,14 @@ class Subject(NamedTuple):
     """One thing that is put through checks.
 
     Attributes:
-        label: as its code names it. origin: whose it is. checked: it as checks see it.
+        label: as its code names it. origin: whose it is. settings: hyperparameters that are not its defaults. checked:
+            it as checks see it.
     """
 
     kind: Kind
     label: str
     origin: str
+    settings: Mapping[str, Any]
     checked: Any
 
 
@@ -87,10 +89,8 @@ def check(
     Raises:
         PadlError: there is nothing of that name, it cannot be loaded or made, or there is no such check.
     """
-    found = subjects(thing, settings)
-    wanted = [only] if isinstance(only, str) else list(only)
-    checks = [checks_of(subject, wanted, slow, oracle) for subject in found]
-    return Report(outcome for subject, of_it in zip(found, checks, strict=True) for outcome in outcomes(subject, of_it))
+    plan = planned(subjects(thing, settings), only, slow, oracle)
+    return Report(outcome for subject, checks in plan for outcome in outcomes(subject, checks))
 
 
 def subjects(thing: Any, settings: Mapping[str, Any] | None = None) -> list[Subject]:
@@ -112,10 +112,10 @@ def _subject(named: Named, settings: Mapping[str, Any]) -> Subject:
     entry = named.thing if isinstance(named.thing, Entry) else registered(named.thing)
     if entry is not None:
         checked = OF_ENTRY[entry.kind](entry, settings, named.code)
-        subject = Subject(entry.kind, entry.name, entry.origin, checked)
+        subject = Subject(entry.kind, entry.name, entry.origin, settings, checked)
     else:
         checked = checked_function(named.thing, settings, named.label, named.code)
-        subject = Subject("optimizer", checked.label, "", checked)
+        subject = Subject("optimizer", checked.label, "", settings, checked)
     unknown = [name for name in checked.traits.get("exempt", {}) if name not in _names(subject.kind)]
     if unknown:
         is_near = near(unknown[0], _names(subject.kind))
@@ -123,12 +123,22 @@ def _subject(named: Named, settings: Mapping[str, Any]) -> Subject:
     return subject
 
 
-def checks_of(subject: Subject, only: Iterable[str], slow: bool, oracle: Any) -> list[Check]:
-    """List the checks that something is put through.
+def planned(
+    found: Iterable[Subject], only: str | Iterable[str] = (), slow: bool = False, oracle: Any = None
+) -> list[tuple[Subject, list[Check]]]:
+    """Pair what is checked with its checks; `only`, `slow`, `oracle` and what raises are those of `check`."""
+    wanted = [only] if isinstance(only, str) else list(only)
+    plan = [(subject, _checks_of(subject, wanted, slow, oracle)) for subject in found]
+    if not any(checks for _, checks in plan):
+        kinds = " and ".join(dict.fromkeys(subject.kind for subject, _ in plan))
+        raise PadlError(
+            f"of {', '.join(wanted)} nothing is a check of {kinds}: 'padl check --list' says of what each is"
+        )
+    return [(subject, checks) for subject, checks in plan if checks]
 
-    Raises:
-        PadlError: there is no check or group of a name, or an oracle does not fit.
-    """
+
+def _checks_of(subject: Subject, only: Iterable[str], slow: bool, oracle: Any) -> list[Check]:
+    """The checks of one thing; PadlError where there is no check or group of a name, or an oracle does not fit."""
     known = {name: None for each in CHECKS for name in (each.name, each.group)} | {ORACLE: None}
     for word in only:
         if word not in known:
@@ -139,7 +149,9 @@ def checks_of(subject: Subject, only: Iterable[str], slow: bool, oracle: Any) ->
     found = checks_for(subject.kind, mine, slow) if mine or not only else []
     if oracle is None:
         return found
-    return [oracle_check(_fitting(oracle_of(oracle, subject.label), subject)), *found]
+    if subject.kind != "optimizer":
+        raise PadlError(f"{subject.kind} '{subject.label}': an oracle is of optimizers")
+    return [oracle_check(oracle_for(oracle, subject.checked)), *found]
 
 
 def _names(kind: Kind) -> list[str]:
@@ -147,8 +159,11 @@ def _names(kind: Kind) -> list[str]:
 
 
 def outcomes(subject: Subject, checks: Iterable[Check]) -> Iterator[Outcome]:
-    """Make checks, and give the outcome of each as it is known."""
-    return run_checks(subject.checked, checks)
+    """Make checks, and give the outcome of each as it is known; JAX's flags that change numbers are as in a run."""
+    for each in checks:
+        with pinned():
+            found = list(run_checks(subject.checked, [each]))
+        yield from found
 
 
 def prepare() -> None:
@@ -187,59 +202,3 @@ def settings_of(words: Iterable[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise PadlError(f"'{word}' does not parse: give {key}=VALUE") from error
     return values
-
-
-def plain(results: Iterable[tuple[Subject, Iterable[Outcome]]], exit_code: int) -> dict[str, Any]:
-    """Make what JSON can hold of what came of checks, with the versions that it is of."""
-    checked = [
-        {
-            "kind": subject.kind,
-            "label": subject.label,
-            "origin": subject.origin,
-            "checks": [{**_of_check(each.check), **_of_outcome(each)} for each in found],
-        }
-        for subject, found in results
-    ]
-    versions = {"padl": __version__, "jax": jax.__version__, "optax": optax.__version__}
-    devices = {"platform": jax.default_backend(), "devices": jax.device_count()}
-    return {"versions": versions, **devices, "exit_code": exit_code, "checked": checked}
-
-
-def _of_check(check: Check) -> dict[str, str]:
-    return {"name": check.name, "group": check.group, "promise": check.promise}
-
-
-def _of_outcome(outcome: Outcome) -> dict[str, Any]:
-    return {key: value for key, value in outcome._asdict().items() if key in ("status", "reason", "case", "seconds")}
-
-
-def oracle_of(oracle: Any, label: str) -> Callable[..., Any]:
-    """Return the function that something is compared with: of a file the one that is named so, or `oracle`.
-
-    Raises:
-        PadlError: there is no such file or function, or it fails to load.
-    """
-    if not isinstance(oracle, (str, Path)):
-        if not callable(oracle):
-            raise PadlError(f"oracle={oracle!r} is a function (w, grads, **hyperparameters), or a file of one")
-        return oracle
-    module = module_of(Path(oracle))
-    name = label.rpartition(".")[2].rpartition(":")[2]
-    function = getattr(module, name, None) or getattr(module, ORACLE, None)
-    if not callable(function):
-        raise PadlError(f"{oracle} has no function '{name}' or '{ORACLE}': def {name}(w, grads, ...), which yields w")
-    return function
-
-
-def _fitting(function: Callable[..., Any], subject: Subject) -> Callable[..., Any]:
-    """Return a function that takes what an optimizer has; PadlError where it does not."""
-    if subject.kind != "optimizer":
-        raise PadlError(f"{subject.kind} '{subject.label}': an oracle is of optimizers")
-    missing, unknown = arguments_of(function, subject.checked)
-    of = f"the oracle {getattr(function, '__name__', 'function')}"
-    if missing:
-        numbers = ", ".join(subject.checked.own_numbers)
-        raise PadlError(f"{of} has no argument {missing[0]}: it takes (w, grads, {numbers})")
-    if unknown:
-        raise PadlError(f"{of} has an argument {unknown[0]} that '{subject.label}' has not, and no default for it")
-    return function

@@ -3,17 +3,23 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
+import jax
+import optax
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from padl.app.checking import Subject, promises
 from padl.cli.formatting import print_line
-from padl.conformance.checks import Outcome
+from padl.coercion import written
+from padl.conformance.checks import Check, Outcome
 from padl.errors import printable_lines
 from padl.runs.console import Output
+from padl.version import __version__
 
+Results = Sequence[tuple[Subject, Sequence[Outcome]]]
 NARROW = 90  # columns: below it a reason stands beneath the name of its check, not beside it
 STYLES = {"pass": "green", "fail": "bold red", "exempt": "yellow", "not for it": "dim", "not run": "yellow"}
 COUNTED = {"pass": "passed", "fail": "failed"}  # the others are counted by their own words
@@ -22,12 +28,17 @@ COUNTED = {"pass": "passed", "fail": "failed"}  # the others are counted by thei
 def print_outcomes(subject: Subject, outcomes: Sequence[Outcome], verbose: bool = False) -> None:
     """Print the table of one thing, the cases of what fails, and the count."""
     whose = "" if subject.origin in ("", "padl") else f" from {subject.origin}"
-    print_line(f"{subject.kind} {subject.label}{whose}", style="bold")
+    print_line(f"{subject.kind} {_titled(subject)}{whose}", style="bold")
     Output().print(_table(outcomes, verbose))
     for each in outcomes:
         if each.status == "fail":
             _print_failure(each)
-    print_line(f"{subject.label}: {counted(outcomes)}", style="bold")
+    print_line(f"{_titled(subject)}: {counted(outcomes)}", style="bold")
+
+
+def _titled(subject: Subject) -> str:
+    """`adamw weight_decay=0.1`."""
+    return " ".join([subject.label, *(f"{name}={written(x)}" for name, x in subject.settings.items())])
 
 
 def _table(outcomes: Sequence[Outcome], verbose: bool) -> Table:
@@ -69,15 +80,14 @@ def counted(outcomes: Sequence[Outcome]) -> str:
     return f"{', '.join(words) or 'no checks'}, in {sum(each.seconds for each in outcomes):.1f} s"
 
 
-def print_all(results: Sequence[tuple[Subject, Sequence[Outcome]]]) -> None:
+def print_all(results: Results) -> None:
     """Print which of several things fail which checks."""
-    failing = {subject.label: [o.check.name for o in outcomes if o.status == "fail"] for subject, outcomes in results}
-    for label, names in failing.items():
-        if names:
-            print_line(f"{label} fails {', '.join(names)}")
-    print_line(
-        f"{len(results)} checked: {counted([each for _, outcomes in results for each in outcomes])}", style="bold"
-    )
+    for subject, outcomes in results:
+        failing = [each.check.name for each in outcomes if each.status == "fail"]
+        if failing:
+            print_line(f"{_titled(subject)} fails {', '.join(failing)}")
+    every = [each for _, outcomes in results for each in outcomes]
+    print_line(f"{len(results)} checked: {counted(every)}", style="bold")
 
 
 def print_checks(as_json: bool) -> None:
@@ -93,3 +103,28 @@ def print_checks(as_json: bool) -> None:
     for row in rows:
         table.add_row(row.name, row.kind, f"{row.group}, slow" if row.slow else row.group, Text(row.promise))
     Output().print(table)
+
+
+def as_data(results: Results, exit_code: int) -> dict[str, Any]:
+    """Make what JSON can hold of what came of checks, with the versions that it is of."""
+    checked = [
+        {
+            "kind": subject.kind,
+            "label": subject.label,
+            "origin": subject.origin,
+            "settings": dict(subject.settings),
+            "checks": [{**_of_check(each.check), **_of_outcome(each)} for each in found],
+        }
+        for subject, found in results
+    ]
+    versions = {"padl": __version__, "jax": jax.__version__, "optax": optax.__version__}
+    devices = {"platform": jax.default_backend(), "devices": jax.device_count()}
+    return {"versions": versions, **devices, "exit_code": exit_code, "checked": checked}
+
+
+def _of_check(check: Check) -> dict[str, str]:
+    return {"name": check.name, "group": check.group, "promise": check.promise}
+
+
+def _of_outcome(outcome: Outcome) -> dict[str, Any]:
+    return {key: value for key, value in outcome._asdict().items() if key in ("status", "reason", "case", "seconds")}

@@ -179,9 +179,9 @@ class CheckedOptimizer:
             if state is None:
                 state = self._programs[0](numbers, params)
             key = jax.random.key(seed)
-            losses = as_array(tuple(stream))
-            (path, judged, updates), params, state = self._programs[1](numbers, params, state, *losses, key)
-            return Course(*jax.device_get((path, judged, updates, params)), state)
+            rows, params, state = self._programs[1](numbers, params, state, *as_array(stream), key)
+            (path, judged, updates), params = jax.device_get((rows, params))
+            return Course(path, judged, updates, params, state)
 
     @cached_property
     def _programs(self) -> tuple[Any, Any]:

@@ -6,7 +6,8 @@ import optax
 import pytest
 
 import padl
-from padl.app import checking
+from padl import plugins, registry
+from padl.app import checking, names
 from padl.app.checking import subjects
 from padl.types import PadlError
 
@@ -132,6 +133,19 @@ def test_an_exemption_that_passes_is_a_failure(file_of):
 def test_what_there_is_not_is_refused_in_a_line(word, line):
     with pytest.raises(PadlError, match=line):
         subjects(word)
+
+
+def test_an_installed_plugin_gives_all_that_it_registers(names_are_forgotten, monkeypatch):
+    with registry.origin("my-plugin 1.0"):
+        for name in ("plugin_one", "plugin_two"):
+            registry.optimizer(name=name)(lambda learning_rate=0.1: optax.sgd(learning_rate))
+    found = (plugins.Plugin("my-plugin 1.0", ""), plugins.Plugin("other-plugin 2.0", "ImportError: no"))
+    monkeypatch.setattr(names, "load", lambda: found)
+    assert [subject.label for subject in subjects("my_plugin")] == ["plugin_one", "plugin_two"]
+    with pytest.raises(PadlError, match="several things: settings are of one"):
+        subjects("my-plugin", {"learning_rate": 0.2})
+    with pytest.raises(PadlError, match=r"other-plugin 2\.0 cannot be loaded: ImportError: no"):
+        subjects("other-plugin")
 
 
 def test_a_file_that_fails_or_registers_nothing_is_refused_in_a_line(tmp_path):

@@ -61,11 +61,11 @@ def run(arguments: list[str]) -> int:
     if given.list:
         check_report.print_checks(given.json)
         return DONE
-    only = given.only.split(",") if given.only else []
+    only = [word.strip() for word in given.only.split(",")] if given.only else []
     checking.prepare()
     with contextlib.redirect_stdout(sys.stderr):  # what a file prints as it is loaded
         found = [each for word, settings in things for each in checking.subjects(word, checking.settings_of(settings))]
-        plan = [(subject, checking.checks_of(subject, only, given.slow, given.oracle)) for subject in found]
+        plan = checking.planned(found, only, given.slow, given.oracle)
     results = []
     for subject, checks in plan:
         outcomes = _outcomes(subject, checks)
@@ -74,7 +74,7 @@ def run(arguments: list[str]) -> int:
             check_report.print_outcomes(subject, outcomes, given.verbose)
     code = FAILED if any(each.status == "fail" for _, outcomes in results for each in outcomes) else DONE
     if given.json:
-        print(json.dumps(checking.plain(results, code), indent=1))
+        print(json.dumps(check_report.as_data(results, code), indent=1))
     elif len(results) > 1:
         check_report.print_all(results)
     return code

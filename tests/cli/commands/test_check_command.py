@@ -39,7 +39,7 @@ def test_what_fails_is_shown_as_code_that_runs_and_the_exit_code_is_1(padl_comma
 def test_several_things_have_tables_of_their_own_and_settings_belong_to_the_one_before(padl_command):
     code, out, _ = padl_command("check", "sgd", "learning_rate=0.5", "optax:adam", "mu_dtype=float32", *QUICK)
     assert code == 1
-    assert "optax:adam fails update_dtype" in out
+    assert 'optax:adam mu_dtype="float32" fails update_dtype' in out
     assert "tx = optax.adam(mu_dtype='float32', learning_rate=0.001)" in out
     assert out.splitlines()[-1].startswith("2 checked: ")
 
@@ -55,6 +55,7 @@ def test_json_has_all_of_it_and_nothing_else_is_on_standard_output(padl_command,
     statuses = {each["name"]: each["status"] for each in found["checked"][0]["checks"]}
     assert statuses == {"state_form": "pass", "update_dtype": "fail", "holds_norm": "not for it"}
     assert set(found["versions"]) == {"padl", "jax", "optax"}
+    assert found["checked"][1]["settings"] == {}
 
 
 def test_a_narrow_terminal_has_the_reason_beneath_the_name(padl_command, monkeypatch):
