@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from padl import backprop, losses, models, optimizers, schedules, tasks
     from padl import registry as registry
     from padl import types as types
+    from padl.app.checking import check
     from padl.app.compare.run import trajectories
     from padl.app.exporting import export
     from padl.app.names import loss, model, names, optimizer, schedule, task
@@ -35,6 +36,7 @@ _HOMES = {
     "train": "padl.app.train",
     "resume": "padl.app.resume",
     "sweep": "padl.app.sweep.grid",
+    "check": "padl.app.checking",
     "trajectories": "padl.app.compare.run",
     "list_runs": "padl.app.run_list",
     "plot": "padl.app.run_plot",
@@ -51,6 +53,7 @@ _MODULES = ("backprop", "losses", "models", "optimizers", "registry", "schedules
 __all__ = [
     "PadlError",
     "backprop",
+    "check",
     "evaluate",
     "export",
     "least_squares",

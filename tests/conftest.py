@@ -133,6 +133,19 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def names_are_forgotten():
+    """What is registered meanwhile is not registered behind it."""
+    from padl import registry
+    from padl.app import names
+
+    names.load()
+    before = {kind: dict(each._entries) for kind, each in registry.REGISTRIES.items()}
+    yield
+    for kind, entries in before.items():
+        registry.REGISTRIES[kind]._entries = entries
+
+
+@pytest.fixture
 def padl_command(capsys):
     """Call the command in this process: (exit code, standard output, standard error)."""
     from padl.cli.main import main

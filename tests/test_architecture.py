@@ -27,10 +27,10 @@ STOREYS = [
     {"engine"},
     {"compare", "conformance", "backprop"},
     {"app"},
-    {"cli"},
+    {"cli", "pytest_plugin"},
     {"__main__"},
 ]
-LOOKS_UP = ("app", "cli", "__main__", "registry", "__init__")
+LOOKS_UP = ("app", "cli", "pytest_plugin", "__main__", "registry", "__init__")
 FILES = sorted((ROOT / "padl").rglob("*.py"))
 LOOKUPS = {"get", "names", "of"}  # of a registry
 

@@ -49,6 +49,8 @@ OF_OTHER_TESTS |= {"plugins/README.md"}  # of test_ten_minutes.py
 PAGES = [page for page in pages() if page not in OF_OTHER_TESTS]
 COMMANDS = {c: page for page in reversed(PAGES) for c in commands(page) if c.startswith("padl ")}  # each once
 
+pytestmark = pytest.mark.usefixtures("names_are_forgotten")  # pages register some, each for itself
+
 
 def make_run(folder: Path) -> Path:
     """Train a run that is stopped before its end."""

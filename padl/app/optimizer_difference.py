@@ -128,18 +128,18 @@ def _side(given: str) -> Side:
         raise PadlError(f"'{given}' does not parse: give {FORM}")
     values = dict(word.split("=", 1) for word in words)
     own = known[convention].defaults if at else {}
-    numbers = {**own, **{key: yaml.safe_load(_as_yaml(value)) for key, value in values.items()}}
+    numbers = {**own, **{key: parsed(value) for key, value in values.items()}}
     found = part("optimizer", {"name": name, **numbers, **({"convention": convention} if at else {})})
     reasons = [f"{key}={value:g} is its own default" for key, value in own.items() if key not in values]
     return Side(given, found.config, (*([known[convention].says] if at and known[convention].says else []), *reasons))
 
 
-def _as_yaml(value: str) -> str:
-    """A number as YAML reads it: 1e-3 is a text there."""
+def parsed(text: str) -> Any:
+    """Read the value of KEY=VALUE as YAML; 1e-3, a text there, is a number."""
     try:
-        return repr(float(value)) if "e" in value.lower() else value
+        return float(text) if "e" in text.lower() else yaml.safe_load(text)
     except ValueError:
-        return value
+        return yaml.safe_load(text)
 
 
 def _path(config: Mapping[str, Any], shape: tuple[int, ...], steps: int, seed: int) -> np.ndarray:

@@ -33,10 +33,10 @@ LABELS = {
     "elicits": "estimates",
     "same_value": "changes no value",
     "other_shapes": "smaller slots",
+    "exempt": "may fail",
     "temporary": "memory beside its slots",
     "holds_norm": "holds norms",
     "moves_norm": "moves norms",
-    "exempt": "exempt from checks",
 }  # of traits whose name alone does not say what they are
 FIRST = ("predictions", "targets", "range", "convex", "elicits")
 HIDDEN = ("view", "conflict", "conventions", "shown_at", "about")  # drawn, said where met, a line each, or for tests

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "write the model of a run for other programs: safetensors, or a JAX function",
     "list": "list optimizers, losses, models, tasks and schedules",
     "show": "explain one of them: formula, arguments with ranges, paper; --plot draws a loss",
+    "check": "put an optimizer through checks, PADL's, Optax's or yours; what fails as code",
     "compare": "let optimizers walk down a surface, each at its best learning rate; pictures",
     "diff": "say how far two optimizers part on the same gradients, and why: adam@torch adam@keras",
     "new": "write a plugin to begin with, and its test: an optimizer, a loss, a package, ...",
@@ -42,6 +43,7 @@ EXAMPLES = """\
   padl predict runs/... new.csv                     classes by name, numbers in units
   padl train experiment=gradient_descent            several settings under one name
   padl compare surface=valley optimizers=[gd,momentum]     each at its own best of 16 learning rates
+  padl check optax:yogi                             what of an optimizer is not as it should be
   padl backprop "(x + y) * z" x=-2 y=5 z=-4         a formula as a graph
   padl backprop task=digits model.widths=[64,64,64] steps=100    a model after 100 steps of training
   padl train --cfg job                              every setting, with its value

@@ -7,5 +7,5 @@ cases.py: the smallest failing case as code.
 Checks of optimizers: optimizer_forms.py (structures, shapes, dtypes), optimizer_programs.py (tracing, members,
 devices), optimizer_companions.py (Optax's wrappers, checkpoints), optimizer_edges.py (zero, huge, not a number),
 optimizer_descent.py (it goes down, its numbers matter, its decay), optimizer_layouts.py (transposes, stacks),
-optimizer_laws.py (what words mean, and laws that a rule says it keeps).
+optimizer_laws.py (what words mean, and laws that a rule says it keeps); oracle.py (the author's own function of NumPy).
 """

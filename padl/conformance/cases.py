@@ -17,6 +17,8 @@ SAID = {  # of what an update is given beside the usual, as code
     "key": "key=jax.random.key(0)",
     MODEL_STATE: "model_state={'largest_logits': jnp.array([200.0, 120.0, 1.0])}",
 }
+IMPORTS = "import jax, jax.numpy as jnp, optax"
+IMPORTS_OF = ("import jax", "import optax")  # what these lines have already
 PRINT = "print('updates', updates, 'state', state)"
 
 
@@ -34,8 +36,14 @@ def tree_code(tree: PyTree, dtype: str = "") -> str:
     return array_code(tree, dtype)
 
 
+def import_code(rule: CheckedOptimizer) -> list[str]:
+    """Write the lines that import what the others need."""
+    return [IMPORTS, *(line for line in rule.code.splitlines() if line not in IMPORTS_OF)]
+
+
 def made_code(rule: CheckedOptimizer, numbers: Mapping[str, Any]) -> str:
     """Write the line that makes an optimizer."""
+    numbers = {**rule.stated, **numbers}
     written = [
         f"{name}={value if isinstance(value, str) else f'{float(value):.6g}'}" for name, value in numbers.items()
     ]
@@ -74,7 +82,7 @@ def case(
         steps = [f"grads = {every[0]}", body[0]]
     else:
         steps = [f"for grads in [{', '.join(every)}]:", *(f"    {line}" for line in body)]
-    lines = ["import jax, jax.numpy as jnp, optax", rule.code, *loss, made_code(rule, numbers or {})]
+    lines = [*import_code(rule), *loss, made_code(rule, numbers or {})]
     return "\n".join([*lines, f"params = {tree_code(rule.start, dtype)}", "state = tx.init(params)", *steps, ending])
 
 

@@ -3,9 +3,10 @@
 One program of a few steps serves all checks of a rule: losses, numbers, the state it begins with are arguments.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +16,7 @@ import optax
 
 from padl.conformance.problems import HEADS, LOGITS, SMALLER, START, Stream, loss_of
 from padl.nested import without
-from padl.optimizers.transformation import needed, needs_of, readout_of
+from padl.optimizers.transformation import Transformation, needs_of, readout_of
 from padl.roles import ParameterRole
 from padl.types import DOMAINS, Domain, PyTree
 
@@ -47,7 +48,8 @@ class CheckedOptimizer:
         label: as it was asked for. split: {hyperparameter: value} -> (what makes it of numbers, these numbers), with
             defaults for what is left out. domains: of the numbers. code: Python that imports what `call` needs. call:
             what makes it, up to its bracket: "padl.optimizer('lion'". traits: what its decorator says. annotated:
-            whether it says which of its arguments are data.
+            whether it says which of its arguments are data. stated: numbers that code of it always states, since they
+            are not the defaults of what `call` calls.
         start: the parameters that checks begin at. roles: of these, for what takes them; None infers them.
     """
 
@@ -58,6 +60,7 @@ class CheckedOptimizer:
     call: str
     traits: Mapping[str, Any] = field(default_factory=dict)
     annotated: bool = True
+    stated: Mapping[str, float] = field(default_factory=dict)
     start: PyTree = field(default_factory=lambda: START)
     roles: Roles | None = None
 
@@ -82,8 +85,25 @@ class CheckedOptimizer:
 
     @cached_property
     def needs(self) -> frozenset[str]:
-        """What it reads beside gradient, state and parameters."""
-        return needs_of(self.made())
+        """What it reads beside gradient, state and parameters; where it declares nothing, the least it works with."""
+        tx = self.made()
+        if isinstance(tx, Transformation):
+            return needs_of(tx)
+        takes = sorted(needs_of(tx))
+        sets = (frozenset(c) for count in range(len(takes) + 1) for c in combinations(takes, count))
+        return next(filter(self.works_with, sets), frozenset())
+
+    def works_with(self, needs: Collection[str]) -> bool:
+        """Whether an update can be traced that is given this beside gradient, state and parameters, and no more."""
+        tx = self.made()
+        params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.float32), self.start)
+        given = lambda p, g: {need: x for need, x in self.bowl_extras(p, g).items() if need in needs}  # noqa: E731
+        step = lambda g, s, p: tx.update(g, s, p, **given(p, g))  # noqa: E731
+        try:
+            jax.eval_shape(step, params, jax.eval_shape(tx.init, params), params)
+        except Exception:
+            return False
+        return True
 
     def made(self, numbers: Mapping[str, Any] | None = None) -> optax.GradientTransformationExtraArgs:
         """Make it of numbers, the defaults for those left out."""
@@ -126,10 +146,19 @@ class CheckedOptimizer:
         every = {"value": f(params), "value_fn": f, "grad": grads, "grad_fn": jax.grad(f), "key": key}
         return every | {MODEL_STATE: jax.tree.map(jnp.asarray, LOGITS)}
 
+    def bowl_extras(self, params: PyTree, grads: PyTree, key: Any = None) -> dict[str, Any]:
+        """What an update is given beside gradients, state and parameters, of one bowl."""
+        f = loss_of(jax.tree.map(lambda p: jnp.zeros((), jnp.result_type(p)), params), 1.0)
+        return self.extras(f, params, grads, jax.random.key(0) if key is None else key)
+
     def told(self, tx: Any, params: PyTree, grads: PyTree, key: Any = None) -> dict[str, Any]:
         """What it needs beside gradients, state and parameters, of one bowl."""
-        f = loss_of(jax.tree.map(lambda p: jnp.zeros((), jnp.result_type(p)), params), 1.0)
-        return needed(tx, self.extras(f, params, grads, jax.random.key(0) if key is None else key))
+        return self.needed_by(tx, self.bowl_extras(params, grads, key))
+
+    def needed_by(self, tx: Any, extras: Mapping[str, Any]) -> dict[str, Any]:
+        """What of `extras` an update of a transformation is given; of one that declares nothing, what `needs` found."""
+        needs = needs_of(tx) if isinstance(tx, Transformation) else self.needs
+        return {need: x for need, x in extras.items() if need in needs}
 
     def update(self, tx: Any, grads: PyTree, state: PyTree, params: PyTree, key: Any = None) -> tuple[PyTree, PyTree]:
         """Make one update as a run does, of one bowl."""
@@ -159,8 +188,9 @@ class CheckedOptimizer:
             if state is None:
                 state = self._programs[0](numbers, params)
             key = jax.random.key(seed)
-            (path, judged, updates), params, state = self._programs[1](numbers, params, state, *as_array(stream), key)
-            return Course(*jax.device_get((path, judged, updates, params)), state)
+            rows, params, state = self._programs[1](numbers, params, state, *as_array(stream), key)
+            (path, judged, updates), params = jax.device_get((rows, params))
+            return Course(path, judged, updates, params, state)
 
     @cached_property
     def _programs(self) -> tuple[Any, Any]:
@@ -176,7 +206,9 @@ class CheckedOptimizer:
                 (params, state), (c, a, key) = carry, of_step
                 f = loss_of(c, a)
                 grads = jax.grad(f)(params)
-                updates, state = tx.update(grads, state, params, **needed(tx, self.extras(f, params, grads, key)))
+                updates, state = tx.update(
+                    grads, state, params, **self.needed_by(tx, self.extras(f, params, grads, key))
+                )
                 params = optax.apply_updates(params, updates)
                 return (params, state), (params, readout_of(tx)(state, params), updates)
 

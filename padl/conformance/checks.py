@@ -4,14 +4,19 @@ A check is a plain function of what is checked: it returns where the promise in 
 `Failure` where it is not. `suite.py` has all of them.
 """
 
+import re
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from padl.origins import HERE
 from padl.types import Kind, one_line
 
 Group = Literal["load", "contract", "behaviour"]
+ELSEWHERE = re.compile("site-packages|^<")  # files that are libraries', or none
 Status = Literal["pass", "fail", "exempt", "not for it", "not run"]
 
 
@@ -62,7 +67,8 @@ class Outcome(NamedTuple):
 
     Attributes:
         status: "exempt" where it fails and the decorator says why it may; "fail" where it passes in spite of that.
-        reason: in a line; "" where it passes. case: Python that shows a failure. seconds: it took.
+        reason: in a line; "" where it passes. case: Python that shows a failure. seconds: it took. label: of what was
+            checked.
     """
 
     check: Check
@@ -70,6 +76,7 @@ class Outcome(NamedTuple):
     reason: str = ""
     case: str = ""
     seconds: float = 0.0
+    label: str = ""
 
 
 def check(kind: Kind, group: Group, slow: bool = False) -> Callable[[Callable[[Any], None]], Check]:
@@ -105,5 +112,12 @@ def _tried(check: Check, subject: Any) -> tuple[Status, str, str]:
     except NotRun as error:
         return "not run", str(error), ""
     except Exception as error:  # of what is checked: whatever a stranger's code raises is an answer
-        return "fail", f"raises {one_line(error)}", ""
+        return "fail", f"raises {one_line(error)}{_place(error)}", ""
     return "pass", "", ""
+
+
+def _place(error: BaseException) -> str:
+    """` (mine.py:12)`, of the last line that was run of a file that is neither PADL's nor a library's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if HERE not in Path(f.filename).resolve().parents and not ELSEWHERE.search(f.filename)]
+    return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""

@@ -50,7 +50,7 @@ def within_masked(rule: CheckedOptimizer) -> None:
     @jax.jit
     def run(params: PyTree, grads: PyTree) -> Any:
         masked = optax.masked(rule.made(), {name: name == mine for name in rule.start})
-        groups = {"this": rule.made(), "still": optax.set_to_zero()}
+        groups: Any = {"this": rule.made(), "still": optax.set_to_zero()}
         labels = {name: "this" if name == mine else "still" for name in rule.start}
         partition = optax.partition(groups, labels)
         told = rule.told(rule.made(), params, grads)

@@ -11,9 +11,7 @@ import numpy as np
 from padl.conformance.cases import case, steps_of
 from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, size
 from padl.conformance.checks import Failure, NotForIt, check
-from padl.conformance.optimizer_forms import shapes
 from padl.conformance.problems import START, STEPS, Stream, bowl, flat, given, noisy
-from padl.nested import without
 from padl.optimizers.transformation import NEEDS, Transformation, readout_of, trained
 from padl.types import Domain, PyTree
 
@@ -224,18 +222,7 @@ def needs_read(rule: CheckedOptimizer) -> None:
     if not rule.annotated or not isinstance(rule.split({})[0](**rule.numbers), Transformation):
         raise NotForIt("it declares no needs, as a plain Optax transformation")
     rule = rule.usual
-    params, tx = shapes(rule.start), rule.made()
-    state = jax.eval_shape(tx.init, params)
-
-    def works_without(need: str) -> bool:
-        step = lambda g, s, p: tx.update(g, s, p, **without(rule.told(tx, p, g), need))  # noqa: E731
-        try:
-            jax.eval_shape(step, params, state, params)
-        except Exception:
-            return False
-        return True
-
-    idle = [need for need in sorted(tx.needs) if works_without(need)]
+    idle = [need for need in sorted(rule.needs) if rule.works_with(rule.needs - {need})]
     if idle:
         raise Failure(f"it declares that it needs {idle[0]} ({NEEDS[idle[0]]}), and does not read it")
 

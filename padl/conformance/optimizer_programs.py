@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from padl.conformance.cases import case, made_code
+from padl.conformance.cases import case, import_code, made_code
 from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, size
 from padl.conformance.checks import Failure, NotForIt, NotRun, check
 from padl.conformance.optimizer_forms import shapes
@@ -45,7 +45,7 @@ def numbers_traced(rule: CheckedOptimizer) -> None:
             _traces(rule, {name: jax.ShapeDtypeStruct((), jnp.float32)}, {})
         except Exception as error:
             made = made_code(rule, {name: "x"}).removeprefix("tx = ")
-            code = f"import jax, jax.numpy as jnp, optax\n{rule.code}\nstart = {{'w': jnp.ones(2)}}\n"
+            code = "\n".join([*import_code(rule), "start = {'w': jnp.ones(2)}\n"])
             code += f"jax.jit(lambda x: (tx := {made}).update(start, tx.init(start), start))({value:g})"
             raise Failure(
                 f"with {name} traced it raises {type(error).__name__}: {str(error).splitlines()[0]}; use jnp.where, or "
@@ -236,9 +236,7 @@ def own_randomness(rule: CheckedOptimizer) -> None:
     draws = bool(operations_of(traced) & {"random_bits", "threefry2x32"})
     if not draws:
         raise NotForIt("it draws nothing")
-    stream = noisy(rule.start, curvature=30.0).changed(
-        lambda path, c: 1e-3 * c
-    )  # near a minimum
+    stream = noisy(rule.start, curvature=30.0).changed(lambda path, c: 1e-3 * c)  # near a minimum
     start = jax.tree.map(lambda x: 1e-4 * x, rule.start)
     one, same, other = (rule.course(stream, start=start, seed=seed) for seed in (0, 0, 1))
     if distance(one.path, same.path):

@@ -12,9 +12,8 @@ from padl.conformance import (
     optimizer_layouts,
     optimizer_programs,
 )
-from padl.conformance.checks import Check, Failure, Outcome, outcome_of
-from padl.errors import near
-from padl.types import KINDS, Kind
+from padl.conformance.checks import Check, Outcome, outcome_of
+from padl.types import Kind
 
 MODULES = (
     *(optimizer_programs, optimizer_forms, optimizer_companions, optimizer_descent, optimizer_edges, optimizer_laws),
@@ -23,17 +22,6 @@ MODULES = (
 CHECKS: tuple[Check, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Check)
 )
-
-
-def exemptions(subject: Any) -> None:
-    """The checks that its decorator exempts it from are checks there are."""
-    named = [each.name for each in CHECKS]
-    unknown = next((name for name in subject.traits.get("exempt", {}) if name not in named), None)
-    if unknown is not None:
-        raise Failure(f"no check '{unknown}'{near(unknown, named)} ('padl check --list' shows all)")
-
-
-CHECKS += tuple(Check(kind, "load", exemptions) for kind in KINDS)
 
 
 def checks_for(kind: Kind, only: Iterable[str] = (), slow: bool = False) -> list[Check]:
@@ -52,4 +40,4 @@ def checks_for(kind: Kind, only: Iterable[str] = (), slow: bool = False) -> list
 def run_checks(subject: Any, checks: Iterable[Check]) -> Iterator[Outcome]:
     """Put something through checks, and give the outcome of each as it is known."""
     for each in checks:
-        yield outcome_of(each, subject, subject.traits.get("exempt", {}))
+        yield outcome_of(each, subject, subject.traits.get("exempt", {}))._replace(label=subject.label)

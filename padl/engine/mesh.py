@@ -69,13 +69,20 @@ def a_device_for_each_core(platform: Platform, count: int | None, warn: Callable
         platform, count: of the devices that the sweep will run on, as in `devices`.
     """
     available = cores()
+    in_time = split_cpu(available)
+    if not in_time and available > 1 and count != 1 and devices(platform)[0].platform == "cpu":
+        _warn_of_one_device(available, warn)
+
+
+def split_cpu(count: int) -> bool:
+    """Let a CPU be several devices, where no number was set already; False where JAX was used before, and is not."""
     if jax.config.jax_num_cpu_devices >= 1 or "host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):  # pyright: ignore[reportAttributeAccessIssue]
-        return
+        return True
     try:
-        jax.config.update("jax_num_cpu_devices", available)
+        jax.config.update("jax_num_cpu_devices", count)
     except RuntimeError:
-        if available > 1 and count != 1 and devices(platform)[0].platform == "cpu":
-            _warn_of_one_device(available, warn)
+        return False
+    return True
 
 
 def cores() -> int:
