@@ -4,16 +4,30 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from padl.conformance import (
+    loss_checks,
+    loss_mathematics,
+    loss_propriety,
     optimizer_companions,
     optimizer_descent,
     optimizer_edges,
     optimizer_forms,
     optimizer_programs,
+    schedule_checks,
 )
 from padl.conformance.checks import Check, Outcome, outcome_of
 from padl.types import Kind
 
-MODULES = (optimizer_programs, optimizer_forms, optimizer_companions, optimizer_descent, optimizer_edges)
+MODULES = (
+    optimizer_programs,
+    optimizer_forms,
+    optimizer_companions,
+    optimizer_descent,
+    optimizer_edges,
+    loss_checks,
+    loss_mathematics,
+    loss_propriety,
+    schedule_checks,
+)
 CHECKS: tuple[Check, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Check)
 )

@@ -1,0 +1,267 @@
+"""Checks of what a loss is called with and gives back: reductions, masks, dtypes, tracing, what it refuses."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from padl.conformance.checked_item import apart
+from padl.conformance.checked_loss import CheckedLoss, argument_code
+from padl.conformance.checks import Failure, NotForIt, check
+from padl.conformance.loss_arguments import WRONG, is_real, spoilt
+from padl.types import PadlError
+
+DOUBLE = 1e-9  # of float64, some operations in another order
+SINGLE = 1e-5  # of float32, likewise
+HALF = 1e-3  # far less than the 4e-3 that an operation in bfloat16 loses
+MASKED = ", where=jnp.arange({}) % 3 != 0"
+
+
+def refused(call: Any, what: str, code: str) -> None:
+    """Raise `Failure` where a call is not refused in one line, by a PadlError."""
+    try:
+        call()
+    except PadlError as error:
+        if len(str(error).splitlines()) == 1:
+            return
+        raise Failure(f"{what} is refused in {len(str(error).splitlines())} lines: say it in one", code) from error
+    except Exception as error:
+        line = str(error).splitlines()[0] if str(error) else ""
+        raise Failure(f"{what} raises {type(error).__name__}: {line[:80]}; raise padl.PadlError", code) from error
+    raise Failure(f"{what} is taken in silence: raise padl.PadlError", code)
+
+
+@check("loss", "contract")
+def reductions(loss: CheckedLoss) -> None:
+    """"none" gives a number for each example or element, "sum" their sum, "mean" sum over count of "sum_and_count"."""
+    found = loss.measured
+    values, (total, count) = np.asarray(found["none"]), found["sum_and_count"]
+    shown = "print([loss({}, reduction=r) for r in ('none', 'sum', 'mean', 'sum_and_count')])"
+    inner = loss.call_code().removeprefix("loss(").removesuffix(")")
+    code = loss.case(f"loss = {loss.made()}", shown.format(inner))
+    if not values.ndim or len(values) % loss.rows:
+        raise Failure(f"reduction='none' of {loss.rows} examples gives an array of shape {values.shape}", code)
+    if not np.shape(found["sum"]) == np.shape(found["mean"]) == np.shape(total) == np.shape(count) == ():
+        raise Failure("'sum', 'mean' and both of 'sum_and_count' are to be single numbers", code)
+    if apart(found["sum"], values.sum()) > DOUBLE:
+        raise Failure(f"the sum of the values is {values.sum():.6g}, and reduction='sum' gives {found['sum']:.6g}", code)
+    if apart(found["mean"], total / count if count else 0) > DOUBLE:
+        raise Failure(f"sum / count is {total:.6g} / {count:.6g}, and the mean {found['mean']:.6g}", code)
+
+
+@check("loss", "contract")
+def masked(loss: CheckedLoss) -> None:
+    """What `where` leaves out reaches neither value nor gradient, even as NaN; the others are as they are alone."""
+    kept, poisoned = loss.kept, loss.poisoned()
+    found = loss.at(poisoned, kept)
+    values, (total, count) = np.asarray(found["values"]), found["pair"]
+    code = loss.case(
+        f"loss = {loss.made()}",
+        f"f = lambda x: {loss.call_code(poisoned, MASKED.format(loss.rows)).replace('loss(' + _first(poisoned), 'loss(x')}",
+        f"print(jax.value_and_grad(f)({_first(poisoned)}))",
+    )
+    keep = np.tile(kept, len(values) // loss.rows)
+    if values[~keep].any() or not np.isfinite([found["sum"], found["mean"]]).all():
+        raise Failure("what a mask leaves out is in the value", code)
+    if apart(found["mean"], total / count if count else 0) > DOUBLE:
+        raise Failure(f"under a mask sum / count is {total:.6g} / {count:.6g}, and the mean {found['mean']:.6g}", code)
+    for i, gradient in zip(loss.smooth, found["gradients"], strict=True):
+        if not np.isfinite(gradient).all():
+            raise Failure(f"what a mask leaves out makes the gradient in argument {i + 1} NaN or infinite", code)
+        if i not in loss.whole and gradient[~kept].any():
+            raise Failure(f"what a mask leaves out has a gradient in argument {i + 1}", code)
+    if loss.is_separate and apart(values[keep], np.asarray(loss.measured["none"])[keep]) > DOUBLE:
+        raise Failure("what a mask keeps has other values than without a mask", code)
+
+
+def _first(arguments: Any) -> str:
+    return argument_code(arguments[0])
+
+
+@check("loss", "contract")
+def nothing_kept(loss: CheckedLoss) -> None:
+    """Under a mask that keeps nothing the mean is 0, with gradient 0."""
+    found = loss.at(loss.poisoned(), np.zeros(loss.rows, bool))
+    if found["mean"] != 0 or found["sum"] != 0 or any(np.any(g != 0) for g in found["gradients"]):
+        code = loss.shown(None, f", where=jnp.zeros({loss.rows}, bool)")
+        raise Failure(f"where nothing is kept the mean is {found['mean']:g}", code)
+
+
+@check("loss", "contract")
+def mask_is_boolean(loss: CheckedLoss) -> None:
+    """A mask that is no array of True and False is refused: 0.5 would count as True."""
+    keep = np.asarray(loss.kept)
+    for where, what in ((keep * 0.5, "floats"), (keep.astype(int), "whole numbers"), (keep.tolist(), "a list")):
+        abstract = lambda *arguments, where=where: loss(*arguments, where=where)  # noqa: E731
+        written = f"jnp.array({where.tolist()})" if isinstance(where, np.ndarray) else repr(where)
+        code = loss.refusal(loss.call_code(None, f", where={written}"))
+        refused(lambda f=abstract: jax.eval_shape(f, *loss.single()), f"a mask of {what}", code)
+
+
+@check("loss", "contract")
+def adds_up(loss: CheckedLoss) -> None:
+    """"sum_and_count" of parts of a batch adds up to that of the batch: what accumulation and devices rely on."""
+    if not loss.is_separate:
+        raise NotForIt("an example's value depends on the others")
+    if loss.rows < 2:
+        raise NotForIt("there is one example")
+    whole, parts = np.asarray(loss.measured["sum_and_count"]), np.asarray(_of_parts(loss)[0]).sum(1)
+    if apart(parts, whole) > DOUBLE:
+        halves = [[a if i in loss.whole else a[k::2] for i, a in enumerate(loss.arguments)] for k in (0, 1)]
+        option = ", reduction='sum_and_count'"
+        code = loss.case(
+            f"loss = {loss.made()}",
+            f"print({', '.join(loss.call_code(each, option) for each in halves)})",
+            f"print({loss.call_code(None, option)})",
+        )
+        raise Failure(f"parts add up to {parts}, the batch is {whole}", code)
+
+
+def _cut(loss: CheckedLoss) -> list[np.ndarray]:
+    """The arguments as a batch of parts, each of two examples, or of one where there are not so many."""
+    size = 2 if loss.rows % 2 == 0 and loss.rows > 2 else 1
+    return [a if i in loss.whole else a.reshape(-1, size, *a.shape[1:]) for i, a in enumerate(loss.arguments)]
+
+
+def _of_parts(loss: CheckedLoss) -> Any:
+    """(sums, counts) of the parts by vmap, and (sum, count) of the first alone; in float64."""
+    axes = tuple(None if i in loss.whole else 0 for i in range(len(loss.arguments)))
+    pair = lambda *part: loss(*part, reduction="sum_and_count")  # noqa: E731
+
+    @jax.jit
+    def both(*parts: Any) -> Any:
+        return jax.vmap(pair, axes)(*parts), pair(*[a if i in loss.whole else a[0] for i, a in enumerate(parts)])
+
+    with jax.enable_x64(True):
+        return jax.device_get(both(*[jnp.asarray(a) for a in _cut(loss)]))
+
+
+@check("loss", "contract")
+def vmap_is_a_loop(loss: CheckedLoss) -> None:
+    """Under `jax.vmap` it gives for each batch what it gives for that alone."""
+    together, alone = _of_parts(loss)
+    if apart([x[0] for x in together], alone) > DOUBLE:
+        part = [a if i in loss.whole else a[0] for i, a in enumerate(_cut(loss))]
+        names = [f"x{i}" for i in range(len(part))]
+        lines = [f"{name} = {argument_code(a)}" for name, a in zip(names, part, strict=True)]
+        stacked = ", ".join(f"jnp.stack([{name}] * 2)" for name in names)
+        call = f"print(jax.vmap(loss)({stacked}), loss({', '.join(names)}))"
+        code = loss.case(f"loss = {loss.made()}", *lines, call)
+        raise Failure(f"under vmap a batch gives {float(together[0][0]):.6g}, alone {float(alone[0]):.6g}", code)
+
+
+@check("loss", "contract")
+def compiled_loss(loss: CheckedLoss) -> None:
+    """Compiled it gives what it gives step by step."""
+    with jax.enable_x64(True):
+        plain = loss(*[jnp.asarray(a) for a in loss.arguments], reduction="none")
+    if apart(plain, loss.measured["none"]) > DOUBLE:
+        names = ", ".join(f"x{i}" for i in range(len(loss.arguments)))
+        lines = [f"x{i} = jnp.array({a.tolist()})" for i, a in enumerate(loss.arguments)]
+        code = loss.case(f"loss = {loss.made()}", *lines, f"print(loss({names}), jax.jit(loss)({names}))")
+        raise Failure(f"compiled it is another: {apart(plain, loss.measured['none']):.2g} apart", code)
+
+
+@check("loss", "contract")
+def loss_dtypes(loss: CheckedLoss) -> None:
+    """Of half precision and float32 it is float32, and each gradient has the dtype of its argument."""
+    for dtype in ("bfloat16", "float16", "float32"):
+        arguments = loss.single(dtype)
+        smooth = [arguments[i] for i in loss.smooth]
+        f = lambda *smooth, a=arguments: loss(*loss.fill(a, smooth))  # noqa: E731
+        value, gradients = jax.eval_shape(jax.value_and_grad(f, tuple(range(len(smooth)))), *smooth)
+        first = f"{_first(loss.arguments)}.astype('{dtype}')"
+        call = loss.call_code().replace("loss(" + _first(loss.arguments), f"loss({first}", 1)
+        code = loss.case(f"loss = {loss.made()}", f"print(jax.typeof({call}))")
+        if value.dtype != jnp.float32:
+            raise Failure(f"of {dtype} it is {value.dtype}: compute and give float32", code)
+        if {g.dtype for g in gradients} != {jnp.dtype(dtype)}:
+            raise Failure(f"the gradients of {dtype} arguments are {gradients[0].dtype}", code)
+
+
+@check("loss", "contract")
+def computes_in_float32(loss: CheckedLoss) -> None:
+    """Of bfloat16 it gives what it gives of the same numbers in float32: it rounds nothing on its way."""
+    unchecked = loss.having(validate=False) if "validate" in loss.entry.hyperparameters else loss  # chances are rounded
+
+    @jax.jit
+    def both(*half: Any) -> Any:
+        single = [a.astype(jnp.float32) if jnp.issubdtype(a.dtype, jnp.floating) else a for a in half]
+        return unchecked(*half, reduction="none"), unchecked(*single, reduction="none")
+
+    found, expected = both(*loss.single(jnp.bfloat16))
+    if apart(found, expected) > HALF:
+        first = f"{_first(loss.arguments)}.astype('bfloat16')"
+        rest = loss.call_code().removeprefix("loss(" + _first(loss.arguments))
+        code = loss.case(
+            f"loss = {loss.made()}", f"x = {first}", f"print(loss(x{rest}, loss(x.astype('float32'){rest})"
+        )
+        raise Failure(f"of bfloat16 it is {apart(found, expected):.2g} off: convert to float32 first", code)
+
+
+@check("loss", "contract")
+def loss_scalars_traced(loss: CheckedLoss) -> None:
+    """Its numbers are data: it is traced without knowing them, and each is a `Scalar`."""
+    constants = [h.name for h in loss.entry.hyperparameters.values() if h.annotation is float]
+    if constants:
+        raise Failure(f"{constants[0]} is a float: annotate it padl.types.Scalar, or each value is a program")
+    if not loss.numbers:
+        raise NotForIt("it has no numbers")
+    for name, value in loss.numbers.items():
+        try:
+            jax.eval_shape(lambda x, *a, name=name: loss(*a, numbers={**loss.arrays, name: x}), 0.5, *loss.single())
+        except jax.errors.JAXTypeError as error:
+            call = f"{loss.made()[:-1]}, {name}=x){loss.call_code().removeprefix('loss')}"
+            code = loss.case(
+                "try:", f"    print(jax.jit(lambda x: {call})({value!r}))", "except Exception as error:",
+                "    print(error)",
+            )  # fmt: skip
+            raise Failure(f"{name} is looked at in Python: {str(error).splitlines()[0]}", code) from error
+
+
+@check("loss", "contract")
+def refuses_wrong_targets(loss: CheckedLoss) -> None:
+    """A target that cannot be, as a label out of range, is refused in one line."""
+    for which, value, wrong in _wrong(loss):
+        code = loss.refusal(loss.call_code(wrong))
+        call = lambda wrong=wrong: loss(*[jnp.asarray(a, jnp.float32 if is_real(a) else None) for a in wrong])  # noqa: E731
+        refused(call, f"{value:g} among the {loss.targets} (argument {which + 1})", code)
+
+
+@check("loss", "contract")
+def wrong_targets_compiled(loss: CheckedLoss) -> None:
+    """A target that cannot be makes value and gradient NaN where nothing can raise: in a compiled program."""
+    for which, value, wrong in _wrong(loss):
+        found = loss.at(wrong)
+        if not (np.isnan(found["mean"]) and np.isnan(found["gradients"][0][0]).any()):
+            rest = loss.call_code(wrong).replace("loss(" + _first(wrong), "loss(x", 1)
+            code = loss.case(
+                f"loss = {loss.made()}", f"print(jax.jit(jax.value_and_grad(lambda x: {rest}))({_first(wrong)}))"
+            )
+            raise Failure(f"compiled, {value:g} among the {loss.targets} gives {found['mean']:.4g}", code)
+
+
+def _wrong(loss: CheckedLoss) -> list[tuple[int, float, list[np.ndarray]]]:
+    """(which argument, value, all arguments) of targets that cannot be."""
+    which, values = WRONG.get(loss.targets, (0, ()))
+    if which >= len(loss.arguments) or not values:
+        raise NotForIt("any target can be")
+    if is_real(loss.arguments[which]) and (loss.arguments[which] < 0).any():
+        raise NotForIt("its targets are given in another form")
+    whole = not is_real(loss.arguments[which])
+    return [(which, v, spoilt(loss.arguments, which, v)) for v in values if not whole or v == int(v)]
+
+
+@check("loss", "contract")
+def refuses_other_shapes(loss: CheckedLoss) -> None:
+    """Targets of another number of examples, or of one column that would be broadcast, are refused in one line."""
+    if len(loss.arguments) < 2 or loss.rows < 2 or loss.targets == "keys":
+        raise NotForIt("its arguments may have any number of examples")
+    x, y, *rest = loss.arguments
+    shapes = [y[:-1]] + ([y[..., :1]] if y.shape == x.shape and y.ndim > 1 else [])
+    for other in shapes:
+        arguments = [jnp.asarray(a, jnp.float32 if is_real(a) else None) for a in (x, other, *rest)]
+        code = loss.refusal(loss.call_code([x, other, *rest]))
+        what = f"predictions of shape {x.shape} with targets of shape {other.shape}"
+        refused(lambda a=arguments: jax.eval_shape(loss.__call__, *a), what, code)

@@ -1,0 +1,1 @@
+"""Items of the house, and broken ones, as checks see them."""
