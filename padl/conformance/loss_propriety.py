@@ -5,12 +5,12 @@ The draws are a distribution themselves, so that the functional is known exactly
 
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.stats import norm
 
 from padl.conformance.checked_loss import CheckedLoss, argument_code
 from padl.conformance.checks import Failure, NotForIt, check
@@ -20,7 +20,7 @@ ROUNDING = 1e-10
 SHARES = np.array([0.6, 0.3, 0.1])
 RNG = np.random.default_rng(0)
 SKEWED = RNG.exponential(size=DRAWS)
-NORMAL = norm.ppf((np.arange(DRAWS) + 0.5) / DRAWS, 1.0, 2.0)
+NORMAL = np.array([NormalDist(1.0, 2.0).inv_cdf((i + 0.5) / DRAWS) for i in range(DRAWS)])
 COUNTS = RNG.poisson(2.5, size=DRAWS)
 YES = (np.arange(DRAWS) < 0.3 * DRAWS).astype(int)
 LABELS = np.repeat(np.arange(3), np.round(SHARES * DRAWS).astype(int))[:DRAWS]

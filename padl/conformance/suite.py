@@ -7,6 +7,7 @@ from padl.conformance import (
     loss_checks,
     loss_mathematics,
     loss_propriety,
+    model_checks,
     optimizer_companions,
     optimizer_descent,
     optimizer_edges,
@@ -26,6 +27,7 @@ MODULES = (
     loss_checks,
     loss_mathematics,
     loss_propriety,
+    model_checks,
     schedule_checks,
 )
 CHECKS: tuple[Check, ...] = tuple(
