@@ -1,4 +1,4 @@
-"""A registered loss, model, task or schedule as checks see it. CheckedItem, other_numbers, apart."""
+"""A registered loss, model, task or schedule as checks see it. CheckedItem, other_numbers, refuse_constants, apart."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from padl.conformance.checks import Failure
 from padl.registry import Entry, Hyperparameter, StaticPartial
 from padl.types import PadlError, PyTree
 
@@ -97,6 +98,14 @@ def other_numbers(item: CheckedItem, name: str) -> list[float]:
     proposed = [*(h.domain.search or ()), *near, 0.5, 2.0, 1.0, 0.0, 3.0, 10.0]
     finite = dict.fromkeys(float(x) for x in proposed if np.isfinite(x) and x != now)
     return [x for x in finite if item.takes(**{name: x})]
+
+
+def refuse_constants(item: CheckedItem) -> None:
+    """Raise `Failure` where a hyperparameter is a float and no `Scalar`, so that each value is a program of its own."""
+    for h in item.entry.hyperparameters.values():
+        if h.annotation is float:
+            code = item.case("import inspect", f"print(inspect.signature({item.made()}).parameters[{h.name!r}])")
+            raise Failure(f"{h.name} is annotated float: say padl.types.Scalar, or each value is a program", code)
 
 
 def apart(one: PyTree, other: PyTree) -> float:

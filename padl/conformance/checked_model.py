@@ -27,7 +27,7 @@ class CheckedModel(CheckedItem):
         refused = ""
         for shape in SHAPES:
             try:
-                jax.eval_shape(lambda shape=shape: self._predictor(shape).init(jax.random.key(0), self.arrays))
+                jax.eval_shape(lambda shape=shape: self._predictor(shape).init(jax.random.key(0), self.numbers))
             except PadlError as error:
                 refused = str(error)
                 continue
@@ -94,7 +94,7 @@ class CheckedModel(CheckedItem):
 
     @cached_property
     def _program(self) -> Any:
-        return jax.jit(self._measure)
+        return jax.jit(self._measure, compiler_options={"xla_allow_excess_precision": False})  # half stays half
 
     def _measure(self, seed: Any, key: Any, numbers: Mapping[str, Any], x: jax.Array) -> PyTree:
         arrays, again = self.init(seed, numbers), self.init(seed, numbers)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from padl.conformance.checked_item import CheckedItem, apart, differ, other_numbers
+from padl.conformance.checked_item import CheckedItem, apart, differ, other_numbers, refuse_constants
 from padl.conformance.checks import Failure, NotForIt, check
 from padl.types import Domain
 
@@ -80,7 +80,8 @@ def share_dtype(item: CheckedItem) -> None:
     shares = jax.eval_shape(lambda f: item.choice(f, **item.arrays), fractions)
     if (shares.shape, shares.dtype) != (fractions.shape, fractions.dtype):
         line = f"of float32[1, 101] it gives {shares.dtype}{[*shares.shape]}"
-        raise Failure(line, _case(item, "jnp.linspace(0, 1, 101)[None]").replace("print(", "print(jax.typeof("))
+        code = item.case(f"shape = {item.made()}", "print(jax.typeof(shape(jnp.linspace(0, 1, 101)[None])))")
+        raise Failure(line, code)
 
 
 @check("schedule", "contract")
@@ -115,9 +116,7 @@ def compiled_alike(item: CheckedItem) -> None:
 @check("schedule", "contract")
 def schedule_scalars_traced(item: CheckedItem) -> None:
     """Its numbers are data: it is traced without knowing them, and each is a `Scalar`."""
-    constants = [h.name for h in item.entry.hyperparameters.values() if h.annotation is float]
-    if constants:
-        raise Failure(f"{constants[0]} is a float: annotate it padl.types.Scalar, or each value is a program")
+    refuse_constants(item)
     if not item.numbers:
         raise NotForIt("it has no numbers")
     for name in item.numbers:

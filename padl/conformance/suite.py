@@ -14,6 +14,7 @@ from padl.conformance import (
     optimizer_forms,
     optimizer_programs,
     schedule_checks,
+    task_checks,
 )
 from padl.conformance.checks import Check, Outcome, outcome_of
 from padl.types import Kind
@@ -29,6 +30,7 @@ MODULES = (
     loss_propriety,
     model_checks,
     schedule_checks,
+    task_checks,
 )
 CHECKS: tuple[Check, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Check)
