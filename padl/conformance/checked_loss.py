@@ -172,6 +172,25 @@ class CheckedLoss(CheckedItem):
             "symmetry": (dot(tangents[1], turned[0]), dot(tangents[0], turned[1])),
         }
 
+    @property
+    def cut(self) -> list[np.ndarray]:
+        """The arguments as a batch of parts, each of two examples, or of one where there are not so many."""
+        size = 2 if self.rows % 2 == 0 and self.rows > 2 else 1
+        return [a if i in self.whole else a.reshape(-1, size, *a.shape[1:]) for i, a in enumerate(self.arguments)]
+
+    @cached_property
+    def parts(self) -> PyTree:
+        """(sums, counts) of the parts by vmap, and (sum, count) of the first alone; in float64."""
+        axes = tuple(None if i in self.whole else 0 for i in range(len(self.arguments)))
+        pair = lambda *part: self(*part, reduction="sum_and_count")  # noqa: E731
+
+        @jax.jit
+        def both(*parts: Any) -> Any:
+            return jax.vmap(pair, axes)(*parts), pair(*[a if i in self.whole else a[0] for i, a in enumerate(parts)])
+
+        with jax.enable_x64(True):
+            return jax.device_get(both(*map(jnp.asarray, self.cut)))
+
     def call_code(self, arguments: Sequence[Any] | None = None, more: str = "") -> str:
         """Write the call with these arguments, its own where they are left out."""
         return f"loss({', '.join(map(argument_code, self.arguments if arguments is None else arguments))}{more})"

@@ -43,7 +43,12 @@ class CheckedModel(CheckedItem):
         return jax.random.normal(jax.random.key(1), (ROWS, *self.shape))
 
     def outputs(
-        self, arrays: tuple[PyTree, PyTree], numbers: Mapping[str, Any], x: jax.Array, key: Any = None, dtype: Any = "float32"
+        self,
+        arrays: tuple[PyTree, PyTree],
+        numbers: Mapping[str, Any],
+        x: jax.Array,
+        key: Any = None,
+        dtype: Any = "float32",
     ) -> jax.Array:
         """What it gives for inputs, of (parameters, the rest of its state); `key` of a training step."""
         ones = (1,) * x.ndim

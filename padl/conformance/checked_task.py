@@ -67,7 +67,9 @@ class CheckedTask(CheckedItem):
     @cached_property
     def hparams(self) -> HParams:
         """The numbers of the run, as data."""
-        numbers = {kind: {} if e is None else e.split({})[1] for kind, e in (("model", self.model), ("loss", self.loss))}
+        numbers = {
+            kind: {} if e is None else e.split({})[1] for kind, e in (("model", self.model), ("loss", self.loss))
+        }
         every = {**numbers, "task": self.numbers, "optimizer": {}, "schedule": {}, "run": {}}
         return jax.tree.map(np.float32, every)
 

@@ -106,7 +106,7 @@ def extremes(predictions: str, targets: str, arguments: tuple[Array, ...]) -> di
         **dict.fromkeys(("scores", "logits", "frames", "hidden"), {"±10,000": 1e4 * turned, "zero": 0 * x}),
         "values": {"±1e30": 1e30 * turned},
         "moments": {"±1e15": 1e15 * turned},
-        "rates": {"±50": 50 * turned, "-10,000": -1e4 + 0 * x},
+        "rates": {"50": 50 + 0 * x, "zero": 0 * x} if (x >= 0).all() else {"±50": 50 * turned, "-10,000": -1e4 + 0 * x},
         "log_probabilities": {"-10,000": np.where(turned > 0, 0.0, -1e4)},
         "probabilities": {"0 and 1": (turned > 0) * 1.0},
         "distances": {"1e30": 1e30 + 0 * x, "zero": 0 * x},

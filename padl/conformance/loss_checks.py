@@ -35,7 +35,7 @@ def refused(call: Any, what: str, code: str) -> None:
 
 @check("loss", "contract")
 def reductions(loss: CheckedLoss) -> None:
-    """"none" gives a number for each example or element, "sum" their sum, "mean" sum over count of "sum_and_count"."""
+    """ "none" gives a number for each example or element, "sum" their sum, "mean" sum over count of "sum_and_count"."""
     found = loss.measured
     values, (total, count) = np.asarray(found["none"]), found["sum_and_count"]
     shown = "print([loss({}, reduction=r) for r in ('none', 'sum', 'mean', 'sum_and_count')])"
@@ -46,7 +46,9 @@ def reductions(loss: CheckedLoss) -> None:
     if not np.shape(found["sum"]) == np.shape(found["mean"]) == np.shape(total) == np.shape(count) == ():
         raise Failure("'sum', 'mean' and both of 'sum_and_count' are to be single numbers", code)
     if apart(found["sum"], values.sum()) > DOUBLE:
-        raise Failure(f"the sum of the values is {values.sum():.6g}, and reduction='sum' gives {found['sum']:.6g}", code)
+        raise Failure(
+            f"the sum of the values is {values.sum():.6g}, and reduction='sum' gives {found['sum']:.6g}", code
+        )
     if apart(found["mean"], total / count if count else 0) > DOUBLE:
         raise Failure(f"sum / count is {total:.6g} / {count:.6g}, and the mean {found['mean']:.6g}", code)
 
@@ -72,8 +74,22 @@ def masked(loss: CheckedLoss) -> None:
             raise Failure(f"what a mask leaves out makes the gradient in argument {i + 1} NaN or infinite", code)
         if i not in loss.whole and gradient[~kept].any():
             raise Failure(f"what a mask leaves out has a gradient in argument {i + 1}", code)
-    if loss.is_separate and apart(values[keep], np.asarray(loss.measured["none"])[keep]) > DOUBLE:
-        raise Failure("what a mask keeps has other values than without a mask", code)
+    if apart(values[keep], _alone(loss, keep)) > DOUBLE:
+        raise Failure("what a mask keeps has other values than alone", code)
+    if loss.is_separate:
+        rest, whole = loss.at(loss.arguments, ~kept)["pair"], np.asarray(loss.measured["sum_and_count"])
+        if apart(np.add(rest, (total, count)), whole) > DOUBLE:
+            line = f"a mask gives (sum, count) {total:.6g}, {count:.6g}, its opposite {rest[0]:.6g}, {rest[1]:.6g}"
+            raise Failure(f"{line}, and without one it is {whole[0]:.6g}, {whole[1]:.6g}", code)
+
+
+def _alone(loss: CheckedLoss, keep: np.ndarray) -> np.ndarray:
+    """The values of the examples that the mask keeps, without the others."""
+    if loss.is_separate:
+        return np.asarray(loss.measured["none"])[keep]
+    with jax.enable_x64(True):
+        rows = [jnp.asarray(a[loss.kept]) for a in loss.arguments]
+        return np.asarray(jax.jit(lambda *rows: loss(*rows, reduction="none"))(*rows))
 
 
 def _first(arguments: Any) -> str:
@@ -102,12 +118,12 @@ def mask_is_boolean(loss: CheckedLoss) -> None:
 
 @check("loss", "contract")
 def adds_up(loss: CheckedLoss) -> None:
-    """"sum_and_count" of parts of a batch adds up to that of the batch: what accumulation and devices rely on."""
+    """ "sum_and_count" of parts of a batch adds up to that of the batch: what accumulation and devices rely on."""
     if not loss.is_separate:
         raise NotForIt("an example's value depends on the others")
     if loss.rows < 2:
         raise NotForIt("there is one example")
-    whole, parts = np.asarray(loss.measured["sum_and_count"]), np.asarray(_of_parts(loss)[0]).sum(1)
+    whole, parts = np.asarray(loss.measured["sum_and_count"]), np.asarray(loss.parts[0]).sum(1)
     if apart(parts, whole) > DOUBLE:
         halves = [[a if i in loss.whole else a[k::2] for i, a in enumerate(loss.arguments)] for k in (0, 1)]
         option = ", reduction='sum_and_count'"
@@ -119,31 +135,12 @@ def adds_up(loss: CheckedLoss) -> None:
         raise Failure(f"parts add up to {parts}, the batch is {whole}", code)
 
 
-def _cut(loss: CheckedLoss) -> list[np.ndarray]:
-    """The arguments as a batch of parts, each of two examples, or of one where there are not so many."""
-    size = 2 if loss.rows % 2 == 0 and loss.rows > 2 else 1
-    return [a if i in loss.whole else a.reshape(-1, size, *a.shape[1:]) for i, a in enumerate(loss.arguments)]
-
-
-def _of_parts(loss: CheckedLoss) -> Any:
-    """(sums, counts) of the parts by vmap, and (sum, count) of the first alone; in float64."""
-    axes = tuple(None if i in loss.whole else 0 for i in range(len(loss.arguments)))
-    pair = lambda *part: loss(*part, reduction="sum_and_count")  # noqa: E731
-
-    @jax.jit
-    def both(*parts: Any) -> Any:
-        return jax.vmap(pair, axes)(*parts), pair(*[a if i in loss.whole else a[0] for i, a in enumerate(parts)])
-
-    with jax.enable_x64(True):
-        return jax.device_get(both(*[jnp.asarray(a) for a in _cut(loss)]))
-
-
 @check("loss", "contract")
 def vmap_is_a_loop(loss: CheckedLoss) -> None:
     """Under `jax.vmap` it gives for each batch what it gives for that alone."""
-    together, alone = _of_parts(loss)
+    together, alone = loss.parts
     if apart([x[0] for x in together], alone) > DOUBLE:
-        part = [a if i in loss.whole else a[0] for i, a in enumerate(_cut(loss))]
+        part = [a if i in loss.whole else a[0] for i, a in enumerate(loss.cut)]
         names = [f"x{i}" for i in range(len(part))]
         lines = [f"{name} = {argument_code(a)}" for name, a in zip(names, part, strict=True)]
         stacked = ", ".join(f"jnp.stack([{name}] * 2)" for name in names)

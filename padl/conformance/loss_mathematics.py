@@ -87,7 +87,11 @@ def within_its_range(loss: CheckedLoss) -> None:
         raise Failure(f"it is {values[~np.isfinite(values)][0]} for usual arguments", loss.shown())
     said = loss.traits.get("range", "")
     low = 0.0 if said.startswith("[0") else -np.inf
-    high = float(said.partition(",")[2].strip(" ])")) if said.startswith("[0") and said.strip("[] 0,").isdigit() else np.inf
+    high = (
+        float(said.partition(",")[2].strip(" ])"))
+        if said.startswith("[0") and said.strip("[] 0,").isdigit()
+        else np.inf
+    )
     bad = values[(values < low - ROUNDING) | (values > high + ROUNDING)]
     if bad.size:
         raise Failure(f"it is {bad[0]:.6g}, and declares the range {said}", loss.shown(None, ", reduction='none'"))
@@ -139,4 +143,3 @@ def _refused_by_others(loss: CheckedLoss, name: str) -> bool:
     h = loss.entry.hyperparameters[name]
     inside = [x for x in (*(h.domain.search or ()), 0.5, 1.0) if x in h.domain]
     return bool(inside) and not any(loss.takes(**{name: x}) for x in inside)
-

@@ -57,7 +57,11 @@ def _of_values(loss: CheckedLoss) -> Simulation | None:
         grid = np.linspace(0, 3, 301)[:, None]
         return Simulation((y,), grid, holds=lambda best: bool(low - 0.01 <= best[0] <= high + 0.01))
     q = loss.numbers.get("q", 0.5)
-    points = {"the mean": SKEWED.mean(), "the median": low, "the q-quantile": np.quantile(SKEWED, q, method="inverted_cdf")}
+    points = {
+        "the mean": SKEWED.mean(),
+        "the median": low,
+        "the q-quantile": np.quantile(SKEWED, q, method="inverted_cdf"),
+    }
     return Simulation((y,), _near(points[said])) if said in points else None
 
 
@@ -65,7 +69,9 @@ def _of_counts(loss: CheckedLoss) -> Simulation | None:
     if loss.traits["elicits"] != "the mean":
         return None
     rate = COUNTS.mean()
-    return Simulation((COUNTS[:, None],), _near(np.log(rate) if dict(loss.choice.static).get("log_input", True) else rate))
+    return Simulation(
+        (COUNTS[:, None],), _near(np.log(rate) if dict(loss.choice.static).get("log_input", True) else rate)
+    )
 
 
 def _of_moments(loss: CheckedLoss) -> Simulation | None:
@@ -84,7 +90,9 @@ def _of_two(loss: CheckedLoss, y: np.ndarray) -> Simulation | None:
     if not said.startswith("the probability"):
         return None
     is_share = loss.predictions == "probabilities"
-    return Simulation((y[:, None],), _near(share if is_share else np.log(share / (1 - share)), 0.1 if is_share else 0.4))
+    return Simulation(
+        (y[:, None],), _near(share if is_share else np.log(share / (1 - share)), 0.1 if is_share else 0.4)
+    )
 
 
 def _of_classes(loss: CheckedLoss) -> Simulation | None:
@@ -142,7 +150,10 @@ def elicits(loss: CheckedLoss) -> None:
         best = 1 + int(np.argmin(others))
         where = f"{risks[0]:.5g} there and {risks[best]:.5g} at {_told(simulation, best)}"
     if not is_kept:
-        raise Failure(f"elicits {loss.traits['elicits']!r}, but its mean is least elsewhere: {where}", _case(loss, simulation, best))
+        raise Failure(
+            f"elicits {loss.traits['elicits']!r}, but its mean is least elsewhere: {where}",
+            _case(loss, simulation, best),
+        )
 
 
 def _risks(loss: CheckedLoss, simulation: Simulation) -> np.ndarray:

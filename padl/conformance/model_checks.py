@@ -76,7 +76,9 @@ def dropout_needs_key(model: CheckedModel) -> None:
 def batch_of_one(model: CheckedModel) -> None:
     """Of a batch of one row it gives what it gives for that row among others."""
     if apart(model.measured()["of one row"][0], model.measured()["outputs"][0]) > ROUNDING:
-        raise Failure("a row has other outputs alone than among others", model.shown("print(model(x[:1])[0], model(x)[0])"))
+        raise Failure(
+            "a row has other outputs alone than among others", model.shown("print(model(x[:1])[0], model(x)[0])")
+        )
 
 
 @check("model", "contract")
@@ -117,7 +119,9 @@ def model_scalars_traced(model: CheckedModel) -> None:
                 lambda numbers, of=of: of.outputs(of.init(0, numbers), numbers, of.inputs, jax.random.key(0)), of.arrays
             )
         except (jax.errors.JAXTypeError, PadlError) as error:
-            raise Failure(f"{name} is looked at in Python, or kept as it is: {str(error).splitlines()[0]}", code) from error
+            raise Failure(
+                f"{name} is looked at in Python, or kept as it is: {str(error).splitlines()[0]}", code
+            ) from error
 
 
 @check("model", "behaviour")

@@ -97,9 +97,7 @@ def vectorised(item: CheckedItem) -> None:
 
 def _twice(item: CheckedItem) -> str:
     fractions = "jnp.float32([0.0, 0.4, 1.0])"
-    return item.case(
-        f"shape = {item.made()}", f"print(shape({fractions}), [float(shape(f)) for f in {fractions}])"
-    )
+    return item.case(f"shape = {item.made()}", f"print(shape({fractions}), [float(shape(f)) for f in {fractions}])")
 
 
 @check("schedule", "contract")

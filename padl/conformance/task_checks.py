@@ -94,7 +94,9 @@ def rows_are_finite(task: CheckedTask) -> None:
             code = _case(task, f"print(task.rows[{name!r}][{at}])")
             raise Failure(f"column '{name}' is {column[at]} at {at}", code)
     if not all(np.isfinite(np.asarray(x, float)).all() for x in jax.tree.leaves(task.sides(0).stats)):
-        raise Failure("what is estimated of the training rows is not finite", _case(task, "print(task.split(0, scalars).stats)"))
+        raise Failure(
+            "what is estimated of the training rows is not finite", _case(task, "print(task.split(0, scalars).stats)")
+        )
 
 
 @check("task", "contract")

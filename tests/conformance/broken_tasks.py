@@ -44,7 +44,7 @@ class Line:
         return statistics
 
 
-def line_of(objective=Line(), split=None, **columns):  # noqa: B008
+def line_of(objective=Line(), split=None, **columns):
     """The task, without a mistake where nothing is given."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(ROWS, 2)).astype(np.float32)
