@@ -195,6 +195,11 @@ class CheckedLoss(CheckedItem):
         """Write the call with these arguments, its own where they are left out."""
         return f"loss({', '.join(map(argument_code, self.arguments if arguments is None else arguments))}{more})"
 
+    def of_first(self, arguments: Sequence[Any] | None = None, more: str = "") -> str:
+        """Write the call with x in the place of the first of these arguments."""
+        first = argument_code((self.arguments if arguments is None else arguments)[0])
+        return self.call_code(arguments, more).replace(f"loss({first}", "loss(x", 1)
+
     def shown(self, arguments: Sequence[Any] | None = None, more: str = "", *lines: str) -> str:
         """Write a case that prints the loss of some arguments."""
         return self.case(f"loss = {self.made()}", f"print({self.call_code(arguments, more)})", *lines)

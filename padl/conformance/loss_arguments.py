@@ -103,7 +103,7 @@ def extremes(predictions: str, targets: str, arguments: tuple[Array, ...]) -> di
     x, *rest = arguments
     turned = np.where(np.indices(x.shape).sum(0) % 2 == 0, 1.0, -1.0)
     far = {
-        **dict.fromkeys(("scores", "logits", "frames", "hidden"), {"±10,000": 1e4 * turned, "zero": 0 * x}),
+        **{word: {"±10,000": 1e4 * turned, "zero": 0 * x} for word in ("scores", "logits", "frames", "hidden")},
         "values": {"±1e30": 1e30 * turned},
         "moments": {"±1e15": 1e15 * turned},
         "rates": {"50": 50 + 0 * x, "zero": 0 * x} if (x >= 0).all() else {"±50": 50 * turned, "-10,000": -1e4 + 0 * x},

@@ -59,11 +59,8 @@ def masked(loss: CheckedLoss) -> None:
     kept, poisoned = loss.kept, loss.poisoned()
     found = loss.at(poisoned, kept)
     values, (total, count) = np.asarray(found["values"]), found["pair"]
-    code = loss.case(
-        f"loss = {loss.made()}",
-        f"f = lambda x: {loss.call_code(poisoned, MASKED.format(loss.rows)).replace('loss(' + _first(poisoned), 'loss(x')}",
-        f"print(jax.value_and_grad(f)({_first(poisoned)}))",
-    )
+    call = loss.of_first(poisoned, MASKED.format(loss.rows))
+    code = loss.case(f"loss = {loss.made()}", f"print(jax.value_and_grad(lambda x: {call})({_first(poisoned)}))")
     keep = np.tile(kept, len(values) // loss.rows)
     if values[~keep].any() or not np.isfinite([found["sum"], found["mean"]]).all():
         raise Failure("what a mask leaves out is in the value", code)
@@ -228,13 +225,11 @@ def refuses_wrong_targets(loss: CheckedLoss) -> None:
 @check("loss", "contract")
 def wrong_targets_compiled(loss: CheckedLoss) -> None:
     """A target that cannot be makes value and gradient NaN where nothing can raise: in a compiled program."""
-    for which, value, wrong in _wrong(loss):
+    for _, value, wrong in _wrong(loss):
         found = loss.at(wrong)
         if not (np.isnan(found["mean"]) and np.isnan(found["gradients"][0][0]).any()):
-            rest = loss.call_code(wrong).replace("loss(" + _first(wrong), "loss(x", 1)
-            code = loss.case(
-                f"loss = {loss.made()}", f"print(jax.jit(jax.value_and_grad(lambda x: {rest}))({_first(wrong)}))"
-            )
+            f = f"jax.jit(jax.value_and_grad(lambda x: {loss.of_first(wrong)}))"
+            code = loss.case(f"loss = {loss.made()}", f"print({f}({_first(wrong)}))")
             raise Failure(f"compiled, {value:g} among the {loss.targets} gives {found['mean']:.4g}", code)
 
 

@@ -1,4 +1,6 @@
-"""Checks of a loss as a function: its derivatives, its range, whether it is convex, its numbers, where it is far out."""
+"""Checks of a loss as a function: its derivatives and range, whether it is convex, far out, whether numbers matter."""
+
+import re
 
 import numpy as np
 
@@ -17,9 +19,8 @@ ROUNDING = 1e-12
 def _derivative(loss: CheckedLoss, of: str) -> str:
     """A case that prints a derivative in the first argument, and a difference."""
     first = argument_code(loss.arguments[0])
-    rest = loss.call_code().replace("loss(" + first, "loss(x", 1)
     return loss.case(
-        "jax.config.update('jax_enable_x64', True)", f"loss = {loss.made()}", f"f = lambda x: {rest}",
+        "jax.config.update('jax_enable_x64', True)", f"loss = {loss.made()}", f"f = lambda x: {loss.of_first()}",
         f"x, d, h = {first}, {argument_code(loss.directions[0][0])}, 1e-6", *of.splitlines(),
     )  # fmt: skip
 
@@ -65,8 +66,7 @@ def convex(loss: CheckedLoss) -> None:
         middle, ends = at((first + other) / 2), (at(first) + at(other)) / 2
         if (middle > ends + ROUNDING * np.maximum(1, np.abs(ends))).any():
             three = [argument_code(x) for x in (first, (first + other) / 2, other)]
-            call = loss.call_code().replace("loss(" + three[0], "loss(x", 1)
-            code = loss.case(f"loss = {loss.made()}", f"print([{call} for x in [{', '.join(three)}]])")
+            code = loss.case(f"loss = {loss.made()}", f"print([{loss.of_first()} for x in [{', '.join(three)}]])")
             raise Failure("at the middle of two predictions it is above the mean of both", code)
 
 
@@ -86,12 +86,8 @@ def within_its_range(loss: CheckedLoss) -> None:
     if not np.isfinite(values).all():
         raise Failure(f"it is {values[~np.isfinite(values)][0]} for usual arguments", loss.shown())
     said = loss.traits.get("range", "")
-    low = 0.0 if said.startswith("[0") else -np.inf
-    high = (
-        float(said.partition(",")[2].strip(" ])"))
-        if said.startswith("[0") and said.strip("[] 0,").isdigit()
-        else np.inf
-    )
+    interval = re.fullmatch(r"\[(\S+), (\S+)[\])]", said)  # "[0, 2]"; other words say more than two numbers
+    low, high = (float(x.replace("∞", "inf")) for x in interval.groups()) if interval else (-np.inf, np.inf)
     bad = values[(values < low - ROUNDING) | (values > high + ROUNDING)]
     if bad.size:
         raise Failure(f"it is {bad[0]:.6g}, and declares the range {said}", loss.shown(None, ", reduction='none'"))
@@ -108,9 +104,8 @@ def far_out(loss: CheckedLoss) -> None:
             found = loss.at(arguments)
         except PadlError:
             continue  # it refuses them
-        first = argument_code(arguments[0])
-        call = loss.call_code(arguments).replace("loss(" + first, "loss(x", 1)
-        code = loss.case(f"loss = {loss.made()}", f"print(jax.value_and_grad(lambda x: {call})({first}))")
+        f = f"jax.value_and_grad(lambda x: {loss.of_first(arguments)})"
+        code = loss.case(f"loss = {loss.made()}", f"print({f}({argument_code(arguments[0])}))")
         if not np.isfinite(found["mean"]):
             raise Failure(f"for {what} it is {found['mean']}", code)
         if not all(np.isfinite(g).all() for g in found["gradients"]):

@@ -56,22 +56,16 @@ def _of_values(loss: CheckedLoss) -> Simulation | None:
     if said.startswith("a point between"):
         grid = np.linspace(0, 3, 301)[:, None]
         return Simulation((y,), grid, holds=lambda best: bool(low - 0.01 <= best[0] <= high + 0.01))
-    q = loss.numbers.get("q", 0.5)
-    points = {
-        "the mean": SKEWED.mean(),
-        "the median": low,
-        "the q-quantile": np.quantile(SKEWED, q, method="inverted_cdf"),
-    }
+    quantile = np.quantile(SKEWED, loss.numbers.get("q", 0.5), method="inverted_cdf")
+    points = {"the mean": SKEWED.mean(), "the median": np.median(SKEWED), "the q-quantile": quantile}
     return Simulation((y,), _near(points[said])) if said in points else None
 
 
 def _of_counts(loss: CheckedLoss) -> Simulation | None:
     if loss.traits["elicits"] != "the mean":
         return None
-    rate = COUNTS.mean()
-    return Simulation(
-        (COUNTS[:, None],), _near(np.log(rate) if dict(loss.choice.static).get("log_input", True) else rate)
-    )
+    of_logarithms = dict(loss.choice.static).get("log_input", True)
+    return Simulation((COUNTS[:, None],), _near(np.log(COUNTS.mean()) if of_logarithms else COUNTS.mean()))
 
 
 def _of_moments(loss: CheckedLoss) -> Simulation | None:
@@ -89,10 +83,9 @@ def _of_two(loss: CheckedLoss, y: np.ndarray) -> Simulation | None:
         return Simulation((y[:, None],), np.linspace(-4, 4, 161)[:, None], holds=lambda best: bool(best[0] < 0))
     if not said.startswith("the probability"):
         return None
-    is_share = loss.predictions == "probabilities"
-    return Simulation(
-        (y[:, None],), _near(share if is_share else np.log(share / (1 - share)), 0.1 if is_share else 0.4)
-    )
+    if loss.predictions == "probabilities":
+        return Simulation((y[:, None],), _near(share, 0.1))
+    return Simulation((y[:, None],), _near(np.log(share / (1 - share))))
 
 
 def _of_classes(loss: CheckedLoss) -> Simulation | None:
@@ -150,10 +143,8 @@ def elicits(loss: CheckedLoss) -> None:
         best = 1 + int(np.argmin(others))
         where = f"{risks[0]:.5g} there and {risks[best]:.5g} at {_told(simulation, best)}"
     if not is_kept:
-        raise Failure(
-            f"elicits {loss.traits['elicits']!r}, but its mean is least elsewhere: {where}",
-            _case(loss, simulation, best),
-        )
+        line = f"it elicits {loss.traits['elicits']!r}, but its mean is least elsewhere: {where}"
+        raise Failure(line, _case(loss, simulation, best))
 
 
 def _risks(loss: CheckedLoss, simulation: Simulation) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Checks of a model: its outputs with a key and without, in half precision, row by row; its parameters and their roles."""
+"""Checks of a model: outputs with a key and without, in half precision, row by row; parameters and their roles."""
 
 from typing import Any
 

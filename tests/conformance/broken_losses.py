@@ -173,7 +173,7 @@ BROKEN = {
     "masked": Broken(masks_too_late, OF_VALUES),
     "nothing_kept": Broken(divides_by_nothing, OF_VALUES),
     "mask_is_boolean": Broken(takes_any_mask, OF_VALUES),
-    "adds_up": Broken(counts_once, OF_VALUES),
+    "adds_up": Broken(counts_once, OF_VALUES, also=("masked",)),
     "vmap_is_a_loop": Broken(batched_otherwise, OF_VALUES, also=("adds_up",)),
     "compiled_loss": Broken(traced_otherwise, OF_VALUES),
     "loss_dtypes": Broken(gives_half, OF_VALUES),

@@ -7,6 +7,7 @@ import broken_losses
 import broken_models
 import broken_schedules
 import broken_tasks
+import jax
 import pytest
 from broken import Broken, item
 
@@ -33,8 +34,11 @@ def outcomes(kind, broken, only=()):
 
 def runs(code):
     """Run a case, as somebody does who was given it."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(code, "case", "exec"), {})
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(code, "case", "exec"), {})
+    finally:
+        jax.config.update("jax_enable_x64", False)  # which a case may turn on
     return printed.getvalue()
 
 
