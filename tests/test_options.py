@@ -1,8 +1,8 @@
 """No hyperparameter does nothing: of every item of every kind, plugins too, each is changed, and something follows.
 
 What follows is looked at where the item works: an optimizer's course, a model's outputs, a task's rows, split,
-objective and loss. Losses are looked at in tests/losses/test_loss_options.py, schedules by `padl.conformance`. An item that has a
-hyperparameter which changes no value says so where it is registered, in its trait `same_value`.
+objective and loss. Losses are looked at in tests/losses/test_loss_options.py, schedules by `padl.conformance`. An item
+that has a hyperparameter which changes no value says so where it is registered, in its trait `same_value`.
 """
 
 from collections.abc import Callable, Mapping

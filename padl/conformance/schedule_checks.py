@@ -21,7 +21,7 @@ def _shares(item: CheckedItem, fractions: np.ndarray) -> np.ndarray:
 
 
 def _case(item: CheckedItem, fraction: float | str, **settings: float) -> str:
-    at = fraction if isinstance(fraction, str) else f"jnp.float32({float(fraction)!r})"
+    at = fraction if isinstance(fraction, str) else f"jnp.float32({fraction!r})"
     return item.case(f"shape = {item.made(**settings)}", f"print(shape({at}))")
 
 
@@ -52,7 +52,7 @@ def share_is_finite(item: CheckedItem) -> None:
     """It is a number at every fraction of the training, whatever the values of its hyperparameters."""
     corners, shares = _of_corners(item)
     for corner, fraction in np.argwhere(~np.isfinite(shares)):
-        at, of = FRACTIONS[fraction], corners[corner]
+        at, of = float(FRACTIONS[fraction]), corners[corner]
         raise Failure(f"it is {shares[corner, fraction]} at fraction {at:g} with {of}", _case(item, at, **of))
 
 
@@ -61,7 +61,7 @@ def share_of_the_peak(item: CheckedItem) -> None:
     """It is in [0, 1] at every fraction of the training, whatever the values of its hyperparameters."""
     corners, shares = _of_corners(item)
     for corner, fraction in np.argwhere((shares < 0) | (shares > 1)):
-        at, of, share = FRACTIONS[fraction], corners[corner], shares[corner, fraction]
+        at, of, share = float(FRACTIONS[fraction]), corners[corner], shares[corner, fraction]
         raise Failure(f"it is {share:.7g} at fraction {at:g} with {of}", _case(item, at, **of))
 
 

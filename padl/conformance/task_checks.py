@@ -27,7 +27,7 @@ def _case(task: CheckedTask, *lines: str) -> str:
 
 @check("task", "contract")
 def sides_are_disjoint(task: CheckedTask) -> None:
-    """No row is on two sides, or twice on one; training rows and held-out rows there are, and test rows if asked for."""
+    """No row is on two sides, or twice on one; there are training and held-out rows, and test rows if asked for."""
     _of_rows(task)
     asked = task.having(test=0.2) if "test" in task.entry.hyperparameters else task
     for each in (task, asked):

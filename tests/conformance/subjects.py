@@ -1,1 +1,0 @@
-"""Items of the house, and broken ones, as checks see them."""
