@@ -1,7 +1,7 @@
 """A task as checks see it: its data, with the model and the loss that it brings. CheckedTask, constant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -131,10 +131,6 @@ class CheckedTask(CheckedItem):
                 continue
             return {name: float(x) for name, x in found["measured"].items()}
         return {}
-
-    def having(self, **settings: Any) -> "CheckedTask":
-        """Return it with other values of some hyperparameters."""
-        return replace(self, settings={**self.settings, **settings})
 
 
 class Constant(nnx.Module):

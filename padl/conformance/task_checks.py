@@ -87,13 +87,17 @@ def rows_are_finite(task: CheckedTask) -> None:
     lengths = {name: len(column) for name, column in task.task.rows.items()}
     if len({*lengths.values()}) > 1:
         raise Failure(f"its columns have {lengths} rows", _case(task, f"print({lengths})"))
+    stats = task.sides(0).stats
     for name, column in task.task.rows.items():
         column = np.asarray(column)
-        if np.issubdtype(column.dtype, np.floating) and not np.isfinite(column).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(column))[0])
-            code = _case(task, f"print(task.rows[{name!r}][{at}])")
-            raise Failure(f"column '{name}' is {column[at]} at {at}", code)
-    if not all(np.isfinite(np.asarray(x, float)).all() for x in jax.tree.leaves(task.sides(0).stats)):
+        if not np.issubdtype(column.dtype, np.floating):
+            continue
+        is_filled = name == "inputs" and "fill" in stats  # what is missing gets the mean of the training rows
+        bad = np.argwhere(np.isinf(column) if is_filled else ~np.isfinite(column))
+        if len(bad):
+            at = tuple(map(int, bad[0]))
+            raise Failure(f"column '{name}' is {column[at]} at {at}", _case(task, f"print(task.rows[{name!r}][{at}])"))
+    if not all(np.isfinite(np.asarray(x, float)).all() for x in jax.tree.leaves(stats)):
         raise Failure(
             "what is estimated of the training rows is not finite", _case(task, "print(task.split(0, scalars).stats)")
         )
