@@ -68,6 +68,11 @@ class CheckedItem:
         """Hyperparameters that are data, those that are left out by default among them."""
         return {name: h for name, h in self.entry.hyperparameters.items() if h.traced}
 
+    @property
+    def knobs(self) -> dict[str, Hyperparameter]:
+        """Those of them that are to change something: all but what its decorator says is for something else."""
+        return {name: h for name, h in self.scalars.items() if name not in self.traits.get("same_value", {})}
+
     def having(self, **settings: Any) -> Self:
         """Return it with other values of some hyperparameters."""
         return replace(self, settings={**self.settings, **settings})

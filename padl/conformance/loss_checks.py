@@ -175,7 +175,7 @@ def loss_scalars_traced(loss: CheckedLoss) -> None:
         raise NotForIt("it has no numbers")
     for name, value in loss.numbers.items():
         try:
-            jax.eval_shape(lambda x, *a, name=name: loss(*a, numbers={**loss.arrays, name: x}), 0.5, *loss.single())
+            jax.eval_shape(lambda x, *a, name=name: loss(*a, numbers={**loss.numbers, name: x}), 0.5, *loss.single())
         except jax.errors.JAXTypeError as error:
             call = f"{loss.made()[:-1]}, {name}=x){loss.call_code().removeprefix('loss')}"
             code = loss.case(

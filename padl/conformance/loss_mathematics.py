@@ -115,10 +115,10 @@ def far_out(loss: CheckedLoss) -> None:
 @check("loss", "behaviour")
 def loss_numbers_bite(loss: CheckedLoss) -> None:
     """Each of its numbers changes its values or its gradient."""
-    if not loss.scalars:
+    if not loss.knobs:
         raise NotForIt("it has no numbers")
     before = loss.at(loss.arguments)
-    for name in loss.scalars:
+    for name in loss.knobs:
         others = other_numbers(loss, name)
         if not any(differ(before, _with(loss, name, x)) for x in others) and not _refused_by_others(loss, name):
             first = others[0] if others else loss.numbers.get(name)

@@ -1,5 +1,6 @@
 """Checks of a model: outputs with a key and without, in half precision, row by row; parameters and their roles."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -115,22 +116,24 @@ def model_scalars_traced(model: CheckedModel) -> None:
         lines = f"    print(jax.jit(lambda s: {built}(x, jax.random.key(0)))({value!r}))"
         code = model.shown("try:", lines, "except Exception as error:", "    print(error)")
         try:
-            jax.eval_shape(
-                lambda numbers, of=of: of.outputs(of.init(0, numbers), numbers, of.inputs, jax.random.key(0)), of.arrays
-            )
+            jax.eval_shape(lambda x, of=of, name=name: _outputs(of, {**of.numbers, name: x}), 0.5)
         except (jax.errors.JAXTypeError, PadlError) as error:
             raise Failure(
                 f"{name} is looked at in Python, or kept as it is: {str(error).splitlines()[0]}", code
             ) from error
 
 
+def _outputs(model: CheckedModel, numbers: Mapping[str, Any]) -> jax.Array:
+    return model.outputs(model.init(0, numbers), numbers, model.inputs, jax.random.key(0))
+
+
 @check("model", "behaviour")
 def model_numbers_bite(model: CheckedModel) -> None:
     """Each of its numbers changes its outputs, or its first parameters."""
-    if not model.scalars:
+    if not model.knobs:
         raise NotForIt("it has no numbers")
     look = lambda of, **n: [of.measured(**n)[name] for name in ("outputs", "with a key", "params")]  # noqa: E731
-    for name in model.scalars:
+    for name in model.knobs:
         others = other_numbers(model, name)
         having = model.with_number(name, others[0]) if others else model
         if len({*others, having.numbers.get(name)}) > 1 and _bites(look, having, name, others):

@@ -119,7 +119,7 @@ def schedule_scalars_traced(item: CheckedItem) -> None:
         raise NotForIt("it has no numbers")
     for name in item.numbers:
         try:
-            jax.eval_shape(lambda f, x, name=name: item.choice(f, **{**item.arrays, name: x}), 0.5, 0.5)
+            jax.eval_shape(lambda f, x, name=name: item.choice(f, **{**item.numbers, name: x}), 0.5, 0.5)
         except jax.errors.JAXTypeError as error:
             value = item.numbers[name]
             code = item.case(
@@ -134,10 +134,10 @@ def schedule_scalars_traced(item: CheckedItem) -> None:
 @check("schedule", "behaviour")
 def schedule_numbers_bite(item: CheckedItem) -> None:
     """Each of its numbers changes its shape."""
-    if not item.numbers:
+    if not item.knobs:
         raise NotForIt("it has no numbers")
     before = _shares(item, FRACTIONS)
-    for name in item.numbers:
+    for name in item.knobs:
         others = other_numbers(item, name)
         if not any(differ(before, _shares(item.having(**{name: x}), FRACTIONS)) for x in others):
             first = others[0] if others else item.numbers[name]
