@@ -62,7 +62,7 @@ def linear(fraction: Fraction, *, final: Scalar = 0.0) -> jax.Array:
 @schedule(reference="Chen et al. 2017, arXiv:1606.00915 (the poly policy)")
 def polynomial(fraction: Fraction, *, exponent: Annotated[Scalar, POWER] = 0.9, final: Scalar = 0.0) -> jax.Array:
     """A power of the training that is left, to the power `exponent` > 0, from the peak to `final`; 1 is `linear`."""
-    return final + (1 - final) * (1 - fraction) ** exponent
+    return final + (1 - final) * jnp.maximum(1 - fraction, 0) ** exponent  # rounding may put the end behind 1
 
 
 @schedule()

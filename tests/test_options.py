@@ -1,8 +1,8 @@
 """No hyperparameter does nothing: of every item of every kind, plugins too, each is changed, and something follows.
 
-What follows is looked at where the item works: an optimizer's course, a schedule's shape, a model's outputs, a task's
-rows, split, objective and loss. Losses are looked at in tests/losses/test_loss_options.py. An item that has a
-hyperparameter which changes no value says so where it is registered, in its trait `same_value`.
+What follows is looked at where the item works: an optimizer's course, a model's outputs, a task's rows, split,
+objective and loss. Losses are looked at in tests/losses/test_loss_options.py, schedules by `padl.conformance`. An item
+that has a hyperparameter which changes no value says so where it is registered, in its trait `same_value`.
 """
 
 from collections.abc import Callable, Mapping
@@ -147,19 +147,6 @@ BESIDE = {  # of some, what makes them matter: a decay that by default may be 0,
 def test_every_hyperparameter_of_an_optimizer_changes_its_course(entry, name):
     base = {k: v for k, v in BESIDE.get(name, {}).items() if k in entry.hyperparameters}
     assert does_something(entry, name, partial(walk, entry, name if name in STARTS else ""), base)
-
-
-# Schedules
-
-
-def shape(entry: Entry, values: Mapping[str, Any]) -> Any:
-    scalars = {k: as_data(entry.hyperparameters[k], v) for k, v in entry.check(values).items()}
-    return entry.function(jnp.linspace(0, 1, 101, endpoint=False), **scalars)
-
-
-@pytest.mark.parametrize(("entry", "name"), hyperparameters("schedule"))
-def test_every_hyperparameter_of_a_schedule_changes_its_shape(entry, name):
-    assert does_something(entry, name, partial(shape, entry))
 
 
 # Models

@@ -8,4 +8,10 @@ Checks of optimizers: optimizer_forms.py (structures, shapes, dtypes), optimizer
 devices), optimizer_companions.py (Optax's wrappers, checkpoints), optimizer_edges.py (zero, huge, not a number),
 optimizer_descent.py (it goes down, its numbers matter, its decay), optimizer_layouts.py (transposes, stacks),
 optimizer_laws.py (what words mean, and laws that a rule says it keeps); oracle.py (the author's own function of NumPy).
+
+Losses, models, tasks and schedules are registered; checked_item.py, checked_loss.py, checked_model.py and
+checked_task.py are these as checks see them, and loss_arguments.py what losses are called with. Checks of losses:
+loss_checks.py (reductions, masks, dtypes, tracing), loss_refusals.py (wrong targets), loss_mathematics.py (derivatives,
+range, far out), loss_propriety.py (what it elicits). Of the others: model_checks.py, task_checks.py,
+schedule_checks.py.
 """

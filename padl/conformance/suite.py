@@ -4,6 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from padl.conformance import (
+    loss_checks,
+    loss_mathematics,
+    loss_propriety,
+    loss_refusals,
+    model_checks,
     optimizer_companions,
     optimizer_descent,
     optimizer_edges,
@@ -11,13 +16,27 @@ from padl.conformance import (
     optimizer_laws,
     optimizer_layouts,
     optimizer_programs,
+    schedule_checks,
+    task_checks,
 )
 from padl.conformance.checks import Check, Outcome, outcome_of
 from padl.types import Kind
 
 MODULES = (
-    *(optimizer_programs, optimizer_forms, optimizer_companions, optimizer_descent, optimizer_edges, optimizer_laws),
+    optimizer_programs,
+    optimizer_forms,
+    optimizer_companions,
+    optimizer_descent,
+    optimizer_edges,
+    optimizer_laws,
     optimizer_layouts,
+    loss_checks,
+    loss_mathematics,
+    loss_propriety,
+    loss_refusals,
+    model_checks,
+    schedule_checks,
+    task_checks,
 )
 CHECKS: tuple[Check, ...] = tuple(
     value for module in MODULES for value in vars(module).values() if isinstance(value, Check)

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Integer
 from padl.losses import checks
 from padl.losses.checks import poisoned
 from padl.losses.plot_axes import ONE_FRAME
-from padl.losses.reduce import Array, Reduced, Reduction, floating, masked, reduce
+from padl.losses.reduce import Array, Reduced, Reduction, check_mask, floating, masked, reduce
 from padl.registry import loss
 from padl.types import PadlError
 
@@ -69,6 +69,7 @@ def ctc(
     Raises:
         PadlError: a label or length is outside its range. Under jit value and gradient are NaN instead.
     """
+    check_mask(where)
     x, y = floating(predictions), jnp.asarray(targets)
     if x.ndim != 3 or y.ndim != 2 or len(x) != len(y):
         raise PadlError(f"logits of shape {x.shape} and labels of shape {y.shape}: (B, T, K) and (B, N) are expected")

@@ -39,12 +39,6 @@ def test_a_split_holds_every_row_once_and_every_class_in_its_proportion(seed):
     assert np.abs(counts[1] - 0.25 * (counts[0] + counts[1])).max() <= 0.5  # rounding of each class
 
 
-def test_another_seed_is_another_split_of_the_same_data():
-    task = padl.task("digits")
-    assert not np.array_equal(split(task, 0).held_out, split(task, 1).held_out)
-    assert np.array_equal(split(task, 1).held_out, split(task, 1).held_out)
-
-
 def test_statistics_come_from_the_training_rows_alone():
     task = padl.task("permeability", rows=100)
     parts = split(task, 0, noise=0.1)
