@@ -25,13 +25,13 @@ def checked_entry(entry: Entry, settings: Mapping[str, Any] | None = None, code:
     """Make an optimizer that is checked of a registered one.
 
     Args:
-        settings: hyperparameters, in the place of what it is shown at and of its defaults. code: Python before which
+        settings: hyperparameters, in the place of its defaults. code: Python before which
             nobody knows its name.
 
     Raises:
         PadlError: a hyperparameter that it does not have or take; or it fails at its defaults.
     """
-    values = {**entry.stand_ins, **entry.traits.get("shown_at", {}), **(settings or {})}
+    values = {**entry.stand_ins, **(settings or {})}
     checked = entry.check(values)
     numbers = {name: float(checked[name]) for name in values if _is_number(entry, name, checked[name])}
     call = ", ".join([f"padl.optimizer({entry.name!r}", *_written(without(values, *numbers))])

@@ -1,4 +1,4 @@
-"""Check an optimizer, anyone's, by name, file, package or as the function itself. check, Report, subjects, planned.
+"""Check what trains, anyone's, by name, file, package or as the function itself. check, Report, subjects, planned.
 
     padl.check("lion")                     a registered name; of several kinds "optimizer:lion"
     padl.check("mine.py")                  all that a file registers; "mine.py:rule" one function of it
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from padl.app.checked_items import checked_item
 from padl.app.checked_things import checked_entry, checked_function
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.named_things import Named, import_of, registered, things_called
@@ -30,7 +31,10 @@ from padl.messages import warn
 from padl.registry import Entry
 from padl.types import Kind, PadlError
 
-OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {"optimizer": checked_entry}
+OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {
+    "optimizer": checked_entry,
+    **dict.fromkeys(("loss", "model", "task", "schedule"), checked_item),
+}
 ORACLE = "oracle"  # the check, and what the function may be called
 
 

@@ -177,7 +177,7 @@ def check(config: Mapping[str, Any], memo: Memo | None = None) -> RunSpec:
         eval_every=eval_every,
         batch_size=batch_size,
         said=said,
-        usual={**_brought(parts["task"].entry.traits, task), "schedule": "constant", **usual},
+        usual={**brought_by(parts["task"].entry.traits, task), "schedule": "constant", **usual},
     )
 
 
@@ -237,7 +237,7 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
     """The other names; a task brings its model and its loss (one for each kind of data that it may hold) where they
     are not given, or given as `auto`."""
     parts: dict[Kind, Part] = {}
-    brought = _brought(traits, task)
+    brought = brought_by(traits, task)
     for kind in ("model", "loss"):
         wanted = _chosen(config, kind, brought[kind])
         if wanted is not None:
@@ -247,7 +247,7 @@ def _other_parts(config: Mapping[str, Any], traits: Mapping[str, Any], task: Tas
     return parts
 
 
-def _brought(traits: Mapping[str, Any], task: Task) -> dict[Kind, Any]:
+def brought_by(traits: Mapping[str, Any], task: Task) -> dict[Kind, Any]:
     """The names of the model and the loss that a task brings, None where it has none."""
     brought: dict[Kind, Any] = {}
     for kind in ("model", "loss"):

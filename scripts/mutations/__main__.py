@@ -4,8 +4,8 @@
 
 Mistakes are put into PADL's own rules, one at a time (mutants.py), and each rule with one goes through the checks of
 `padl check`, which know nothing of the paper, until one fails. What passes them all is held against its oracle, the
-paper's rule in float64 NumPy (tests/optimizers/numpy_rules.py). A mutant whose program is that of the rule, operation by
-operation, is none and is not counted. The figures are in scripts/lab_book.md.
+paper's rule in float64 NumPy (tests/optimizers/numpy_rules.py). A mutant whose program is that of the rule, operation
+by operation, is none and is not counted. The figures are in scripts/lab_book.md.
 """
 
 import argparse
@@ -84,13 +84,13 @@ def judge_share(mutants: list[Any], share: int, shares: int) -> None:
 
 def judged(mutant: Any) -> tuple[str, str]:
     """What finds a mutant: ("raises" | "checks" | "oracle" | "same" | "survives", which)."""
-    from padl.app import checking
+    from padl.app.checked_things import checked_entry
     from padl.conformance.suite import checks_for, run_checks
 
     try:
         entry = entry_of(mutant)
-        subject = checking.checked_entry(entry)
-        if program(subject) == program(checking.checked_entry(original(mutant.rule))):
+        subject = checked_entry(entry)
+        if program(subject) == program(checked_entry(original(mutant.rule))):
             return "same", ""
     except Exception as error:
         return "raises", f"{type(error).__name__}: {error}".splitlines()[0][:120]
@@ -162,16 +162,14 @@ def fails_oracle(entry: Any) -> bool:
 def report(found: list[Mapping[str, Any]], seconds: float) -> None:
     """Print the score as a table of kinds of mistakes, and who survived."""
     real = [each for each in found if each["fate"] != "same"]
-    print(
-        f"{len(found)} mutants of {len({m['rule'] for m in found})} rules in {seconds / 60:.0f} min, {len(found) - len(real)} of them none"
-    )
-    print("\n| mistake | mutants | found without oracles | with them | left |\n|---|---|---|---|---|")
+    rules = len({m["rule"] for m in found})
+    print(f"{len(found)} mutants of {rules} rules in {seconds / 60:.0f} min, {len(found) - len(real)} of them none\n")
+    print("| mistake | mutants | found without oracles | with them | left |\n|---|---|---|---|---|")
     for operator in [*sorted({m["operator"] for m in real}), ""]:
         of = [m for m in real if not operator or m["operator"] == operator]
-        without = sum(m["fate"] in KILLED[:2] for m in of)
-        killed = sum(m["fate"] in KILLED for m in of)
-        share = lambda k, n=len(of): f"{k} ({100 * k / max(n, 1):.0f} %)"  # noqa: E731
-        print(f"| {operator or 'all'} | {len(of)} | {share(without)} | {share(killed)} | {len(of) - killed} |")
+        without, killed = (sum(m["fate"] in fates for m in of) for fates in (KILLED[:2], KILLED))
+        shares = " | ".join(f"{k} ({100 * k / max(len(of), 1):.0f} %)" for k in (without, killed))
+        print(f"| {operator or 'all'} | {len(of)} | {shares} | {len(of) - killed} |")
     by = Counter(m["by"].partition(":")[0] for m in real if m["fate"] == "checks")
     print("\nfound by:", ", ".join(f"{name} {n}" for name, n in by.most_common()))
     for fate in ("survives", "oracle"):

@@ -8,7 +8,7 @@ import jax
 import pytest
 from broken_optimizers import BROKEN, optimizer
 
-from padl.app.checking import checked_entry
+from padl.app.checked_things import checked_entry
 from padl.conformance.checks import outcome_of
 from padl.conformance.suite import checks_for
 

@@ -7,7 +7,7 @@ left to `python scripts/check_house.py`, which makes all of them.
 import pytest
 
 import padl
-from padl.app.checking import checked_entry
+from padl.app.checked_things import checked_entry
 from padl.conformance.suite import checks_for, run_checks
 from padl.registry import optimizer
 
