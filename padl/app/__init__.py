@@ -25,8 +25,8 @@ a plugin. readable_runs.py says in a few lines what a result is, frames.py makes
 many, run_plot.py draws their curves together, told apart by run_labels.py.
 
 Checks: checking.py puts something through all of them; named_things.py finds what a name, a file, a package or a
-function of a module is, checked_things.py and checked_items.py make of it what checks see; oracle_files.py finds the function of NumPy that
-it is compared with.
+function of a module is, checked_things.py and checked_items.py make of it what checks see; oracle_files.py finds the
+function of NumPy that it is compared with.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface; debug/ looks for mistakes.
 """
