@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import optax
 import pytest
 from plain_mistakes import MISTAKES
 
@@ -84,3 +85,11 @@ def raised_by(code):
     except Exception as error:
         return type(error).__name__
     return ""
+
+
+def test_a_transformation_without_numbers_is_checked_and_one_number_is_no_weak_type():
+    found = {each.check.name: each.status for each in padl.check(optax.sgd(0.1), only=["members", "any_tree"])}
+    assert found == {"members": "not for it", "any_tree": "pass"}
+    assert (
+        padl.check(optax.adam, only="any_tree")[0].status == "pass"
+    )  # its moments are weak for a weak parameter alone
