@@ -70,7 +70,7 @@ def test_the_case_is_of_the_first_smaller_one_that_fails_too():
 
 @pytest.mark.parametrize("make", MISTAKES, ids=lambda make: make.__name__)
 def test_a_mistake_is_caught_and_every_case_shown_of_it_is_python_that_runs(make):
-    failures = padl.check(make).failures
+    failures = padl.check(make, only=[*MISTAKES.values(), "no_params", "extreme_gradients"]).failures
     assert MISTAKES[make] in [each.check.name for each in failures]
     for each in failures:
         assert each.case or "raises" in each.reason
