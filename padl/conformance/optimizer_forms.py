@@ -14,7 +14,7 @@ from padl.types import PadlError, PyTree
 
 DTYPES = ("float32", "bfloat16", "float16")
 TREES: dict[str, PyTree] = {
-    "one number": 1.5,
+    "one number": np.float32(1.5),
     "no array": {},
     "None among arrays": {"a": np.ones(2, np.float32), "b": None},
     "an array without elements": np.ones((0, 3), np.float32),

@@ -101,6 +101,8 @@ def compiled_once(rule: CheckedOptimizer) -> None:
 def members(rule: CheckedOptimizer) -> None:
     """Three members side by side, under `vmap`, go where each goes alone; a branch on the count of steps stays one."""
     rule = rule.usual
+    if not rule.numbers:
+        raise NotForIt("it has no numbers that are data")
     stream = given(rule.start)
     factors = (1.0, 0.9, 0.8)
     with jax.enable_x64(True):

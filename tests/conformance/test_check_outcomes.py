@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import optax
 import pytest
 from plain_mistakes import MISTAKES
 
@@ -69,7 +70,7 @@ def test_the_case_is_of_the_first_smaller_one_that_fails_too():
 
 @pytest.mark.parametrize("make", MISTAKES, ids=lambda make: make.__name__)
 def test_a_mistake_is_caught_and_every_case_shown_of_it_is_python_that_runs(make):
-    failures = padl.check(make).failures
+    failures = padl.check(make, only=[*MISTAKES.values(), "no_params", "extreme_gradients"]).failures
     assert MISTAKES[make] in [each.check.name for each in failures]
     for each in failures:
         assert each.case or "raises" in each.reason
@@ -84,3 +85,11 @@ def raised_by(code):
     except Exception as error:
         return type(error).__name__
     return ""
+
+
+def test_a_transformation_without_numbers_is_checked_and_one_number_is_no_weak_type():
+    found = {each.check.name: each.status for each in padl.check(optax.sgd(0.1), only=["members", "any_tree"])}
+    assert found == {"members": "not for it", "any_tree": "pass"}
+    assert (
+        padl.check(optax.adam, only="any_tree")[0].status == "pass"
+    )  # its moments are weak for a weak parameter alone
