@@ -13,7 +13,7 @@ from padl.conformance.cases import case, steps_of
 from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
 from padl.conformance.checks import Failure, NotForIt, check
 from padl.conformance.optimizer_descent import DECAY
-from padl.conformance.problems import STEPS, constant, given, noisy
+from padl.conformance.problems import START, STEPS, constant, given, noisy
 from padl.errors import near
 from padl.types import PyTree
 
@@ -93,6 +93,26 @@ def average_words(rule: CheckedOptimizer) -> None:
             f" {size(other):.3g} at 0.4: one of its averages is none",
             case(rule, [rule.start] * 3, still(rule, **dict.fromkeys(words, 0.5)), "print(updates)"),
         )
+
+
+@check("optimizer", "behaviour")
+def decay_rates(rule: CheckedOptimizer) -> None:
+    """b1, b2, b3, decay and momentum are decay rates: each is that of something it remembers, without gradients."""
+    rule = rule.usual
+    words = [word for word in (*AVERAGES, "momentum") if word in rule.own_numbers]
+    if not words:
+        raise NotForIt("it has none of them")
+    values = dict(zip(words, (0.7, 0.6, 0.5, 0.4, 0.3), strict=False))
+    stops = np.where(np.arange(STEPS) < 3, 1.0, 0.0)
+    before = rule.course(noisy(rule.start).scaled(stops), still(rule, **values))
+    flat = given(rule.start, 1).scaled(0.0)
+    after = rule.course(flat, still(rule, **values), start=before.params, state=before.state)
+    pairs = zip(jax.tree.leaves(before.state), jax.tree.leaves(after.state), strict=True)
+    shares = [np.asarray(y) / np.asarray(x) for x, y in pairs if np.size(x) and np.all(np.asarray(x) != 0)]
+    for word, value in values.items():
+        if not any(np.allclose(share, value, rtol=1e-6) for share in shares):
+            code = case(rule, steps_of(given(rule.start).c, 2), values, "print(state)")
+            raise Failure(f"with {word}={value:g} nothing that it remembers is {value:g} of itself after a step", code)
 
 
 @check("optimizer", "behaviour")
@@ -186,8 +206,62 @@ def elementwise(rule: CheckedOptimizer) -> str:
     return "" if max(rest) == 0 else f"another gradient of one number moves others, by {max(rest):.2g}"
 
 
+def _at_eps(rule: CheckedOptimizer, power: float) -> str:
+    """How long steps are at gradients as large as ε^power, 100 times and 1/100 of that; without ε they are 1."""
+    eps = 1e-4
+    sizes = []
+    for by in (1.0, 1e2, 1e-2, 1e9):
+        ones = constant(rule.start).changed(lambda path, c, by=by: np.sign(c) * by * eps**power)
+        sizes.append(size(rule.by_itself(rule.course(ones, still(rule, eps=eps)).updates)))
+    one, more, less = (x / sizes[-1] for x in sizes[:3])
+    if 0.2 < one < 0.9 < more < 1.1 and less < 0.2:
+        return ""
+    return (
+        f"gradients of ε^{power:g} make a step {one:.2g} of a usual one, 100 times these {more:.2g}, 1/100 {less:.2g}"
+    )
+
+
+def eps_of_gradient(rule: CheckedOptimizer) -> str:
+    """Its eps is in units of the gradient: steps are shorter where gradients are below it, and not above."""
+    return _at_eps(rule, 1.0)
+
+
+def eps_of_square(rule: CheckedOptimizer) -> str:
+    """Its eps is in units of the gradient squared: steps are shorter where those are below it, and not above."""
+    return _at_eps(rule, 0.5)
+
+
+def rotations(rule: CheckedOptimizer) -> str:
+    """With inputs and outputs of a matrix rotated it goes the rotated way."""
+    stream = given(rule.start)
+    left, right = (
+        np.linalg.qr(np.random.default_rng(k).normal(size=(n, n)))[0] for k, n in enumerate(START["kernel"].shape)
+    )
+    turn = lambda tree: {**tree, "kernel": left @ tree["kernel"] @ right}  # noqa: E731
+    one = rule.course(stream)
+    other = rule.course(stream._replace(c=turn(stream.c)), start=turn(rule.start))
+    apart = distance(turn(one.path)["kernel"], other.path["kernel"])
+    return "" if apart <= 1e-5 * size(one.updates) else f"with the matrix rotated it goes {apart:.2g} another way"
+
+
+def shifted(rule: CheckedOptimizer) -> str:
+    """Where it is does not matter to it: from another start, along the same gradients, it makes the same steps."""
+    stream = given(rule.start)
+    one, other = (
+        rule.by_itself(
+            rule.course(stream, still(rule), start=jax.tree.map(lambda x, by=by: x + by, rule.start)).updates
+        )
+        for by in (0.0, 0.7)
+    )
+    apart = distance(one, other)
+    return "" if apart <= 1e-9 * size(one) else f"from another start its steps are {apart:.2g} other ones"
+
+
 LAWS: dict[str, Callable[[CheckedOptimizer], str]] = {
-    each.__name__: each for each in (scale_free, proportional, steady, unit_step, elementwise)
+    each.__name__: each
+    for each in (
+        *(scale_free, proportional, steady, unit_step, elementwise, eps_of_gradient, eps_of_square, rotations, shifted),
+    )
 }
 
 

@@ -82,7 +82,7 @@ def root(square: jax.Array, eps: Scalar, place: str) -> jax.Array:
     family="adaptive",
     reference="Duchi, Hazan & Singer 2011, JMLR 12, eq. 1 (diagonal)",
     conventions=ADAGRAD,
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
 )
 def adagrad(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -117,7 +117,7 @@ def adagrad(
     reference="Tieleman & Hinton 2012, Neural Networks for Machine Learning, lecture 6.5; centred: Graves 2013,"
     " arXiv:1308.0850, eq. 38-41",
     conventions=RMSPROP,
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
 )
 def rmsprop(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -178,7 +178,7 @@ def rmsprop(
 @optimizer(
     family="adaptive",
     reference="Zeiler 2012, arXiv:1212.5701, algorithm 1",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_square", "shifted"),
     exempt={"average_words": "its steps feed one of its averages"},
 )
 def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Scalar = 1e-6) -> Transformation:
@@ -212,7 +212,9 @@ def adadelta(learning_rate: ScalarOrSchedule = 1.0, decay: Scalar = 0.9, eps: Sc
     exempt={
         "slots_change": "it remembers where it began",
         "rate_linear": "the rate is in a cube root too, by way of its sums",
+        "decay_rates": "momentum is a share of the way to a point",
     },
+    laws=("shifted",),
 )
 def madgrad(learning_rate: ScalarOrSchedule = 1e-2, momentum: Scalar = 0.9, eps: Scalar = 1e-6) -> Transformation:
     """MADGRAD: all gradients so far, summed from the start, scaled by a cube root; θ follows as a mean.

@@ -80,6 +80,7 @@ class Norms(NamedTuple):
     family="wrapper",
     reference="Wang et al. 2025, arXiv:2502.11034, algorithm 1",
     shown_at={"warmup_steps": 1},
+    exempt={"decay_rates": "its average is of norms, of those that it does not clip"},
 )
 def adagc(
     inner: Optimizer,

@@ -45,7 +45,8 @@ class ScaledAveraging(NamedTuple):
 @optimizer(
     family="iterate averaging",
     reference="Defazio et al. 2024, arXiv:2405.15682, algorithm 1 with SGD; the weights as in its code",
-    laws=("proportional",),
+    laws=("proportional", "rotations", "shifted"),
+    exempt={"decay_rates": "momentum is a share of the way between two points"},
 )
 def schedule_free_sgd(
     learning_rate: Annotated[ScalarOrSchedule, LARGE] = 1.0,
@@ -83,7 +84,8 @@ def schedule_free_sgd(
 @optimizer(
     family="iterate averaging",
     reference="Defazio et al. 2024, arXiv:2405.15682, algorithm 1 with Adam; corrections and weights as in its code",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
+    exempt={"decay_rates": "momentum is a share of the way between two points"},
 )
 def schedule_free_adamw(
     learning_rate: ScalarOrSchedule = 2.5e-3,
@@ -141,6 +143,7 @@ class PolyakAveraging(NamedTuple):
     exempt={
         "momentum_word": "it goes on towards its average",
         "decay_measured": "a step follows from the loss, and is nothing without a gradient, as its decay is",
+        "decay_rates": "momentum is a share of the way between two points",
     },
 )
 def schedule_free_plus(

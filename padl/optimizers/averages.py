@@ -31,6 +31,7 @@ class Average(NamedTuple):
     family="wrapper",
     reference="Polyak & Juditsky 1992, exponential; bias: Kingma & Ba 2015, section 3",
     moves_norm=True,
+    exempt={"decay_rates": "its average is of parameters"},
 )
 def ema(inner: Optimizer, decay: Annotated[Scalar, DOMAINS["ema"]] = 0.999) -> Transformation:
     """EMA of the parameters: judge and keep their exponential moving average.

@@ -34,7 +34,11 @@ def zero_velocity(p: jax.Array) -> Velocity:
     return Velocity(jnp.zeros_like(p))
 
 
-@optimizer(family="descent", reference="Robbins & Monro 1951, Ann. Math. Stat. 22(3)", laws=("proportional", "steady"))
+@optimizer(
+    family="descent",
+    reference="Robbins & Monro 1951, Ann. Math. Stat. 22(3)",
+    laws=("proportional", "steady", "rotations", "shifted"),
+)
 def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     """Stochastic gradient descent: one step against the gradient of a batch.
 
@@ -46,7 +50,12 @@ def sgd(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     return descend(leafwise(lambda p: (), lambda g, s, p, t: (g, s)), learning_rate)
 
 
-@optimizer(family="descent", reference="Cauchy 1847, C. R. Acad. Sci. 25", batch="all", laws=("proportional", "steady"))
+@optimizer(
+    family="descent",
+    reference="Cauchy 1847, C. R. Acad. Sci. 25",
+    batch="all",
+    laws=("proportional", "steady", "rotations", "shifted"),
+)
 def gd(learning_rate: ScalarOrSchedule = 1e-1) -> Transformation:
     """Gradient descent: `sgd` on the whole data set. A run with it takes every row at every step.
 
@@ -62,7 +71,7 @@ def gd(learning_rate: ScalarOrSchedule = 1e-1) -> Transformation:
     family="descent",
     reference="Polyak 1964, USSR Comput. Math. Math. Phys. 4(5)",
     conventions=VELOCITY,
-    laws=("proportional",),
+    laws=("proportional", "rotations", "shifted"),
 )
 def momentum(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -90,7 +99,7 @@ def momentum(
     family="descent",
     reference="Nesterov 1983, Dokl. Akad. Nauk SSSR 269; Sutskever et al. 2013, ICML, eq. 3-4",
     conventions=VELOCITY,
-    laws=("proportional",),
+    laws=("proportional", "rotations", "shifted"),
 )
 def nesterov(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -130,7 +139,9 @@ def _along_velocity(step, learning_rate, momentum, convention, mu_dtype) -> Tran
 
 
 @optimizer(
-    family="descent", reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 1", laws=("proportional",)
+    family="descent",
+    reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 1",
+    laws=("proportional", "rotations", "shifted"),
 )
 def sgdw(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -160,7 +171,11 @@ def sgdw(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="descent", reference="Ma & Yarats 2019, arXiv:1810.06801, eq. 3-4", laws=("proportional",))
+@optimizer(
+    family="descent",
+    reference="Ma & Yarats 2019, arXiv:1810.06801, eq. 3-4",
+    laws=("proportional", "rotations", "shifted"),
+)
 def qhm(
     learning_rate: ScalarOrSchedule = 0.1,
     momentum: Scalar = 0.999,

@@ -68,7 +68,7 @@ def finite_or(x: jax.Array, otherwise: jax.Array) -> jax.Array:
 @optimizer(
     family="learning-rate-free",
     reference="Ivgi, Hinder & Carmon 2023, arXiv:2302.12022, DoG",
-    laws=("scale_free",),
+    laws=("scale_free", "rotations"),
     exempt={"slots_change": "it remembers where it began"},
 )
 def dog(
@@ -106,7 +106,7 @@ def dog(
 @optimizer(
     family="learning-rate-free",
     reference="Khaled, Mishchenko & Jin 2023, arXiv:2305.16284, DoWG",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_square", "rotations", "shifted"),
     exempt={"slots_change": "it remembers where it began"},
 )
 def dowg(
@@ -148,6 +148,7 @@ def dowg(
         "average_words": "its estimate of a distance goes on growing",
         "slots_change": "it remembers where it began",
     },
+    laws=("shifted",),
 )
 def prodigy(
     learning_rate: Annotated[ScalarOrSchedule, FACTOR] = 1.0,
@@ -207,7 +208,7 @@ def prodigy(
     family="learning-rate-free",
     reference="Defazio & Mishchenko 2023, arXiv:2301.07733, D-Adapt Adam",
     temporary="s/(√v + eps) of one array, as XLA sums what is in memory",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_square", "shifted"),
     exempt={"average_words": "its estimate of a distance goes on growing"},
 )
 def dadapt_adam(

@@ -71,7 +71,7 @@ def factored_axes(shape: tuple[int, ...], factor_from: int, which: str) -> tuple
     conventions=ADAFACTOR,
     other_shapes={"r": "one number for each row", "c": "one number for each column"},
     temporary="g² and √V of one array, as their means are known only when all of it has been read",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_square"),
 )
 def adafactor(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -151,7 +151,7 @@ def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     reference="Anil et al. 2019, arXiv:1901.11150, algorithm SM3-II",
     other_shapes={"cover": "one number for each row, each column, ..."},
     temporary="ν of one array, as it is read along each axis",
-    laws=("scale_free",),
+    laws=("scale_free", "shifted"),
 )
 def sm3(learning_rate: ScalarOrSchedule = 0.1, momentum: Scalar = 0.9, mu_dtype: StateDtype = None) -> Transformation:
     """SM3: AdaGrad whose sum of squares is bounded by a number for each row and one for each column.

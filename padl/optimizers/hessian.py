@@ -41,7 +41,7 @@ def diagonal(grad_fn, p: Vector, key: jax.Array) -> Vector:
     family="curvature",
     reference="Liu et al. 2023, arXiv:2305.14342, algorithms 1 and 3 (Sophia-H)",
     shown_at={"gamma": 1.0, "b2": 0.5},
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def sophia(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -82,7 +82,7 @@ def sophia(
 @optimizer(
     family="curvature",
     reference="Yao et al. 2021, arXiv:2006.00719, algorithm 1, with blocks of one number",
-    laws=("proportional", "steady"),
+    laws=("proportional", "steady", "rotations", "shifted"),
 )
 def adahessian(
     learning_rate: ScalarOrSchedule = 0.15,

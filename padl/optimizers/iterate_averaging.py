@@ -26,6 +26,7 @@ class Iterates(NamedTuple):
     family="wrapper",
     reference="Defazio et al. 2024, arXiv:2405.15682, algorithm 1 around any rule",
     moves_norm=True,
+    exempt={"decay_rates": "momentum is a share of the way between two points"},
 )
 def schedule_free(inner: Optimizer, momentum: Annotated[Scalar, INTERPOLATION] = 0.9) -> Transformation:
     """Schedule-free: gradients are taken between an optimizer's own point and the average that is judged.

@@ -87,7 +87,7 @@ def taught(s: Any, G: jax.Array, b2: Scalar, frequency: int, t: jax.Array) -> An
     reference="Vyas et al. 2024, arXiv:2409.11321, algorithm 3",
     other_shapes=dict.fromkeys(("L", "R", "QL", "QR"), "a square matrix of a side"),
     shown_at={"max_dim": 2},
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "rotations", "shifted"),
 )
 def soap(
     learning_rate: ScalarOrSchedule = 3e-3,
@@ -173,7 +173,7 @@ def grafted(D: jax.Array, M: jax.Array, graft: Graft) -> jax.Array:
     family="curvature",
     reference="Gupta, Koren & Singer 2018, arXiv:1802.09568, algorithm 1; Anil et al. 2020, arXiv:2002.09018",
     other_shapes=dict.fromkeys(("L", "R", "PL", "PR"), "a square matrix of a side"),
-    laws=("scale_free",),
+    laws=("scale_free", "rotations", "shifted"),
 )
 def shampoo(
     learning_rate: ScalarOrSchedule = 0.1,
@@ -239,7 +239,7 @@ class OneRoot(NamedTuple):
     family="curvature",
     reference="An et al. 2025, arXiv:2503.20762, algorithm 1 (ASGO)",
     other_shapes=dict.fromkeys(("V", "P"), "a square matrix of a side"),
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "rotations", "shifted"),
 )
 def one_sided_shampoo(
     learning_rate: ScalarOrSchedule = 1e-2,

@@ -90,6 +90,7 @@ def followed(s: Any, G: jax.Array, t: jax.Array, b2: Scalar, frequency: int) -> 
     reference="Lin et al. 2025, arXiv:2509.03378 (KL-Shampoo), as in the authors' code",
     other_shapes=OTHER_SHAPES,
     exempt={"average_words": "of one gradient its factors are of rank one"},
+    laws=("rotations", "shifted"),
 )
 def kl_shampoo(
     learning_rate: ScalarOrSchedule = 3e-3,
@@ -137,7 +138,7 @@ def kl_shampoo(
     family="curvature",
     reference="Lin et al. 2025, arXiv:2509.03378 (KL-SOAP), as in the authors' code",
     other_shapes=OTHER_SHAPES,
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "rotations", "shifted"),
 )
 def kl_soap(
     learning_rate: ScalarOrSchedule = 3e-3,

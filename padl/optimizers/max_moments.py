@@ -54,7 +54,7 @@ class LargestMoment(NamedTuple):
     family="adam",
     reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 2",
     conventions=ADAMAX,
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def adamax(
     learning_rate: ScalarOrSchedule = 2e-3,
@@ -95,7 +95,7 @@ def adamax(
     family="adam",
     reference="Reddi, Kale & Kumar 2018, arXiv:1904.09237, algorithm 2",
     conventions=AMSGRAD,
-    laws=("scale_free",),
+    laws=("scale_free", "shifted"),
 )
 def amsgrad(
     learning_rate: ScalarOrSchedule = 1e-3,

@@ -17,7 +17,7 @@ from padl.types import Scalar, ScalarOrSchedule
 @optimizer(
     family="memory",
     reference="Jiang & Xiao 2025, arXiv:2507.08963, algorithm 4 (BCOSW-c)",
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def bcos(
     learning_rate: ScalarOrSchedule = 2e-3,

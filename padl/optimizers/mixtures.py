@@ -45,7 +45,7 @@ def half_life_ramp(t: jax.Array, start: Scalar, end: Scalar, steps: Scalar) -> j
 @optimizer(
     family="adam",
     reference="Pagliardini, Ablin & Grangier 2024, arXiv:2409.03137, algorithm 1",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
     exempt={"momentum_word": "b3 is a second memory of direction"},
 )
 def ademamix(
@@ -97,7 +97,7 @@ def ademamix(
 @optimizer(
     family="adam",
     reference="Morwani, Vyas, Zhang & Kakade 2025, arXiv:2502.02431; the authors' code",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
     exempt={"average_words": "b1 is of a sum, as in its paper"},
 )
 def simplified_ademamix(
@@ -138,7 +138,7 @@ def simplified_ademamix(
 @optimizer(
     family="adam",
     reference="Yuan et al. 2024, arXiv:2411.10438, MARS-AdamW, approximate; the authors' code",
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def mars(
     learning_rate: ScalarOrSchedule = 3e-3,

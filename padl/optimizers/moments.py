@@ -50,7 +50,7 @@ def adam_direction(g, s, t, b1, b2, eps, eps_place="after correction"):
     family="adam",
     reference="Kingma & Ba 2015, arXiv:1412.6980, algorithm 1",
     conventions=ADAM,
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def adam(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -90,7 +90,7 @@ def adam(
     family="adam",
     reference="Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2",
     conventions=ADAM,
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def adamw(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -124,7 +124,11 @@ def adamw(
     return descend(rule, learning_rate, Decay(weight_decay, decay_kind))
 
 
-@optimizer(family="adam", reference="Defazio 2025, arXiv:2506.02285: AdamC", laws=("scale_free", "unit_step"))
+@optimizer(
+    family="adam",
+    reference="Defazio 2025, arXiv:2506.02285: AdamC",
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
+)
 def adamc(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,

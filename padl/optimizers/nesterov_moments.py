@@ -67,7 +67,7 @@ def nadam_rule(
     reference="Dozat 2016, ICLR workshop, algorithm 2; momentum schedule: Sutskever et al. 2013",
     conventions=NADAM,
     conflict=_momentum_does_not_rise,
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
     exempt={"average_words": "its look ahead has a decay rate of its own that changes with the step"},
 )
 def nadam(
@@ -102,7 +102,7 @@ def nadam(
     reference="Dozat 2016, ICLR workshop, algorithm 2; decay: Loshchilov & Hutter 2019, arXiv:1711.05101",
     conventions=NADAM,
     conflict=_momentum_does_not_rise,
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
     exempt={"average_words": "its look ahead has a decay rate of its own that changes with the step"},
 )
 def nadamw(
@@ -134,7 +134,7 @@ def nadamw(
 @optimizer(
     family="adam",
     reference="Xie et al. 2022, arXiv:2208.06677, algorithm 1; corrections: the authors' code",
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
     exempt={"momentum_word": "b2 is a memory of differences of gradients"},
 )
 def adan(

@@ -45,7 +45,7 @@ def spectral(m: jax.Array, role: ParameterRole, polar: Method, iterations: int) 
 @optimizer(
     family="norm",
     reference="Pethick et al. 2025, arXiv:2502.07529, algorithms 1 and 2 (uSCG, SCG)",
-    laws=("scale_free",),
+    laws=("scale_free", "rotations"),
     exempt={"momentum_word": "without a gradient it goes to the centre of its ball"},
 )
 def scion(

@@ -72,7 +72,7 @@ def trust_ratio(ratios: PyTree) -> dict[str, jax.Array]:
     family="norm",
     reference="Ginsburg et al. 2019, arXiv:1905.11286, algorithm 1",
     other_shapes={"nu": "one number for each array"},
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "rotations", "shifted"),
     exempt={"average_words": "b1 is of a sum, as in its paper"},
 )
 def novograd(
@@ -113,7 +113,7 @@ def novograd(
 @optimizer(
     family="norm",
     reference="Bernstein et al. 2020, arXiv:2002.03432, algorithm 1",
-    laws=("scale_free",),
+    laws=("scale_free", "rotations"),
     exempt={"rate_linear": "a step is divided by √(1 + η²)"},
 )
 def fromage(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
@@ -141,7 +141,7 @@ def fromage(learning_rate: ScalarOrSchedule = 1e-2) -> Transformation:
     reference="You, Gitman & Ginsburg 2017, arXiv:1708.03888, algorithm 1",
     conventions=LARS,
     other_shapes={"ratio": "one number for each array"},
-    laws=("scale_free",),
+    laws=("scale_free", "rotations"),
 )
 def lars(
     learning_rate: ScalarOrSchedule = 1.0,

@@ -139,7 +139,7 @@ def muon_like(
 @optimizer(
     family="muon",
     reference="Jordan et al. 2024, 'Muon: an optimizer for hidden layers in neural networks'",
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "rotations", "shifted"),
 )
 def muon(
     learning_rate: ScalarOrSchedule = 0.02,

@@ -22,7 +22,9 @@ AXES = {"columns": 0, "rows": 1}  # that a column, a row is summed over
 
 
 @optimizer(
-    family="muon", reference="Zhang et al. 2026, arXiv:2602.21545, equations 3 to 8", laws=("scale_free", "steady")
+    family="muon",
+    reference="Zhang et al. 2026, arXiv:2602.21545, equations 3 to 8",
+    laws=("scale_free", "steady", "shifted"),
 )
 def muon_plus(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -64,7 +66,9 @@ def muon_plus(
 
 
 @optimizer(
-    family="muon", reference="Lau et al. 2025, arXiv:2505.21799, PolarGradM; the authors' code", laws=("proportional",)
+    family="muon",
+    reference="Lau et al. 2025, arXiv:2505.21799, PolarGradM; the authors' code",
+    laws=("proportional", "rotations", "shifted"),
 )
 def polargrad(
     learning_rate: ScalarOrSchedule = 0.02,
@@ -112,8 +116,11 @@ class MomentumAndSize(NamedTuple):
     family="muon",
     reference="Zhang, Liu & Schaeffer 2026, arXiv:2602.17080, algorithm 1; the authors' code",
     other_shapes={"v": "one number for each matrix"},
-    laws=("scale_free",),
-    exempt={"decay_measured": "its decay is scaled as its step is, to nothing without a gradient"},
+    laws=("scale_free", "eps_of_gradient", "rotations", "shifted"),
+    exempt={
+        "decay_measured": "its decay is scaled as its step is, to nothing without a gradient",
+        "decay_rates": "its second average is of what momentum makes of gradients",
+    },
 )
 def namo(
     learning_rate: ScalarOrSchedule = 1e-2,

@@ -28,7 +28,7 @@ class MomentumAndGradient(NamedTuple):
 @optimizer(
     family="muon",
     reference="Liu, Yuan & Gu 2025, arXiv:2510.21800, algorithm 3 (MARS-M-approx)",
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "rotations", "shifted"),
 )
 def mars_m(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -96,8 +96,11 @@ def with_part(m: jax.Array, index: jax.Array, axis: int, x: jax.Array) -> jax.Ar
     family="muon",
     reference="Ahn et al. 2025, arXiv:2512.16928; the authors' code, microsoft/dion",
     shown_at={"shrink": 1},
-    laws=("scale_free", "steady"),
-    exempt={"momentum_word": "rows that were not moved are kept for later steps"},
+    laws=("scale_free", "steady", "shifted"),
+    exempt={
+        "momentum_word": "rows that were not moved are kept for later steps",
+        "decay_rates": "momentum is the share that is left of rows that are moved",
+    },
 )
 def dion2(
     learning_rate: ScalarOrSchedule = 0.01,

@@ -25,7 +25,7 @@ LARGEST = 1.175
 @optimizer(
     family="muon",
     reference="Tilde Research 2026, arXiv:2606.27715; the authors' code, aurora-release",
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "shifted"),
 )
 def aurora(
     learning_rate: ScalarOrSchedule = 0.05,
@@ -77,7 +77,11 @@ def aurora(
     return muon_like(*step, Decay(weight_decay, decay_kind), others, applies_to, mu_dtype, roles)
 
 
-@optimizer(family="muon", reference="Shumaylov et al. 2026, arXiv:2605.11181 (Freon)", laws=("scale_free", "steady"))
+@optimizer(
+    family="muon",
+    reference="Shumaylov et al. 2026, arXiv:2605.11181 (Freon)",
+    laws=("scale_free", "steady", "rotations", "shifted"),
+)
 def freon(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,
@@ -120,7 +124,11 @@ def freon(
     return muon_like(*step, Decay(weight_decay, decay_kind), others, applies_to, mu_dtype, roles)
 
 
-@optimizer(family="muon", reference="Shumaylov et al. 2026, arXiv:2605.11181 (Kaon)", laws=("scale_free", "steady"))
+@optimizer(
+    family="muon",
+    reference="Shumaylov et al. 2026, arXiv:2605.11181 (Kaon)",
+    laws=("scale_free", "steady", "rotations", "shifted"),
+)
 def kaon(
     learning_rate: ScalarOrSchedule = 0.02,
     momentum: Scalar = 0.95,

@@ -32,7 +32,7 @@ def zero_moments_of(w: jax.Array) -> MatrixMoments:
 @optimizer(
     family="muon",
     reference="Liu et al. 2026, arXiv:2604.09967; b2, eps of modded-nanogpt, track 3",
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "shifted"),
 )
 def muon2(
     learning_rate: ScalarOrSchedule = 0.02,
@@ -74,7 +74,12 @@ def muon2(
     )
 
 
-@optimizer(family="muon", reference="Si et al. 2025, arXiv:2507.11005, algorithm 1", laws=("scale_free", "steady"))
+@optimizer(
+    family="muon",
+    reference="Si et al. 2025, arXiv:2507.11005, algorithm 1",
+    laws=("scale_free", "steady", "shifted"),
+    exempt={"decay_rates": "its second average is of what momentum makes of gradients"},
+)
 def adamuon(
     learning_rate: ScalarOrSchedule = 1e-3,
     momentum: Scalar = 0.95,
@@ -120,7 +125,9 @@ def adamuon(
 
 
 @optimizer(
-    family="muon", reference="Chang et al. 2026, arXiv:2603.28254; the authors' code", laws=("scale_free", "steady")
+    family="muon",
+    reference="Chang et al. 2026, arXiv:2603.28254; the authors' code",
+    laws=("scale_free", "steady", "shifted"),
 )
 def muoneq(
     learning_rate: ScalarOrSchedule = 0.02,
@@ -165,7 +172,8 @@ def muoneq(
     family="muon",
     reference="Li et al. 2025, arXiv:2510.05491, algorithm 1; the norm restored as in the authors' code",
     other_shapes={"v": "one number for each output"},
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "shifted"),
+    exempt={"decay_rates": "its second average is of what momentum makes of gradients"},
 )
 def normuon(
     learning_rate: ScalarOrSchedule = 0.02,

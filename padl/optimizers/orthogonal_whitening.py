@@ -39,7 +39,7 @@ class MomentumInBases(NamedTuple):
     reference="SOAP-Muon of nikhilvyas/SOAP_MUON, as in KellerJordan/modded-nanogpt, track 3, number 14, 2026",
     other_shapes=dict.fromkeys(("L", "R", "QL", "QR"), SQUARE),
     shown_at={"max_dim": 2},
-    laws=("scale_free",),
+    laws=("scale_free", "rotations", "shifted"),
 )
 def soap_muon(
     learning_rate: ScalarOrSchedule = 0.02,
@@ -104,7 +104,7 @@ class MomentumAndCovariances(NamedTuple):
     family="muon",
     reference="KellerJordan/modded-nanogpt, track 3, number 18 (PMuon), 2026",
     other_shapes=dict.fromkeys(("L", "R"), SQUARE),
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "rotations", "shifted"),
 )
 def pmuon(
     learning_rate: ScalarOrSchedule = 0.035,

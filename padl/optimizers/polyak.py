@@ -53,10 +53,7 @@ def last_step(slots: PolyakSlots | Plane | ScaledPlane, rate: Scalar) -> jax.Arr
     return jnp.minimum(slots.step, rate)
 
 
-@optimizer(
-    family="polyak",
-    reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max",
-)
+@optimizer(family="polyak", reference="Loizou et al. 2021, arXiv:2002.10542, SPS_max", laws=("rotations", "shifted"))
 def polyak_sgd(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     f_min: Annotated[Scalar, FINITE] = 0.0,
@@ -83,7 +80,7 @@ def polyak_sgd(
     return move(rule, learning_rate, measure=slot_measure(step_size="step"), effective=last_step)
 
 
-@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo")
+@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo", laws=("rotations", "shifted"))
 def momo(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     momentum: Scalar = 0.9,
@@ -125,7 +122,7 @@ def momo(
     reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo-Adam; corrections as in its code",
     shown_at={"learning_rate": 10.0},
     temporary="d/D of an array or two, as XLA sums what is in memory",
-    laws=("scale_free",),
+    laws=("scale_free", "eps_of_gradient", "shifted"),
 )
 def momo_adam(
     learning_rate: ScalarOrSchedule = 1e-2,

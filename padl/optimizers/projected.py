@@ -53,7 +53,7 @@ def left_vectors(X: jax.Array, P: jax.Array) -> jax.Array:
     reference="Zhao et al. 2024, arXiv:2403.03507, algorithm 2",
     other_shapes={**dict.fromkeys(("m", "v"), "of the rank by a side"), "P": "of a side by the rank"},
     shown_at={"rank": 1},
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "eps_of_gradient", "shifted"),
 )
 def galore(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -110,7 +110,7 @@ def galore(
     family="curvature",
     reference="Wang et al. 2025, arXiv:2509.24218, as in the authors' code",
     other_shapes={"P": "a square matrix of the shorter side"},
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "shifted"),
 )
 def conda(
     learning_rate: ScalarOrSchedule = 1e-2,

@@ -78,7 +78,7 @@ def both_learned(QL: jax.Array, QR: jax.Array, M: jax.Array, V: jax.Array, rate:
     reference="Li 2015, arXiv:1512.04202; as evanatyourservice/psgd_jax, kron.py, of December 2024",
     other_shapes=dict.fromkeys(("QL", "QR"), "a square matrix of a side, or a number for each row or column"),
     shown_at={"max_dim": 2, "anneal_from": 0},
-    laws=("scale_free",),
+    laws=("scale_free", "shifted"),
 )
 def kron(
     learning_rate: ScalarOrSchedule = 1e-3,

@@ -35,7 +35,7 @@ class History(NamedTuple):
     batch="all",
     other_shapes=dict.fromkeys(("S", "Y"), "as many of the parameter as there are pairs"),
     shown_at={"decrease": 0.9},
-    laws=("proportional", "steady"),
+    laws=("proportional", "steady", "rotations", "shifted"),
 )
 def lbfgs(
     learning_rate: ScalarOrSchedule = 1.0,

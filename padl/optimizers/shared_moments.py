@@ -27,7 +27,7 @@ BY_HEAD = re.compile(r"(^|[._])(query|key|q|k|wq|wk)([._]|$)", re.IGNORECASE)  #
     family="adam",
     reference="Zhang et al. 2024, arXiv:2406.16793, algorithm 1",
     other_shapes={"nu": "one number for each block"},
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "eps_of_gradient", "shifted"),
 )
 def adam_mini(
     learning_rate: ScalarOrSchedule = 1e-3,

@@ -41,7 +41,9 @@ def zero_mean(p: jax.Array) -> MeanGradient:
 
 
 @optimizer(
-    family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 1", laws=("scale_free", "unit_step")
+    family="sign",
+    reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 1",
+    laws=("scale_free", "unit_step", "shifted"),
 )
 def signsgd(learning_rate: ScalarOrSchedule = 1e-3) -> Transformation:
     """Sign descent: every coordinate steps by the same length, against the sign of its gradient.
@@ -57,7 +59,9 @@ def signsgd(learning_rate: ScalarOrSchedule = 1e-3) -> Transformation:
 
 
 @optimizer(
-    family="sign", reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 2", laws=("scale_free", "unit_step")
+    family="sign",
+    reference="Bernstein et al. 2018, arXiv:1802.04434, algorithm 2",
+    laws=("scale_free", "unit_step", "shifted"),
 )
 def signum(
     learning_rate: ScalarOrSchedule = 1e-3, momentum: Scalar = 0.9, mu_dtype: StateDtype = None
@@ -79,7 +83,12 @@ def signum(
     return descend(leafwise(zero_mean, direction, dtypes={"m": mu_dtype}, elementwise=True), learning_rate)
 
 
-@optimizer(family="sign", reference="Chen et al. 2023, arXiv:2302.06675, algorithm 2", laws=("scale_free", "unit_step"))
+@optimizer(
+    family="sign",
+    reference="Chen et al. 2023, arXiv:2302.06675, algorithm 2",
+    laws=("scale_free", "unit_step", "shifted"),
+    exempt={"decay_rates": "b1 is the share of what it remembers in a step, b2 the decay rate"},
+)
 def lion(
     learning_rate: ScalarOrSchedule = 1e-4,
     b1: Scalar = 0.9,
@@ -116,7 +125,7 @@ def lion(
     reference="Riedmiller & Braun 1993, IEEE ICNN (RPROP+)",
     conventions=RPROP,
     batch="all",
-    laws=("scale_free",),
+    laws=("scale_free", "shifted"),
 )
 def rprop(
     learning_rate: ScalarOrSchedule = 1.0,

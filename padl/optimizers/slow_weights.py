@@ -54,6 +54,7 @@ def lookahead(
     reference="Kallusky et al. 2025, arXiv:2510.15830, algorithm 1",
     moves_norm=True,
     shown_at={"k": 2},
+    exempt={"decay_rates": "momentum is of steps of many steps"},
 )
 def snoo(
     inner: Optimizer,
@@ -126,7 +127,12 @@ class Direction(NamedTuple):
     ahead: PyTree
 
 
-@optimizer(family="wrapper", reference="Yau et al. 2026, arXiv:2605.25395", moves_norm=True)
+@optimizer(
+    family="wrapper",
+    reference="Yau et al. 2026, arXiv:2605.25395",
+    moves_norm=True,
+    exempt={"decay_rates": "its average is of parameters"},
+)
 def ema_nesterov(
     inner: Optimizer,
     ahead: Annotated[Scalar, Domain(0.0, high_open=True, search=(0.1, 1.0))] = 0.6,

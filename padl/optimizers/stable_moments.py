@@ -18,7 +18,9 @@ FACTOR = POSITIVE._replace(search=(0.1, 10.0), scale="log")
 
 
 @optimizer(
-    family="adam", reference="Ziyin, Wang & Ueda 2020, arXiv:2002.04839, algorithm 1", laws=("scale_free", "unit_step")
+    family="adam",
+    reference="Ziyin, Wang & Ueda 2020, arXiv:2002.04839, algorithm 1",
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def laprop(
     learning_rate: ScalarOrSchedule = 4e-4,
@@ -53,7 +55,7 @@ def laprop(
 @optimizer(
     family="adam",
     reference="Taniguchi et al. 2024, arXiv:2411.02853; clipped as in the authors' code",
-    laws=("scale_free",),
+    laws=("scale_free", "shifted"),
 )
 def adopt(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -94,7 +96,7 @@ def adopt(
     family="adam",
     reference="Wortsman et al. 2023, arXiv:2304.13013, algorithm 2",
     temporary="g²/v of one array, as XLA sums what is in memory",
-    laws=("scale_free", "unit_step"),
+    laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
 )
 def stableadamw(
     learning_rate: ScalarOrSchedule = 2e-3,
@@ -141,7 +143,7 @@ def stableadamw(
 @optimizer(
     family="adam",
     reference="Everett et al. 2024, arXiv:2407.05872, section on Adam-atan2",
-    laws=("scale_free", "steady"),
+    laws=("scale_free", "steady", "shifted"),
 )
 def adam_atan2(
     learning_rate: ScalarOrSchedule = 1e-3,

@@ -36,8 +36,11 @@ RADAM: Conventions = {
 @optimizer(
     family="adam",
     reference="Zhuang et al. 2020, arXiv:2010.07468, algorithm 2",
-    laws=("scale_free",),
-    exempt={"average_words": "on a constant gradient its second average is of zeros"},
+    laws=("scale_free", "shifted"),
+    exempt={
+        "average_words": "on a constant gradient its second average is of zeros",
+        "decay_rates": "its second average is of distances from the first",
+    },
 )
 def adabelief(
     learning_rate: ScalarOrSchedule = 1e-3,
@@ -73,7 +76,11 @@ def adabelief(
     family="adam",
     reference="Zaheer et al. 2018, NeurIPS 31, algorithm 2",
     conventions=YOGI,
-    exempt={"average_words": "b2 is of a sum with signs, which does not settle"},
+    exempt={
+        "average_words": "b2 is of a sum with signs, which does not settle",
+        "decay_rates": "b2 is of a sum with signs",
+    },
+    laws=("eps_of_square", "shifted"),
 )
 def yogi(
     learning_rate: ScalarOrSchedule = 1e-2,
@@ -115,7 +122,9 @@ def yogi(
     return descend(leafwise(init, direction, dtypes={"mu": mu_dtype, "nu": nu_dtype}, elementwise=True), learning_rate)
 
 
-@optimizer(family="adam", reference="Liu et al. 2020, arXiv:1908.03265, algorithm 2", conventions=RADAM)
+@optimizer(
+    family="adam", reference="Liu et al. 2020, arXiv:1908.03265, algorithm 2", conventions=RADAM, laws=("shifted",)
+)
 def radam(
     learning_rate: ScalarOrSchedule = 1e-3,
     b1: Scalar = 0.9,

@@ -31,7 +31,7 @@ class Whitened(NamedTuple):
     family="curvature",
     reference="Frans, Levine & Abbeel 2025, arXiv:2506.07254, as in the authors' code",
     other_shapes=dict.fromkeys(("L", "R", "QL", "QR"), "a square matrix of a side"),
-    laws=("scale_free",),
+    laws=("scale_free", "shifted"),
     exempt={"average_words": "of one gradient all but one direction of its bases is rounding"},
 )
 def splus(
