@@ -1,7 +1,7 @@
 """A loss as checks see it: arguments of the words it declares, and all it makes of them in one program. CheckedLoss."""
 
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -42,24 +42,39 @@ class CheckedLoss(CheckedItem):
         return self.traits.get("predictions", "scores")
 
     @cached_property
+    def _parameters(self) -> Mapping[str, inspect.Parameter]:
+        return inspect.signature(self.entry.function).parameters
+
+    @property
     def positions(self) -> int:
         """How many arguments it takes by position."""
-        parameters = inspect.signature(self.entry.function).parameters.values()
-        return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+        return sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in self._parameters.values())
+
+    @property
+    def lacks(self) -> list[str]:
+        """What it is to take by name, and does not."""
+        if any(p.kind is p.VAR_KEYWORD for p in self._parameters.values()):
+            return []
+        return [name for name in ("where", "reduction") if name not in self._parameters]
 
     @cached_property
     def arguments(self) -> Arguments:
         """What it is called with: float64, and whole numbers."""
+        if self.lacks:
+            raise NotRun(f"it takes no argument {self.lacks[0]}")
         if self.given is not None:
             return self.given
         arguments = drawn(self.targets, self.predictions, self.positions)
         if arguments is None:
-            raise NotRun(f"no arguments are known for predictions={self.predictions!r}, targets={self.targets!r}")
+            say = "" if self.targets else ": say what it takes, as @loss(targets='labels', predictions='logits')"
+            raise NotRun(f"no arguments are known for targets={self.targets!r}, predictions={self.predictions!r}{say}")
         return arguments
 
     @property
     def smaller(self) -> Iterable["CheckedLoss"]:
         """It of the first row alone, and of the first two."""
+        if self.lacks:
+            return ()
         cut = lambda n: tuple(a if i in self.whole else a[:n] for i, a in enumerate(self.arguments))  # noqa: E731
         return (replace(self, given=cut(n)) for n in (1, 2) if n < self.rows)
 

@@ -17,6 +17,15 @@ MASKED = ", where=jnp.arange({}) % 3 != 0"
 
 
 @check("loss", "contract")
+def where_and_reduction(loss: CheckedLoss) -> None:
+    """It takes `where`, a mask of examples, and `reduction`, "sum_and_count" among others: training calls it so."""
+    if loss.lacks:
+        code = loss.case("import inspect", f"print(inspect.signature({loss.made()}))")
+        end = "padl.losses.reduce.reduce(values, where=where, reduction=reduction)"
+        raise Failure(f"it takes no argument `{loss.lacks[0]}`: end it with {end}", code)
+
+
+@check("loss", "contract")
 def reductions(loss: CheckedLoss) -> None:
     """Unreduced it has a number for each example or element; "sum" is theirs, "mean" sum over count of the pair."""
     found = loss.measured
@@ -125,7 +134,7 @@ def compiled_loss(loss: CheckedLoss) -> None:
         plain = loss(*[jnp.asarray(a) for a in loss.arguments], reduction="none")
     if apart(plain, loss.measured["none"]) > DOUBLE:
         names = ", ".join(f"x{i}" for i in range(len(loss.arguments)))
-        lines = [f"x{i} = jnp.array({a.tolist()})" for i, a in enumerate(loss.arguments)]
+        lines = [f"x{i} = {argument_code(a)}" for i, a in enumerate(loss.arguments)]
         code = loss.case(f"loss = {loss.made()}", *lines, f"print(loss({names}), jax.jit(loss)({names}))")
         raise Failure(f"compiled it is another: {apart(plain, loss.measured['none']):.2g} apart", code)
 

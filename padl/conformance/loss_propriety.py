@@ -143,7 +143,7 @@ def elicits(loss: CheckedLoss) -> None:
         best = 1 + int(np.argmin(others))
         where = f"{risks[0]:.5g} there and {risks[best]:.5g} at {_told(simulation, best)}"
     if not is_kept:
-        line = f"it elicits {loss.traits['elicits']!r}, but its mean is least elsewhere: {where}"
+        line = f"it elicits {loss.traits['elicits']!r}, but over draws it is least elsewhere: {where}"
         raise Failure(line, _case(loss, simulation, best))
 
 

@@ -13,6 +13,10 @@ OF_VALUES = {"targets": "values", "predictions": "values", "range": "[0, ∞)"}
 OF_LABELS = {"targets": "labels", "predictions": "logits"}
 
 
+def always_a_mean(predictions, targets):
+    return jnp.mean((predictions - targets) ** 2)
+
+
 def sum_is_a_mean(predictions, targets, *, where=None, reduction="mean"):
     x, y = alike(predictions, targets, where)
     return reduce((x - y) ** 2, where=where, reduction="mean" if reduction == "sum" else reduction)
@@ -169,6 +173,7 @@ def no_mean(predictions, targets, *, where=None, reduction="mean"):
 
 
 BROKEN = {
+    "where_and_reduction": Broken(always_a_mean, OF_VALUES),
     "reductions": Broken(sum_is_a_mean, OF_VALUES),
     "masked": Broken(masks_too_late, OF_VALUES),
     "nothing_kept": Broken(divides_by_nothing, OF_VALUES),
