@@ -14,6 +14,7 @@ from padl.app.objects import optimizers
 from padl.app.objects.signatures import hyperparameters_of, parameters_of
 from padl.conformance.checked_optimizer import CheckedOptimizer, domain_of
 from padl.nested import without
+from padl.optimizers.transformation import NEEDS
 from padl.registry import Entry, StaticPartial, near
 from padl.types import PadlError, one_line
 
@@ -82,7 +83,7 @@ def checked_function(thing: Any, settings: Mapping[str, Any], label: str, code: 
         annotated=False,
         stated={name: x for name, x in numbers.items() if defaults.get(name) != x},
     )
-    return _that_can_be_made(rule, "")
+    return _that_can_be_updated(_that_can_be_made(rule, ""))
 
 
 def _parameters(thing: Any) -> Mapping[str, inspect.Parameter]:
@@ -130,4 +131,13 @@ def _that_can_be_made(rule: CheckedOptimizer, origin: str) -> CheckedOptimizer:
         raise PadlError(
             f"{rule.label}{whose} makes no Optax transformation, but something of type {type(made).__name__}"
         )
+    return rule
+
+
+def _that_can_be_updated(rule: CheckedOptimizer) -> CheckedOptimizer:
+    """Return it; PadlError where no update works of any array, whatever it is given."""
+    if not any(each.works_with(each.needs) for each in (rule, *rule.smaller)):
+        given = ", ".join(sorted(NEEDS))
+        error = one_line(rule.error_with(()) or ValueError())
+        raise PadlError(f"{rule.label}: every update raises {error} (beside gradients a run can give {given})")
     return rule

@@ -95,15 +95,19 @@ class CheckedOptimizer:
 
     def works_with(self, needs: Collection[str]) -> bool:
         """Whether an update can be traced that is given this beside gradient, state and parameters, and no more."""
+        return self.error_with(needs) is None
+
+    def error_with(self, needs: Collection[str]) -> Exception | None:
+        """What tracing such an update raises."""
         tx = self.made()
         params = jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), np.float32), self.start)
         given = lambda p, g: {need: x for need, x in self.bowl_extras(p, g).items() if need in needs}  # noqa: E731
         step = lambda g, s, p: tx.update(g, s, p, **given(p, g))  # noqa: E731
         try:
             jax.eval_shape(step, params, jax.eval_shape(tx.init, params), params)
-        except Exception:
-            return False
-        return True
+        except Exception as error:  # a stranger's code
+            return error
+        return None
 
     def made(self, numbers: Mapping[str, Any] | None = None) -> optax.GradientTransformationExtraArgs:
         """Make it of numbers, the defaults for those left out."""

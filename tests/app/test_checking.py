@@ -127,6 +127,7 @@ def test_an_exemption_that_passes_is_a_failure(file_of):
         ("linear", "'linear' is a model and a schedule: say which, as model:linear or schedule:linear"),
         ("nix.py", "there is no file nix.py"),
         ("optax:apply_updates", "optax:apply_updates has no default for params"),
+        ("optax:contrib.sophia", "every update raises ValueError: obj_fn must be provided"),
         ("optax:global_norm", "has no default for updates"),
     ],
 )

@@ -81,6 +81,10 @@ def names() -> None:
         padl.optimizer("adm")
 
 
+def checks() -> None:
+    assert [outcome.status for outcome in padl.check("sgd", only=["state_form", "downhill"])] == ["pass", "pass"]
+
+
 CALLS = {
     sweep: "sweep",
     runs: "train load evaluate task",
@@ -88,6 +92,7 @@ CALLS = {
     resume: "resume",
     many_runs: "list_runs plot",
     trajectories: "trajectories",
+    checks: "check",
     backpropagation: "backprop",
     closed_forms: "least_squares normal_equation",
     names: "PadlError loss losses model models names optimizer optimizers schedule schedules tasks",
