@@ -356,3 +356,9 @@ def by_first_axis(learning_rate: ScalarOrSchedule = 0.1, roles: Roles | None = N
 @breaks("stack")
 def of_the_array(learning_rate: ScalarOrSchedule = 0.1, roles: Roles | None = None):
     return descent(lambda u, p, s: jax.tree.map(lambda u: u * jnp.sum(u**2), u))(learning_rate)
+
+
+@breaks("decay_rates")
+def other_rate(learning_rate: ScalarOrSchedule = 0.1, b1: Scalar = 0.9):
+    average = lambda v, g: jnp.asarray(b1**2 * v + (1 - b1**2) * g, v.dtype)  # noqa: E731
+    return descent(follow=lambda s, g: jax.tree.map(average, s.v, g))(learning_rate)
