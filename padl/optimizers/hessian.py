@@ -42,6 +42,7 @@ def diagonal(grad_fn, p: Vector, key: jax.Array) -> Vector:
     reference="Liu et al. 2023, arXiv:2305.14342, algorithms 1 and 3 (Sophia-H)",
     shown_at={"gamma": 1.0, "b2": 0.5},
     laws=("scale_free", "unit_step", "eps_of_gradient", "shifted"),
+    exempt={"decay_rates": "its second average decays at every k-th step alone"},
 )
 def sophia(
     learning_rate: ScalarOrSchedule = 1e-3,

@@ -119,7 +119,6 @@ class MomentumAndSize(NamedTuple):
     laws=("scale_free", "eps_of_gradient", "rotations", "shifted"),
     exempt={
         "decay_measured": "its decay is scaled as its step is, to nothing without a gradient",
-        "decay_rates": "its second average is of what momentum makes of gradients",
     },
 )
 def namo(
