@@ -4,6 +4,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SWAPPED = {"b1": "b2", "b2": "b1"}
 FUNCTIONS = {"sqrt": None, "square": None, "abs": None, "sign": None, "maximum": "minimum", "minimum": "maximum"}
@@ -40,7 +41,7 @@ class Mutant:
         return f"{self.rule} ({self.file.name}:{self.line}) {self.operator}: {self.before} -> {self.after}"
 
 
-Change = Callable[[ast.AST], ast.AST | None]  # of a node; None where it is none for it
+Change = Callable[[Any], ast.AST | None]  # of a node; None where it is none for it
 
 
 def mutants_of(file: Path) -> Iterator[Mutant]:
@@ -99,13 +100,13 @@ def _replace(module: ast.Module, old: ast.AST, new: ast.AST) -> None:
                 return
 
 
-def swap_betas(node: ast.AST) -> ast.AST | None:
+def swap_betas(node: Any) -> ast.AST | None:
     """β₁ for β₂ in one place."""
     is_beta = isinstance(node, ast.Name) and node.id in SWAPPED and isinstance(node.ctx, ast.Load)
     return ast.Name(SWAPPED[node.id], ast.Load()) if is_beta else None
 
 
-def drop_correction(node: ast.AST) -> ast.AST | None:
+def drop_correction(node: Any) -> ast.AST | None:
     """m for m / (1 - βᵗ)."""
     is_quotient = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
     return node.left if is_quotient and _has_power(node.right) else None
@@ -121,7 +122,7 @@ def _names(node: ast.AST) -> list[str]:
     return [each.id for each in ast.walk(node) if isinstance(each, ast.Name)]
 
 
-def move_eps(node: ast.AST) -> ast.AST | None:
+def move_eps(node: Any) -> ast.AST | None:
     """√(v + ε) for √v + ε."""
     if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and _names(node.right) == ["eps"]):
         return None
@@ -131,7 +132,7 @@ def move_eps(node: ast.AST) -> ast.AST | None:
     return ast.Call(root.func, [ast.BinOp(root.args[0], ast.Add(), node.right)], [])
 
 
-def flip_sign(node: ast.AST) -> ast.AST | None:
+def flip_sign(node: Any) -> ast.AST | None:
     """Minus for plus, plus for minus, and no minus."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return node.operand
@@ -140,37 +141,37 @@ def flip_sign(node: ast.AST) -> ast.AST | None:
     return None
 
 
-def exchange_operator(node: ast.AST) -> ast.AST | None:
+def exchange_operator(node: Any) -> ast.AST | None:
     """A quotient for a product, and a product for a quotient."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Mult, ast.Div)):
         return ast.BinOp(node.left, ast.Div() if isinstance(node.op, ast.Mult) else ast.Mult(), node.right)
     return None
 
 
-def shift_step(node: ast.AST) -> ast.AST | None:
+def shift_step(node: Any) -> ast.AST | None:
     """t - 1 for t."""
     is_step = isinstance(node, ast.Name) and node.id == "t" and isinstance(node.ctx, ast.Load)
     return ast.BinOp(ast.Name("t", ast.Load()), ast.Sub(), ast.Constant(1)) if is_step else None
 
 
-def stale_state(node: ast.AST) -> ast.AST | None:
+def stale_state(node: Any) -> ast.AST | None:
     """A new slot that is the old one, in the state that a rule returns: State(m, v) with s.m for m."""
-    is_state = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id[:1].isupper()
-    if not is_state or not node.args or not isinstance(node.args[-1], ast.Name) or node.func.id in ("Decay", "Domain"):
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
         return None
-    last = node.args[-1].id
-    return ast.Call(
-        node.func, [*node.args[:-1], ast.Attribute(ast.Name("s", ast.Load()), last, ast.Load())], node.keywords
-    )
+    last = node.args[-1]
+    if not node.func.id[0].isupper() or node.func.id in ("Decay", "Domain") or not isinstance(last, ast.Name):
+        return None
+    old = ast.Attribute(ast.Name("s", ast.Load()), last.id, ast.Load())
+    return ast.Call(node.func, [*node.args[:-1], old], node.keywords)
 
 
-def forget_decay(node: ast.AST) -> ast.AST | None:
+def forget_decay(node: Any) -> ast.AST | None:
     """No weight decay."""
     is_decay = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Decay"
     return ast.Call(node.func, [ast.Constant(0.0), *node.args[1:]], node.keywords) if is_decay else None
 
 
-def drop_function(node: ast.AST) -> ast.AST | None:
+def drop_function(node: Any) -> ast.AST | None:
     """v for √v, g for g², for |g| and for sign(g); the least for the largest."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in FUNCTIONS):
         return None
@@ -182,18 +183,18 @@ def drop_function(node: ast.AST) -> ast.AST | None:
     )
 
 
-def drop_power(node: ast.AST) -> ast.AST | None:
+def drop_power(node: Any) -> ast.AST | None:
     """g for g²."""
     is_power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant)
     return node.left if is_power else None
 
 
-def drop_transpose(node: ast.AST) -> ast.AST | None:
+def drop_transpose(node: Any) -> ast.AST | None:
     """X for Xᵀ."""
     return node.value if isinstance(node, ast.Attribute) and node.attr == "T" else None
 
 
-def turn_axis(node: ast.AST) -> ast.AST | None:
+def turn_axis(node: Any) -> ast.AST | None:
     """The other axis."""
     if (
         isinstance(node, ast.keyword)
@@ -205,10 +206,12 @@ def turn_axis(node: ast.AST) -> ast.AST | None:
     return None
 
 
-def forget_complement(node: ast.AST) -> ast.AST | None:
+def forget_complement(node: Any) -> ast.AST | None:
     """β for 1 - β."""
-    is_complement = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant)
-    return node.right if is_complement and node.left.value == 1 and isinstance(node.right, ast.Name) else None
+    is_difference = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+    if is_difference and isinstance(node.left, ast.Constant) and node.left.value == 1:
+        return node.right if isinstance(node.right, ast.Name) else None
+    return None
 
 
 OPERATORS: dict[str, Change] = {
