@@ -1,4 +1,4 @@
-"""Write the table of docs/checking.md from the promises of the checks.
+"""Write the tables of docs/checking.md from the promises of the checks and the laws.
 
     python scripts/checks_page.py
 
@@ -8,18 +8,29 @@ tests/test_checks_page.py says where the page is not what this writes.
 from pathlib import Path
 
 from padl.app.checking import promises
+from padl.conformance.optimizer_laws import LAWS
 
 PAGE = Path(__file__).parent.parent / "docs" / "checking.md"
-BEGIN, END = "<!-- by python scripts/checks_page.py -->\n", "<!-- end -->\n"
+BEGIN, LAWS_BEGIN = "<!-- by python scripts/checks_page.py -->\n", "<!-- laws, by python scripts/checks_page.py -->\n"
+END = "<!-- end -->\n"
 
 
 def page() -> str:
-    """Return the page, with the table of today's checks."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    return f"{before}{BEGIN}{table()}{END}{rest.partition(END)[2]}"
+    """Return the page, with the tables of today's checks and laws."""
+    text = PAGE.read_text(encoding="utf-8")
+    for begin, table in ((BEGIN, checks_table()), (LAWS_BEGIN, laws_table())):
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}{table}{END}{rest.partition(END)[2]}"
+    return text
 
 
-def table() -> str:
+def laws_table() -> str:
+    """A row for each law that a decorator can name."""
+    rows = [f"| `{name}` | {(law.__doc__ or '').partition(chr(10))[0]} |" for name, law in LAWS.items()]
+    return "\n".join(["| law | what is tried |", "|---|---|", *rows]) + "\n"
+
+
+def checks_table() -> str:
     """A row for each check, kind by kind."""
     rows = [f"| `{each.name}` | {each.kind} | {_group(each)} | {each.promise} |" for each in promises()]
     return "\n".join(["| check | of | group | what is promised |", "|---|---|---|---|", *rows]) + "\n"
