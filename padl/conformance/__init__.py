@@ -7,4 +7,8 @@ cases.py: the smallest failing case as code.
 Checks of optimizers: optimizer_forms.py (structures, shapes, dtypes), optimizer_programs.py (tracing, members,
 devices), optimizer_companions.py (Optax's wrappers, checkpoints), optimizer_edges.py (zero, huge, not a number),
 optimizer_descent.py (it goes down, its numbers matter, its decay).
+
+Measured, and judged by nobody: measurements.py (the card of an optimizer), invariances.py (which changes of a problem
+it does not see), responses.py (how it answers to gradients), rounded_products.py (products of matrices in half
+precision), costs.py (memory, operations, seconds), known_rules.py (which rule it equals, at which values).
 """
