@@ -19,10 +19,10 @@ saved_runs.py loads and evaluates it, trained_model.py calls it; stored_data.py 
 as of those trained on, predicting.py says what it predicts of them; exporting.py writes it for other programs. flags.py
 says where JAX is set otherwise than in its record; step_graph.py has the graph of one of its steps; linear_optimum.py
 the best that a linear model can reach. model_roles.py says what a model's parameters are, optimizer_facts.py what
-tracing an optimizer tells, optimizer_arrays.py what becomes of which parameter, companions.py where a rule for
-matrices moves none, optimizer_difference.py how far two part, optimizer_card.py what is measured of one. plot_loss.py draws losses. readable_runs.py says in a few
-lines what a result is, frames.py makes a data frame of it; run_list.py lists many, run_plot.py draws their curves
-together, told apart by run_labels.py.
+tracing an optimizer tells, optimizer_arrays.py what becomes of which parameter, companions.py where a rule for matrices
+moves none, optimizer_difference.py how far two part, optimizer_card.py what is measured of one. plot_loss.py draws
+losses. readable_runs.py says in a few lines what a result is, frames.py makes a data frame of it; run_list.py lists
+many, run_plot.py draws their curves together, told apart by run_labels.py.
 
 sweep/ trains many runs in few programs; compare/ lets optimizers walk on a surface; debug/ looks for mistakes.
 """

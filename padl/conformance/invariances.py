@@ -5,7 +5,7 @@ weight decay, which knows where the parameters are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ from padl.conformance.problems import Stream, given
 from padl.optimizers.transformation import Transformation
 from padl.types import PyTree
 
-Form = Literal["matrices", "vectors"]
+Form = str  # "matrices" or "vectors"
 Array = Callable[[np.ndarray], np.ndarray]  # of shape (steps, ...)
 EXACT, NEARLY = 1e-9, 1e-4  # of the largest update: rounding in float64, and an eps beside gradients
 FACTOR = 1024.0  # of gradients; a power of two, so that it rounds nothing

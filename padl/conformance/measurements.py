@@ -1,7 +1,7 @@
 """What is measured of an optimizer, and judged by nobody: a card of facts. OptimizerCard, SlowFacts, card."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -53,13 +53,11 @@ def card(rule: CheckedOptimizer, known: Mapping[str, CheckedOptimizer] | None = 
         known: rules that it may equal, by their names and the simplest first; with them, and {} too, what is slow is
             measured. None leaves it out.
     """
-    slow = None
-    if known is not None:
-        equal = _tried(lambda rule: equalities(rule, known), rule)
-        slow = SlowFacts(equal, _tried(roundings, rule), _tried(costs, rule))
-    return OptimizerCard(
-        rule.label, _tried(invariances, rule), _tried(responses, rule), _tried(state_bytes, rule), slow
-    )
+    quick = OptimizerCard(rule.label, _tried(invariances, rule), _tried(responses, rule), _tried(state_bytes, rule))
+    if known is None:
+        return quick
+    equal = _tried(lambda rule: equalities(rule, known), rule)
+    return replace(quick, slow=SlowFacts(equal, _tried(roundings, rule), _tried(costs, rule)))
 
 
 def _tried(measure: Callable[[CheckedOptimizer], T], rule: CheckedOptimizer) -> T | NotMeasured:

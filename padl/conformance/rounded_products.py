@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from padl.conformance.checked_optimizer import CheckedOptimizer
 from padl.conformance.invariances import is_for_heads, without_decay
@@ -50,7 +50,7 @@ def roundings(rule: CheckedOptimizer, steps: int = 12) -> Roundings:
 
 def _end(closed: ClosedJaxpr, form: PyTree, arguments: Any, digits: int) -> PyTree:
     """Where the parameters are after a course with rounded products."""
-    run = jax.jit(jax.extend.core.jaxpr_as_fun(with_rounded_products(closed, digits)))
+    run = jax.jit(jaxpr_as_fun(with_rounded_products(closed, digits)))
     return jax.device_get(jax.tree.unflatten(jax.tree.structure(form), run(*jax.tree.leaves(arguments)))[1])
 
 
