@@ -1,5 +1,6 @@
 """What is measured of an optimizer agrees with what mathematics says of it."""
 
+import json
 import math
 from functools import cache
 
@@ -10,7 +11,7 @@ import optax
 import pytest
 
 from padl.app import names
-from padl.app.optimizer_card import known_rules
+from padl.app.optimizer_card import known_rules, plain
 from padl.cli.check_card import lines_of
 from padl.conformance.checked_optimizer import CheckedOptimizer
 from padl.conformance.costs import costs, state_bytes
@@ -22,7 +23,7 @@ from padl.conformance.responses import LARGE, REMEMBERED, adamw, responses
 from padl.conformance.rounded_products import Roundings, roundings, with_rounded_products
 
 
-def plain(label, make, **numbers):
+def transformed(label, make, **numbers):
     """An optimizer from a function that makes a transformation."""
     return CheckedOptimizer(label, lambda values: (make, {**numbers, **values}), {}, "import optax", f"{label}(")
 
@@ -88,13 +89,13 @@ def test_a_step_in_the_units_of_its_parameter_takes_parameters_in_any_units():
     def update(grads, state, params):  # p g has no unit
         return jax.tree.map(lambda g, p: -0.01 * p * jnp.tanh(p * g), grads, params), state
 
-    relative = plain("relative", lambda: optax.GradientTransformation(lambda params: (), update))
+    relative = transformed("relative", lambda: optax.GradientTransformation(lambda params: (), update))
     assert max({each.name: each.apart for each in invariances(relative)}["parameters in other units"].values()) < EXACT
     assert min(apart("sgd")["parameters in other units"].values()) > 0.5
 
 
 def test_a_norm_of_all_arrays_together_sees_the_factor_of_each():
-    clipped = plain("clipped", lambda: optax.chain(optax.normalize_by_update_norm(), optax.scale(-0.1)))
+    clipped = transformed("clipped", lambda: optax.chain(optax.normalize_by_update_norm(), optax.scale(-0.1)))
     found = {each.name: each.apart for each in invariances(clipped)}
     assert max(found["gradients times one factor"].values()) < NEARLY  # Optax's eps is 1e-6
     assert max(found["gradients times a factor for each array"].values()) > 0.1
@@ -200,7 +201,7 @@ def test_adagrad_is_none_of_these():
 
 
 def test_a_rule_that_stands_still_is_no_known_one():
-    still = plain("still", lambda **numbers: optax.set_to_zero(), learning_rate=0.1, momentum=0.9)
+    still = transformed("still", lambda **numbers: optax.set_to_zero(), learning_rate=0.1, momentum=0.9)
     assert equalities(still, {"sgd": rule("sgd")}) == ()
 
 
@@ -224,7 +225,7 @@ def test_a_card_says_why_something_is_not_measured():
     def update(grads, state, params):
         raise RuntimeError("out of order")
 
-    broken = plain("broken", lambda: optax.GradientTransformation(lambda params: (), update))
+    broken = transformed("broken", lambda: optax.GradientTransformation(lambda params: (), update))
     found = card(broken)
     assert found.invariances == NotMeasured("RuntimeError: out of order")
     assert "  not measured: RuntimeError: out of order" in lines_of(found)
@@ -237,3 +238,11 @@ def test_a_card_is_lines_of_facts():
     assert "it is signum with momentum=0, at all values" in text
     assert "constant gradient: constant updates" in text
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_a_card_is_json():
+    written = plain(card(rule("signsgd")))
+    read = json.loads(json.dumps(written, allow_nan=False))
+    assert read["state_bytes"] == {"vector": 0.0, "square": 0.0, "long": 0.0}
+    assert read["responses"]["nan_spreads"] == "that number"
+    assert read["slow"] is None
