@@ -55,6 +55,6 @@ def plain(card: Any) -> Any:
         return plain(card._asdict())
     if isinstance(card, Mapping):
         return {name: plain(each) for name, each in card.items()}
-    if isinstance(card, tuple):
+    if isinstance(card, (tuple, frozenset)):
         return [plain(each) for each in card]
     return None if isinstance(card, float) and not math.isfinite(card) else card

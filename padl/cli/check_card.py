@@ -102,10 +102,18 @@ def _of_equalities(every: tuple[Equality, ...]) -> Iterator[str]:
     for each in every:
         only = f"of {each.forms[0]} it" if len(each.forms) == 1 else "it"
         given = f" with {_settings(each.known_where)}" if each.known_where else ""
-        where = f", where {_settings(each.where, ' = ')}" if each.where else ", at all values"
-        yield f"{only} is {each.known}{given}{where}"
+        yield f"{only} is {each.known}{given}, {_where(each)}"
     if not every:
         yield "none that was compared, at no values that were tried"
+
+
+def _where(each: Equality) -> str:
+    """`where b2 = b1 and, as by default, weight_decay = 0`."""
+    special = {name: x for name, x in each.where.items() if name not in each.by_default}
+    usual = {name: x for name, x in each.where.items() if name in each.by_default}
+    parts = [_settings(special, " = ")] * bool(special)
+    parts += [f"as by default, {_settings(usual, ' = ')}"] * bool(usual)
+    return f"where {' and, '.join(parts)}" if parts else "at all values"
 
 
 def _settings(values: Mapping[str, Value], equals: str = "=") -> str:

@@ -38,7 +38,7 @@ class Equality(NamedTuple):
         known: the rule's name. where: {number of the optimizer: value}; at any values of the others. known_where: of
             the known rule, what is not the number of the same name. forms: of the arrays for which it is so.
         degenerate: whether a number of the known rule is 0 that is not so by default; such are given where there are no
-            others.
+            others. by_default: names in `where` whose value is their default.
     """
 
     known: str
@@ -46,6 +46,7 @@ class Equality(NamedTuple):
     known_where: Mapping[str, Value]
     forms: tuple[Form, ...]
     degenerate: bool = False
+    by_default: frozenset[str] = frozenset()
 
 
 @dataclass(eq=False)
@@ -76,9 +77,13 @@ def equalities(rule: CheckedOptimizer, known: Mapping[str, CheckedOptimizer]) ->
         return ()
     walker = Walker(rule)
     found = [_found(walker, name, Walker(other)) for name, other in known.items() if name != rule.label]
-    every = [each for each in found if each is not None]
+    every = [_with_defaults(each, flattened(rule.numbers)) for each in found if each is not None]
     fewest = min((len(each.where) for each in every), default=0)
     return tuple([x for x in every if not x.degenerate] or [x for x in every if len(x.where) == fewest])
+
+
+def _with_defaults(found: Equality, defaults: Mapping[str, float]) -> Equality:
+    return found._replace(by_default=frozenset(name for name, x in found.where.items() if defaults[name] == x))
 
 
 def _found(walker: Walker, name: str, known: Walker) -> Equality | None:

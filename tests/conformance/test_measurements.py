@@ -12,7 +12,7 @@ import pytest
 
 from padl.app import names
 from padl.app.optimizer_card import known_rules, plain
-from padl.cli.check_card import lines_of
+from padl.cli.check_card import _of_equalities, lines_of
 from padl.conformance.checked_optimizer import CheckedOptimizer
 from padl.conformance.costs import costs, state_bytes
 from padl.conformance.invariances import EXACT, NEARLY, invariances
@@ -231,11 +231,19 @@ def test_a_card_says_why_something_is_not_measured():
     assert "  not measured: RuntimeError: out of order" in lines_of(found)
 
 
+def _equal_to_signum(name):
+    found = equalities(rule(name), {"signum": rule("signum")})
+    return "\n".join(_of_equalities(found))
+
+
 def test_a_card_is_lines_of_facts():
     lines = lines_of(card(rule("signsgd"), {"signum": rule("signum")}))
     text = "\n".join(lines)
     assert "multiply your AdamW learning rate by 0.23" in text
     assert "it is signum with momentum=0, at all values" in text
+    assert "it is signum with momentum=b1, where b2 = b1 and, as by default, weight_decay = 0" in _equal_to_signum(
+        "lion"
+    )
     assert "constant gradient: constant updates" in text
     assert all(line == line.rstrip() for line in lines)
 
