@@ -15,6 +15,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -59,43 +60,69 @@ NEEDS = {
     "contrib.sophia": ("value_fn",),
 }
 OWN_KEY = "its seed is an argument, and its state holds a typed key, which Orbax can save"
-BELOW = "the losses of this check fall below f_min"
+BELOW = "a loss of this check falls below f_min"
 ONE_NUMBER = "its learning rate is annotated as a number"
-EXEMPT: Mapping[str, Mapping[str, str]] = {  # what Optax says that it does, or does not
-    "lbfgs": {"members": "it has no number that is data"},
+NO_NUMBER = "it has no number that is data"
+START = "it remembers where it began"
+SUM = "b1 is of a sum, as in its paper"
+OPTIMISM = "its optimism is a second memory of direction"
+INTERPOLATED = "b1 says where between its average and its steps it trains"
+EXEMPT: Mapping[str, Mapping[str, str]] = {  # what Optax says that it does, or its paper; as PADL's own rules are
+    "adabelief": {"average_words": "on a constant gradient its second average is of zeros"},
+    "adan": {"momentum_word": "b2 is a memory of differences of gradients"},
+    "fromage": {"rate_linear": "a step is divided by √(1 + η²)"},
+    "lbfgs": {"members": NO_NUMBER},
     "noisy_sgd": {
         **dict.fromkeys(("own_randomness", "state_arrays", "checkpoint"), OWN_KEY),
         "names_of_arrays": "which array draws what follows their order",
+        "mirrored": "noise is not mirrored",
     },
-    "optimistic_adam": {"rate_schedule": ONE_NUMBER, "rate_of_zero": "its optimism has a rate of its own"},
-    "polyak_sgd": {"downhill": BELOW},
-    "rprop": {
+    "novograd": {"average_words": SUM},
+    "optimistic_adam": {
         "rate_schedule": ONE_NUMBER,
-        "rate_of_zero": "the rate is its first step length, and there is a least one",
-        "numbers_matter": "a dozen steps do not reach max_step_size",
+        "rate_of_zero": "its optimism has a rate of its own",
+        "momentum_word": OPTIMISM,
     },
+    "optimistic_adam_v2": {"momentum_word": OPTIMISM},
+    "rprop": {"rate_schedule": ONE_NUMBER, "numbers_matter": "a dozen steps do not reach max_step_size"},
     "sm3": {"rate_schedule": ONE_NUMBER},
-    "contrib.madgrad": {"rate_of_zero": "it adds eps to the rate, as the authors' code does"},
-    "contrib.momo": dict.fromkeys(("downhill", "spike", "every_array_moves"), BELOW),
-    "contrib.momo_adam": dict.fromkeys(("downhill", "spike", "every_array_moves"), BELOW),
-    "contrib.sam": {
-        "downhill": "the first of two calls goes to the adversarial point",
-        "members": "it has no number that is data",
+    "yogi": {"average_words": "b2 is of a sum with signs, which does not settle"},
+    "contrib.acprop": {"average_words": "on a constant gradient its second average is of zeros"},
+    "contrib.ademamix": {"momentum_word": "b3 is a second memory of direction"},
+    "contrib.cocob": {"slots_change": START},
+    "contrib.dog": {"slots_change": START},
+    "contrib.dowg": {"slots_change": START},
+    "contrib.madgrad": {
+        "rate_of_zero": "it adds eps to the rate, as the authors' code does",
+        "rate_linear": "the rate is in a cube root too, by way of its sums",
+        "slots_change": START,
     },
-    "contrib.sophia": {
-        "own_randomness": "its seed is an argument of its estimate of the Hessian",
-        "numbers_matter": "over a dozen steps every update is clipped, whatever b2 is",
+    "contrib.mechanize": {"slots_change": START},
+    "contrib.momo": {"spike": BELOW},
+    "contrib.momo_adam": {"spike": BELOW, "numbers_matter": "its losses stay far above lower_bound"},
+    "contrib.muon": {
+        "decay_measured": "what is no matrix shrinks by adam_weight_decay",
+        "slots_change": "its coefficients are in its state",
     },
-    "contrib.schedule_free": {"rate_of_zero": "the optimizer within it has a rate of its own"},
-    "contrib.schedule_free_sgd": {"numbers_matter": "weights of a constant rate are equal whatever their power"},
+    "contrib.prodigy": {"slots_change": START},
+    "contrib.sam": {"downhill": "the first of two calls goes to the adversarial point", "members": NO_NUMBER},
+    "contrib.schedule_free": {
+        **dict.fromkeys(("rate_of_zero", "rate_linear"), "the optimizer within it has a rate of its own"),
+        "average_words": INTERPOLATED,
+    },
+    "contrib.schedule_free_adamw": {"average_words": INTERPOLATED},
+    "contrib.schedule_free_sgd": {
+        "average_words": INTERPOLATED,
+        "numbers_matter": "weights of a constant rate are equal whatever their power",
+    },
+    "contrib.simplified_ademamix": {"average_words": SUM},
+    "contrib.sophia": {"own_randomness": "its seed is an argument of its estimate of the Hessian"},
 }
 
 
 def rule_of(name: str) -> CheckedOptimizer:
     """Make an optimizer of Optax as checks see it."""
-    factory: Callable[..., Any] = optax
-    for part in name.split("."):
-        factory = getattr(factory, part)
+    factory: Callable[..., Any] = reduce(getattr, name.split("."), optax)  # pyright: ignore[reportAssignmentType]
     parameters = inspect.signature(factory).parameters
     needs_rate = RATE in parameters and parameters[RATE].default is inspect.Parameter.empty
     given = {**({RATE: "0.001"} if needs_rate else {}), **GIVEN.get(name, {})}
