@@ -15,8 +15,8 @@ FORMS: tuple[Form, ...] = ("matrices", "vectors")
 GAP = "  "
 SPREADS = {
     "nothing": "no parameter is lost to it",
-    "that number": "one parameter is lost, for the other numbers of the array go on",
-    "that array": "its array is lost, and no other",
+    "that number": "its parameter is lost, and no other",
+    "that array": "its array is lost, or numbers of it, and no other",
     "other arrays": "parameters of other arrays are lost too",
     "all arrays": "all arrays are lost",
 }
@@ -44,7 +44,8 @@ def _of_responses(r: Responses) -> Iterator[str]:
     at = f"at its learning rate of {short(r.rate)}" if has_rate else "at its defaults"
     yield f"{at} it moves {_number(r.rms / r.adamw_rms)} times as far as AdamW at {short(r.adamw_rate)}"
     if has_rate and 0 < r.times_adamw_rate < math.inf:
-        yield f"multiply your AdamW learning rate by {_number(r.times_adamw_rate)} to move as far"
+        of_size = " where gradients are of size 1: their size counts" if r.sees_size else ""
+        yield f"multiply your AdamW learning rate by {_number(r.times_adamw_rate)} to move as far{of_size}"
     yield f"(root mean square of updates {r.steps // 2 + 1} to {r.steps}, gradients independent and of size 1)"
     yield f"first update: {_number(r.first)}{' times the learning rate' * has_rate}, of a gradient of size 1"
     yield f"constant gradient: {_constant(r)}"

@@ -31,6 +31,7 @@ class Responses(NamedTuple):
     Attributes:
         rate: its default learning rate; NaN where it has none. rms: root mean square of its updates at its defaults,
             over gradients of independent normal numbers, as those of a small batch are; of the last half of `steps`.
+        tenfold_rms: that of its updates where gradients are ten times as large.
         adamw_rms: that of AdamW's at a learning rate of `adamw_rate`, over the same gradients. steps: there were.
         first: root mean square of its first update, of gradients whose own is 1, over the rate (over 1 without one).
         grows: of a gradient that stays, the twelfth update over the first, in root mean squares; steady: the largest
@@ -41,6 +42,7 @@ class Responses(NamedTuple):
 
     rate: float
     rms: float
+    tenfold_rms: float
     adamw_rms: float
     adamw_rate: float
     steps: int
@@ -49,6 +51,11 @@ class Responses(NamedTuple):
     steady: float
     remembers: int
     nan_spreads: Spread
+
+    @property
+    def sees_size(self) -> bool:
+        """Whether larger gradients make its updates others than an eps does."""
+        return not math.isclose(self.tenfold_rms, self.rms, rel_tol=1e-2)
 
     @property
     def times_adamw_rate(self) -> float:
@@ -63,13 +70,14 @@ def responses(rule: CheckedOptimizer) -> Responses:
     rate = float(rule.own_numbers.get(RATE, math.nan))
     start = rule.start if is_for_heads(rule) else LARGE
     stream = given(start, MANY)
-    updates = rule.course(stream, numbers, start=start).updates
+    walked = lambda stream: rms_of(_late(rule.course(stream, numbers, start=start).updates))  # noqa: E731
     held, gone = _constant_then_nothing(rule, numbers)
     of_size_1 = given(rule.start).scaled(1 / rms_of(_of_step(given(rule.start).c, 0)))
     first = rms_of(_of_step(rule.course(of_size_1, numbers).updates, 0))
     return Responses(
         rate,
-        rms_of(_late(updates)),
+        walked(stream),
+        walked(stream.scaled(10.0)),
         rms_of(_late(adamw(stream))),
         ADAMW_RATE,
         MANY,

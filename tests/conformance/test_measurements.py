@@ -121,6 +121,15 @@ def test_adam_moves_as_far_as_adamw_and_signsgd_by_its_rate():
     assert signsgd.times_adamw_rate == pytest.approx(math.sqrt(0.1 / 1.9), rel=0.1)
 
 
+def test_the_size_of_gradients_counts_for_sgd_alone():
+    assert {name: response(name).sees_size for name in ("sgd", "adam", "signsgd")} == {
+        "sgd": True,
+        "adam": False,
+        "signsgd": False,
+    }
+    assert response("sgd").tenfold_rms == pytest.approx(10 * response("sgd").rms)
+
+
 def test_the_first_update_is_the_rate_for_rules_that_normalise():
     for name in ("adam", "signsgd", "sgd"):
         assert response(name).first == pytest.approx(1.0, rel=1e-6)  # an eps of 1e-8 beside 0.1
