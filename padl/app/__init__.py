@@ -20,9 +20,10 @@ as of those trained on, predicting.py says what it predicts of them; exporting.p
 says where JAX is set otherwise than in its record; step_graph.py has the graph of one of its steps; linear_optimum.py
 the best that a linear model can reach. model_roles.py says what a model's parameters are, optimizer_facts.py what
 tracing an optimizer tells, optimizer_arrays.py what becomes of which parameter, companions.py where a rule for matrices
-moves none, optimizer_difference.py how far two part. plot_loss.py draws losses, new_plugin.py writes the first files of
-a plugin. readable_runs.py says in a few lines what a result is, frames.py makes a data frame of it; run_list.py lists
-many, run_plot.py draws their curves together, told apart by run_labels.py.
+moves none, optimizer_difference.py how far two part, optimizer_card.py what is measured of one. plot_loss.py draws
+losses, new_plugin.py writes the first files of a plugin. readable_runs.py says in a few lines what a result is,
+frames.py makes a data frame of it; run_list.py lists many, run_plot.py draws their curves together, told apart by
+run_labels.py.
 
 Checks: checking.py puts something through all of them; named_things.py finds what a name, a file, a package or a
 function of a module is, checked_things.py and checked_items.py make of it what checks see; oracle_files.py finds the

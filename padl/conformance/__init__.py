@@ -14,4 +14,8 @@ checked_task.py are these as checks see them, and loss_arguments.py what losses 
 loss_checks.py (reductions, masks, dtypes, tracing), loss_refusals.py (wrong targets), loss_mathematics.py (derivatives,
 range, far out), loss_propriety.py (what it elicits). Of the others: model_checks.py, task_checks.py,
 schedule_checks.py.
+
+Measured, and judged by nobody: measurements.py (the card of an optimizer), invariances.py (which changes of a problem
+it does not see), responses.py (how it answers to gradients), rounded_products.py (products of matrices in half
+precision), costs.py (memory, operations, seconds), known_rules.py (which rule it equals, at which values).
 """
