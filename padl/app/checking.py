@@ -18,9 +18,11 @@ from padl.app.checked_items import checked_item
 from padl.app.checked_things import checked_entry, checked_function
 from padl.app.compilation_cache import use_compilation_cache
 from padl.app.named_things import Named, import_of, registered, things_called
+from padl.app.optimizer_card import card_of
 from padl.app.optimizer_difference import parsed
 from padl.app.oracle_files import oracle_for
 from padl.conformance.checks import Check, Outcome
+from padl.conformance.measurements import OptimizerCard
 from padl.conformance.optimizer_programs import DEVICES
 from padl.conformance.oracle import oracle_check
 from padl.conformance.suite import CHECKS, checks_for, run_checks
@@ -168,6 +170,12 @@ def outcomes(subject: Subject, checks: Iterable[Check]) -> Iterator[Outcome]:
         with pinned():
             found = list(run_checks(subject.checked, [each]))
         yield from found
+
+
+def measured(subject: Subject, slow: bool = False) -> OptimizerCard:
+    """Measure an optimizer, as `optimizer_card.card_of` does, with JAX's flags as in a run."""
+    with pinned():
+        return card_of(subject.checked, slow)
 
 
 def prepare() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,9 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from padl.app.checking import Subject, promises
+from padl.app.optimizer_card import plain
+from padl.cli.check_card import lines_of
 from padl.cli.formatting import print_line
 from padl.coercion import written
 from padl.conformance.checks import Check, Outcome
+from padl.conformance.measurements import OptimizerCard
 from padl.errors import printable_lines
 from padl.runs.console import Output
 from padl.version import __version__
@@ -25,14 +28,18 @@ STYLES = {"pass": "green", "fail": "bold red", "exempt": "yellow", "not for it":
 COUNTED = {"pass": "passed", "fail": "failed"}  # the others are counted by their own words
 
 
-def print_outcomes(subject: Subject, outcomes: Sequence[Outcome], verbose: bool = False) -> None:
-    """Print the table of one thing, the cases of what fails, and the count."""
+def print_outcomes(
+    subject: Subject, outcomes: Sequence[Outcome], card: OptimizerCard | None = None, verbose: bool = False
+) -> None:
+    """Print the table of one thing, the cases of what fails, what is measured, and the count."""
     whose = "" if subject.origin in ("", "padl") else f" from {subject.origin}"
     print_line(f"{subject.kind} {_titled(subject)}{whose}", style="bold")
     Output().print(_table(outcomes, verbose))
     for each in outcomes:
         if each.status == "fail":
             _print_failure(each)
+    if card is not None:
+        print_line("\n".join([*lines_of(card), ""]))
     print_line(f"{_titled(subject)}: {counted(outcomes)}", style="bold")
 
 
@@ -105,7 +112,7 @@ def print_checks(as_json: bool) -> None:
     Output().print(table)
 
 
-def as_data(results: Results, exit_code: int) -> dict[str, Any]:
+def as_data(results: Results, cards: Mapping[int, OptimizerCard], exit_code: int) -> dict[str, Any]:
     """Make what JSON can hold of what came of checks, with the versions that it is of."""
     checked = [
         {
@@ -114,6 +121,7 @@ def as_data(results: Results, exit_code: int) -> dict[str, Any]:
             "origin": subject.origin,
             "settings": dict(subject.settings),
             "checks": [{**_of_check(each.check), **_of_outcome(each)} for each in found],
+            **({"measured": plain(cards[id(subject)])} if id(subject) in cards else {}),
         }
         for subject, found in results
     ]

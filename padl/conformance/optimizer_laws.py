@@ -78,15 +78,27 @@ def average_words(rule: CheckedOptimizer) -> None:
     if not words:
         raise NotForIt("it has none of them")
 
-    def settled(value: float) -> PyTree:
-        params, state = rule.start, None
+    def settled(value: float) -> tuple[PyTree, list[PyTree]]:
+        """A last step, and the states that two courses end in."""
+        params, state, states = rule.start, None, []
         for _ in range(5):
             numbers = still(rule, **dict.fromkeys(words, value))
             course = rule.course(constant(rule.start), numbers, start=params, state=state)
             params, state = course.params, course.state
-        return rule.by_itself(jax.tree.map(lambda u: u[-1], course.updates))
+            states.append(state)
+        return rule.by_itself(jax.tree.map(lambda u: u[-1], course.updates)), states[-2:]
 
-    one, other = settled(0.5), settled(0.4)
+    (one, ends), (other, other_ends) = settled(0.5), settled(0.4)
+    same = lambda x, y: np.allclose(x, y, rtol=1e-6, atol=1e-12)  # noqa: E731
+    for (path, x), y, z in zip(
+        jax.tree.leaves_with_path(ends[-1]), *map(jax.tree.leaves, (ends[0], other_ends[-1])), strict=True
+    ):
+        if np.size(x) > 1 and same(x, y) and not same(x, z):
+            raise Failure(
+                f"after {5 * STEPS} equal gradients state{jax.tree_util.keystr(path)} is another with"
+                f" {', '.join(words)} at 0.5 than at 0.4: it is no average",
+                case(rule, [rule.start] * 3, still(rule, **dict.fromkeys(words, 0.5)), "print(state)"),
+            )
     if distance(one, other) > 1e-6 * size(one):
         raise Failure(
             f"after {5 * STEPS} equal gradients a step is {size(one):.3g} with {', '.join(words)} at 0.5, and"

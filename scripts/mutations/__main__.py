@@ -83,7 +83,7 @@ def judge_share(mutants: list[Any], share: int, shares: int) -> None:
 
 
 def judged(mutant: Any) -> tuple[str, str]:
-    """What finds a mutant: ("raises" | "checks" | "oracle" | "same" | "survives", which)."""
+    """What finds a mutant: ("raises" | "checks" | "oracle" | "same" | "alike" | "survives", which)."""
     from padl.app.checked_things import checked_entry
     from padl.conformance.suite import checks_for, run_checks
 
@@ -97,7 +97,24 @@ def judged(mutant: Any) -> tuple[str, str]:
     for outcome in run_checks(subject, checks_for("optimizer")):
         if outcome.status == "fail" and not outcome.reason.startswith("is exempt"):
             return "checks", f"{outcome.check.name}: {outcome.reason[:120]}"
-    return ("oracle", "") if fails_oracle(entry) else ("survives", "")
+    if fails_oracle(entry):
+        return "oracle", ""
+    return ("alike" if goes_the_same_way(subject, checked_entry(original(mutant.rule))) else "survives"), ""
+
+
+def goes_the_same_way(one: Any, other: Any) -> bool:
+    """Whether two optimizers make the same steps to the bit, on three streams of losses."""
+    import jax
+
+    from padl.conformance.checked_optimizer import distance
+    from padl.conformance.problems import bowl, given, noisy
+
+    start = one.usual.start
+    streams = (noisy(start), given(start).scaled(1e-6), bowl(start))
+    pairs = ((one.usual.course(s).path, other.usual.course(s).path) for s in streams)
+    return all(distance(*pair) == 0 for pair in pairs) and jax.tree.structure(one.numbers) == jax.tree.structure(
+        other.numbers
+    )
 
 
 def original(name: str) -> Any:
@@ -172,8 +189,13 @@ def report(found: list[Mapping[str, Any]], seconds: float) -> None:
         print(f"| {operator or 'all'} | {len(of)} | {shares} | {len(of) - killed} |")
     by = Counter(m["by"].partition(":")[0] for m in real if m["fate"] == "checks")
     print("\nfound by:", ", ".join(f"{name} {n}" for name, n in by.most_common()))
-    for fate in ("survives", "oracle"):
-        print(f"\n{'survivors' if fate == 'survives' else 'found by oracles alone'}:")
+    titles = {
+        "survives": "survivors",
+        "alike": "survivors that make the same steps to the bit",
+        "oracle": "found by oracles alone",
+    }
+    for fate, title in titles.items():
+        print(f"\n{title}:")
         for m in real:
             if m["fate"] == fate:
                 print(" ", m["mutant"])

@@ -12,9 +12,10 @@ from padl.runs.exit_codes import DONE, FAILED
 OPTIONS = Options(
     "check",
     usage=["THING [KEY=VALUE ...] [THING ...] [--only NAME,...] [--json]", "THING --oracle FILE.py", "--list"],
-    about="Put optimizers through checks: shapes and dtypes, programs, edge cases, whether\n"
-    "each number matters. Print what passes, and of what fails the smallest case as\n"
-    "Python. Exit code 1 where something fails.",
+    about="Put optimizers, losses, models, tasks and schedules through checks: shapes and\n"
+    "dtypes, programs, edge cases, whether each number matters. Print what passes, and\n"
+    "of what fails the smallest case as Python; of an optimizer what is measured too.\n"
+    "Exit code 1 where something fails.",
     examples=[
         "padl check adam",
         "padl check adamw weight_decay=0.1 lion --only behaviour",
@@ -43,7 +44,7 @@ OPTIONS.add_value(
     "compare with a function in it, (w, grads, **hyperparameters), which yields w after each step",
     "--oracle takes one file: padl check lion --oracle lion_numpy.py",
 )
-OPTIONS.add_argument("--slow", action="store_true", help="make slow checks too")
+OPTIONS.add_argument("--slow", action="store_true", help="make slow checks too, and measure what it costs")
 OPTIONS.add_argument("--verbose", action="store_true", help="say what each check promises")
 OPTIONS.add_argument("--json", action="store_true", help="print all of it as JSON, and nothing else")
 OPTIONS.add_argument("--list", action="store_true", help="list the checks, and check nothing")
@@ -66,15 +67,17 @@ def run(arguments: list[str]) -> int:
     with contextlib.redirect_stdout(sys.stderr):  # what a file prints as it is loaded
         found = [each for word, settings in things for each in checking.subjects(word, checking.settings_of(settings))]
         plan = checking.planned(found, only, given.slow, given.oracle)
-    results = []
+    results, cards = [], {}
     for subject, checks in plan:
         outcomes = _outcomes(subject, checks)
         results.append((subject, outcomes))
+        if not only and subject.kind == "optimizer":
+            cards[id(subject)] = _card(subject, given.slow)
         if not given.json:
-            check_report.print_outcomes(subject, outcomes, given.verbose)
+            check_report.print_outcomes(subject, outcomes, cards.get(id(subject)), given.verbose)
     code = FAILED if any(each.status == "fail" for _, outcomes in results for each in outcomes) else DONE
     if given.json:
-        print(json.dumps(check_report.as_data(results, code), indent=1))
+        print(json.dumps(check_report.as_data(results, cards, code), indent=1))
     elif len(results) > 1:
         check_report.print_all(results)
     return code
@@ -91,6 +94,15 @@ def _things(words: Sequence[str]) -> list[tuple[str, list[str]]]:
         else:
             things[-1][1].append(word)
     return things
+
+
+def _card(subject: Any, slow: bool) -> Any:
+    """Measure what is not judged; what a rule prints goes to standard error."""
+    from padl.app.checking import measured
+    from padl.runs.console import Working
+
+    with contextlib.redirect_stdout(sys.stderr), Working(f"measuring {subject.label}"):
+        return measured(subject, slow)
 
 
 def _outcomes(subject: Any, checks: Sequence[Any]) -> list[Any]:
