@@ -174,7 +174,7 @@ def sm3(learning_rate: ScalarOrSchedule = 0.1, momentum: Scalar = 0.9, mu_dtype:
     def direction(g, s, p, t):
         bound = _narrowest(s.cover, g.shape)
         nu = bound + g**2
-        d = jnp.where(nu > 0, g / jnp.sqrt(jnp.where(nu > 0, nu, 1)), 0)
+        d = jnp.where(nu == 0, 0, g / jnp.sqrt(jnp.where(nu == 0, 1, nu)))  # NaN is not hidden
         m = momentum * s.m + (1 - momentum) * d
         return m, Covers(_widest(nu), m)
 

@@ -105,6 +105,7 @@ class MomentumAndCovariances(NamedTuple):
     reference="KellerJordan/modded-nanogpt, track 3, number 18 (PMuon), 2026",
     other_shapes=dict.fromkeys(("L", "R"), SQUARE),
     laws=("scale_free", "steady", "rotations", "shifted"),
+    exempt={"average_words": "b2 is of sums"},
 )
 def pmuon(
     learning_rate: ScalarOrSchedule = 0.035,

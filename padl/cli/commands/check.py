@@ -13,9 +13,9 @@ OPTIONS = Options(
     "check",
     usage=["THING [KEY=VALUE ...] [THING ...] [--only NAME,...] [--json]", "THING --oracle FILE.py", "--list"],
     about="Put optimizers, losses, models, tasks and schedules through checks: shapes and\n"
-    "dtypes, programs, edge cases, whether each number matters. Print what passes, and\n"
-    "of what fails the smallest case as Python; of an optimizer what is measured too.\n"
-    "Exit code 1 where something fails.",
+    "dtypes, programs, edge cases, whether each number matters. Print what passes,\n"
+    "and of what fails the smallest case as Python; of an optimizer what is measured\n"
+    "too. Exit code 1 where something fails.",
     examples=[
         "padl check adam",
         "padl check adamw weight_decay=0.1 lion --only behaviour",

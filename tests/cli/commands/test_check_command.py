@@ -101,3 +101,11 @@ def test_mistakes_are_a_line_and_the_exit_code_is_2(padl_command, words, line):
     assert (code, out) == (2, "")
     assert err.startswith(f"padl: {line}")
     assert len(err.splitlines()) == 1
+
+
+def test_all_checks_of_an_optimizer_are_followed_by_what_is_measured_and_not_judged(padl_command):
+    code, out, err = padl_command("check", "signsgd", "--json")
+    assert (code, err) == (0, "")
+    measured = json.loads(out)["checked"][0]["measured"]
+    assert measured["responses"]["nan_spreads"] == "that number"
+    assert measured["slow"] is None
