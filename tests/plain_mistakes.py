@@ -54,7 +54,7 @@ MISTAKES = {
     unread_number: "numbers_matter",
     branches: "numbers_traced",
     not_finite: "zero_gradients",
-    of_matrices: "any_tree",
+    of_matrices: "runs",
     forgets_decay: "decay_measured",
     drifting_state: "state_form",
 }  # with a check that says so

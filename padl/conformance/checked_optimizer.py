@@ -14,11 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from padl.conformance.checks import place_of
 from padl.conformance.problems import HEADS, LOGITS, SMALLER, START, Stream, loss_of
 from padl.nested import without
 from padl.optimizers.transformation import Transformation, needs_of, readout_of
 from padl.roles import ParameterRole
-from padl.types import DOMAINS, Domain, PyTree
+from padl.rule_errors import shown_kind
+from padl.types import DOMAINS, Domain, PyTree, one_line
 
 Roles = Mapping[str, ParameterRole]
 Split = Callable[[Mapping[str, Any]], tuple[Callable[..., Any], dict[str, Any]]]
@@ -167,6 +169,20 @@ class CheckedOptimizer:
     def update(self, tx: Any, grads: PyTree, state: PyTree, params: PyTree, key: Any = None) -> tuple[PyTree, PyTree]:
         """Make one update as a run does, of one bowl."""
         return tx.update(grads, state, params, **self.told(tx, params, grads, key))
+
+    @cached_property
+    def unusable(self) -> str:
+        """Why not even one update can be made, in a line; "" where one can."""
+        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), self.start)
+        try:
+            tx = self.made()
+            returned = self.update(tx, params, tx.init(params), params)
+        except Exception as error:  # a stranger's code
+            return f"{one_line(error)}{place_of(error)}"
+        if not isinstance(returned, tuple) or len(returned) != 2:
+            return f"update returns (updates, state), and not {shown_kind(returned)}"
+        updates, expected = (jax.tree.map(jnp.shape, tree) for tree in (returned[0], params))
+        return "" if updates == expected else f"its updates are {updates} for parameters {expected}"
 
     def course(
         self,

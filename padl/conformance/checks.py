@@ -17,6 +17,7 @@ from padl.types import Kind, one_line
 
 Group = Literal["load", "contract", "behaviour"]
 ELSEWHERE = re.compile("site-packages|^<")  # files that are libraries', or none
+RUNS = "runs"  # the check without which no other can be made
 Status = Literal["pass", "fail", "exempt", "not for it", "not run"]
 
 
@@ -92,6 +93,8 @@ def outcome_of(check: Check, subject: Any, exempt: Mapping[str, str]) -> Outcome
         exempt: {name of a check: why it may fail}.
     """
     start = time.perf_counter()
+    if check.name != RUNS and getattr(subject, "unusable", ""):
+        return Outcome(check, "not run", f"the check {RUNS} fails")
     status, reason, case = _tried(check, subject)
     if status == "fail":
         case = next((less for each in subject.smaller if (less := _tried(check, each))[0] == "fail"), ("", "", case))[2]
@@ -112,11 +115,11 @@ def _tried(check: Check, subject: Any) -> tuple[Status, str, str]:
     except NotRun as error:
         return "not run", str(error), ""
     except Exception as error:  # of what is checked: whatever a stranger's code raises is an answer
-        return "fail", f"raises {one_line(error)}{_place(error)}", ""
+        return "fail", f"raises {one_line(error)}{place_of(error)}", ""
     return "pass", "", ""
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """` (mine.py:12)`, of the last line that was run of a file that is neither PADL's nor a library's."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [f for f in frames if HERE not in Path(f.filename).resolve().parents and not ELSEWHERE.search(f.filename)]

@@ -13,12 +13,12 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from padl.conformance.cases import case, import_code, made_code
 from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, size
-from padl.conformance.checks import Failure, NotForIt, NotRun, check
+from padl.conformance.checks import Failure, NotForIt, NotRun, check, place_of
 from padl.conformance.optimizer_forms import shapes
 from padl.conformance.problems import STEPS, given, noisy
 from padl.engine.counters import common_scalars
 from padl.engine.operations import operations_of
-from padl.types import LearningRate, PyTree
+from padl.types import LearningRate, PyTree, one_line
 
 DEVICES = 4
 LONG = 1000  # steps of a training
@@ -37,21 +37,38 @@ def _traces(rule: CheckedOptimizer, numbers: Mapping[str, Any], fixed: Mapping[s
 
 
 @check("optimizer", "contract")
+def runs(rule: CheckedOptimizer) -> None:
+    """A first state and an update can be made; the updates have the form of the parameters."""
+    if rule.usual.unusable:
+        raise Failure(rule.usual.unusable, case(rule.usual, [rule.usual.start]))
+
+
+@check("optimizer", "contract")
 def numbers_traced(rule: CheckedOptimizer) -> None:
-    """Every number that is data can be traced, each by itself: no Python branch looks at its value."""
+    """Arrays can be traced, and every number that is data: no Python branch looks at their values."""
     rule = rule.usual
-    for name, value in rule.own_numbers.items():
+    for name, value in {"": 0.0, **rule.own_numbers}.items():
         try:
-            _traces(rule, {name: jax.ShapeDtypeStruct((), jnp.float32)}, {})
+            _traces(rule, {name: jax.ShapeDtypeStruct((), jnp.float32)} if name else {}, {})
         except Exception as error:
-            made = made_code(rule, {name: "x"}).removeprefix("tx = ")
+            made = made_code(rule, {name: "x"} if name else {}).removeprefix("tx = ")
             code = "\n".join([*import_code(rule), "start = {'w': jnp.ones(2)}\n"])
             code += f"jax.jit(lambda x: (tx := {made}).update(start, tx.init(start), start))({value:g})"
-            raise Failure(
-                f"with {name} traced it raises {type(error).__name__}: {str(error).splitlines()[0]}; use jnp.where, or "
-                "annotate it as int, bool or Literal where it chooses the program",
-                code,
-            ) from error
+            raise Failure(f"{_traced(name, error)}{place_of(error)}", code) from error
+
+
+def _traced(name: str, error: Exception) -> str:
+    """Say what is wrong where a number of this name is traced; "" for the arrays alone."""
+    if not isinstance(error, jax.errors.ConcretizationTypeError):
+        return f"while it is traced{f' with {name}' if name else ''} it raises {one_line(error)}"
+    if name:
+        return (
+            f"a Python branch looks at the value of {name}: use jnp.where, or annotate it as int, bool or Literal, so"
+            " that it chooses the program"
+        )
+    return (
+        "a Python branch looks at a traced value, a gradient, a parameter or its state: use jnp.where or jax.lax.cond"
+    )
 
 
 @check("optimizer", "contract")

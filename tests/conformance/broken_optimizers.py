@@ -362,3 +362,9 @@ def of_the_array(learning_rate: ScalarOrSchedule = 0.1, roles: Roles | None = No
 def other_rate(learning_rate: ScalarOrSchedule = 0.1, b1: Scalar = 0.9):
     average = lambda v, g: jnp.asarray(b1**2 * v + (1 - b1**2) * g, v.dtype)  # noqa: E731
     return descent(follow=lambda s, g: jax.tree.map(average, s.v, g))(learning_rate)
+
+
+@breaks("runs")
+def updates_alone(learning_rate: ScalarOrSchedule = 0.1):
+    tx = descent()(learning_rate)
+    return Transformation(tx.init, lambda grads, state, params=None, **extras: tx.update(grads, state, params)[0])
