@@ -120,7 +120,8 @@ def decay_rates(rule: CheckedOptimizer) -> None:
     flat = given(rule.start, 1).scaled(0.0)
     after = rule.course(flat, still(rule, **values), start=before.params, state=before.state)
     pairs = zip(jax.tree.leaves(before.state), jax.tree.leaves(after.state), strict=True)
-    shares = [np.asarray(y) / np.asarray(x) for x, y in pairs if np.size(x) and np.all(np.asarray(x) != 0)]
+    with np.errstate(invalid="ignore", over="ignore"):
+        shares = [np.asarray(y) / np.asarray(x) for x, y in pairs if np.size(x) and np.all(np.asarray(x) != 0)]
     for word, value in values.items():
         if not any(np.allclose(share, value, rtol=1e-6) for share in shares):
             code = case(rule, steps_of(given(rule.start).c, 2), values, "print(state)")
