@@ -7,7 +7,8 @@ cases.py: the smallest failing case as code.
 Checks of optimizers: optimizer_forms.py (structures, shapes, dtypes), optimizer_programs.py (tracing, members,
 devices), optimizer_companions.py (Optax's wrappers, checkpoints), optimizer_edges.py (zero, huge, not a number),
 optimizer_descent.py (it goes down, its numbers matter, its decay), optimizer_layouts.py (transposes, stacks),
-optimizer_laws.py (what words mean, and laws that a rule says it keeps); oracle.py (the author's own function of NumPy).
+optimizer_words.py (what b1, momentum and others mean), optimizer_laws.py (laws that a rule says it keeps); oracle.py
+(the author's own function of NumPy).
 
 Losses, models, tasks and schedules are registered; checked_item.py, checked_loss.py, checked_model.py and
 checked_task.py are these as checks see them, and loss_arguments.py what losses are called with. Checks of losses:

@@ -206,14 +206,14 @@ class CheckedOptimizer:
             numbers = as_array({**self.numbers, **(numbers or {})})
             params = as_array(self.start if start is None else start)
             if state is None:
-                state = self._programs[0](numbers, params)
+                state = self.programs[0](numbers, params)
             key = jax.random.key(seed)
-            rows, params, state = self._programs[1](numbers, params, state, *as_array(stream), key)
+            rows, params, state = self.programs[1](numbers, params, state, *as_array(stream), key)
             (path, judged, updates), params = jax.device_get((rows, params))
             return Course(path, judged, updates, params, state)
 
     @cached_property
-    def _programs(self) -> tuple[Any, Any]:
+    def programs(self) -> tuple[Any, Any]:
         """The first state of parameters, and the course from there; compiled for a form of parameters, and a dtype."""
 
         def first(numbers: Any, params: PyTree) -> PyTree:

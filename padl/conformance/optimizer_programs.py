@@ -125,8 +125,8 @@ def members(rule: CheckedOptimizer) -> None:
     with jax.enable_x64(True):
         many = jax.tree.map(lambda x: jnp.asarray([f * x for f in factors], float), rule.numbers)
         arrays = jax.tree.map(jnp.asarray, (rule.start, *stream))
-        state = jax.vmap(lambda n: rule._programs[0](n, arrays[0]))(many)
-        run = jax.vmap(lambda n, s: rule._programs[1](n, arrays[0], s, *arrays[1:], jax.random.key(0)))
+        state = jax.vmap(lambda n: rule.programs[0](n, arrays[0]))(many)
+        run = jax.vmap(lambda n, s: rule.programs[1](n, arrays[0], s, *arrays[1:], jax.random.key(0)))
         paths = jax.device_get(jax.jit(run)(many, state)[0][0])
     for k, factor in enumerate(factors):
         alone = rule.course(stream, jax.tree.map(lambda x, f=factor: f * x, rule.numbers))
@@ -192,9 +192,9 @@ def sharded(rule: CheckedOptimizer) -> None:
     )
     params = jax.tree.map(place, spread.start)
     numbers = jax.tree.map(jnp.float32, spread.numbers)
-    state = spread._programs[0](numbers, params)
+    state = spread.programs[0](numbers, params)
     c, a = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), stream)
-    _, there, _ = spread._programs[1](numbers, params, state, c, a, jax.random.key(0))
+    _, there, _ = spread.programs[1](numbers, params, state, c, a, jax.random.key(0))
     apart, moved = distance(jax.device_get(there), alone.params), distance(alone.params, spread.start)
     if not apart <= 1e-3 * max(moved, 1e-30):
         raise Failure(

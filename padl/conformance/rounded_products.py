@@ -38,9 +38,9 @@ def roundings(rule: CheckedOptimizer, steps: int = 12) -> Roundings:
     with jax.enable_x64(True):
         as_array = lambda tree: jax.tree.map(lambda x: jnp.asarray(x, float), tree)  # noqa: E731
         numbers, params = as_array(without_decay(rule.numbers)), as_array(start)
-        state = rule._programs[0](numbers, params)
+        state = rule.programs[0](numbers, params)
         arguments = (numbers, params, state, *as_array(given(start, steps)), jax.random.key(0))
-        closed, form = jax.make_jaxpr(rule._programs[1], return_shape=True)(*arguments)
+        closed, form = jax.make_jaxpr(rule.programs[1], return_shape=True)(*arguments)
         if "dot_general" not in operations_of(closed):
             return Roundings()
         ends = [_end(closed, form, arguments, digits) for digits in (52, *DIGITS.values())]

@@ -16,6 +16,7 @@ from padl.conformance import (
     optimizer_laws,
     optimizer_layouts,
     optimizer_programs,
+    optimizer_words,
     schedule_checks,
     task_checks,
 )
@@ -28,6 +29,7 @@ MODULES = (
     optimizer_companions,
     optimizer_descent,
     optimizer_edges,
+    optimizer_words,
     optimizer_laws,
     optimizer_layouts,
     loss_checks,
