@@ -30,7 +30,9 @@ from padl.engine.mesh import split_cpu
 from padl.errors import near
 from padl.jax_flags import pinned
 from padl.messages import warn
+from padl.origins import PADL
 from padl.registry import Entry
+from padl.signature_checks import hints
 from padl.types import Kind, PadlError
 
 OF_ENTRY: Mapping[Kind, Callable[[Entry, Mapping[str, Any], str], Any]] = {
@@ -45,7 +47,7 @@ class Subject(NamedTuple):
 
     Attributes:
         label: as its code names it. origin: whose it is. settings: hyperparameters that are not its defaults. checked:
-            it as checks see it.
+            it as checks see it. hints: on its signature, a line each.
     """
 
     kind: Kind
@@ -53,6 +55,7 @@ class Subject(NamedTuple):
     origin: str
     settings: Mapping[str, Any]
     checked: Any
+    hints: tuple[str, ...] = ()
 
 
 class Report(list[Outcome]):
@@ -118,7 +121,8 @@ def _subject(named: Named, settings: Mapping[str, Any]) -> Subject:
     entry = named.thing if isinstance(named.thing, Entry) else registered(named.thing)
     if entry is not None:
         checked = OF_ENTRY[entry.kind](entry, settings, named.code)
-        subject = Subject(entry.kind, entry.name, entry.origin, settings, checked)
+        said = () if entry.origin == PADL else tuple(hints(entry))
+        subject = Subject(entry.kind, entry.name, entry.origin, settings, checked, said)
     else:
         checked = checked_function(named.thing, settings, named.label, named.code)
         subject = Subject("optimizer", checked.label, "", settings, checked)

@@ -38,6 +38,8 @@ def print_outcomes(
     for each in outcomes:
         if each.status == "fail":
             _print_failure(each)
+    for hint in subject.hints:
+        print_line(f"hint: {hint}")
     if card is not None:
         print_line("\n".join([*lines_of(card), ""]))
     print_line(f"{_titled(subject)}: {counted(outcomes)}", style="bold")
@@ -120,6 +122,7 @@ def as_data(results: Results, cards: Mapping[int, OptimizerCard], exit_code: int
             "label": subject.label,
             "origin": subject.origin,
             "settings": dict(subject.settings),
+            "hints": list(subject.hints),
             "checks": [{**_of_check(each.check), **_of_outcome(each)} for each in found],
             **({"measured": plain(cards[id(subject)])} if id(subject) in cards else {}),
         }

@@ -109,3 +109,15 @@ def test_all_checks_of_an_optimizer_are_followed_by_what_is_measured_and_not_jud
     measured = json.loads(out)["checked"][0]["measured"]
     assert measured["responses"]["nan_spreads"] == "that number"
     assert measured["slow"] is None
+
+
+def test_hints_on_the_signature_of_a_plugin_are_printed(padl_command, tmp_path):
+    file = tmp_path / "floating.py"
+    file.write_text(
+        "import optax\nfrom padl.registry import optimizer\n\n\n@optimizer()\n"
+        "def floating(lr: float = 0.1):\n    return optax.sgd(lr)\n",
+        encoding="utf-8",
+    )
+    _, out, _ = padl_command("check", str(file), "--only", "state_arrays")
+    assert "hint: lr: annotated float" in out
+    assert "hint: it has no docstring" in out
