@@ -23,6 +23,13 @@ def still(rule: CheckedOptimizer, **numbers: float) -> dict[str, float]:
     return {**({DECAY: 0.0} if DECAY in rule.own_numbers else {}), **numbers}
 
 
+def _words(rule: CheckedOptimizer, words: tuple[str, ...]) -> list[str]:
+    """Those of PADL's words that an optimizer has; a plain function of Optax's has words of its own."""
+    if not rule.annotated:
+        raise NotForIt("its words are its author's: registered, they are PADL's")
+    return [word for word in words if word in rule.own_numbers]
+
+
 @check("optimizer", "behaviour")
 def slots_change(rule: CheckedOptimizer) -> None:
     """Every array that it remembers changes as it goes: none is kept for nothing, or forgotten to be kept."""
@@ -50,7 +57,7 @@ def _unchanged(before: PyTree, after: PyTree) -> set[str]:
 def momentum_word(rule: CheckedOptimizer) -> None:
     """b1 and momentum are memory of direction: at 0, without a gradient it stands still."""
     rule = rule.usual
-    words = [word for word in MOMENTA if word in rule.own_numbers and 0.0 in rule.domains[word]]
+    words = [word for word in _words(rule, MOMENTA) if 0.0 in rule.domains[word]]
     if not words:
         raise NotForIt("it has neither b1 nor momentum, or not at 0")
     stops = np.where(np.arange(STEPS) < 6, 1.0, 0.0)
@@ -69,7 +76,7 @@ def momentum_word(rule: CheckedOptimizer) -> None:
 def average_words(rule: CheckedOptimizer) -> None:
     """b1, b2, b3 and decay are of averages: on a constant gradient it settles to the same step whatever they are."""
     rule = rule.usual
-    words = [word for word in AVERAGES if word in rule.own_numbers]
+    words = _words(rule, AVERAGES)
     if not words:
         raise NotForIt("it has none of them")
 
@@ -112,7 +119,7 @@ def _in_step(*trees: PyTree) -> Iterator[tuple[Any, ...]]:
 def decay_rates(rule: CheckedOptimizer) -> None:
     """b1, b2, b3, decay and momentum are decay rates: each is that of something it remembers, without gradients."""
     rule = rule.usual
-    words = [word for word in (*AVERAGES, "momentum") if word in rule.own_numbers]
+    words = _words(rule, (*AVERAGES, "momentum"))
     if not words:
         raise NotForIt("it has none of them")
     values = dict(zip(words, (0.7, 0.6, 0.5, 0.4, 0.3), strict=False))
