@@ -1,4 +1,4 @@
-"""What rules promise that give some parameters another optimizer: dtypes, a scan, and numbers that are data."""
+"""What rules promise beside the checks of padl.conformance that give some parameters another optimizer."""
 
 from functools import partial
 
@@ -31,24 +31,13 @@ def update(tx, grads, state, params):
     return tx.update(grads, state, params, value=loss(params), grad=grads, value_fn=loss, key=jax.random.key(0))
 
 
-def types(tree):
-    return jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), jax.eval_shape(lambda: tree))
-
-
-def test_no_dtype_depends_on_the_gradient_and_nothing_is_promoted_in_silence(name):
+def test_no_dtype_is_promoted_in_silence(name):
     choice, numbers = registry.optimizer.get(name).split({})
-    for param in DTYPES:
-        params = jax.tree.map(lambda x, d=param: jnp.asarray(x, d), PARAMS)
-        for grad in {param, "float32"}:
-            grads = jax.tree.map(lambda x, d=grad: jnp.asarray(x, d), PARAMS)
-            with jax.numpy_dtype_promotion("strict" if grad == param else "standard"):
-                tx = choice(**jax.tree.map(jnp.float32, numbers))
-                start = jax.eval_shape(tx.init, params)
-                updates, state = jax.eval_shape(partial(update, tx), grads, start, params)
-                again, last = jax.eval_shape(partial(update, tx), grads, state, params)
-            types_of = partial(jax.tree.map, lambda x: (x.shape, x.dtype, x.weak_type))
-            assert types_of(start) == types_of(state) == types_of(last), (param, grad)
-            assert types_of(updates) == types_of(again) == types_of(jax.eval_shape(lambda p: p, params)), (param, grad)
+    for dtype in DTYPES:
+        params = jax.tree.map(lambda x, d=dtype: jnp.asarray(x, d), PARAMS)
+        with jax.numpy_dtype_promotion("strict"):
+            tx = choice(**jax.tree.map(jnp.float32, numbers))
+            jax.eval_shape(partial(update, tx), params, jax.eval_shape(tx.init, params), params)
 
 
 def test_a_scan_lowers_a_bowl_and_members_of_a_sweep_walk_as_each_does_alone(name):
