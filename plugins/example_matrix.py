@@ -21,7 +21,10 @@ class Memory(NamedTuple):
 @optimizer(
     family="wrapper",
     reference="Vogels et al. 2019, arXiv:1905.13727, algorithms 1 and 2, of rank 1",
-    exempt={"own_randomness": "it begins at one random vector, whatever the seed"},
+    exempt={
+        "own_randomness": "it begins at one random vector, whatever the seed",
+        "stack": "the vectors that it begins at are others in a stack",
+    },
 )
 def rank_one(inner: Optimizer, roles=None) -> Transformation:
     """PowerSGD: `inner` sees of each matrix its nearest of rank 1; what is missing is added to the next gradient.

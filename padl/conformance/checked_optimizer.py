@@ -173,9 +173,9 @@ class CheckedOptimizer:
     @cached_property
     def unusable(self) -> str:
         """Why not even one update can be made, in a line; "" where one can."""
-        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), self.start)
+        params = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), self.usual.start)
         try:
-            tx = self.made()
+            tx = self.usual.made()
             returned = self.update(tx, params, tx.init(params), params)
         except Exception as error:  # a stranger's code
             return f"{one_line(error)}{place_of(error)}"

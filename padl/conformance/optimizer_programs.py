@@ -39,8 +39,8 @@ def _traces(rule: CheckedOptimizer, numbers: Mapping[str, Any], fixed: Mapping[s
 @check("optimizer", "contract")
 def runs(rule: CheckedOptimizer) -> None:
     """A first state and an update can be made; the updates have the form of the parameters."""
-    if rule.usual.unusable:
-        raise Failure(rule.usual.unusable, case(rule.usual, [rule.usual.start]))
+    if rule.unusable:
+        raise Failure(rule.unusable, case(rule.usual, [rule.usual.start]))
 
 
 @check("optimizer", "contract")

@@ -143,6 +143,7 @@ class PolyakAveraging(NamedTuple):
     exempt={
         "momentum_word": "it goes on towards its average",
         "decay_measured": "a step follows from the loss, and is nothing without a gradient, as its decay is",
+        "extreme_gradients": "a step is the loss over the gradient's square, without a bound",
         "decay_rates": "momentum is a share of the way between two points",
     },
 )

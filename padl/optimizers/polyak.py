@@ -80,7 +80,12 @@ def polyak_sgd(
     return move(rule, learning_rate, measure=slot_measure(step_size="step"), effective=last_step)
 
 
-@optimizer(family="polyak", reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo", laws=("rotations", "shifted"))
+@optimizer(
+    family="polyak",
+    reference="Schaipp et al. 2024, arXiv:2305.07583, MoMo",
+    laws=("rotations", "shifted"),
+    exempt={"spike": "its model of the loss, which averages, is below the bound for some steps, and it waits"},
+)
 def momo(
     learning_rate: Annotated[ScalarOrSchedule, LONGEST] = 1.0,
     momentum: Scalar = 0.9,
@@ -123,6 +128,7 @@ def momo(
     shown_at={"learning_rate": 10.0},
     temporary="d/D of an array or two, as XLA sums what is in memory",
     laws=("scale_free", "eps_of_gradient", "shifted"),
+    exempt={"spike": "its model of the loss, which averages, is below the bound for some steps, and it waits"},
 )
 def momo_adam(
     learning_rate: ScalarOrSchedule = 1e-2,
