@@ -7,6 +7,7 @@ import sys
 import pytest
 from plain_mistakes import __file__ as MISTAKES
 
+from padl import registry
 from padl.conformance.suite import CHECKS
 
 TWICE = """
@@ -111,7 +112,8 @@ def test_all_checks_of_an_optimizer_are_followed_by_what_is_measured_and_not_jud
     assert measured["slow"] is None
 
 
-def test_hints_on_the_signature_of_a_plugin_are_printed(padl_command, tmp_path):
+def test_hints_on_the_signature_of_a_plugin_are_printed(padl_command, tmp_path, monkeypatch):
+    monkeypatch.setattr(registry.optimizer, "_entries", dict(registry.optimizer._entries))
     file = tmp_path / "floating.py"
     file.write_text(
         "import optax\nfrom padl.registry import optimizer\n\n\n@optimizer()\n"
