@@ -12,14 +12,14 @@ import optax
 
 from padl.app.objects import optimizers
 from padl.app.objects.signatures import hyperparameters_of, parameters_of
-from padl.conformance.checked_optimizer import CheckedOptimizer, domain_of
+from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, domain_of
 from padl.nested import without
 from padl.optimizers.transformation import NEEDS
 from padl.registry import Entry, StaticPartial, near
 from padl.types import PadlError, one_line
 
 FLOATS = (float, np.floating)
-RATE, USUAL_RATE = "learning_rate", 1e-3  # of a function that has no default for it
+USUAL_RATE = 1e-3  # of a function that has no default for it
 
 
 def checked_entry(entry: Entry, settings: Mapping[str, Any] | None = None, code: str = "") -> CheckedOptimizer:

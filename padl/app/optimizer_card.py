@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from padl.app import names
+from padl.app.checked_things import checked_entry
 from padl.conformance.checked_optimizer import CheckedOptimizer
 from padl.conformance.measurements import OptimizerCard, card
 
@@ -38,13 +39,7 @@ def card_of(rule: CheckedOptimizer, slow: bool = False) -> OptimizerCard:
 @cache
 def known_rules() -> Mapping[str, CheckedOptimizer]:
     """Make the rules that an optimizer is compared with, by their names; once, as each is a program to compile."""
-    return {name: _rule(name) for name in KNOWN}
-
-
-def _rule(name: str) -> CheckedOptimizer:
-    entry = names.find("optimizer", name)
-    domains = {each: h.domain for each, h in entry.hyperparameters.items()}
-    return CheckedOptimizer(name, entry.split, domains, "import padl", f"padl.optimizer({name!r}", entry.traits)
+    return {name: checked_entry(names.find("optimizer", name)) for name in KNOWN}
 
 
 def plain(card: Any) -> Any:

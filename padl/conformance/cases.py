@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from padl.conformance.checked_optimizer import MODEL_STATE, CheckedOptimizer
+from padl.conformance.checked_optimizer import MODEL_STATE, CheckedOptimizer, at_step
 from padl.types import PyTree
 
 SAID = {  # of what an update is given beside the usual, as code
@@ -88,4 +88,4 @@ def case(
 
 def steps_of(c: PyTree, count: int) -> list[PyTree]:
     """The first `count` of gradients with a leading axis of steps."""
-    return [jax.tree.map(lambda x, k=k: x[k], c) for k in range(count)]
+    return [at_step(c, k) for k in range(count)]

@@ -24,7 +24,7 @@ from padl.types import DOMAINS, Domain, PyTree, one_line
 
 Roles = Mapping[str, ParameterRole]
 Split = Callable[[Mapping[str, Any]], tuple[Callable[..., Any], dict[str, Any]]]
-MODEL_STATE, RATE = "model_state", "learning_rate"
+MODEL_STATE, RATE, DECAY = "model_state", "learning_rate", "weight_decay"
 
 
 class Course(NamedTuple):
@@ -141,7 +141,16 @@ class CheckedOptimizer:
     @cached_property
     def usual(self) -> "CheckedOptimizer":
         """It at parameters of the form that it takes: of what reads attention logits those of heads."""
-        return self.at(HEADS) if MODEL_STATE in self.needs and self.start is START else self
+        return self.at(HEADS) if self.is_for_heads and self.start is START else self
+
+    @property
+    def is_for_heads(self) -> bool:
+        """Whether it reads what a model keeps, and so is for models with attention alone."""
+        return MODEL_STATE in self.needs
+
+    def still(self, **numbers: float) -> dict[str, float]:
+        """Return numbers, without a weight decay of its own."""
+        return {**({DECAY: 0.0} if DECAY in self.own_numbers else {}), **numbers}
 
     def by_itself(self, tree: PyTree) -> PyTree:
         """Leave out of a tree of arrays those that another optimizer within it moves, with numbers of its own."""
@@ -254,6 +263,17 @@ def distance(one: PyTree, other: PyTree) -> float:
 def size(tree: PyTree) -> float:
     """Return the largest number of a tree, without its sign."""
     return distance(tree, jax.tree.map(np.zeros_like, tree))
+
+
+def at_step(tree: PyTree, k: int) -> PyTree:
+    """Return what a tree with a leading axis of steps is at one of them."""
+    return jax.tree.map(lambda x: x[k], tree)
+
+
+def first_move(updates: PyTree) -> int:
+    """Return the first step at which updates move anything; 0 where none does."""
+    steps = len(next(iter(jax.tree.leaves(updates))))
+    return next((k for k in range(steps) if size(at_step(updates, k))), 0)
 
 
 def is_finite(tree: PyTree) -> bool:

@@ -15,7 +15,6 @@ import numpy as np
 
 from padl.conformance.checked_optimizer import CheckedOptimizer
 from padl.conformance.checks import NotForIt
-from padl.conformance.invariances import is_for_heads
 from padl.conformance.optimizer_forms import shapes
 from padl.engine.operations import products_of
 from padl.types import PyTree
@@ -86,7 +85,7 @@ def costs(rule: CheckedOptimizer) -> Costs:
 
 
 def _check_takes_any_tree(rule: CheckedOptimizer) -> None:
-    if is_for_heads(rule):
+    if rule.is_for_heads:
         raise NotForIt("it is for models of one form")
 
 

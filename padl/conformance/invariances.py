@@ -10,16 +10,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from padl.conformance.checked_optimizer import MODEL_STATE, CheckedOptimizer, Course
+from padl.conformance.checked_optimizer import DECAY, CheckedOptimizer, Course
 from padl.conformance.problems import Stream, given
-from padl.optimizers.transformation import Transformation
 from padl.types import PyTree
 
 Form = str  # "matrices" or "vectors"
 Array = Callable[[np.ndarray], np.ndarray]  # of shape (steps, ...)
 EXACT, NEARLY = 1e-9, 1e-4  # of the largest update: rounding in float64, and an eps beside gradients
 FACTOR = 1024.0  # of gradients; a power of two, so that it rounds nothing
-DECAY = "weight_decay"
 
 
 class Invariance(NamedTuple):
@@ -59,12 +57,6 @@ def form_of(x: Any) -> Form:
     return "matrices" if np.ndim(x) > 1 else "vectors"
 
 
-def is_for_heads(rule: CheckedOptimizer) -> bool:
-    """Whether it declares that it reads what a model keeps; a plain Optax transformation is only given that too."""
-    tx = rule.made()
-    return isinstance(tx, Transformation) and MODEL_STATE in tx.needs
-
-
 def without_decay(numbers: Mapping[str, Any]) -> dict[str, Any]:
     """Those numbers, with a weight decay of 0 there and in optimizers within it."""
     off = lambda name, x: without_decay(x) if isinstance(x, Mapping) else 0.0 if name == DECAY else x  # noqa: E731
@@ -73,7 +65,7 @@ def without_decay(numbers: Mapping[str, Any]) -> dict[str, Any]:
 
 def invariances(rule: CheckedOptimizer) -> tuple[Invariance, ...]:
     """Measure every change of `changes`, and an array split in two."""
-    rule = rule.usual if is_for_heads(rule) else rule
+    rule = rule.usual
     stream, numbers = given(rule.start), without_decay(rule.numbers)
     usual = rule.course(stream, numbers)
     measured = (_measured(rule, numbers, stream, usual, each) for each in changes())

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from padl.conformance.checked_optimizer import CheckedOptimizer, domain_of, size
-from padl.conformance.invariances import EXACT, Form, apart_by_form, is_for_heads
+from padl.conformance.invariances import EXACT, Form, apart_by_form
 from padl.conformance.problems import START, STEPS, Stream, given, noisy
 from padl.nested import flattened, with_value
 from padl.types import PyTree
@@ -73,7 +73,7 @@ def equalities(rule: CheckedOptimizer, known: Mapping[str, CheckedOptimizer]) ->
     Args:
         known: the simplest first; one of the optimizer's own name is passed over.
     """
-    if is_for_heads(rule):
+    if rule.is_for_heads:
         return ()
     walker = Walker(rule)
     found = [_found(walker, name, Walker(other)) for name, other in known.items() if name != rule.label]

@@ -128,7 +128,7 @@ def names_of_arrays(rule: CheckedOptimizer) -> None:
     """Names and order of the arrays do not matter to it, where roles do not follow from them."""
     if rule.takes_roles:
         raise NotForIt("roles follow from the names")
-    if MODEL_STATE in rule.needs:
+    if rule.is_for_heads:
         raise NotForIt("it knows its arrays by name")
     if "key" in rule.needs:
         raise NotForIt("random numbers follow from the names")

@@ -9,14 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.conformance.cases import case, steps_of
-from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, size
+from padl.conformance.checked_optimizer import DECAY, RATE, CheckedOptimizer, at_step, distance, first_move, size
 from padl.conformance.checks import Failure, NotForIt, check
 from padl.conformance.problems import START, STEPS, Stream, bowl, flat, given, noisy
 from padl.optimizers.transformation import NEEDS, Transformation, readout_of, trained
 from padl.types import Domain, PyTree
 
 RATES, CALLS = 8, 4  # learning rates tried; courses of STEPS steps at each
-DECAY = "weight_decay"
 
 
 def loss(params: PyTree) -> float:
@@ -40,7 +39,7 @@ def descends(rule: CheckedOptimizer) -> None:
         for _ in range(CALLS):
             course = rule.course(bowl(rule.start), numbers, start=params, state=state)
             params, state = course.params, course.state
-        ends.append(loss(rule.by_itself(jax.tree.map(lambda x: x[-1], course.judged))))
+        ends.append(loss(rule.by_itself(at_step(course.judged, -1))))
         if ends[-1] < before:
             return
     least = min((x for x in ends if math.isfinite(x)), default=math.inf)
@@ -64,12 +63,10 @@ def downhill(rule: CheckedOptimizer) -> None:
     """Its first move is against the gradient: their product is negative."""
     rule = rule.usual
     stream = given(rule.start)
-    course = rule.course(stream, _without_decay(rule))
-    for k in range(stream.steps):
-        u, c = (jax.tree.map(lambda x, k=k: x[k], tree) for tree in (course.updates, stream.c))
-        if size(u):
-            break
-    else:
+    course = rule.course(stream, rule.still())
+    k = first_move(course.updates)
+    u, c = (at_step(tree, k) for tree in (course.updates, stream.c))
+    if not size(u):
         raise Failure(f"it does not move in {STEPS} steps", case(rule, [rule.start]))
     if k == 0 and _dot(u, c) > 0:
         raise Failure(
@@ -80,10 +77,6 @@ def downhill(rule: CheckedOptimizer) -> None:
 
 def _dot(one: PyTree, other: PyTree) -> float:
     return float(sum(np.sum(a * b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)))
-
-
-def _without_decay(rule: CheckedOptimizer) -> dict[str, float]:
-    return {DECAY: 0.0} if DECAY in rule.own_numbers else {}
 
 
 @check("optimizer", "behaviour")

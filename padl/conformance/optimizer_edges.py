@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from padl.conformance.cases import case, steps_of
-from padl.conformance.checked_optimizer import CheckedOptimizer, distance, is_finite, size
+from padl.conformance.checked_optimizer import CheckedOptimizer, at_step, distance, is_finite, size
 from padl.conformance.checks import Failure, check
 from padl.conformance.problems import STEPS, Stream, given
 from padl.types import PyTree
@@ -17,7 +17,7 @@ def _stays_finite(rule: CheckedOptimizer, stream: Stream, what: str) -> None:
     course = rule.course(stream, dtype=SINGLE)
     if is_finite((course.path, course.judged)):
         return
-    finite = [is_finite(jax.tree.map(lambda x, k=k: x[k], course.path)) for k in range(stream.steps)]
+    finite = [is_finite(at_step(course.path, k)) for k in range(stream.steps)]
     step = finite.index(False) if False in finite else 0
     raise Failure(f"{what} gives NaN or infinity at step {step + 1}", case(rule, steps_of(stream.c, step + 1)))
 

@@ -1,6 +1,7 @@
 """Checks of what an optimizer gives back: structures, shapes, dtypes; of any tree of parameters."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import jax
@@ -8,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.conformance.cases import case
-from padl.conformance.checked_optimizer import MODEL_STATE, CheckedOptimizer
+from padl.conformance.checked_optimizer import CheckedOptimizer
 from padl.conformance.checks import Failure, NotForIt, check
 from padl.types import PadlError, PyTree
 
 DTYPES = ("float32", "bfloat16", "float16")
+PAIRS = tuple(product((float, np.float32), DTYPES, DTYPES))  # how numbers are given, of parameters, of gradients
 TREES: dict[str, PyTree] = {
     "one number": np.float32(1.5),
     "no array": {},
@@ -75,37 +77,31 @@ def _short(tree: Any) -> str:
 @check("optimizer", "contract")
 def state_form(rule: CheckedOptimizer) -> None:
     """The state keeps its structure, shapes, dtypes and weak types, whatever the dtypes of parameters and gradients."""
-    for number in (float, np.float32):
-        for param in DTYPES:
-            for grad in DTYPES:
-                before, _, after = step_forms(rule.usual, param, grad, number)
-                changed = _changed(before, after)
-                if changed:
-                    how = "" if number is float else ", with hyperparameters that are float32 arrays"
-                    code = _dtype_case(
-                        rule.usual, param, grad, "print(jax.tree.map(jnp.result_type, (first, state)))", number
-                    )
-                    raise Failure(f"{changed} ({param} parameters, {grad} gradients{how})", code)
+    for number, param, grad in PAIRS:
+        before, _, after = step_forms(rule.usual, param, grad, number)
+        changed = _changed(before, after)
+        if changed:
+            how = "" if number is float else ", with hyperparameters that are float32 arrays"
+            ending = "print(jax.tree.map(jnp.result_type, (first, state)))"
+            code = _dtype_case(rule.usual, param, grad, ending, number)
+            raise Failure(f"{changed} ({param} parameters, {grad} gradients{how})", code)
 
 
 @check("optimizer", "contract")
 def update_dtype(rule: CheckedOptimizer) -> None:
     """Updates have the structure, shapes and dtypes of the parameters, whatever the dtype of the gradients."""
-    for number in (float, np.float32):
-        for param in DTYPES:
-            for grad in DTYPES:
-                _, updates, _ = step_forms(rule.usual, param, grad, number)
-                expected = shapes(rule.usual.start, jnp.dtype(param))
-                if jax.tree.structure(updates) != jax.tree.structure(expected):
-                    raise Failure(
-                        "the updates have another structure than the parameters", _dtype_case(rule.usual, param, grad)
-                    )
-                for (path, u), p in zip(jax.tree.leaves_with_path(updates), jax.tree.leaves(expected), strict=True):
-                    if (u.shape, u.dtype) != (p.shape, p.dtype):
-                        where, is_of = jax.tree_util.keystr(path), f"{p.dtype}{[*p.shape]}"
-                        line = f"updates{where} are {u.dtype}{[*u.shape]} for {is_of} parameters and {grad} gradients"
-                        ending = "print(jax.tree.map(jnp.result_type, updates))"
-                        raise Failure(line, _dtype_case(rule.usual, param, grad, ending, number))
+    for number, param, grad in PAIRS:
+        _, updates, _ = step_forms(rule.usual, param, grad, number)
+        expected = shapes(rule.usual.start, jnp.dtype(param))
+        if jax.tree.structure(updates) != jax.tree.structure(expected):
+            code = _dtype_case(rule.usual, param, grad)
+            raise Failure("the updates have another structure than the parameters", code)
+        for (path, u), p in zip(jax.tree.leaves_with_path(updates), jax.tree.leaves(expected), strict=True):
+            if (u.shape, u.dtype) != (p.shape, p.dtype):
+                where, is_of = jax.tree_util.keystr(path), f"{p.dtype}{[*p.shape]}"
+                line = f"updates{where} are {u.dtype}{[*u.shape]} for {is_of} parameters and {grad} gradients"
+                ending = "print(jax.tree.map(jnp.result_type, updates))"
+                raise Failure(line, _dtype_case(rule.usual, param, grad, ending, number))
 
 
 def _dtype_case(rule: CheckedOptimizer, param: str, grad: str, ending: str = "", number: Any = float) -> str:
@@ -140,7 +136,7 @@ def init_shapes(rule: CheckedOptimizer) -> None:
 @check("optimizer", "contract")
 def any_tree(rule: CheckedOptimizer) -> None:
     """Any tree of parameters will do: one number, none, empty arrays, None, five axes, lists in dicts."""
-    if MODEL_STATE in rule.needs:
+    if rule.is_for_heads:
         raise NotForIt("it is for models of one form")
     tx = rule.made()
     for name, tree in TREES.items():

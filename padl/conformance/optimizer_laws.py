@@ -10,9 +10,8 @@ import jax
 import numpy as np
 
 from padl.conformance.cases import case
-from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
+from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, first_move, size
 from padl.conformance.checks import Failure, NotForIt, check
-from padl.conformance.optimizer_words import still
 from padl.conformance.problems import START, STEPS, constant, given, noisy
 from padl.errors import near
 
@@ -21,14 +20,14 @@ LARGE = 1e4  # a gradient beside which an eps is nothing
 
 def scale_free(rule: CheckedOptimizer) -> str:
     """Its updates do not depend on the scale of the gradients, where they are large beside its eps."""
-    one, other = (rule.course(given(rule.start).scaled(by), still(rule)) for by in (LARGE, LARGE * 1024))
+    one, other = (rule.course(given(rule.start).scaled(by), rule.still()) for by in (LARGE, LARGE * 1024))
     apart = distance(*(rule.by_itself(each.updates) for each in (one, other)))
     return "" if apart <= 1e-5 * size(one.updates) else f"with 1,024 times the gradients updates are {apart:.2g} apart"
 
 
 def proportional(rule: CheckedOptimizer) -> str:
     """Its updates grow with the gradients: twice those, twice these."""
-    one, other = (rule.course(given(rule.start).scaled(by), still(rule)).updates for by in (1.0, 2.0))
+    one, other = (rule.course(given(rule.start).scaled(by), rule.still()).updates for by in (1.0, 2.0))
     apart = distance(rule.by_itself(jax.tree.map(lambda u: 2 * u, one)), rule.by_itself(other))
     return "" if apart <= 1e-6 * size(one) else f"with twice the gradients updates are {apart:.2g} from twice as long"
 
@@ -36,8 +35,8 @@ def proportional(rule: CheckedOptimizer) -> str:
 def steady(rule: CheckedOptimizer) -> str:
     """On a constant gradient all its steps are one, from the first on that moves."""
     stream = constant(rule.start).scaled(LARGE)
-    updates = rule.by_itself(rule.course(stream, still(rule)).updates)
-    first = next((k for k in range(STEPS) if size(jax.tree.map(lambda u, k=k: u[k], updates))), 0)
+    updates = rule.by_itself(rule.course(stream, rule.still()).updates)
+    first = first_move(updates)
     updates = jax.tree.map(lambda u: u[first:], updates)
     apart = distance(updates, jax.tree.map(lambda u: np.repeat(u[:1], len(u), 0), updates))
     return "" if apart <= 1e-5 * size(updates) else f"on a constant gradient steps are up to {apart:.2g} apart"
@@ -45,8 +44,8 @@ def steady(rule: CheckedOptimizer) -> str:
 
 def unit_step(rule: CheckedOptimizer) -> str:
     """On a constant gradient every number moves by the learning rate at each step."""
-    updates = rule.by_itself(rule.course(constant(rule.start).scaled(LARGE), still(rule)).updates)
-    rate = rule.own_numbers["learning_rate"]
+    updates = rule.by_itself(rule.course(constant(rule.start).scaled(LARGE), rule.still()).updates)
+    rate = rule.own_numbers[RATE]
     apart = distance(jax.tree.map(np.abs, updates), jax.tree.map(lambda u: np.full_like(u, rate), updates))
     return (
         "" if apart <= 1e-5 * rate else f"on a constant gradient a step is up to {apart:.2g} from the rate of {rate:g}"
@@ -64,13 +63,10 @@ def elementwise(rule: CheckedOptimizer) -> str:
         return c
 
     one, other = (rule.course(each).path for each in (stream, stream.changed(changed)))
-    rest = [
-        distance(
-            a.reshape(STEPS, -1)[:, int(jax.tree_util.keystr(path) == first) :],
-            b.reshape(STEPS, -1)[:, int(jax.tree_util.keystr(path) == first) :],
-        )
-        for (path, a), b in zip(jax.tree.leaves_with_path(one), jax.tree.leaves(other), strict=True)
-    ]
+    rest = []
+    for (path, a), b in zip(jax.tree.leaves_with_path(one), jax.tree.leaves(other), strict=True):
+        others = slice(int(jax.tree_util.keystr(path) == first), None)
+        rest.append(distance(a.reshape(STEPS, -1)[:, others], b.reshape(STEPS, -1)[:, others]))
     return "" if max(rest) == 0 else f"another gradient of one number moves others, by {max(rest):.2g}"
 
 
@@ -80,7 +76,7 @@ def _at_eps(rule: CheckedOptimizer, power: float) -> str:
     sizes = []
     for by in (1.0, 1e2, 1e-2, 1e9):
         ones = constant(rule.start).changed(lambda path, c, by=by: np.sign(c) * by * eps**power)
-        sizes.append(size(rule.by_itself(rule.course(ones, still(rule, eps=eps)).updates)))
+        sizes.append(size(rule.by_itself(rule.course(ones, rule.still(eps=eps)).updates)))
     one, more, less = (x / sizes[-1] for x in sizes[:3])
     if 0.2 < one < 0.9 < more < 1.1 and less < 0.2:
         return ""
@@ -117,7 +113,7 @@ def shifted(rule: CheckedOptimizer) -> str:
     stream = given(rule.start)
     one, other = (
         rule.by_itself(
-            rule.course(stream, still(rule), start=jax.tree.map(lambda x, by=by: x + by, rule.start)).updates
+            rule.course(stream, rule.still(), start=jax.tree.map(lambda x, by=by: x + by, rule.start)).updates
         )
         for by in (0.0, 0.7)
     )

@@ -3,7 +3,7 @@
 import numpy as np
 
 from padl.conformance.cases import case
-from padl.conformance.checked_optimizer import MODEL_STATE, CheckedOptimizer, distance, size
+from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
 from padl.conformance.checks import Failure, NotForIt, check
 from padl.conformance.problems import START, given
 from padl.roles import ParameterRole
@@ -17,7 +17,7 @@ APART = {str(k): ParameterRole("matrix", inputs=(0,), outputs=(1,)) for k in ran
 def _for_roles(rule: CheckedOptimizer) -> None:
     if not rule.takes_roles:
         raise NotForIt("it does not ask what axes are")
-    if MODEL_STATE in rule.needs or "key" in rule.needs:
+    if rule.is_for_heads or "key" in rule.needs:
         raise NotForIt("it knows its arrays by name")
 
 

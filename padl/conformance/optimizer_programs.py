@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from padl.conformance.cases import case, import_code, made_code
-from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, distance, size
+from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, at_step, distance, size
 from padl.conformance.checks import Failure, NotForIt, NotRun, check, place_of
 from padl.conformance.optimizer_forms import shapes
 from padl.conformance.problems import STEPS, given, noisy
@@ -130,7 +130,7 @@ def members(rule: CheckedOptimizer) -> None:
         paths = jax.device_get(jax.jit(run)(many, state)[0][0])
     for k, factor in enumerate(factors):
         alone = rule.course(stream, jax.tree.map(lambda x, f=factor: f * x, rule.numbers))
-        apart = distance(alone.path, jax.tree.map(lambda x, k=k: x[k], paths))
+        apart = distance(alone.path, at_step(paths, k))
         if not apart <= 1e-6 * max(size(alone.updates), 1e-30):
             raise Failure(
                 f"side by side it goes another way than alone: {apart:.2g} apart after {STEPS} steps",

@@ -8,19 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from padl.conformance.cases import case, steps_of
-from padl.conformance.checked_optimizer import CheckedOptimizer, distance, size
+from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, at_step, distance, first_move, size
 from padl.conformance.checks import Failure, NotForIt, check
-from padl.conformance.optimizer_descent import DECAY
 from padl.conformance.problems import STEPS, constant, given, noisy
 from padl.types import PyTree
 
 MOMENTA = ("b1", "momentum")  # words for how long the direction of a gradient is remembered
 AVERAGES = ("b1", "b2", "b3", "decay")  # words for decay rates of averages, β m + (1-β) g
-
-
-def still(rule: CheckedOptimizer, **numbers: float) -> dict[str, float]:
-    """Numbers, without a weight decay."""
-    return {**({DECAY: 0.0} if DECAY in rule.own_numbers else {}), **numbers}
 
 
 def _words(rule: CheckedOptimizer, words: tuple[str, ...]) -> list[str]:
@@ -62,13 +56,13 @@ def momentum_word(rule: CheckedOptimizer) -> None:
         raise NotForIt("it has neither b1 nor momentum, or not at 0")
     stops = np.where(np.arange(STEPS) < 6, 1.0, 0.0)
     stream = given(rule.start).scaled(stops)
-    updates = rule.by_itself(rule.course(stream, still(rule, **dict.fromkeys(words, 0.0))).updates)
-    before, after = (max(size(jax.tree.map(lambda u, k=k: u[k], updates)) for k in ks) for ks in ((4, 5), (6, 7)))
+    updates = rule.by_itself(rule.course(stream, rule.still(**dict.fromkeys(words, 0.0))).updates)
+    before, after = (max(size(at_step(updates, k)) for k in ks) for ks in ((4, 5), (6, 7)))
     if after > 1e-6 * before:
         raise Failure(
             f"with {' and '.join(words)} at 0 it goes on by {after:.2g} a step after the gradient is 0 ({before:.2g}"
             " before): another number is the memory of direction",
-            case(rule, steps_of(given(rule.start).c, 2), still(rule, **dict.fromkeys(words, 0.0))),
+            case(rule, steps_of(given(rule.start).c, 2), rule.still(**dict.fromkeys(words, 0.0))),
         )
 
 
@@ -82,7 +76,7 @@ def average_words(rule: CheckedOptimizer) -> None:
 
     def at(first: float) -> dict[str, float]:
         """Other values for each word."""
-        return still(rule, **{word: first + 0.1 * k for k, word in enumerate(words)})
+        return rule.still(**{word: first + 0.1 * k for k, word in enumerate(words)})
 
     def settled(numbers: dict[str, float]) -> tuple[PyTree, list[PyTree]]:
         """A last step, and the states that two courses end in."""
@@ -91,7 +85,7 @@ def average_words(rule: CheckedOptimizer) -> None:
             course = rule.course(constant(rule.start), numbers, start=params, state=state)
             params, state = course.params, course.state
             states.append(state)
-        return rule.by_itself(jax.tree.map(lambda u: u[-1], course.updates)), states[-2:]
+        return rule.by_itself(at_step(course.updates, -1)), states[-2:]
 
     (one, ends), (other, other_ends) = settled(at(0.3)), settled(at(0.2))
     values = " and ".join(", ".join(f"{word}={at(x)[word]:.1f}" for word in words) for x in (0.3, 0.2))
@@ -124,9 +118,9 @@ def decay_rates(rule: CheckedOptimizer) -> None:
         raise NotForIt("it has none of them")
     values = dict(zip(words, (0.7, 0.6, 0.5, 0.4, 0.3), strict=False))
     stops = np.where(np.arange(STEPS) < 3, 1.0, 0.0)
-    before = rule.course(noisy(rule.start).scaled(stops), still(rule, **values))
+    before = rule.course(noisy(rule.start).scaled(stops), rule.still(**values))
     flat = given(rule.start, 1).scaled(0.0)
-    after = rule.course(flat, still(rule, **values), start=before.params, state=before.state)
+    after = rule.course(flat, rule.still(**values), start=before.params, state=before.state)
     pairs = zip(jax.tree.leaves(before.state), jax.tree.leaves(after.state), strict=True)
     with np.errstate(invalid="ignore", over="ignore"):
         shares = [np.asarray(y) / np.asarray(x) for x, y in pairs if np.size(x) and np.all(np.asarray(x) != 0)]
@@ -155,14 +149,13 @@ def mirrored(rule: CheckedOptimizer) -> None:
 def rate_linear(rule: CheckedOptimizer) -> None:
     """Twice the learning rate makes the first move twice as long."""
     rule = rule.usual
-    rate = rule.own_numbers.get("learning_rate")
+    rate = rule.own_numbers.get(RATE)
     if rate is None:
         raise NotForIt("it has no learning rate")
     one, two = (
-        rule.by_itself(rule.course(given(rule.start), still(rule, learning_rate=x)).updates) for x in (rate, 2 * rate)
+        rule.by_itself(rule.course(given(rule.start), rule.still(learning_rate=x)).updates) for x in (rate, 2 * rate)
     )
-    k = next((k for k in range(STEPS) if size(jax.tree.map(lambda u, k=k: u[k], one))), 0)
-    first, doubled = (jax.tree.map(lambda u: u[k], tree) for tree in (one, two))
+    first, doubled = (at_step(tree, first_move(one)) for tree in (one, two))
     apart = distance(jax.tree.map(lambda u: 2 * u, first), doubled)
     if not apart <= 1e-6 * size(first):
         raise Failure(

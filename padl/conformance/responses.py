@@ -10,13 +10,12 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from padl.conformance.checked_optimizer import CheckedOptimizer
-from padl.conformance.invariances import is_for_heads, without_decay
+from padl.conformance.checked_optimizer import RATE, CheckedOptimizer, at_step
+from padl.conformance.invariances import without_decay
 from padl.conformance.problems import STEPS, Stream, constant, given
 from padl.types import PyTree
 
 Spread = Literal["nothing", "that number", "that array", "all arrays", "other arrays"]
-RATE = "learning_rate"
 LARGE = {  # parameters of the size that those of a layer have, and names from which roles follow
     "kernel": np.random.default_rng(0).normal(size=(64, 32)) / 8,
     "bias": np.random.default_rng(1).normal(size=32) / 8,
@@ -65,15 +64,15 @@ class Responses(NamedTuple):
 
 def responses(rule: CheckedOptimizer) -> Responses:
     """Measure them."""
-    rule = rule.usual if is_for_heads(rule) else rule
+    rule = rule.usual
     numbers = without_decay(rule.numbers)
     rate = float(rule.own_numbers.get(RATE, math.nan))
-    start = rule.start if is_for_heads(rule) else LARGE
+    start = rule.start if rule.is_for_heads else LARGE
     stream = given(start, MANY)
     walked = lambda stream: rms_of(_late(rule.course(stream, numbers, start=start).updates))  # noqa: E731
     held, gone = _constant_then_nothing(rule, numbers)
-    of_size_1 = given(rule.start).scaled(1 / rms_of(_of_step(given(rule.start).c, 0)))
-    first = rms_of(_of_step(rule.course(of_size_1, numbers).updates, 0))
+    of_size_1 = given(rule.start).scaled(1 / rms_of(at_step(given(rule.start).c, 0)))
+    first = rms_of(at_step(rule.course(of_size_1, numbers).updates, 0))
     return Responses(
         rate,
         walked(stream),
@@ -82,7 +81,7 @@ def responses(rule: CheckedOptimizer) -> Responses:
         ADAMW_RATE,
         MANY,
         first / (1.0 if math.isnan(rate) else rate),
-        _ratio(rms_of(_of_step(held, -1)), rms_of(_of_step(held, 0))),
+        _ratio(rms_of(at_step(held, -1)), rms_of(at_step(held, 0))),
         _unsteady(held),
         gone,
         nan_spreads(rule, numbers),
@@ -127,7 +126,7 @@ def nan_spreads(rule: CheckedOptimizer, numbers: Mapping[str, Any]) -> Spread:
 def _constant_then_nothing(rule: CheckedOptimizer, numbers: Mapping[str, Any]) -> tuple[PyTree, int]:
     """The updates of a gradient that stays for STEPS steps, and how many are not small when it stays away after."""
     held = rule.course(constant(rule.start), numbers)
-    small = rms_of(_of_step(held.updates, -1)) / 10
+    small = rms_of(at_step(held.updates, -1)) / 10
     count = 0
     for size in _sizes_without_gradient(rule, numbers, held.params, held.state):
         if not size > small:
@@ -144,17 +143,13 @@ def _sizes_without_gradient(
     for _ in range(REMEMBERED // STEPS):
         course = rule.course(still, numbers, start=params, state=state)
         params, state = course.params, course.state
-        yield from (rms_of(_of_step(course.updates, k)) for k in range(STEPS))
+        yield from (rms_of(at_step(course.updates, k)) for k in range(STEPS))
 
 
 def rms_of(tree: PyTree) -> float:
     """The root mean square of all numbers of a tree."""
     leaves = jax.tree.leaves(tree)
     return float(np.sqrt(sum(np.sum(np.square(x)) for x in leaves) / sum(np.size(x) for x in leaves)))
-
-
-def _of_step(tree: PyTree, k: int) -> PyTree:
-    return jax.tree.map(lambda x: x[k], tree)
 
 
 def _late(tree: PyTree) -> PyTree:

@@ -15,7 +15,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
 
 from padl.conformance.checked_optimizer import CheckedOptimizer
-from padl.conformance.invariances import is_for_heads, without_decay
+from padl.conformance.invariances import without_decay
 from padl.conformance.problems import given
 from padl.conformance.responses import LARGE
 from padl.engine.operations import operations_of
@@ -33,8 +33,8 @@ class Roundings(NamedTuple):
 
 def roundings(rule: CheckedOptimizer, steps: int = 12) -> Roundings:
     """Follow given gradients of a layer with rounded products, and compare the ends."""
-    rule = rule.usual if is_for_heads(rule) else rule
-    start = rule.start if is_for_heads(rule) else LARGE
+    rule = rule.usual
+    start = rule.start if rule.is_for_heads else LARGE
     with jax.enable_x64(True):
         as_array = lambda tree: jax.tree.map(lambda x: jnp.asarray(x, float), tree)  # noqa: E731
         numbers, params = as_array(without_decay(rule.numbers)), as_array(start)
